@@ -286,4 +286,28 @@ struct script {
 	struct span preamble_at;
 };
 
+/* ---- making, copying and walking trees (ast.c) ---- */
+
+struct node *node_new(struct arena *a, enum node_kind kind, struct span at);
+/* a deep copy of one node with its type expressions; .next of the copy is NULL; what sema set is copied as it is */
+struct node *node_clone(struct arena *a, const struct node *n);
+/* the same for a whole chain */
+struct node *node_clone_list(struct arena *a, const struct node *n);
+struct type_expr *type_expr_clone(struct arena *a, const struct type_expr *t);
+
+/*
+ * The children of n in source order, each as the slot that holds it, so that a visitor may put another node there
+ * (for nodes of a chain: with the same .next, or a chain that ends in it). Expressions inside type expressions
+ * (typeof(x), [N]) are children too.
+ */
+typedef void node_visit_slot(void *arg, struct node **slot);
+void node_children(struct node *n, node_visit_slot *visit, void *arg);
+void type_expr_children(struct type_expr *t, node_visit_slot *visit, void *arg);
+/* where n keeps its type expression (which may be NULL), or NULL when its kind has none */
+struct type_expr **node_type_expr(struct node *n);
+
+/* pre-order, n first; enter() returns false to leave out what is below the node it was given. n may be NULL. */
+typedef bool node_enter(void *arg, struct node *n);
+void node_walk(struct node *n, node_enter *enter, void *arg);
+
 #endif
