@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where probes attach, as data. A clause's attach points are matched (probe/match.h) into *shapes*: groups of points
+ * for which one program serves, because the types and places of what can be read there are the same. Engines read
+ * shapes and points, sema reads what a shape offers to the script. Lives in the compile arena.
+ */
+#ifndef SONDE_PROBE_POINT_H
+#define SONDE_PROBE_POINT_H
+
+#include "base/str.h"
+#include "diag/diag.h"
+#include "types/type.h"
+
+enum probe_kind {
+#define PROVIDER(kind, name, alias, ...) PROBE_##kind,
+#include "probe/providers.def"
+#undef PROVIDER
+	PROBE_N_KINDS
+};
+
+/* an operand of a USDT probe: see objfile/usdt.h, which makes them */
+enum usdt_arg_kind { USDT_ARG_CONST, USDT_ARG_REG, USDT_ARG_MEM, USDT_ARG_FLOAT };
+struct usdt_operand {
+	enum usdt_arg_kind kind;
+	uint8_t size; /* 1, 2, 4, 8 */
+	bool is_signed;
+	bool has_base, has_index;
+	uint8_t reg_shift;     /* REG: bits to shift right first (%ah: 8) */
+	uint16_t reg_offset;   /* REG, MEM base: byte offset in struct pt_regs */
+	uint16_t index_offset; /* MEM index register */
+	uint8_t scale;         /* MEM: 1, 2, 4, 8 */
+	/* CONST: the value; MEM: displacement. is_file_addr: disp is an address of the file (rip-relative, absolute symbol):
+	 * at run time disp + (ip - pc of the probe) */
+	int64_t value;
+	bool is_file_addr;
+	struct str text; /* as in the note, for listings and refusals */
+};
+
+enum args_form {
+	ARGS_NONE,       /* no arguments: begin, interval, profile, ... */
+	ARGS_REGS,       /* argN by the C calling convention from pt_regs; args a record when types are known */
+	ARGS_USDT,       /* argN by usdt operands */
+	ARGS_TRACEPOINT, /* args: record whose fields are at their offsets in the context */
+	ARGS_U64_ARRAY,  /* argN = ((u64 *)ctx)[N]; args: record of typed words (rawtracepoint, fentry, fexit) */
+	ARGS_ITER,       /* ctx: pointer to a bpf_iter__* struct */
+};
+
+struct probe_point {
+	struct str name;   /* full name as `probe` gives it: "uprobe:/usr/bin/redis-server:call" */
+	struct str path;   /* object file, or empty */
+	struct str symbol; /* function, event, ... as `func` gives it (raw symbol name for uprobes) */
+	uint64_t address;  /* in the file's own address space (vaddr); watchpoint: address */
+	uint64_t file_offset; /* uprobe, usdt: where to attach */
+	uint64_t ref_ctr_offset; /* usdt semaphore, 0: none */
+	uint64_t func_offset; /* offset within symbol */
+	uint32_t tracepoint_id;
+	uint32_t perf_type;
+	uint64_t perf_config;
+	uint64_t period;   /* count, or ns for timers; 0: use frequency */
+	uint64_t frequency; /* Hz */
+	uint32_t bp_len, bp_type; /* watchpoint */
+	uint32_t btf_id;   /* fentry, iter: id of the function in vmlinux or module BTF */
+	uint32_t btf_fd_module; /* 0: vmlinux */
+	int32_t pid;       /* -1: any process */
+	uint32_t cookie;   /* row of the site table: index within the shape */
+};
+
+struct probe_shape {
+	enum probe_kind kind;
+	struct span at; /* the attach point as written */
+	enum args_form args_form;
+	const struct type *args;   /* record of typed arguments, or NULL */
+	const struct type *retval; /* typed result, or NULL: uint64 */
+	const struct type *ctx;    /* type of the context struct for `ctx`, or NULL */
+	uint32_t n_argn;           /* how many argN exist (USDT: operands, rawtracepoint: args) */
+	struct usdt_operand *operands; /* ARGS_USDT: n_argn */
+	bool is_return;
+	bool is_user;   /* pointers of unknown space are user pointers */
+	bool needs_sites; /* more than one point and the program reads `probe` or `func`: filled by ir */
+	struct probe_point *points;
+	uint32_t n_points;
+	struct probe_shape *next; /* shapes of one clause */
+};
+
+#endif
