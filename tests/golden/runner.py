@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Golden tests: what sonde prints for a program, compared to the byte. No root, nothing is attached.
+
+  tests/golden/runner.py --sonde build/src/cli/sonde [-k REGEX] [FILE...]
+  SONDE_REWRITE=1 tests/golden/runner.py ...    writes what is printed now; review the diff
+
+A file (tests/golden/*.golden) is a list of blocks:
+
+  ARGS: -d ast                options of the following blocks (default: -d ast)
+  === name of the block
+  begin { print(1); }         the program, given with -e
+  ---
+  what stdout and stderr together print; a last line [exit N] when the status is not 0
+
+A line that starts with '# ' before the first block is a comment. {{FILE}} in ARGS gives the program as
+a file named prog.bt instead of -e. Prints TAP and "golden: N passed, N failed".
+"""
+import argparse
+import difflib
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+TIMEOUT = 10
+
+
+class Block:
+    def __init__(self, path, line, name, args):
+        self.path, self.line, self.name, self.args = path, line, name, args
+        self.program, self.want = [], []
+
+
+def parse(path):
+    """-> (the file as a list of text lines and blocks, in order)"""
+    parts, block, part, args = [], None, None, "-d ast"
+    with open(path) as f:
+        for no, raw in enumerate(f, 1):
+            line = raw.rstrip("\n")
+            if line.startswith("ARGS:") and part != "program":
+                args, block, part = line[5:].strip(), None, None
+                parts.append(line)
+            elif line.startswith("=== "):
+                block, part = Block(path, no, line[4:].strip(), args), "program"
+                parts.append(block)
+            elif block is None:
+                if line and not line.startswith("#"):
+                    raise SystemExit(f"{path}:{no}: text before the first '=== name'")
+                parts.append(line)
+            elif line == "---" and part == "program":
+                part = "want"
+            else:
+                getattr(block, part).append(line)
+    for b in parts:
+        if isinstance(b, Block):
+            b.blank = 0
+            while b.want and b.want[-1] == "":  # empty lines between blocks
+                b.want.pop()
+                b.blank += 1
+    return parts
+
+
+def actual(sonde, block):
+    program = "\n".join(block.program)
+    with tempfile.TemporaryDirectory(prefix="sonde-golden-") as tmp:
+        args = shlex.split(block.args)
+        if "{{FILE}}" in args:
+            with open(os.path.join(tmp, "prog.bt"), "w") as f:
+                f.write(program + "\n")
+            cmd = [sonde] + ["prog.bt" if a == "{{FILE}}" else a for a in args]
+        else:
+            cmd = [sonde] + args + ["-e", program]
+        try:
+            r = subprocess.run(cmd, cwd=tmp, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, timeout=TIMEOUT, env=dict(os.environ, LC_ALL="C.UTF-8"))
+        except subprocess.TimeoutExpired:
+            return [f"[no end after {TIMEOUT} s]"]
+    lines = r.stdout.decode("utf-8", "backslashreplace").split("\n")
+    while lines and lines[-1] == "":
+        lines.pop()
+    if r.returncode:
+        lines.append(f"[exit {r.returncode}]" if r.returncode > 0 else f"[signal {-r.returncode}]")
+    return lines
+
+
+def write(path, parts):
+    out = []
+    for p in parts:
+        if isinstance(p, Block):
+            out += [f"=== {p.name}"] + p.program + ["---"] + p.want + [""] * p.blank
+        else:
+            out.append(p)
+    with open(path, "w") as f:
+        f.write("\n".join(out).rstrip("\n") + "\n")
+
+
+def main():
+    here = os.path.dirname(os.path.abspath(__file__))
+    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ap.add_argument("--sonde", required=True)
+    ap.add_argument("-k", dest="only", default="", help="regex over file.name")
+    ap.add_argument("files", nargs="*")
+    o = ap.parse_args()
+    o.sonde = os.path.abspath(o.sonde)
+    rewrite = os.environ.get("SONDE_REWRITE") == "1"
+    files = o.files or sorted(os.path.join(d, f) for d, _, fs in os.walk(here) for f in fs if f.endswith(".golden"))
+    if not os.access(o.sonde, os.X_OK):
+        raise SystemExit(f"'{o.sonde}' is not there: build it first")
+    passed = failed = 0
+    for path in files:
+        suite, parts, changed = os.path.basename(path).rsplit(".", 1)[0], parse(path), False
+        for b in parts:
+            if not isinstance(b, Block) or not re.search(o.only, f"{suite}.{b.name}"):
+                continue
+            got = actual(o.sonde, b)
+            if got == b.want:
+                passed += 1
+                print(f"ok {passed + failed} - {suite}.{b.name}")
+            elif rewrite and not (got and got[-1].startswith("[signal")):
+                b.want, changed, passed = got, True, passed + 1
+                b.blank = max(b.blank, 1)
+                print(f"ok {passed + failed} - {suite}.{b.name} (rewritten)")
+            else:
+                failed += 1
+                print(f"not ok {passed + failed} - {suite}.{b.name} ({path}:{b.line})")
+                for line in difflib.unified_diff(b.want, got, "want", "got", lineterm=""):
+                    print("#   " + line)
+        if changed:
+            write(path, parts)
+    print(f"1..{passed + failed}")
+    print(f"golden: {passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,402 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs the runtime tests: sonde on real programs, compared with a truth that does not come from sonde.
+
+  tests/run/runner.py --sonde build/src/cli/sonde --progs build/tests/progs [-k REGEX] [--jobs N] [FILE...]
+
+Reads tests/run/*.test (or the files named). A test is a block of directives, blocks are separated by
+empty lines, a line that starts with '#' is a comment. docs/howto/write-a-test.md explains each directive.
+After every test the kernel's own lists are asked whether anything stayed attached.
+Prints TAP and, as the last line, "runtime: N passed, N failed, N skipped".
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import re
+import select
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import leaks  # noqa: E402
+
+ATTACHED = b"__BPFTRACE_NOTIFY_PROBES_ATTACHED\n"
+ATTACH_LIMIT = 15.0  # seconds until the probes must be attached
+DEFAULT_TIMEOUT = 10  # seconds from there to the end
+END_LIMIT = 5.0  # seconds from SIGINT to the end of the process
+ENGINES = ("kernel",)  # those that the binary has
+ONE_LINE = ("NAME", "RUN", "ARGS", "TIMEOUT", "SETUP", "CLEANUP", "ENV", "RETURN_CODE", "WILL_FAIL", "ENGINE",
+            "END", "REQUIRES", "BEFORE", "AFTER", "CHECK")
+EXPECTS = ("EXPECT", "EXPECT_NONE", "EXPECT_REGEX", "EXPECT_REGEX_NONE", "EXPECT_FILE", "EXPECT_JSON",
+           "EXPECT_OUTPUT")
+MULTI = ("PROG",) + EXPECTS + ("CHECK", "AFTER", "SETUP", "RUN")  # go on in lines indented below their text
+
+
+class Test:
+    """One block: directives by name, in the order of the file."""
+
+    def __init__(self, suite, line):
+        self.suite, self.line, self.items = suite, line, []
+
+    def all(self, *keys):
+        return [(k, v) for k, v in self.items if k in keys]
+
+    def get(self, key, default=None):
+        found = [v for k, v in self.items if k == key]
+        return found[-1] if found else default
+
+    @property
+    def full(self):
+        return f"{self.suite}.{self.get('NAME', '?')}"
+
+
+def parse_file(path):
+    suite = os.path.basename(path).rsplit(".", 1)[0]
+    tests, test = [], None
+    with open(path) as f:
+        for no, raw in enumerate(f, 1):
+            line = raw.rstrip("\n")
+            if line.startswith("#"):
+                continue
+            if not line.strip():
+                test = None
+                continue
+            if test is None:
+                test = Test(suite, no)
+                tests.append(test)
+            if test.items and test.items[-1][0] in MULTI:
+                indent = len(test.items[-1][0]) + 1
+                if line[:indent].strip() == "":
+                    test.items[-1][1] += "\n" + line[indent:]
+                    continue
+            key, _, val = line.partition(" ")
+            if key not in ONE_LINE + EXPECTS + ("PROG",):
+                raise SystemExit(f"{path}:{no}: unknown directive '{key}'")
+            test.items.append([key, val])
+    for t in tests:
+        if not t.get("NAME") or (t.get("RUN") is None) == (t.get("PROG") is None):
+            raise SystemExit(f"{path}:{t.line}: NAME and one of RUN, PROG are wanted")
+        if not t.all(*EXPECTS) and not t.all("CHECK") and t.get("RETURN_CODE") is None \
+                and t.get("WILL_FAIL") is None:
+            raise SystemExit(f"{path}:{t.line}: a test that expects nothing cannot fail")
+    return tests
+
+
+class Failure(Exception):
+    pass
+
+
+class Skip(Exception):
+    pass
+
+
+def end_group(p):
+    """end what this runner started: each command leads a session, so its group is its own"""
+    try:
+        os.killpg(p.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
+    p.wait()
+
+
+def read_some(fd, seconds):
+    """what can be read within that time; b'' at the end of file, None when nothing came"""
+    if not select.select([fd], [], [], max(0, seconds))[0]:
+        return None
+    return os.read(fd, 65536)
+
+
+class Running:
+    """One test being run. cwd of every command is a folder of its own, $TMP and {{TMP}}."""
+
+    def __init__(self, o, test):
+        self.o, self.t = o, test
+        self.procs = []
+        self.before_pid = ""
+        self.tmp = tempfile.mkdtemp(prefix="sonde-test-")
+        self.out, self.err, self.rc = b"", b"", None
+
+    def fill(self, s):
+        for k, v in (("SONDE", self.o.sonde), ("PROGS", self.o.progs), ("TMP", self.tmp), ("SRC", self.o.src),
+                     ("BEFORE_PID", str(self.before_pid))):
+            s = s.replace("{{" + k + "}}", v)
+        return s
+
+    def env(self):
+        env = dict(os.environ, __BPFTRACE_NOTIFY_PROBES_ATTACHED="1", TMP=self.tmp, LC_ALL="C.UTF-8")
+        for kv in shlex.split(self.fill(self.t.get("ENV", ""))):
+            k, _, v = kv.partition("=")
+            env[k] = v
+        return env
+
+    def shell(self, what, cmd):
+        """run to the end; a failure of it is one of the test"""
+        r = subprocess.run(["bash", "-c", self.fill(cmd)], cwd=self.tmp, stdin=subprocess.DEVNULL, text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, errors="replace")
+        if r.returncode:
+            raise Failure(f"{what} failed (exit {r.returncode}): {cmd}\n{r.stdout.strip()}")
+
+    def spawn(self, cmd, log):
+        # exec: the pid is that of the command itself when it is a single one
+        with open(os.path.join(self.tmp, log), "wb") as f:
+            p = subprocess.Popen(["bash", "-c", self.fill(cmd)], cwd=self.tmp, env=self.env(), stdout=f,
+                                 stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True)
+        self.procs.append(p)
+        return p
+
+    def start_before(self, n, cmd):
+        """a program to be traced; it is there when it says so: prints a line, or is asleep or running
+        as something else than the shell"""
+        p = self.spawn("exec " + cmd, f"before{n or ''}")
+        limit = time.time() + 10
+        while time.time() < limit:
+            if p.poll() is not None:
+                break
+            try:
+                with open(f"/proc/{p.pid}/comm") as f:
+                    comm = f.read().strip()
+            except OSError:
+                break
+            if comm != "bash" or cmd.startswith("bash"):
+                time.sleep(0.05)  # let it come to its main()
+                if n == 0:
+                    self.before_pid = p.pid
+                return
+            time.sleep(0.01)
+        with open(os.path.join(self.tmp, f"before{n or ''}"), errors="replace") as f:
+            raise Failure(f"BEFORE ended at once: {cmd}\n{f.read().strip()}")
+
+    def command(self):
+        if self.t.get("RUN") is not None:
+            return self.fill(self.t.get("RUN"))
+        # a file keeps the program free of the shell's quoting
+        return f"{self.o.sonde} {self.fill(self.t.get('ARGS', '-q'))} -e {shlex.quote(self.fill(self.t.get('PROG')))}"
+
+    def run(self):
+        for _, cmd in self.t.all("REQUIRES"):
+            if subprocess.run(["bash", "-c", self.fill(cmd)], cwd=self.tmp, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+                raise Skip(f"requires {cmd}")
+        for _, cmd in self.t.all("SETUP"):
+            self.shell("SETUP", cmd)
+        for n, (_, cmd) in enumerate(self.t.all("BEFORE")):
+            self.start_before(n, cmd)
+        self.trace()
+        with open(os.path.join(self.tmp, "out"), "wb") as f:
+            f.write(self.out)
+        with open(os.path.join(self.tmp, "err"), "wb") as f:
+            f.write(self.err)
+        self.judge()
+
+    def trace(self):
+        """start sonde, wait until it says that it is attached, run AFTER, wait for its end"""
+        timeout = float(self.t.get("TIMEOUT", DEFAULT_TIMEOUT))
+        ends = self.t.get("END", "after" if self.t.get("AFTER") else "self")
+        cmd = self.command()
+        errors = open(os.path.join(self.tmp, "stderr"), "w+b")
+        p = subprocess.Popen(["bash", "-c", "exec " + cmd if self.t.get("RUN") is None else cmd], cwd=self.tmp,
+                             env=self.env(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
+                             start_new_session=True)
+        self.procs.append(p)
+        fd, buf, attached, after, told = p.stdout.fileno(), b"", False, None, False
+        deadline = time.time() + ATTACH_LIMIT
+        late = None
+        while True:
+            data = read_some(fd, 0.02 if after else 0.1)
+            if data == b"":
+                break
+            buf += data or b""
+            if not attached and ATTACHED in buf:
+                buf = buf.replace(ATTACHED, b"", 1)
+                attached = True
+                deadline = time.time() + timeout
+                if self.t.get("AFTER"):
+                    after = self.spawn(self.t.get("AFTER"), "after")
+                elif ends.startswith("timeout"):
+                    deadline = time.time() + float(ends.split()[1])
+            if after and after.poll() is not None and ends == "after" and not told:
+                told = True
+                self.signal_tracer(p)
+                deadline = time.time() + END_LIMIT
+            if time.time() > deadline:
+                if attached and ends.startswith("timeout") and not told:
+                    told = True
+                    self.signal_tracer(p)
+                    deadline = time.time() + END_LIMIT
+                    continue
+                late = ("was not attached after %g s" % ATTACH_LIMIT if not attached else
+                        "did not end after SIGINT" if told else "did not end within %g s" % timeout)
+                break
+        if late:
+            end_group(p)
+        self.rc = p.wait()
+        p.stdout.close()
+        errors.seek(0)
+        self.out, self.err = buf, errors.read()
+        errors.close()
+        if late:
+            raise Failure("sonde " + late)
+        if after:  # its output may be the truth: let it come to its end
+            try:
+                after.wait(timeout)
+            except subprocess.TimeoutExpired:
+                raise Failure("AFTER did not end") from None
+
+    def signal_tracer(self, p):
+        """SIGINT to sonde: the process itself, or its shell's children when RUN is a pipeline"""
+        try:
+            if self.t.get("RUN") is None:
+                os.kill(p.pid, signal.SIGINT)
+            else:
+                os.killpg(p.pid, signal.SIGINT)
+        except ProcessLookupError:
+            pass
+
+    def judge(self):
+        out = self.out.decode("utf-8", "backslashreplace")
+        both = out + self.err.decode("utf-8", "backslashreplace")
+        want = self.t.get("RETURN_CODE")
+        if self.t.get("WILL_FAIL") is not None:
+            if self.rc == 0:
+                raise Failure("exit 0, but WILL_FAIL")
+            if self.rc < 0:
+                raise Failure(f"killed by signal {-self.rc}")
+        elif self.rc != int(want or 0):
+            raise Failure(f"exit {self.rc}, want {want or 0}")
+        for kind, text in self.t.all(*EXPECTS):
+            text = self.fill(text)
+            if not self.matches(kind, text, out, both):
+                raise Failure(f"want {kind} {text}")
+        for _, cmd in self.t.all("CHECK"):
+            self.shell("CHECK", cmd)
+
+    def matches(self, kind, want, out, both):
+        if kind in ("EXPECT", "EXPECT_NONE"):  # whole lines
+            return bool(re.search(r"^[ \t]*" + re.escape(want) + r"[ \t]*$", both, re.M)) == (kind == "EXPECT")
+        if kind in ("EXPECT_REGEX", "EXPECT_REGEX_NONE"):
+            return bool(re.search(want, both, re.M)) == (kind == "EXPECT_REGEX")
+        if kind == "EXPECT_OUTPUT":  # standard output is this and nothing else
+            return out.strip("\n") == want.strip("\n")
+        with open(os.path.join(self.tmp, want), errors="backslashreplace") as f:
+            text = f.read()
+        if kind == "EXPECT_FILE":
+            return out.strip("\n") == text.strip("\n")
+        lines, wanted = out.strip().splitlines(), text.strip().splitlines()
+        return len(lines) == len(wanted) and all(json.loads(a) == json.loads(b) for a, b in zip(lines, wanted))
+
+    def clean(self):
+        for p in self.procs:
+            end_group(p)
+        try:
+            for _, cmd in self.t.all("CLEANUP"):
+                self.shell("CLEANUP", cmd)
+        finally:
+            shutil.rmtree(self.tmp, ignore_errors=True)
+
+
+def run_test(o, test):
+    """-> (status, reason, milliseconds); status is pass, fail or skip"""
+    start = time.time()
+    engines = test.get("ENGINE", "kernel")
+    status, reason = "pass", ""
+    r = Running(o, test)
+    try:
+        if engines not in ("both",) + ENGINES:
+            raise Skip(f"engine {engines}")
+        r.run()
+    except Skip as e:
+        status, reason = "skip", str(e)
+    except (Failure, OSError, ValueError, subprocess.TimeoutExpired) as e:
+        status, reason = "fail", f"{e}\n--- stdout\n{r.out.decode('utf-8', 'backslashreplace')[-3000:]}" \
+                                 f"\n--- stderr\n{r.err.decode('utf-8', 'backslashreplace')[-2000:]}"
+    try:
+        r.clean()
+    except (Failure, subprocess.TimeoutExpired) as e:
+        status, reason = "fail", str(e)
+    return status, reason, int((time.time() - start) * 1000)
+
+
+class Report:
+    """TAP lines from several threads, and the leak check whenever no test is running"""
+
+    def __init__(self, baseline):
+        self.lock, self.n, self.running = threading.Lock(), 0, 0
+        self.count = {"pass": 0, "fail": 0, "skip": 0}
+        self.reasons = []
+        self.baseline, self.since = baseline, []
+
+    def begin(self, test):
+        with self.lock:
+            self.running += 1
+            self.since.append(test.full)
+
+    def end(self, test, status, reason, ms):
+        with self.lock:
+            self.running -= 1
+            if self.running == 0 and status != "skip":
+                left = leaks.left(self.baseline)
+                if left:
+                    status, reason = "fail", "left in the kernel after " + ", ".join(self.since) + ": " + \
+                        "; ".join(left)
+                    self.baseline = leaks.snapshot()
+                self.since = []
+            self.n += 1
+            self.count[status] += 1
+            line = f"{'not ok' if status == 'fail' else 'ok'} {self.n} - {test.full} ({ms} ms)"
+            if status == "skip":
+                line += f" # SKIP {reason}"
+                self.reasons.append(reason)
+            print(line)
+            if status == "fail":
+                print("".join(f"# {text}\n" for text in reason.splitlines()), end="")
+            sys.stdout.flush()
+
+
+def main():
+    here = os.path.dirname(os.path.abspath(__file__))
+    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ap.add_argument("--sonde", required=True)
+    ap.add_argument("--progs", default="/nonexistent", help="folder of the programs built from tests/progs")
+    ap.add_argument("--jobs", type=int, default=2)
+    ap.add_argument("-k", dest="only", default="", help="regex over file.name")
+    ap.add_argument("--list", action="store_true")
+    ap.add_argument("--no-leak-check", action="store_true", help="others use BPF on this machine")
+    ap.add_argument("files", nargs="*")
+    o = ap.parse_args()
+    o.sonde, o.progs, o.src = os.path.abspath(o.sonde), os.path.abspath(o.progs), os.path.dirname(os.path.dirname(here))
+    files = o.files or sorted(os.path.join(here, f) for f in os.listdir(here) if f.endswith(".test"))
+    tests = [t for f in files for t in parse_file(f) if re.search(o.only, t.full)]
+    if o.list:
+        print("\n".join(t.full for t in tests))
+        return 0
+    if not os.access(o.sonde, os.X_OK):
+        raise SystemExit(f"'{o.sonde}' is not there: build it first")
+    if os.geteuid() != 0:
+        print("1..0 # SKIP runtime tests need root")
+        print(f"runtime: 0 passed, 0 failed, {len(tests)} skipped")
+        return 0
+    if o.no_leak_check:
+        leaks.left = lambda baseline: []
+    print(f"1..{len(tests)}")
+    report = Report(leaks.snapshot())
+
+    def one(test):
+        report.begin(test)
+        report.end(test, *run_test(o, test))
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, o.jobs)) as pool:
+        list(pool.map(one, tests))
+    c = report.count
+    print(f"runtime: {c['pass']} passed, {c['fail']} failed, {c['skip']} skipped")
+    return 1 if c["fail"] or not tests else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
