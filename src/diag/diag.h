@@ -18,6 +18,7 @@
 #include "base/vec.h"
 
 /* bytes [start, end) of source number file (struct sources) */
+#define SPAN_NONE ((struct span){ .file = UINT16_MAX }) /* no place: messages without location and source line */
 struct span {
 	uint32_t start, end;
 	uint16_t file;
@@ -47,12 +48,17 @@ uint16_t sources_add(struct sources *s, struct str name, struct str text);
 uint16_t sources_add_expansion(struct sources *s, struct span call, struct str macro);
 void sources_free(struct sources *s);
 struct str span_text(const struct sources *s, struct span at);
-/* 1-based line and column of the start, and of the last byte */
+/*
+ * 1-based line and column (in bytes) of the start, and of the first byte behind the span: the numbers that are printed.
+ * Past the end of the text both are clamped to it.
+ */
 struct line_col {
 	uint32_t line, col, end_line, end_col;
 };
 struct line_col span_locate(struct sources *s, struct span at);
-/* "stdin:1:9-12" */
+/* the text of a line, numbered from 1, without its newline; empty when there is none */
+struct str source_line(struct sources *s, uint16_t file, uint32_t line);
+/* "stdin:1:9-12"; over several lines "stdin:1-3" */
 void span_print(struct sources *s, struct span at, struct strbuf *out);
 static inline struct span span_join(struct span a, struct span b)
 {
@@ -95,7 +101,9 @@ struct diag *diag_warning(struct diag_list *l, enum diag_code code, struct span 
 void diag_hint(struct diag_list *l, struct diag *d, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* errors first, then warnings, each with its source line; colour: ANSI red/yellow */
 void diag_render(const struct diag_list *l, struct sources *s, bool colour, struct strbuf *out);
-/* one message in the same form, for faults at run time (sev text given: "WARNING") */
+void diag_render_one(const struct diag *d, struct sources *s, bool colour, struct strbuf *out);
+/* one message in the same form, for faults at run time (sev text given: "WARNING");
+ * info, if not empty, is a line of its own between the message and the source line */
 void diag_render_at(struct sources *s, struct span at, const char *severity, struct str msg, struct str info,
 		    bool colour, struct strbuf *out);
 /* "E012" style name of a code, for docs and JSON */
