@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The checker: from a parsed script to a *unit*, in which every name is resolved, every expression typed, every implicit
+ * conversion an explicit NODE_CAST, macros and compile-time parts are gone, and each clause stands once per probe shape.
+ * ir reads the unit and asks no questions of its own.
+ *
+ * Passes, in order (one file each):
+ *   imports    merge imported scripts
+ *   config     config block and environment -> struct sema_config
+ *   expand     match attach points into shapes (through struct sema_world), clone a clause for each shape, expand macros
+ *   resolve    names -> builtins, constants, variables (scopes), maps, fns
+ *   infer      types of variables, maps, expressions, to a fixed point
+ *   check_types, check_calls   report what does not fit, insert casts
+ *   fold       constants
+ *   resources  limits: max_probes, sizes of keys and values
+ *
+ * What ir may rely on, when no error was reported:
+ *   - builtin variables are NODE_CALL with builtin set and n_args 0 (argN: call.info is (void *)(uintptr_t)N)
+ *   - both operands of arithmetic, bit and comparison operators on integers have one size; signed operations are those
+ *     whose operands are signed; node.type of comparisons and logical operators is bool
+ *   - pointer + integer is left as it is: ir scales by the size of the target
+ *   - the value of an assignment, the key of a map access, the branches of ?: and if-values, arguments and results of fns
+ *     have exactly the type wanted (a NODE_CAST with NODE_F_IMPLICIT was put in where needed: integer to integer, integer to
+ *     bool, string[n] to string[m], tuple and record element by element, castable aggregation to integer, char array to string,
+ *     array of bytes to integer and back, pointer to integer and back, enum to integer)
+ *   - compound assignments and ++/-- keep their form; the value has the type of the target
+ *   - conditions (if, while, ?:, !, &&, ||, predicates) are bool, integer, pointer or a castable aggregation cast to integer
+ *   - a NODE_FIELD has field resolved; its .a is a struct, tuple or record *value or place* (pointers are dereferenced by an
+ *     explicit NODE_UNARY OP_DEREF put in by sema), its space is that of the place
+ *   - NODE_INDEX on a pointer stays (ir scales); on an array or string .a is a place or a value
+ *   - positional parameters, sizeof, offsetof, typeinfo, getopt, enumerators, defines, comptime are NODE_INT, NODE_BOOL, NODE_STRING,
+ *     tuples or records of these; branches not taken by comptime carry NODE_F_DEAD or are removed
+ *   - compound string operations are calls
+ */
+#ifndef SONDE_SEMA_SEMA_H
+#define SONDE_SEMA_SEMA_H
+
+#include "lang/ast.h"
+#include "lang/builtins.h"
+#include "probe/point.h"
+
+/* ---- results ---- */
+
+struct variable {
+	struct str name; /* without $ */
+	const struct type *type;
+	uint32_t id;      /* index into the owner's vars: one number per declaration and scope */
+	bool is_address_taken; /* &$x */
+	bool is_loop_var; /* declared by a for loop */
+	struct span at;   /* first definition */
+	uint32_t loop;    /* number of the innermost callback loop (for) in which it is declared; 0: none */
+	bool is_shared;   /* also used in a callback loop inside of its scope: must live in memory */
+};
+
+enum map_kind { MAP_KIND_HASH, MAP_KIND_LRUHASH, MAP_KIND_PERCPUHASH, MAP_KIND_PERCPULRUHASH };
+
+struct map_info {
+	struct str name;              /* with @ */
+	const struct type *key_type; /* NULL: scalar */
+	const struct type *value_type; /* may be an aggregation */
+	enum map_kind kind;           /* from `let @m = ...`; default by value type */
+	bool is_declared;
+	uint32_t max_entries; /* scalar: 1 */
+	uint32_t index;       /* into unit.maps */
+	struct span at;
+	const struct node *first_key, *first_value; /* for messages */
+	bool is_clear_unless_printed;
+};
+
+/* a clause for one shape */
+struct clause_inst {
+	const struct clause *clause;
+	const struct probe_shape *shape;
+	struct node *predicate; /* own copies */
+	struct node *body;
+	struct variable **vars;
+	uint32_t n_vars, cap_vars;
+	uint32_t index; /* into unit.insts; programs are made in this order */
+};
+
+struct sema_fn {
+	struct fn_def *def;
+	struct variable **vars;
+	uint32_t n_vars, cap_vars;
+};
+
+struct sema_config {
+	/* the table of language.md "Config Variables"; sizes in bytes */
+	int64_t max_strlen, max_map_keys, max_probes, max_bpf_progs, max_cat_bytes, max_memory;
+	int64_t log_size, perf_rb_pages, on_stack_limit; /* perf_rb_pages 0: by memory */
+	bool cpp_demangle, lazy_symbolication, print_maps_on_exit, show_debug_info;
+	bool str_len_counts_nul; /* str(p, n) gives n - 1 bytes, as bpftrace does */
+	enum { CACHE_DEFAULT, CACHE_PER_PROGRAM, CACHE_PER_PID, CACHE_NONE } cache_user_symbols;
+	enum { MISSING_ERROR, MISSING_WARN, MISSING_IGNORE } missing_probes;
+	enum stack_mode stack_mode;
+	struct str str_trunc_trailer, license;
+	bool stack_mode_set;
+};
+
+struct unit {
+	struct arena *arena;
+	struct type_table *types;
+	struct sources *sources;
+	struct sema_config config;
+	struct clause_inst **insts;
+	uint32_t n_insts, cap_insts;
+	struct map_info **maps;
+	uint32_t n_maps, cap_maps;
+	struct sema_fn **fns;
+	uint32_t n_fns, cap_fns;
+	struct str *strings; /* spare */
+};
+
+/* ---- per-call results in node.call.info ---- */
+
+/* pid(), tid() */
+enum call_pid_ns { PID_NS_INIT, PID_NS_CURRENT };
+/* nsecs(): call.info is (void *)(uintptr_t) of one of these */
+enum call_clock { CALL_CLOCK_MONOTONIC, CALL_CLOCK_BOOT, CALL_CLOCK_TAI, CALL_CLOCK_SW_TAI };
+
+/* print() */
+struct call_print {
+	enum { PRINT_VALUE, PRINT_MAP, PRINT_MAP_KEY } what;
+	struct map_info *map; /* PRINT_MAP, PRINT_MAP_KEY; the NODE_MAP is args[0] */
+	int64_t top, div;     /* -1: not given */
+};
+
+/* uaddr("symbol"): where it is in the file, known at compile time */
+struct call_uaddr {
+	uint64_t address;   /* in the file's address space */
+	uint64_t probe_address; /* of the probed point, same space: run time address = ip - probe_address + address */
+	bool is_pie;
+	uint32_t size;
+};
+
+/* ---- the world outside, asked through this table so that tests can fake it ---- */
+
+struct sema_world {
+	void *arg;
+	/*
+	 * Shapes of one attach point, chained by next; NULL when nothing matched: then either a diagnostic was reported, or the
+	 * point is to be left out silently (missing_probes).
+	 */
+	struct probe_shape *(*match)(void *arg, const struct attach_point *ap, struct diag_list *diags);
+	bool (*kernel_symbol)(void *arg, struct str name, uint64_t *addr);
+	bool (*cgroup_id)(void *arg, struct str path, uint64_t *id);
+	/* symbol of the file that a uprobe point is in */
+	bool (*user_symbol)(void *arg, const struct probe_point *p, struct str name, struct call_uaddr *out);
+	/* text of an import or -I include; NULL when missing */
+	struct err *(*read_file)(void *arg, struct str path, struct span from, struct str *text);
+	uint32_t n_cpus;
+	/* feature by name: "kfunc:NAME", "boot_clock", "tai_clock", ...; see engine/kernel/features.h */
+	bool (*has_feature)(void *arg, const char *name);
+};
+
+struct sema_opts {
+	struct arena *arena;
+	struct type_table *types;
+	struct type_source *source; /* the script's own C types first, then the kernel's */
+	struct sources *sources;
+	struct diag_list *diags;
+	const struct sema_world *world;
+	const struct str *positional; /* $1 ... */
+	uint32_t n_positional;
+	const struct str *named; /* "name=value" or "name" */
+	uint32_t n_named;
+	bool is_unsafe;
+	bool is_test, is_bench; /* --test, --bench: which probes are kept */
+	bool is_bpftrace;       /* behave as bpftrace where sonde differs */
+	bool has_child;         /* -c */
+};
+
+/* NULL result: diags has the errors */
+struct unit *sema_check(struct script *script, const struct sema_opts *opts);
+
+#endif
