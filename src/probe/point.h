@@ -10,30 +10,13 @@
 #include "base/str.h"
 #include "diag/diag.h"
 #include "types/type.h"
+#include "types/usdt_operand.h"
 
 enum probe_kind {
 #define PROVIDER(kind, name, alias, ...) PROBE_##kind,
 #include "probe/providers.def"
 #undef PROVIDER
 	PROBE_N_KINDS
-};
-
-/* an operand of a USDT probe: see objfile/usdt.h, which makes them */
-enum usdt_arg_kind { USDT_ARG_CONST, USDT_ARG_REG, USDT_ARG_MEM, USDT_ARG_FLOAT };
-struct usdt_operand {
-	enum usdt_arg_kind kind;
-	uint8_t size; /* 1, 2, 4, 8 */
-	bool is_signed;
-	bool has_base, has_index;
-	uint8_t reg_shift;     /* REG: bits to shift right first (%ah: 8) */
-	uint16_t reg_offset;   /* REG, MEM base: byte offset in struct pt_regs */
-	uint16_t index_offset; /* MEM index register */
-	uint8_t scale;         /* MEM: 1, 2, 4, 8 */
-	/* CONST: the value; MEM: displacement. is_file_addr: disp is an address of the file (rip-relative, absolute symbol):
-	 * at run time disp + (ip - pc of the probe) */
-	int64_t value;
-	bool is_file_addr;
-	struct str text; /* as in the note, for listings and refusals */
 };
 
 enum args_form {
