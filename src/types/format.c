@@ -5,6 +5,7 @@
  */
 #include "types/format.h"
 
+#include "base/strbuf.h"
 #include "base/vec.h"
 
 struct parse {

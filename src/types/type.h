@@ -39,6 +39,9 @@
 #include "base/arena.h"
 #include "base/hashmap.h"
 
+struct strbuf;
+#include "base/strbuf.h"
+
 enum type_kind {
 	TYPE_NONE, /* not known yet, or no value: the type of statements and of void functions */
 	TYPE_VOID, /* only behind pointers */
