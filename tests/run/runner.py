@@ -106,11 +106,34 @@ def end_group(p):
     p.wait()
 
 
-def read_some(fd, seconds):
-    """what can be read within that time; b'' at the end of file, None when nothing came"""
-    if not select.select([fd], [], [], max(0, seconds))[0]:
-        return None
-    return os.read(fd, 65536)
+class Streams:
+    """standard output and error of the tracer, read as they come"""
+
+    def __init__(self, p):
+        self.out, self.err = p.stdout, p.stderr
+        self.data = {p.stdout: b"", p.stderr: b""}
+        self.open = [p.stdout, p.stderr]
+
+    def read(self, seconds):
+        """False when both have ended"""
+        for f in select.select(self.open, [], [], seconds)[0]:
+            more = os.read(f.fileno(), 65536)
+            self.data[f] += more
+            if not more:
+                self.open.remove(f)
+        return bool(self.open)
+
+    def take_attached(self):
+        """the line that tells of the attachment is for us alone"""
+        for f in self.data:
+            if ATTACHED in self.data[f]:
+                self.data[f] = self.data[f].replace(ATTACHED, b"", 1)
+                return True
+        return False
+
+    def close(self):
+        self.out.close()
+        self.err.close()
 
 
 class Running:
@@ -200,21 +223,14 @@ class Running:
         timeout = float(self.t.get("TIMEOUT", DEFAULT_TIMEOUT))
         ends = self.t.get("END", "after" if self.t.get("AFTER") else "self")
         cmd = self.command()
-        errors = open(os.path.join(self.tmp, "stderr"), "w+b")
         p = subprocess.Popen(["bash", "-c", "exec " + cmd if self.t.get("RUN") is None else cmd], cwd=self.tmp,
-                             env=self.env(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
-                             start_new_session=True)
+                             env=self.env(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, start_new_session=True)
         self.procs.append(p)
-        fd, buf, attached, after, told = p.stdout.fileno(), b"", False, None, False
+        streams, attached, after, told, late = Streams(p), False, None, False, None
         deadline = time.time() + ATTACH_LIMIT
-        late = None
-        while True:
-            data = read_some(fd, 0.02 if after else 0.1)
-            if data == b"":
-                break
-            buf += data or b""
-            if not attached and ATTACHED in buf:
-                buf = buf.replace(ATTACHED, b"", 1)
+        while streams.read(0.02 if after else 0.1):
+            if not attached and streams.take_attached():
                 attached = True
                 deadline = time.time() + timeout
                 if self.t.get("AFTER"):
@@ -234,13 +250,12 @@ class Running:
                 late = ("was not attached after %g s" % ATTACH_LIMIT if not attached else
                         "did not end after SIGINT" if told else "did not end within %g s" % timeout)
                 break
+        streams.take_attached()
         if late:
             end_group(p)
         self.rc = p.wait()
-        p.stdout.close()
-        errors.seek(0)
-        self.out, self.err = buf, errors.read()
-        errors.close()
+        self.out, self.err = streams.data[p.stdout], streams.data[p.stderr]
+        streams.close()
         if late:
             raise Failure("sonde " + late)
         if after:  # its output may be the truth: let it come to its end

@@ -1,0 +1,92 @@
+# A thin front over Meson: `make`, `make demo` and `make test` from a fresh clone do all their set-up.
+# Build folders: build (gcc), build-clang, build-asan, build-static, build-fuzz.
+
+BUILD   ?= build
+CLANG   ?= clang-14
+JOBS    ?= $(shell nproc)
+SECONDS ?= 30
+PREFIX  ?= /usr/local
+NINJA   = ninja -j$(JOBS)
+
+all: $(BUILD)/build.ninja
+	@$(NINJA) -C $(BUILD)
+
+# Meson's own options per build folder; each is set up once and then kept
+SETUP_build        =
+SETUP_build-clang  = CC=$(CLANG)
+SETUP_build-asan   =
+FLAGS_build        = -Dwerror=true
+FLAGS_build-clang  = -Dwerror=true
+FLAGS_build-asan   = -Db_sanitize=address,undefined -Db_lundef=false
+FLAGS_build-fuzz   = -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
+FLAGS_build-static = -Dstatic=true -Dzydis_dir=$(CURDIR)/build-static/zydis
+
+$(BUILD)/build.ninja:
+	@scripts/setup.sh build
+	@$(SETUP_build) meson setup $(BUILD) $(FLAGS_build) --prefix=$(PREFIX) >/dev/null || { \
+		meson setup $(BUILD) $(FLAGS_build) --prefix=$(PREFIX); exit 1; }
+
+build-clang/build.ninja build-asan/build.ninja:
+	@scripts/setup.sh test
+	@$(SETUP_$(@D)) meson setup $(@D) $(FLAGS_$(@D)) >/dev/null
+
+build-fuzz/build.ninja:
+	@scripts/setup.sh test
+	@CC=$(CLANG) meson setup $(@D) $(FLAGS_$(@D)) >/dev/null
+
+build-static/build.ninja:
+	@scripts/setup.sh static
+	@scripts/static-zydis.sh build-static/zydis
+	@meson setup build-static $(FLAGS_build-static) --buildtype=release --prefix=$(PREFIX) >/dev/null
+
+clang: build-clang/build.ninja
+	@$(NINJA) -C build-clang
+
+asan: build-asan/build.ninja
+	@$(NINJA) -C build-asan
+
+# one binary that needs nothing but a kernel
+static: build-static/build.ninja
+	@$(NINJA) -C build-static src/cli/sonde
+	@strip -o build-static/sonde build-static/src/cli/sonde
+	@ls -l build-static/sonde
+
+demo:
+	@scripts/setup.sh demo
+	@$(MAKE) --no-print-directory all
+	@scripts/demo.sh $(BUILD)/src/cli/sonde
+
+# everything, root wanted; ends with one line of counts
+test:
+	@scripts/setup.sh test
+	@python3 tests/all.py test
+
+# what needs no root, in under a minute
+check: all
+	@python3 tests/all.py check
+
+# how clang-format would write what deviates
+format:
+	@git ls-files 'src/*.[ch]' 'tests/*.[ch]' | xargs clang-format-14 --dry-run 2>&1 | grep -c 'warning:' || true
+
+# SECONDS of each fuzzer
+fuzz: build-fuzz/build.ninja
+	@$(NINJA) -C build-fuzz
+	@python3 tests/fuzz/run.py --build build-fuzz --seconds $(SECONDS)
+
+# the runtime tests again and again under ASan and UBSan, for SECONDS
+soak: asan
+	@python3 tests/all.py soak --seconds $(SECONDS)
+
+bench: all
+	@bench/startup $(BUILD)/src/cli/sonde
+	@bench/attach $(BUILD)/src/cli/sonde
+	@bench/throughput $(BUILD)/src/cli/sonde
+
+install: all
+	@meson install -C $(BUILD)
+
+clean:
+	rm -rf build build-clang build-asan build-static build-fuzz
+
+.PHONY: all clang asan static demo test check format fuzz soak bench install clean

@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""All tests of sonde, one after the other, and one line of counts at the end: N passed, N failed, N skipped.
+
+  tests/all.py check               no root, under a minute: unit, golden, what tests/checks looks at
+  tests/all.py test                check + second compiler + sanitizers + runtime tests + fuzzers + soak
+  tests/all.py soak --seconds N    the runtime tests over and over under ASan and UBSan
+
+Every step is a program of its own that can be run alone; this one starts them, shows what they print and adds up.
+The reasons of skips stand above the last line. The exit status is 0 when nothing failed.
+"""
+import argparse
+import collections
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FUZZ_SECONDS = 30
+SANITIZER_ENV = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
+                 "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=98"}
+
+Count = collections.namedtuple("Count", "passed failed skipped")
+
+
+class Tally:
+    def __init__(self):
+        self.total = [0, 0, 0]
+        self.failures, self.skips = [], collections.Counter()
+        self.start = time.time()
+
+    def step(self, name, count):
+        for i in range(3):
+            self.total[i] += count[i]
+        print(f"== {name}: {count[0]} passed, {count[1]} failed, {count[2]} skipped "
+              f"[{time.time() - self.start:.0f} s]", flush=True)
+        if count[1]:
+            self.failures.append(name)
+
+    def finish(self):
+        if self.failures:
+            print("failed in: " + ", ".join(self.failures))
+        for reason, n in sorted(self.skips.items()):
+            print(f"skipped {n}: {reason}")
+        print(f"{self.total[0]} passed, {self.total[1]} failed, {self.total[2]} skipped")
+        return 1 if self.total[1] or not self.total[0] else 0
+
+
+def run(cmd, env=None, show=True, timeout=None):
+    """-> (exit status, output); what fails is shown whole"""
+    p = subprocess.Popen(cmd, cwd=ROOT, env=dict(os.environ, **(env or {})), text=True, errors="replace",
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    lines = []
+    try:
+        for line in p.stdout:
+            lines.append(line)
+            if show and not re.match(r"ok \d+", line):
+                print("  " + line, end="", flush=True)
+        return p.wait(timeout), "".join(lines)
+    except BaseException:
+        p.terminate()
+        raise
+
+
+def tap(tally, status, text, name):
+    """count TAP lines; a program that ended badly without a 'not ok' is one failure"""
+    passed = skipped = failed = 0
+    for line in text.splitlines():
+        m = re.match(r"(not )?ok \d+(.*)", line)
+        if not m:
+            continue
+        skip = re.search(r"# SKIP\S* *(.*)", m.group(2), re.I)
+        if m.group(1):
+            failed += 1
+        elif skip:
+            skipped += 1
+            tally.skips[f"{name}: {skip.group(1)}"] += 1
+        else:
+            passed += 1
+    if status and not failed:
+        failed = 1
+    return Count(passed, failed, skipped)
+
+
+def build(tally, target, name):
+    status, out = run(["make", "--no-print-directory", target], show=False)
+    if status:
+        print("".join(f"  {line}\n" for line in out.splitlines()[-60:]))
+    tally.step(name, Count(int(not status), int(bool(status)), 0))
+    return not status
+
+
+def unit(tally, folder, name, env=None):
+    status, out = run(["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", "2",
+                       "--print-errorlogs", "--quiet"], env, show=False)
+    passed = failed = skipped = 0
+    try:
+        with open(os.path.join(ROOT, folder, "meson-logs", "testlog.json")) as f:
+            results = [json.loads(line) for line in f if line.strip()]
+    except (OSError, ValueError) as e:
+        print(f"  {e}\n{out}")
+        results, status = [], 1
+    for r in results:
+        bad = r["result"] not in ("OK", "SKIP")
+        c = tap(tally, int(bad), r.get("stdout", ""), r["name"])
+        passed, failed, skipped = passed + c.passed, failed + c.failed, skipped + c.skipped
+        if bad:
+            print(f"  {r['name']}: {r['result']}")
+            for line in (r.get("stdout", "") + r.get("stderr", "")).splitlines()[-60:]:
+                if not re.match(r"ok \d+", line):
+                    print("    " + line)
+    if status and not failed:
+        print(out)
+        failed = 1
+    tally.step(name, Count(passed, failed, skipped))
+
+
+def script(tally, name, cmd, env=None):
+    """a TAP program of ours"""
+    status, out = run(cmd, env)
+    tally.step(name, tap(tally, status, out, name))
+    return out
+
+
+def sonde(folder):
+    return os.path.join(folder, "src", "cli", "sonde")
+
+
+def golden(tally, folder, name, env=None):
+    script(tally, name, [sys.executable, "tests/golden/runner.py", "--sonde", sonde(folder)], env)
+
+
+def runtime(tally, folder, name, env=None, more=()):
+    script(tally, name, [sys.executable, "tests/run/runner.py", "--sonde", sonde(folder),
+                         "--progs", os.path.join(folder, "tests", "progs"), *more], env)
+
+
+def format_report():
+    """deviations from .clang-format are told, not counted: reading decides"""
+    tool = shutil.which("clang-format-14")
+    if not tool:
+        print("  format: clang-format-14 is not installed")
+        return
+    files = subprocess.run(["git", "ls-files", "src/*.[ch]", "tests/*.[ch]", "lib/*.[ch]"], cwd=ROOT, text=True,
+                           stdout=subprocess.PIPE).stdout.split()
+    r = subprocess.run([tool, "--dry-run", *files], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT)
+    n = collections.Counter(line.split(":")[0] for line in r.stdout.splitlines() if "warning:" in line)
+    print(f"== format: {len(files) - len(n)} of {len(files)} files as clang-format writes them, "
+          f"{sum(n.values())} places differ in the others")
+
+
+def check(tally):
+    if not build(tally, "all", "build with gcc, no warnings"):
+        return False
+    unit(tally, "build", "unit")
+    golden(tally, "build", "golden")
+    for name in ("includes", "sizes", "diagcodes", "docs"):
+        script(tally, f"check {name}", [sys.executable, f"tests/checks/{name}.py"])
+    format_report()
+    return True
+
+
+def fuzz(tally, seconds):
+    status, out = run(["make", "--no-print-directory", "fuzz", f"SECONDS={seconds}"])
+    tally.step(f"fuzz, {seconds} s each", tap(tally, status, out, "fuzz"))
+
+
+def soak(tally, seconds):
+    """whole rounds under the sanitizers until the time is over"""
+    end, n = time.time() + seconds, 0
+    while n == 0 or time.time() < end:
+        n += 1
+        runtime(tally, "build-asan", f"runtime under ASan and UBSan, round {n}", SANITIZER_ENV)
+
+
+def test(tally):
+    if not check(tally):
+        return
+    if build(tally, "clang", "build with clang, no warnings"):
+        unit(tally, "build-clang", "unit, clang")
+        golden(tally, "build-clang", "golden, clang")
+    if build(tally, "asan", "build with ASan and UBSan"):
+        unit(tally, "build-asan", "unit, sanitizers", SANITIZER_ENV)
+        golden(tally, "build-asan", "golden, sanitizers", SANITIZER_ENV)
+    runtime(tally, "build", "runtime")
+    soak(tally, FUZZ_SECONDS)
+    fuzz(tally, FUZZ_SECONDS)
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ap.add_argument("what", choices=("check", "test", "soak"))
+    ap.add_argument("--seconds", type=int, default=600)
+    o = ap.parse_args()
+    tally = Tally()
+    if o.what == "check":
+        check(tally)
+    elif o.what == "test":
+        test(tally)
+    else:
+        soak(tally, o.seconds)
+    return tally.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which way includes may point: the table of the architecture, enforced. Prints TAP, one line per folder.
+
+probe/point.h is plain data (what a probe is attached to): the compiler and the image may name it.
+A folder may include itself, base and diag besides what its row says. `foo.c` includes `foo.h` first.
+"""
+import os
+import re
+import sys
+
+# folder of src/ -> folders or single headers that it may include
+MAY = {
+    "base": None,  # libc only
+    "diag": [],
+    "types": [],
+    "arch": ["types"],
+    "lang": ["types"],
+    "sema": ["lang", "types", "probe/point.h"],
+    "ir": ["sema", "lang", "types", "arch", "probe/point.h", "image/image.h"],
+    "ebpf": ["ir", "image", "types", "arch"],
+    "image": ["types", "probe/point.h"],
+    "objfile": ["types", "arch"],
+    "probe": ["objfile", "lang/ast.h", "types", "arch"],
+    "engine": ["image", "types", "objfile", "probe/point.h", "probe/providers.def", "arch"],
+    "engine/kernel": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "probe/providers.def",
+                      "arch", "ebpf/insn.h", "ebpf/helpers.def"],
+    "engine/user": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "probe/providers.def", "arch"],
+    "output": ["image", "types", "objfile", "probe/point.h"],
+    "session": "all",
+    "cli": "all",
+}
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
+
+
+def folder_of(path):
+    parts = path.split("/")
+    if parts[0] == "engine" and len(parts) > 2:
+        return "/".join(parts[:2])
+    return parts[0]
+
+
+def allowed(folder, target):
+    may = MAY.get(folder)
+    where = folder_of(target)
+    if where == folder or where == "base":
+        return True
+    if folder == "base":
+        return False
+    return where == "diag" or may == "all" or where in may or target in may
+
+
+def main():
+    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src")
+    faults = {}
+    for base, _, files in os.walk(root):
+        for name in files:
+            if not name.endswith((".c", ".h")):
+                continue
+            path = os.path.relpath(os.path.join(base, name), root)
+            folder = folder_of(path)
+            bad = faults.setdefault(folder, [])
+            if folder not in MAY:
+                bad.append(f"src/{path}: folder '{folder}' has no row in tests/checks/includes.py")
+                continue
+            with open(os.path.join(base, name)) as f:
+                found = INCLUDE.findall(f.read())
+            for inc in found:
+                here = os.path.normpath(os.path.join(os.path.dirname(path), inc))
+                target = here if os.path.exists(os.path.join(root, here)) and "/" not in inc else inc
+                if not allowed(folder, target):
+                    bad.append(f'src/{path}: may not include "{inc}"')
+            own = path[:-2] + ".h"
+            if name.endswith(".c") and os.path.exists(os.path.join(root, own)) and \
+                    (not found or os.path.basename(found[0]) != os.path.basename(own)):
+                bad.append(f"src/{path}: must include its own header first")
+    failed = 0
+    for n, folder in enumerate(sorted(faults), 1):
+        failed += bool(faults[folder])
+        print(f"{'not ok' if faults[folder] else 'ok'} {n} - includes of src/{folder}")
+        for line in faults[folder]:
+            print(f"# {line}")
+    print(f"1..{len(faults)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
