@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mangled names of C++ (Itanium ABI) and Rust (legacy and v0) as the programmer wrote them. Go and C names are what
+ * they are. libiberty does the work; this adds limits for hostile names, one spelling, and a cache.
+ */
+#ifndef SONDE_OBJFILE_DEMANGLE_H
+#define SONDE_OBJFILE_DEMANGLE_H
+
+#include "base/str.h"
+
+enum demangle_form {
+	DEMANGLE_FULL,  /* app::Srv::handle(int, std::string const&) */
+	DEMANGLE_PLAIN, /* app::Srv::handle: no parameters, no return type */
+};
+
+enum mangling { MANGLING_NONE, MANGLING_CXX, MANGLING_RUST };
+
+/* cheap look at the first bytes: _Z..., _R..., ___Z, __R; MANGLING_NONE for everything else. Legacy Rust counts as
+ * Rust (17h + 16 hex digits + E at the end). */
+enum mangling demangle_kind(struct str name);
+
+/* A malloc'ed C string, or NULL when the name is not mangled or cannot be read. The Rust hash is left out. */
+char *demangle_name(struct str name, enum demangle_form form);
+
+/* The part of a C++ name that DEMANGLE_PLAIN gives, cut out of the full spelling: "f<int>" of "int f<int>(int)" */
+struct str demangle_cut_params(struct str full);
+
+/* Names that were asked for before come from the cache; result and its cache live until demangler_free. */
+struct demangler;
+struct demangler *demangler_new(void);
+void demangler_free(struct demangler *d);
+/* the same view back when it is not mangled */
+struct str demangler_get(struct demangler *d, struct str name, enum demangle_form form);
+
+#endif

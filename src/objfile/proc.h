@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What /proc tells about a process. Everything is a snapshot: a process can end or exec between two reads, so errors
+ * (ESRCH, ENOENT) are normal results here. Results belong to the caller, who frees them with the function named.
+ */
+#ifndef SONDE_OBJFILE_PROC_H
+#define SONDE_OBJFILE_PROC_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#include <sys/types.h>
+
+struct proc_map {
+	uint64_t start, end; /* [start, end) in the process */
+	uint64_t offset;     /* file offset of start */
+	uint64_t ino;        /* 0: not a file */
+	uint32_t dev_major, dev_minor;
+	bool exec, write;
+	bool deleted;    /* the file was unlinked ("(deleted)" is cut off path) */
+	struct str path; /* as the kernel spells it, seen from the process's root; "[vdso]", "[heap]", empty */
+};
+
+struct proc_maps {
+	struct proc_map *v; /* sorted by start, never overlapping */
+	uint32_t n;
+	struct arena strings;
+};
+
+struct err *proc_maps_read(pid_t pid, struct proc_maps *ret) ERR_MUST;
+/* the same from the text of a maps file (tests, saved traces) */
+void proc_maps_parse(struct str text, struct proc_maps *ret);
+void proc_maps_free(struct proc_maps *m);
+const struct proc_map *proc_maps_find(const struct proc_maps *m, uint64_t addr);
+
+bool proc_exists(pid_t pid);
+/* clock ticks since boot; with the pid it names a process for good. 0: no such process */
+uint64_t proc_start_time(pid_t pid);
+/* path of the executable, seen from the process's root ("(deleted)" cut off); malloc'ed */
+struct err *proc_exe(pid_t pid, char **ret) ERR_MUST;
+struct err *proc_comm(pid_t pid, char buf[16]) ERR_MUST;
+pid_t proc_tgid(pid_t tid);  /* 0: no such thread */
+pid_t proc_ppid(pid_t pid);  /* 0: no such process */
+uid_t proc_uid(pid_t pid, bool *ok);
+/* true when pid's mount namespace or root differs from ours */
+bool proc_has_own_root(pid_t pid);
+/*
+ * A path by which the tracer can open what pid calls `path`: the path itself when it shares our root, else
+ * /proc/PID/root/<path> after resolving symbolic links inside that root. malloc'ed.
+ */
+char *proc_root_path(pid_t pid, struct str path);
+/* opens `path` within pid's root (openat2 RESOLVE_IN_ROOT), read-only, never blocking; -errno on failure */
+int proc_open_in_root(pid_t pid, const char *path);
+
+struct pid_list {
+	pid_t *v;
+	size_t n, cap;
+};
+struct err *proc_threads(pid_t pid, struct pid_list *ret) ERR_MUST; /* tids; vec_free(ret) */
+struct err *proc_children(pid_t pid, struct pid_list *ret) ERR_MUST; /* direct children */
+struct err *proc_all(struct pid_list *ret) ERR_MUST;
+
+#endif

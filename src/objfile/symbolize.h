@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Addresses to names, for stacks, usym(), ksym(), func. Nothing is read before it is needed; what was learnt of a
+ * process is kept when it exits, so that late events still resolve. Names and paths in results live as long as the
+ * symbolizer. Not thread-safe.
+ *
+ * To know processes that live shorter than the reader's delay, feed it while they live: symbolizer_note_process at
+ * attach time, fork, exec and mmap events through the other note functions.
+ */
+#ifndef SONDE_OBJFILE_SYMBOLIZE_H
+#define SONDE_OBJFILE_SYMBOLIZE_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "objfile/elf.h"
+
+#include <sys/types.h>
+
+struct symbolizer_opts {
+	bool demangle;      /* C++ and Rust names as written */
+	bool no_perf_maps;  /* do not look for /tmp/perf-PID.map */
+};
+
+struct symbol_info {
+	bool found;       /* name, offset are valid */
+	struct str name;  /* demangled when wanted */
+	struct str raw;   /* as in the symbol table */
+	uint64_t offset;  /* addr - start of the symbol */
+	struct str module; /* user: path of the object; kernel: module name or empty; "[vdso]", "perf map" for JIT code */
+	bool in_file;      /* module, file_addr are valid (also when the name was not found) */
+	uint64_t file_addr; /* the address in the file's own address space (vaddr) */
+};
+
+struct symbolizer;
+struct symbolizer *symbolizer_new(const struct symbolizer_opts *opts);
+void symbolizer_free(struct symbolizer *s);
+
+/* an address of a process. False: nothing known (out->found and in_file are false then) */
+bool symbolizer_user(struct symbolizer *s, pid_t pid, uint64_t addr, struct symbol_info *out);
+/* an address of the file itself (vaddr), no process: `func` of a uprobe site, uaddr listings */
+bool symbolizer_file(struct symbolizer *s, const char *path, uint64_t vaddr, struct symbol_info *out);
+
+/* remember pid's mappings now (again after each exec); quietly does nothing when it is gone */
+void symbolizer_note_process(struct symbolizer *s, pid_t pid);
+/* a new mapping that an mmap event reported; path as the process sees it */
+void symbolizer_note_mmap(struct symbolizer *s, pid_t pid, uint64_t start, uint64_t len, uint64_t offset,
+			  uint32_t dev_major, uint32_t dev_minor, uint64_t ino, struct str path);
+void symbolizer_note_fork(struct symbolizer *s, pid_t parent, pid_t child); /* child begins with parent's mappings */
+void symbolizer_note_exec(struct symbolizer *s, pid_t pid);                 /* forget the old image's mappings */
+
+/* a kernel address; module is empty for the kernel proper */
+bool symbolizer_kernel(struct symbolizer *s, uint64_t addr, struct symbol_info *out);
+/* address of a kernel symbol; "mod:name" picks a module. 0: not found, *why says so (may be NULL) */
+uint64_t symbolizer_kernel_addr(struct symbolizer *s, struct str name, const char **why);
+/* every kernel function (type t, T, w, W): for listing; fn returns false to stop */
+struct err *symbolizer_kernel_each(struct symbolizer *s,
+				   bool (*fn)(void *arg, struct str name, struct str module, char type), void *arg)
+	ERR_MUST;
+
+/* the files that it opened; others may use the same cache */
+struct objfile_cache *symbolizer_files(struct symbolizer *s);
+
+#endif
