@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Making an image: an empty one with the maps that every image has, and the functions that add to its tables. Called
+ * while the IR is built (maps, events, faults, strings) and by the emitter (programs). It must know nothing of scripts
+ * or of engines.
+ */
+#include "image/image.h"
+
+/* default size of the ring, a power of two of pages; the session overwrites it from the configuration */
+#define IMAGE_RING_BYTES (256u << 10)
+
+/*
+ * Room for one more element in an array that lives in an arena: the old array is left behind, which at doubling costs
+ * at most as much again.
+ */
+static void *image_grow(struct arena *arena, void *old, uint32_t n, uint32_t *cap, size_t size)
+{
+	void *p;
+
+	if (n < *cap)
+		return old;
+	*cap = *cap ? *cap * 2 : 8;
+	p = arena_alloc_array(arena, *cap, size);
+	if (n)
+		memcpy(p, old, n * size);
+	return p;
+}
+
+struct image *image_new(struct arena *arena)
+{
+	struct image *im = arena_new(arena, struct image);
+
+	im->arena = arena;
+	im->scratch_map = im->stacks_map = IMAGE_NONE;
+	im->license = STR("GPL");
+	im->ring_map = image_add_map(im, (struct image_map){
+		.name = STR_INIT("ring"),
+		.role = MAP_RING,
+		.bpf_type = BPF_MAP_TYPE_RINGBUF,
+		.max_entries = IMAGE_RING_BYTES,
+		.at = SPAN_NONE,
+	});
+	im->globals_map = image_add_map(im, (struct image_map){
+		.name = STR_INIT("globals"),
+		.role = MAP_GLOBALS,
+		.bpf_type = BPF_MAP_TYPE_ARRAY,
+		.key_size = sizeof(uint32_t),
+		.value_size = sizeof(struct image_globals),
+		.max_entries = 1,
+		.flags = BPF_F_MMAPABLE,
+		.at = SPAN_NONE,
+	});
+	im->faults_map = image_add_map(im, (struct image_map){
+		.name = STR_INIT("faults"),
+		.role = MAP_FAULTS,
+		.bpf_type = BPF_MAP_TYPE_ARRAY,
+		.key_size = sizeof(uint32_t),
+		.value_size = sizeof(struct image_fault_count),
+		.max_entries = 1,
+		.flags = BPF_F_MMAPABLE,
+		.at = SPAN_NONE,
+	});
+	return im;
+}
+
+uint32_t image_add_map(struct image *im, struct image_map m)
+{
+	struct image_map *copy = arena_new(im->arena, struct image_map);
+
+	*copy = m;
+	im->maps = image_grow(im->arena, im->maps, im->n_maps, &im->cap_maps, sizeof(*im->maps));
+	im->maps[im->n_maps] = copy;
+	return im->n_maps++;
+}
+
+uint32_t image_add_event(struct image *im, struct event_layout e)
+{
+	struct event_layout *copy = arena_new(im->arena, struct event_layout);
+
+	*copy = e;
+	im->events = image_grow(im->arena, im->events, im->n_events, &im->cap_events, sizeof(*im->events));
+	im->events[im->n_events] = copy;
+	return im->n_events++;
+}
+
+uint32_t image_add_fault(struct image *im, struct image_fault f)
+{
+	im->faults = image_grow(im->arena, im->faults, im->n_faults, &im->cap_faults, sizeof(*im->faults));
+	im->faults[im->n_faults++] = f;
+	/* one counter per site; an array map needs at least one element */
+	im->maps[im->faults_map]->max_entries = im->n_faults;
+	return im->n_faults - 1;
+}
+
+uint32_t image_add_string(struct image *im, struct str s)
+{
+	/* scripts have a handful of these, so a search is enough */
+	for (uint32_t i = 0; i < im->n_strings; i++)
+		if (str_eq(im->strings[i], s))
+			return i;
+	im->strings = image_grow(im->arena, im->strings, im->n_strings, &im->cap_strings, sizeof(*im->strings));
+	im->strings[im->n_strings] = arena_str(im->arena, s);
+	return im->n_strings++;
+}
