@@ -30,8 +30,12 @@
  *   count, sum          u64 / i64
  *   min, max            struct stored_minmax
  *   avg, stats          struct stored_avg
- *   hist, lhist         one u64 counter per (key, bucket): the bucket (u64) is appended to the map's key
- *   tseries             struct stored_tseries per (key, interval number)
+ *   hist, lhist         one u64 counter per (key, bucket): the bucket (u64) is appended to the map's key.
+ *                       hist with k bits: bucket 0 is n < 0; n < 2^k is bucket n + 1; else, with l = floor(log2(n)),
+ *                       ((l - k + 1) << k) + ((n >> (l - k)) - 2^k) + 1. lhist: 0 is n < min, 1 + (n - min) / step,
+ *                       and 1 + (max - min) / step for n >= max
+ *   tseries             struct stored_tseries per (key, slot): the slot (u64) is appended to the key and is
+ *                       the interval's number modulo the number of intervals kept; .interval says which it holds
  */
 #ifndef SONDE_TYPES_TYPE_H
 #define SONDE_TYPES_TYPE_H
