@@ -13,6 +13,19 @@ const char *ir_op_name(enum ir_op op)
 	return (unsigned)op < IR_N_OPS ? op_names[op] : "?";
 }
 
+/* the UAPI header numbers the helpers by their place in this list, up to the kernel that the header is of */
+static const char *const helper_names[] = {
+#define HELPER_NAME(name) #name
+	__BPF_FUNC_MAPPER(HELPER_NAME)
+#undef HELPER_NAME
+};
+
+const char *ir_helper_name(int64_t number)
+{
+	return number >= 0 && (size_t)number < sizeof(helper_names) / sizeof(helper_names[0]) ?
+		       helper_names[number] : "unknown_helper";
+}
+
 const char *ir_cc_name(enum ir_cc cc)
 {
 	static const char *const names[] = {
@@ -33,8 +46,7 @@ const char *ir_atomic_name(enum ir_atomic a)
 	return (unsigned)a < sizeof(names) / sizeof(names[0]) ? names[a] : "?";
 }
 
-/* how many of a, b, c the operation reads, b counted even where IRF_IMM stands in for it */
-static unsigned op_arity(const struct ir_insn *in)
+unsigned ir_arity(const struct ir_insn *in)
 {
 	switch (in->op) {
 	case IR_MOV: case IR_NEG: case IR_BSWAP: case IR_ZEXT: case IR_SEXT: case IR_LOAD: case IR_ZERO: case IR_BOUND:
@@ -71,7 +83,7 @@ bool ir_can_use_imm(const struct ir_insn *in)
 
 unsigned ir_uses(const struct ir_insn *in, uint32_t use[IR_MAX_USES])
 {
-	unsigned arity = op_arity(in), n = 0;
+	unsigned arity = ir_arity(in), n = 0;
 	bool has_imm = (in->flags & IRF_IMM) && ir_can_use_imm(in);
 
 	for (unsigned i = 0; i < arity && i < IR_MAX_USES; i++) {

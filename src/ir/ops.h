@@ -11,7 +11,11 @@
 #define IR_MAX_USES 5
 
 const char *ir_cc_name(enum ir_cc cc);
+/* "map_lookup_elem" for BPF_FUNC_map_lookup_elem; "unknown_helper" beyond what linux/bpf.h knows */
+const char *ir_helper_name(int64_t number);
 const char *ir_atomic_name(enum ir_atomic a);
+/* how many of a, b, c (or of the arguments) it reads, b counted even where IRF_IMM stands in for it */
+unsigned ir_arity(const struct ir_insn *in);
 /* vregs read, in operand order (one may stand twice); returns how many */
 unsigned ir_uses(const struct ir_insn *in, uint32_t use[IR_MAX_USES]);
 /* the vreg written, or IR_NO_VREG */
