@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the BTF source share; nobody else includes this. */
+#ifndef SONDE_TYPES_BTF_PRIVATE_H
+#define SONDE_TYPES_BTF_PRIVATE_H
+
+#include "types/btf_source.h"
+
+#include <bpf/btf.h>
+
+/* an open-addressing table of (name, kind) -> id: slots hold ids (or indices), 0 is empty */
+struct btfsrc_index {
+	uint32_t *slots;
+	uint32_t mask;
+};
+
+struct btfsrc_enumerator {
+	uint32_t type_id;
+	uint32_t index; /* within the enum */
+};
+
+struct btfsrc {
+	struct type_source base; /* first: a struct type_source * of ours is a struct btfsrc * */
+	char *path;
+	struct btfsrc *below; /* what a module's types build upon */
+	struct btf *btf;
+	bool tried;
+	struct err *error;
+	uint32_t first_id; /* first id of this file: 1, or what follows the base's last */
+	uint32_t end_id;
+	const struct type **made; /* by id, NULL: not asked for yet */
+	uint8_t *aligns;          /* by id, 0: not computed yet */
+	unsigned nesting;         /* calls into each other: completing, alignments */
+	struct btfsrc_index names;
+	struct btfsrc_index constants;
+	struct btfsrc_enumerator *enumerators;
+	uint32_t n_enumerators;
+};
+
+/* typedefs, const, volatile, restrict and type tags taken off; *is_user when a tag said "user". 0 is void */
+uint32_t btfsrc_strip(const struct btfsrc *s, uint32_t id, bool *is_user);
+enum btfsrc_kind btfsrc_kind_of(const struct btf_type *t);
+struct str btfsrc_string(const struct btfsrc *s, uint32_t off);
+/* fill the fields of a struct: the complete operation of the source (btf_build.c) */
+bool btfsrc_complete(struct type_source *src, struct type *t);
+
+#endif
