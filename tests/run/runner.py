@@ -33,7 +33,7 @@ DEFAULT_TIMEOUT = 10  # seconds from there to the end
 END_LIMIT = 5.0  # seconds from SIGINT to the end of the process
 ENGINES = ("kernel",)  # those that the binary has
 ONE_LINE = ("NAME", "RUN", "ARGS", "TIMEOUT", "SETUP", "CLEANUP", "ENV", "RETURN_CODE", "WILL_FAIL", "ENGINE",
-            "END", "REQUIRES", "BEFORE", "AFTER", "CHECK")
+            "END", "REQUIRES", "BEFORE", "READY", "AFTER", "CHECK")
 EXPECTS = ("EXPECT", "EXPECT_NONE", "EXPECT_REGEX", "EXPECT_REGEX_NONE", "EXPECT_FILE", "EXPECT_JSON",
            "EXPECT_OUTPUT")
 MULTI = ("PROG",) + EXPECTS + ("CHECK", "AFTER", "SETUP", "RUN")  # go on in lines indented below their text
@@ -196,6 +196,15 @@ class Running:
         with open(os.path.join(self.tmp, f"before{n or ''}"), errors="replace") as f:
             raise Failure(f"BEFORE ended at once: {cmd}\n{f.read().strip()}")
 
+    def wait_ready(self, cmd):
+        """until the command succeeds: a server that answers"""
+        limit = time.time() + 10
+        while subprocess.run(["bash", "-c", self.fill(cmd)], cwd=self.tmp, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+            if time.time() > limit:
+                raise Failure(f"READY did not succeed within 10 s: {cmd}")
+            time.sleep(0.05)
+
     def command(self):
         if self.t.get("RUN") is not None:
             return self.fill(self.t.get("RUN"))
@@ -211,6 +220,8 @@ class Running:
             self.shell("SETUP", cmd)
         for n, (_, cmd) in enumerate(self.t.all("BEFORE")):
             self.start_before(n, cmd)
+        for _, cmd in self.t.all("READY"):
+            self.wait_ready(cmd)
         self.trace()
         with open(os.path.join(self.tmp, "out"), "wb") as f:
             f.write(self.out)
@@ -370,7 +381,9 @@ class Report:
                 self.reasons.append(reason)
             print(line)
             if status == "fail":
-                print("".join(f"# {text}\n" for text in reason.splitlines()), end="")
+                lines = reason.splitlines()
+                cut = lines if len(lines) <= 60 else lines[:30] + [f"... {len(lines) - 60} lines"] + lines[-30:]
+                print("".join(f"# {text}\n" for text in cut), end="")
             sys.stdout.flush()
 
 
