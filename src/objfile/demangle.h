@@ -9,21 +9,22 @@
 #include "base/str.h"
 
 enum demangle_form {
-	DEMANGLE_FULL,  /* app::Srv::handle(int, std::string const&) */
-	DEMANGLE_PLAIN, /* app::Srv::handle: no parameters, no return type */
+	DEMANGLE_FULL,      /* app::Srv::handle(int, char const*); "int twice<int>(int)" */
+	DEMANGLE_NO_RETURN, /* without a template's return type: "twice<int>(int)" */
+	DEMANGLE_PLAIN,     /* app::Srv::handle, twice<int>: no parameters, no return type, no clone suffix */
+	DEMANGLE_N_FORMS,
 };
 
 enum mangling { MANGLING_NONE, MANGLING_CXX, MANGLING_RUST };
 
-/* cheap look at the first bytes: _Z..., _R..., ___Z, __R; MANGLING_NONE for everything else. Legacy Rust counts as
- * Rust (17h + 16 hex digits + E at the end). */
+/*
+ * A cheap look at the bytes: _Z... and _R..., MANGLING_NONE for everything else. Legacy Rust (_ZN...17h, 16 hex
+ * digits, E) counts as Rust.
+ */
 enum mangling demangle_kind(struct str name);
 
 /* A malloc'ed C string, or NULL when the name is not mangled or cannot be read. The Rust hash is left out. */
 char *demangle_name(struct str name, enum demangle_form form);
-
-/* The part of a C++ name that DEMANGLE_PLAIN gives, cut out of the full spelling: "f<int>" of "int f<int>(int)" */
-struct str demangle_cut_params(struct str full);
 
 /* Names that were asked for before come from the cache; result and its cache live until demangler_free. */
 struct demangler;

@@ -28,7 +28,7 @@ struct objfile_section {
 	struct str name;
 	uint32_t type;  /* SHT_* */
 	uint64_t flags; /* SHF_* */
-	uint64_t addr, offset, size, entsize;
+	uint64_t addr, offset, size, entsize, align;
 	uint32_t link, info;
 };
 

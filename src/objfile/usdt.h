@@ -33,7 +33,7 @@ enum { USDT_MAX_ARGS = 255 };
 
 /*
  * Parses a note's operands. file resolves symbols of rip-relative operands and may be NULL (they then come out as
- * USDT_ARG_UNSUPPORTED). *ret is an array in a; returns their number. Each text that cannot be understood becomes an
+ * USDT_ARG_UNSUPPORTED, with the reason in .refusal). *ret is an array in a; returns their number. Each text that cannot be understood becomes an
  * operand of kind UNSUPPORTED or FLOAT, so that the others keep their number.
  */
 uint32_t usdt_parse_args(struct objfile *file, struct str args, struct arena *a, struct usdt_operand **ret);
@@ -42,7 +42,4 @@ struct usdt_operand usdt_parse_operand(struct objfile *file, struct str text);
 /* do two locations need one program only (same kinds, registers, displacements; is_file_addr compares by value - addr)? */
 bool usdt_operands_equal(const struct usdt_operand *a, uint64_t pc_a, const struct usdt_operand *b, uint64_t pc_b,
 			 uint32_t n);
-/* why an operand of kind FLOAT or UNSUPPORTED cannot be read, for a diagnostic */
-const char *usdt_operand_refusal(const struct usdt_operand *op);
-
 #endif

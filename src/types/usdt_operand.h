@@ -29,6 +29,7 @@ struct usdt_operand {
 	 * symbol): at run time disp + (ip - pc of the probe) */
 	int64_t value;
 	bool is_file_addr;
+	const char *refusal; /* FLOAT, UNSUPPORTED: why it cannot be read; a constant */
 	struct str text; /* as in the note, for listings and refusals */
 };
 

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One struct objfile per file: processes map the same libraries by many names. See elf.h.
+ * A file that was replaced or written to since is another one (size, mtime), so answers are never stale.
+ */
+#include "objfile/elf.h"
+
+#include "base/arena.h"
+#include "base/vec.h"
+#include "objfile/elf_private.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+struct objfile_cache {
+	VEC(struct objfile *) files;
+};
+
+struct objfile_cache *objfile_cache_new(void)
+{
+	return base_alloc(sizeof(struct objfile_cache));
+}
+
+void objfile_cache_free(struct objfile_cache *c)
+{
+	if (!c)
+		return;
+	vec_each(f, &c->files)
+		objfile_unref(*f);
+	vec_free(&c->files);
+	free(c);
+}
+
+struct err *objfile_cache_get_as(struct objfile_cache *c, const char *path, const char *name, struct objfile **ret)
+{
+	struct objfile *opened;
+	struct stat st;
+
+	if (stat(path, &st))
+		return err_new(errno, "open '%s'", name);
+	vec_each(f, &c->files) {
+		if (objfile_same(*f, st.st_dev, st.st_ino, (uint64_t)st.st_size, st.st_mtim)) {
+			*ret = *f;
+			return NULL;
+		}
+	}
+	TRY(objfile_open_as(path, name, &opened));
+	vec_push(&c->files, opened);
+	*ret = opened;
+	return NULL;
+}
+
+struct err *objfile_cache_get(struct objfile_cache *c, const char *path, struct objfile **ret)
+{
+	return objfile_cache_get_as(c, path, path, ret);
+}

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reading and merging of symbol tables; see symtab.h. Searching lives in symtab_find.c.
+ *
+ * One pass over each table keeps what a probe or an address can mean: functions, objects, labels in code. The order is
+ * that of the tables and nothing is sorted or hashed yet, because many runs only walk over the names once.
+ */
+#include "objfile/symtab.h"
+
+#include "base/vec.h"
+#include "objfile/debugfile.h"
+#include "objfile/symtab_private.h"
+
+#include <elf.h>
+
+/* --- clones ---------------------------------------------------------------------------------------------------- */
+
+static const struct clone_suffix {
+	struct str text;
+	uint16_t flag;
+	bool may_end; /* needs no ".N" behind it */
+} clone_suffixes[] = {
+	{ STR_INIT(".part"), SYMBOL_CLONE_PART, false },
+	{ STR_INIT(".cold"), SYMBOL_CLONE_COLD, true },
+	{ STR_INIT(".constprop"), SYMBOL_CLONE_CONST, false },
+	{ STR_INIT(".isra"), SYMBOL_CLONE_ISRA, false },
+};
+
+/* ".part.0" and the like at the end of *name are cut off; several may follow each other: "f.isra.0.part.1" */
+static uint16_t cut_clone_suffix(struct str *name)
+{
+	uint16_t flags = 0;
+
+	for (;;) {
+		struct str rest = *name;
+		const struct clone_suffix *found = NULL;
+		bool number = false;
+
+		while (rest.n && rest.p[rest.n - 1] >= '0' && rest.p[rest.n - 1] <= '9')
+			rest.n--;
+		if (rest.n < name->n && rest.n && rest.p[rest.n - 1] == '.') {
+			number = true;
+			rest.n--;
+		} else {
+			rest = *name;
+		}
+		for (size_t i = 0; i < sizeof(clone_suffixes) / sizeof(clone_suffixes[0]); i++) {
+			const struct clone_suffix *c = &clone_suffixes[i];
+
+			if (str_ends(rest, c->text) && rest.n > c->text.n && (number || c->may_end))
+				found = c;
+		}
+		if (!found)
+			return flags;
+		flags |= found->flag;
+		*name = str_sub(rest, 0, rest.n - found->text.n);
+	}
+}
+
+struct str symbol_base_name(const struct symbol *s)
+{
+	struct str name = symbol_name(s);
+
+	cut_clone_suffix(&name);
+	return name;
+}
+
+/* --- reading --------------------------------------------------------------------------------------------------- */
+
+static void push(struct symtab *t, struct symbol s)
+{
+	size_t cap = t->priv->cap;
+
+	vec_grow((void **)&t->v, &cap, (size_t)t->n + 1, sizeof(*t->v));
+	t->priv->cap = (uint32_t)cap;
+	t->v[t->n++] = s;
+}
+
+/* which of our types an entry is; false: of no interest */
+static bool classify(const struct objfile *f, const Elf64_Sym *es, struct symbol *s)
+{
+	switch (ELF64_ST_TYPE(es->st_info)) {
+	case STT_FUNC:
+		s->type = SYMBOL_FUNC;
+		break;
+	case STT_GNU_IFUNC:
+		s->type = SYMBOL_IFUNC;
+		break;
+	case STT_OBJECT:
+		s->type = SYMBOL_OBJECT;
+		break;
+	case STT_NOTYPE:
+		/* labels of assembly; linker-made marks in data are nothing to probe or to name addresses with */
+		if (es->st_shndx >= f->n_sections || !(f->sections[es->st_shndx].flags & SHF_EXECINSTR))
+			return false;
+		s->type = SYMBOL_NOTYPE;
+		break;
+	default: /* sections, files, thread-local offsets */
+		return false;
+	}
+	switch (ELF64_ST_BIND(es->st_info)) {
+	case STB_LOCAL:
+		s->bind = SYMBOL_LOCAL;
+		break;
+	case STB_WEAK:
+		s->bind = SYMBOL_WEAK;
+		break;
+	default:
+		s->bind = SYMBOL_GLOBAL;
+	}
+	if (es->st_shndx == SHN_ABS) {
+		if (s->type != SYMBOL_OBJECT)
+			return false;
+		s->flags |= SYMBOL_ABSOLUTE;
+	}
+	return true;
+}
+
+/* the name as the programmer's tools show it: without version; false for PLT stubs and empty names */
+static bool take_name(struct symbol *s, const char *name, size_t room)
+{
+	const char *nul = memchr(name, 0, room);
+	const char *at;
+	struct str cut;
+
+	if (!nul || nul == name || (size_t)(nul - name) > UINT32_MAX / 2)
+		return false;
+	s->name = name;
+	s->name_len = (uint32_t)(nul - name);
+	at = memchr(name, '@', s->name_len);
+	if (at && at > name) {
+		if (str_is(str_from(at), "@plt"))
+			return false;
+		s->name_len = (uint32_t)(at - name);
+		s->flags |= SYMBOL_VERSIONED;
+	}
+	/* only names with a dot can have a suffix; most have none */
+	if (memchr(name, '.', s->name_len)) {
+		cut = symbol_name(s);
+		s->flags |= cut_clone_suffix(&cut);
+	}
+	return true;
+}
+
+/* a set of (address, name) of the symbols that are there already */
+struct seen {
+	uint32_t *slots;
+	uint32_t mask;
+};
+
+static uint32_t seen_hash(const struct symbol *s)
+{
+	uint64_t h = s->addr * 0x9e3779b97f4a7c15ULL;
+
+	h ^= (uint64_t)s->name_len << 40 | (uint64_t)(uint8_t)s->name[0] << 32 |
+	     (uint8_t)s->name[s->name_len - 1];
+	h *= 0xff51afd7ed558ccdULL;
+	return (uint32_t)(h >> 32);
+}
+
+static void seen_init(struct seen *seen, const struct symtab *t)
+{
+	uint32_t n = 16;
+
+	while (n < t->n * 2u)
+		n *= 2;
+	seen->slots = base_alloc(n * sizeof(uint32_t));
+	seen->mask = n - 1;
+	for (uint32_t i = 0; i < t->n; i++) {
+		uint32_t h = seen_hash(&t->v[i]) & seen->mask;
+
+		while (seen->slots[h])
+			h = (h + 1) & seen->mask;
+		seen->slots[h] = i + 1;
+	}
+}
+
+static bool seen_has(const struct seen *seen, const struct symtab *t, const struct symbol *s)
+{
+	for (uint32_t h = seen_hash(s) & seen->mask; seen->slots[h]; h = (h + 1) & seen->mask) {
+		const struct symbol *other = &t->v[seen->slots[h] - 1];
+
+		if (other->addr == s->addr && str_eq(symbol_name(other), symbol_name(s)))
+			return true;
+	}
+	return false;
+}
+
+static void note_malformed(struct symtab *t, struct objfile *f, const struct objfile_section *s, const char *what)
+{
+	strbuf_printf(&t->notes, "'%s': symbol table '%.*s': %s\n", f->path, STR_ARG(s->name), what);
+}
+
+static void read_table(struct symtab *t, struct objfile *f, const struct objfile_section *sec)
+{
+	struct bytes entries, names;
+	struct seen seen = { 0 };
+	struct err *e;
+	size_t n;
+
+	if (sec->entsize != sizeof(Elf64_Sym) || sec->link == 0 || sec->link >= f->n_sections) {
+		note_malformed(t, f, sec, "wrong entry size or no string table");
+		return;
+	}
+	e = objfile_section_bytes(f, sec, &entries);
+	if (!e)
+		e = objfile_section_bytes(f, &f->sections[sec->link], &names);
+	if (e) {
+		err_format(e, &t->notes);
+		strbuf_putc(&t->notes, '\n');
+		err_free(e);
+		return;
+	}
+	if (t->n)
+		seen_init(&seen, t);
+	n = entries.n / sizeof(Elf64_Sym);
+	if (n > UINT32_MAX / 2)
+		n = UINT32_MAX / 2;
+	for (size_t i = 1; i < n; i++) {
+		struct symbol s = { 0 };
+		Elf64_Sym es;
+
+		memcpy(&es, entries.p + i * sizeof(es), sizeof(es));
+		if (es.st_shndx == SHN_UNDEF || es.st_name >= names.n || !classify(f, &es, &s))
+			continue;
+		if (!take_name(&s, (const char *)names.p + es.st_name, names.n - es.st_name))
+			continue;
+		s.addr = es.st_value;
+		s.size = es.st_size;
+		if (!seen.slots || !seen_has(&seen, t, &s))
+			push(t, s);
+	}
+	free(seen.slots);
+}
+
+/* every table of the type; true when there was one with bytes in the file */
+static bool read_tables(struct symtab *t, struct objfile *f, uint32_t type)
+{
+	bool any = false;
+
+	for (uint32_t i = 1; i < f->n_sections; i++) {
+		if (f->sections[i].type != type || f->sections[i].size == 0)
+			continue;
+		read_table(t, f, &f->sections[i]);
+		any = true;
+	}
+	return any;
+}
+
+struct symtab *objfile_symtab(struct objfile *f)
+{
+	struct symtab *t = f->priv->symtab;
+
+	if (t)
+		return t;
+	t = base_alloc(sizeof(*t));
+	t->priv = base_alloc(sizeof(*t->priv));
+	t->priv->file = f;
+	f->priv->symtab = t;
+	if (f->kind == OBJFILE_REL || f->kind == OBJFILE_CORE) {
+		strbuf_printf(&t->notes, "'%s' is neither a program nor a library\n", f->path);
+		return t;
+	}
+	t->has_symtab = read_tables(t, f, SHT_SYMTAB);
+	if (!t->has_symtab) {
+		struct objfile *d = debugfile_find(f, &t->notes);
+
+		if (d) {
+			t->priv->extra[0] = d;
+			t->debug_path = base_strdup(d->path);
+			t->has_debug_file = read_tables(t, d, SHT_SYMTAB);
+		}
+	}
+	if (!t->has_symtab && !t->has_debug_file) {
+		struct objfile *d = debugfile_minidebug(f, &t->notes);
+
+		if (d) {
+			t->priv->extra[1] = d;
+			t->has_minidebug = read_tables(t, d, SHT_SYMTAB);
+		}
+	}
+	t->has_dynsym = read_tables(t, f, SHT_DYNSYM);
+	return t;
+}
+
+void symtab_free(struct symtab *t)
+{
+	if (!t)
+		return;
+	for (int i = 0; i < 2; i++)
+		objfile_unref(t->priv->extra[i]);
+	free(t->priv->sorted);
+	free(t->priv->max_end);
+	free(t->priv->slots);
+	free(t->priv->next);
+	free(t->priv);
+	free(t->debug_path);
+	strbuf_free(&t->notes);
+	free(t->v);
+	free(t);
+}
