@@ -125,11 +125,10 @@ class Streams:
 
     def take_attached(self):
         """the line that tells of the attachment is for us alone"""
+        found = any(ATTACHED in d for d in self.data.values())
         for f in self.data:
-            if ATTACHED in self.data[f]:
-                self.data[f] = self.data[f].replace(ATTACHED, b"", 1)
-                return True
-        return False
+            self.data[f] = self.data[f].replace(ATTACHED, b"")
+        return found
 
     def close(self):
         self.out.close()
