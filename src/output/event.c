@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The consumer's side of events; see event.h. Each record is decoded by its layout in the image and turned into output at
+ * once; nothing is kept between events but the buffer of the sink. Records come from the kernel's side of our own
+ * programs, yet their sizes are checked: a layout that does not fit is refused when the output is made, a short record
+ * is filled up with NULs.
+ */
+#include "output/event.h"
+
+#include "output/action.h"
+#include "output/faults.h"
+#include "output/json.h"
+#include "output/mapdump.h"
+#include "output/pcap.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static bool has_format(enum event_kind kind)
+{
+	switch (kind) {
+	case EVENT_PRINTF:
+	case EVENT_ERRORF:
+	case EVENT_WARNF:
+	case EVENT_DEBUGF:
+	case EVENT_CAT:
+	case EVENT_SYSTEM:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static struct err *prepare_layout(struct output *o, uint32_t i, uint32_t *max_size)
+{
+	const struct event_layout *l = o->image->events[i];
+	struct format_error bad;
+
+	for (uint32_t k = 0; k < l->n_fields; k++) {
+		const struct event_field *f = &l->fields[k];
+
+		if (f->offset > l->size || f->type->size > l->size - f->offset)
+			return err_new(0, "event %u: field %u lies outside of its %u bytes", i, k, l->size);
+	}
+	if (has_format(l->kind) && !format_parse(&o->formats_arena, l->format, &o->formats[i], &bad))
+		return err_new(0, "event %u: %.*s", i, STR_ARG(bad.msg));
+	if (l->size > *max_size)
+		*max_size = l->size;
+	return NULL;
+}
+
+/* frames by hash, for value_env; the map's values are image.stack_limit addresses */
+static bool read_stack(void *arg, uint64_t hash, uint64_t *frames, uint32_t max)
+{
+	struct output *o = arg;
+	uint64_t *all;
+	struct err *err;
+
+	if (!o->engine || o->image->stacks_map == IMAGE_NONE || !o->image->stack_limit)
+		return false;
+	all = base_alloc((size_t)o->image->stack_limit * sizeof(*all) + 8);
+	err = o->ops->map_lookup(o->engine, o->image->stacks_map, &hash, all);
+	if (!err) {
+		uint32_t n = max < o->image->stack_limit ? max : o->image->stack_limit;
+
+		memset(frames, 0, max * sizeof(*frames));
+		memcpy(frames, all, n * sizeof(*frames));
+	}
+	free(all);
+	err_free(err);
+	return !err;
+}
+
+struct err *output_new(const struct image *im, struct sources *sources, const struct output_symbols *symbols,
+		       const struct output_opts *opts, struct output **ret)
+{
+	struct output *o = base_alloc(sizeof(*o));
+	uint32_t max_size = 0;
+	struct err *err = NULL;
+
+	o->opts = *opts;
+	o->image = im;
+	o->sources = sources;
+	o->out = (struct sink){ .fd = opts->fd, .mode = opts->buffering, .give_up = opts->give_up };
+	o->env = (struct value_env){
+		.symbols = symbols,
+		.stack = read_stack,
+		.stack_arg = o,
+		.strings = im->strings,
+		.n_strings = im->n_strings,
+		.trunc_trailer = opts->trunc_trailer,
+		.escape_control = opts->escape_control && opts->format == OUTPUT_TEXT,
+	};
+	output_clock_init(&o->env.clock);
+	arena_init(&o->formats_arena);
+	o->formats = base_alloc((im->n_events + 1) * sizeof(*o->formats));
+	o->faults_seen = base_alloc((im->n_faults + 1) * sizeof(*o->faults_seen));
+	for (uint32_t i = 0; !err && i < im->n_events; i++)
+		err = prepare_layout(o, i, &max_size);
+	if (err) {
+		output_free(o);
+		return err;
+	}
+	o->payload = base_alloc(max_size + 1);
+	*ret = o;
+	return NULL;
+}
+
+void output_free(struct output *o)
+{
+	if (!o)
+		return;
+	sink_flush(&o->out);
+	sink_free(&o->out);
+	arena_free(&o->formats_arena);
+	pcap_close_all(&o->pcaps);
+	free(o->formats);
+	free(o->faults_seen);
+	free(o->payload);
+	free(o);
+}
+
+void output_set_engine(struct output *o, const struct engine_ops *ops, struct engine *e)
+{
+	o->ops = ops;
+	o->engine = e;
+}
+
+void output_batch_end(struct output *o)
+{
+	faults_poll(o);
+	sink_batch_end(&o->out);
+}
+
+bool output_exit_requested(const struct output *o)
+{
+	return o->is_exiting;
+}
+
+int output_error(const struct output *o)
+{
+	return o->out.error;
+}
+
+static void emit_printf(struct output *o, struct str text)
+{
+	if (o->opts.format == OUTPUT_JSON)
+		output_json_text(o, "printf", text);
+	else
+		strbuf_add_str(&o->out.pending, text);
+}
+
+/* errorf, warnf: place and text, no line of the script (it would only show the call), then the macros it came out of */
+static void emit_located(struct output *o, const struct event_layout *l, struct str text)
+{
+	bool is_error = l->kind == EVENT_ERRORF;
+	const char *severity = is_error ? "ERROR" : "WARNING";
+	STRBUF_AUTO out = { 0 };
+
+	if (!is_error && o->opts.no_warnings)
+		return;
+	if (o->opts.format == OUTPUT_JSON) {
+		strbuf_printf(&o->out.pending, "{\"type\": \"%s\", \"msg\": ", is_error ? "errorf" : "warnf");
+		json_put_string(&o->out.pending, text);
+		output_json_place(o, l->at, &o->out.pending);
+		return;
+	}
+	if (text.n && text.p[text.n - 1] == '\n')
+		text.n--;
+	if (o->opts.colour)
+		strbuf_puts(&out, is_error ? "\033[31m" : "\033[33m");
+	span_print(o->sources, l->at, &out);
+	strbuf_printf(&out, "%s%s: %.*s%s\n", out.n ? ": " : "", severity, STR_ARG(text),
+		      o->opts.colour ? "\033[0m" : "");
+	if (l->at.expansion && l->at.expansion <= o->sources->expansions.n)
+		diag_render_at(o->sources, o->sources->expansions.v[l->at.expansion - 1].call, severity,
+			       STR("expanded from"), STR_NULL, o->opts.colour, &out);
+	output_message(o, strbuf_str(&out));
+}
+
+static void emit_formatted(struct output *o, const struct event_layout *l, uint32_t index, const char *payload)
+{
+	STRBUF_AUTO text = { 0 };
+
+	printf_render(&o->env, &o->formats[index], l->fields, l->n_fields, payload, &text);
+	switch (l->kind) {
+	case EVENT_PRINTF:
+		emit_printf(o, strbuf_str(&text));
+		break;
+	case EVENT_ERRORF:
+	case EVENT_WARNF:
+		emit_located(o, l, strbuf_str(&text));
+		break;
+	case EVENT_CAT:
+		action_cat(o, strbuf_cstr(&text));
+		break;
+	case EVENT_SYSTEM:
+		if (o->opts.allow_system)
+			action_system(o, strbuf_cstr(&text));
+		else
+			output_complain(o, "ERROR: system() is not allowed without --unsafe\n");
+		break;
+	default:
+		output_complain(o, "DEBUG: %.*s\n", STR_ARG(strbuf_str(&text)));
+	}
+}
+
+static void emit_value(struct output *o, const struct event_layout *l, const char *payload)
+{
+	/* print(@m[k]) carries key and value, print(value) the value alone: the last field is what is printed */
+	const struct event_field *f = l->n_fields ? &l->fields[l->n_fields - 1] : NULL;
+	struct strbuf *out = &o->out.pending;
+
+	if (!f)
+		return;
+	if (o->opts.format == OUTPUT_JSON) {
+		strbuf_puts(out, "{\"type\": \"value\", \"data\": ");
+		value_put(&o->env, VALUE_JSON, f->type, payload + f->offset, out);
+		strbuf_puts(out, "}\n");
+	} else {
+		value_put(&o->env, VALUE_TEXT, f->type, payload + f->offset, out);
+		strbuf_putc(out, '\n');
+	}
+}
+
+static void emit_time(struct output *o, const struct event_layout *l)
+{
+	STRBUF_AUTO text = { 0 };
+
+	if (!output_clock_now(l->format, &text))
+		output_complain(o, "ERROR: time(): strftime returned zero\n");
+	else if (o->opts.format == OUTPUT_JSON)
+		output_json_text(o, "time", strbuf_str(&text));
+	else
+		strbuf_add_str(&o->out.pending, strbuf_str(&text));
+}
+
+/* fields: the time since boot (u64), if there are two, and the packet (buffer) */
+static void emit_skb(struct output *o, const struct event_layout *l, const char *payload)
+{
+	const struct event_field *f = l->n_fields ? &l->fields[l->n_fields - 1] : NULL;
+	uint64_t ns = l->n_fields > 1 ? value_load(l->fields[0].type, payload + l->fields[0].offset) : 0;
+	uint32_t n;
+	struct err *err;
+
+	if (!f || f->type->kind != TYPE_BUFFER)
+		return;
+	memcpy(&n, payload + f->offset, sizeof(n));
+	if (n > f->type->size - sizeof(n))
+		n = f->type->size - (uint32_t)sizeof(n);
+	if (l->n_fields > 1)
+		ns = (uint64_t)output_clock_real(&o->env.clock, CLOCK_STORED_BOOT, ns);
+	else
+		ns = (uint64_t)time(NULL) * 1000000000;
+	err = pcap_write(&o->pcaps, l->format, ns, str_make(payload + f->offset + sizeof(n), n));
+	if (err) {
+		STRBUF_AUTO text = { 0 };
+
+		err_format(err, &text);
+		output_complain(o, "ERROR: %s\n", strbuf_cstr(&text));
+		err_free(err);
+	}
+}
+
+static void complain_error(struct output *o, struct err *err)
+{
+	STRBUF_AUTO text = { 0 };
+
+	if (!err)
+		return;
+	err_format(err, &text);
+	output_complain(o, "ERROR: %s\n", strbuf_cstr(&text));
+	err_free(err);
+}
+
+void output_map(struct output *o, uint32_t map, int64_t top, int64_t div)
+{
+	struct mapdump d = {
+		.map = map < o->image->n_maps ? o->image->maps[map] : NULL,
+		.env = &o->env,
+		.is_json = o->opts.format == OUTPUT_JSON,
+		.print_empty_scalar = true,
+		.top = top > 0 ? (uint64_t)top : 0,
+		.div = div > 0 ? (uint64_t)div : 1,
+	};
+
+	if (d.map && o->engine)
+		complain_error(o, mapdump_put(&d, o->ops, o->engine, map, &o->out.pending));
+}
+
+/* further events about this map need not be merged into this one any more: it is read after this */
+static void end_pending(struct output *o, uint32_t map)
+{
+	struct image_globals *g = o->ops->globals ? o->ops->globals(o->engine) : NULL;
+
+	if (g && map < 64 * sizeof(g->pending) / sizeof(g->pending[0]))
+		__atomic_fetch_and(&g->pending[map / 64], ~(1ull << (map % 64)), __ATOMIC_SEQ_CST);
+}
+
+static void emit_map_event(struct output *o, const struct event_layout *l)
+{
+	if (!o->engine || l->map >= o->image->n_maps)
+		return;
+	end_pending(o, l->map);
+	if (l->kind == EVENT_PRINT_MAP)
+		output_map(o, l->map, l->param[0], l->param[1]);
+	else if (l->kind == EVENT_CLEAR)
+		complain_error(o, o->ops->map_clear(o->engine, l->map));
+	else
+		complain_error(o, o->ops->map_zero(o->engine, l->map));
+}
+
+static void emit_unwatch(struct output *o, const struct event_layout *l, const char *payload)
+{
+	if (l->n_fields && o->engine && o->ops->unwatch)
+		complain_error(o, o->ops->unwatch(o->engine,
+						  value_load(l->fields[0].type, payload + l->fields[0].offset)));
+}
+
+static void emit(struct output *o, const struct event_layout *l, uint32_t index, const char *payload)
+{
+	if (has_format(l->kind)) {
+		emit_formatted(o, l, index, payload);
+		return;
+	}
+	switch (l->kind) {
+	case EVENT_PRINT:
+	case EVENT_PRINT_MAP_KEY:
+		emit_value(o, l, payload);
+		break;
+	case EVENT_PRINT_MAP:
+	case EVENT_CLEAR:
+	case EVENT_ZERO:
+		emit_map_event(o, l);
+		break;
+	case EVENT_TIME:
+		emit_time(o, l);
+		break;
+	case EVENT_JOIN:
+		action_join(o, l, payload);
+		break;
+	case EVENT_EXIT:
+		o->is_exiting = true;
+		break;
+	case EVENT_SKB:
+		emit_skb(o, l, payload);
+		break;
+	case EVENT_UNWATCH:
+		emit_unwatch(o, l, payload);
+		break;
+	default:
+		break;
+	}
+}
+
+void output_event(void *arg, const struct event_head *head, const void *payload, uint32_t size)
+{
+	struct output *o = arg;
+	const struct event_layout *l;
+
+	if (head->layout >= o->image->n_events || o->out.error)
+		return;
+	l = o->image->events[head->layout];
+	if (size < l->size) {
+		memcpy(o->payload, payload, size);
+		memset(o->payload + size, 0, l->size - size);
+		payload = o->payload;
+	}
+	emit(o, l, head->layout, payload);
+	sink_event_end(&o->out);
+}
+
+static int name_order(const void *a, const void *b)
+{
+	const struct image_map *const *x = a, *const *y = b;
+
+	return str_cmp((*x)->name, (*y)->name);
+}
+
+void output_maps(struct output *o)
+{
+	const struct image *im = o->image;
+	const struct image_map **sorted = base_alloc((im->n_maps + 1) * sizeof(*sorted));
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < im->n_maps; i++)
+		if (im->maps[i]->role == MAP_SCRIPT && im->maps[i]->print_at_exit)
+			sorted[n++] = im->maps[i];
+	qsort(sorted, n, sizeof(*sorted), name_order);
+	for (uint32_t i = 0; i < n && o->engine; i++) {
+		struct mapdump d = { .map = sorted[i], .env = &o->env, .is_json = o->opts.format == OUTPUT_JSON,
+				     .div = 1 };
+		uint32_t index = 0;
+
+		while (im->maps[index] != sorted[i])
+			index++;
+		complain_error(o, mapdump_put(&d, o->ops, o->engine, index, &o->out.pending));
+		sink_event_end(&o->out);
+	}
+	free(sorted);
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fault counters to messages; see faults.h. Programs only count (image_fault_count), so nothing here can be lost. The
+ * first failure of a site is shown with its place in the script, later ones only as a number at the end.
+ */
+#include "output/faults.h"
+
+#include "output/json.h"
+
+#include <inttypes.h>
+
+static bool is_loss(enum fault_kind kind)
+{
+	return kind == FAULT_RING_FULL || kind == FAULT_SCRATCH_BUSY;
+}
+
+/* whether the fault is a helper's failure, with its name and result, or stands for itself */
+static bool is_helper(enum fault_kind kind)
+{
+	return kind != FAULT_BOUNDS && kind != FAULT_DIV_ZERO && kind != FAULT_STACK;
+}
+
+static struct str helper_name(const struct image_fault *f)
+{
+	static const char *const names[FAULT_N_KINDS] = {
+		[FAULT_MAP_FULL] = "map_update_elem",
+		[FAULT_MAP_UPDATE] = "map_update_elem",
+		[FAULT_MAP_DELETE] = "map_delete_elem",
+		[FAULT_MAP_LOOKUP] = "map_lookup_elem",
+		[FAULT_READ] = "probe_read",
+		[FAULT_LOOP] = "loop",
+	};
+
+	return f->helper.n || !names[f->kind] ? f->helper : str_from(names[f->kind]);
+}
+
+static void put_message(const struct image_fault *f, int64_t retcode, struct strbuf *out)
+{
+	switch (f->kind) {
+	case FAULT_MAP_FULL:
+		strbuf_puts(out, "Map full; can't update element. Try increasing max_map_keys config or manually "
+				 "setting the max entries in a map declaration e.g. `let @a = hash(5000)`");
+		break;
+	case FAULT_MAP_DELETE:
+		strbuf_puts(out, "Can't delete map element because it does not exist.");
+		break;
+	case FAULT_MAP_LOOKUP:
+		strbuf_puts(out, "Can't lookup map element because it does not exist.");
+		break;
+	case FAULT_BOUNDS:
+		strbuf_puts(out, "Array access out of bounds. This can lead to unexpected results.");
+		break;
+	case FAULT_DIV_ZERO:
+		strbuf_puts(out, "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being "
+				 "used as the result.");
+		break;
+	case FAULT_STACK:
+		strbuf_printf(out, "Error reading %s.", str_is(f->helper, "kstack") ? "kstack" : "ustack");
+		break;
+	default:
+		strbuf_puts(out, strerror(retcode < 0 ? (int)-retcode : (int)retcode));
+	}
+}
+
+static void put_json(struct output *o, const struct image_fault *f, int64_t retcode)
+{
+	struct strbuf *out = &o->out.pending;
+	STRBUF_AUTO msg = { 0 };
+
+	if (is_helper(f->kind)) {
+		strbuf_puts(out, "{\"type\": \"helper_error\", \"msg\": ");
+		json_put_string(out, str_from(strerror(retcode < 0 ? (int)-retcode : (int)retcode)));
+		strbuf_puts(out, ", \"helper\": ");
+		json_put_string(out, helper_name(f));
+		strbuf_printf(out, ", \"retcode\": %" PRId64, retcode);
+	} else {
+		strbuf_puts(out, "{\"type\": \"runtime_error\", \"msg\": ");
+		put_message(f, retcode, &msg);
+		json_put_string(out, strbuf_str(&msg));
+	}
+	output_json_place(o, f->at, out);
+	sink_event_end(&o->out);
+}
+
+static void show(struct output *o, const struct image_fault *f, int64_t retcode)
+{
+	STRBUF_AUTO text = { 0 };
+	STRBUF_AUTO msg = { 0 };
+	STRBUF_AUTO info = { 0 };
+
+	if (o->opts.format == OUTPUT_JSON) {
+		put_json(o, f, retcode);
+		return;
+	}
+	put_message(f, retcode, &msg);
+	if (is_helper(f->kind))
+		strbuf_printf(&info, "Additional Info - helper: %.*s, retcode: %" PRId64, STR_ARG(helper_name(f)),
+			      retcode);
+	diag_render_at(o->sources, f->at, "WARNING", strbuf_str(&msg), strbuf_str(&info), o->opts.colour, &text);
+	output_message(o, strbuf_str(&text));
+}
+
+static bool is_shown(const struct output *o, const struct image_fault *f)
+{
+	return !is_loss(f->kind) && !o->opts.no_warnings && (!f->is_quiet || o->opts.show_quiet);
+}
+
+static const struct image_fault_count *counters(const struct output *o)
+{
+	return o->engine && o->ops->faults ? o->ops->faults(o->engine) : NULL;
+}
+
+static uint64_t load(const uint64_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+uint64_t faults_lost(const struct output *o)
+{
+	const struct image_fault_count *c = counters(o);
+	uint64_t lost = 0;
+
+	for (uint32_t i = 0; c && i < o->image->n_faults; i++)
+		if (is_loss(o->image->faults[i].kind))
+			lost += load(&c[i].count);
+	return lost;
+}
+
+static void report_lost(struct output *o)
+{
+	uint64_t lost = faults_lost(o), n = lost - o->lost_seen;
+
+	if (!n)
+		return;
+	o->lost_seen = lost;
+	if (o->opts.format == OUTPUT_JSON) {
+		strbuf_printf(&o->out.pending,
+			      "{\"type\": \"lost_events\", \"count\": %" PRIu64 ", \"data\": {\"events\": %" PRIu64 "}}\n",
+			      n, n);
+		sink_event_end(&o->out);
+	} else {
+		output_complain(o, "Lost %" PRIu64 " events\n", n);
+	}
+}
+
+void faults_poll(struct output *o)
+{
+	const struct image_fault_count *c = counters(o);
+
+	for (uint32_t i = 0; c && i < o->image->n_faults; i++) {
+		const struct image_fault *f = &o->image->faults[i];
+		uint64_t n = load(&c[i].count);
+
+		if (n == o->faults_seen[i])
+			continue;
+		if (!o->faults_seen[i] && is_shown(o, f))
+			show(o, f, c[i].last_retcode);
+		o->faults_seen[i] = n;
+	}
+	report_lost(o);
+}
+
+/* the attach point as the script has it */
+static struct str probe_text(const struct output *o, uint32_t prog)
+{
+	const struct image_prog *p = prog < o->image->n_progs ? o->image->progs[prog] : NULL;
+	struct str text = STR_NULL;
+
+	if (!p)
+		return STR("a probe");
+	if (p->shape)
+		text = span_text(o->sources, p->shape->at);
+	return text.n ? text : p->name;
+}
+
+static void report_lost_total(struct output *o, const struct image_fault_count *c)
+{
+	uint64_t total = faults_lost(o);
+	STRBUF_AUTO text = { 0 };
+
+	if (!total)
+		return;
+	strbuf_printf(&text, "WARNING: Total lost event count: %" PRIu64 "\n", total);
+	for (uint32_t i = 0; i < o->image->n_faults; i++) {
+		const struct image_fault *f = &o->image->faults[i];
+		uint64_t n = load(&c[i].count);
+
+		if (n && is_loss(f->kind))
+			strbuf_printf(&text, "  %" PRIu64 " of %.*s%s\n", n, STR_ARG(probe_text(o, f->prog)),
+				      f->kind == FAULT_SCRATCH_BUSY ? " (no free work area)" : "");
+	}
+	output_message(o, strbuf_str(&text));
+}
+
+static void report_repeated(struct output *o, const struct image_fault *f, uint64_t n, int64_t retcode)
+{
+	STRBUF_AUTO text = { 0 };
+
+	span_print(o->sources, f->at, &text);
+	strbuf_puts(&text, text.n ? ": WARNING: " : "WARNING: ");
+	put_message(f, retcode, &text);
+	strbuf_printf(&text, " (%" PRIu64 " times)\n", n);
+	output_message(o, strbuf_str(&text));
+}
+
+static void report_missed(struct output *o)
+{
+	for (uint32_t i = 0; o->ops->missed && i < o->image->n_progs; i++) {
+		uint64_t n = o->ops->missed(o->engine, i);
+
+		if (n)
+			output_complain(o, "WARNING: The kernel skipped %" PRIu64 " hits of %.*s\n", n,
+					STR_ARG(probe_text(o, i)));
+	}
+}
+
+void faults_report_totals(struct output *o)
+{
+	const struct image_fault_count *c = counters(o);
+
+	faults_poll(o);
+	if (!o->engine || o->opts.no_warnings)
+		return;
+	if (c)
+		report_lost_total(o, c);
+	for (uint32_t i = 0; c && i < o->image->n_faults; i++) {
+		const struct image_fault *f = &o->image->faults[i];
+		uint64_t n = load(&c[i].count);
+
+		if (n > 1 && is_shown(o, f))
+			report_repeated(o, f, n, c[i].last_retcode);
+	}
+	report_missed(o);
+}

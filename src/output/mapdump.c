@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A map is read whole into a list of entries (histograms and time series: one entry per key, its buckets gathered), the
+ * list is sorted, the greatest `top` entries are printed.
+ *
+ * Order: numbers and aggregations by value, histograms by their total, time series and everything else by key; equal
+ * ones by key, so that two runs print alike.
+ */
+#include "output/mapdump.h"
+
+#include "output/aggregate.h"
+#include "output/hist.h"
+#include "output/json.h"
+#include "output/tseries.h"
+
+struct entry {
+	char *key;   /* key_type->size bytes; empty for scalars */
+	char *value; /* plain values: n_cpus parts */
+	struct aggregate number; /* what it is sorted by, if it is a number */
+	struct hist hist;
+	struct tseries tseries;
+};
+
+struct dump {
+	const struct mapdump *d;
+	const struct image_map *map;
+	const struct type *key, *value; /* key NULL: scalar */
+	uint32_t n_cpus;
+	size_t value_bytes;
+	VEC(struct entry) entries;
+	struct hashmap by_key; /* of entries with buckets: key bytes -> index + 1 */
+	struct arena arena;
+};
+
+static bool is_hist(const struct type *t)
+{
+	return t->kind == TYPE_HIST || t->kind == TYPE_LHIST;
+}
+
+static bool has_buckets(const struct type *t)
+{
+	return is_hist(t) || t->kind == TYPE_TSERIES;
+}
+
+/* sorted by what they count or hold, not by key */
+static bool is_number(const struct type *t)
+{
+	return t->kind == TYPE_INT || t->kind == TYPE_ENUM || (type_is_aggregation(t) && !has_buckets(t));
+}
+
+static struct str key_bytes(const struct dump *d, const void *key)
+{
+	return str_make(key, d->key ? d->key->size : 0);
+}
+
+static struct entry *add_entry(struct dump *d, const void *key)
+{
+	struct entry e = { .hist.type = d->value, .tseries.type = d->value };
+
+	e.key = (char *)arena_str(&d->arena, key_bytes(d, key)).p;
+	vec_push(&d->entries, e);
+	return &vec_last(&d->entries);
+}
+
+static struct entry *find_entry(struct dump *d, const void *key)
+{
+	uintptr_t index = (uintptr_t)hashmap_get(&d->by_key, key_bytes(d, key));
+	struct entry *e;
+
+	if (index)
+		return &d->entries.v[index - 1];
+	e = add_entry(d, key);
+	hashmap_put(&d->by_key, key_bytes(d, e->key), (void *)(uintptr_t)d->entries.n);
+	return e;
+}
+
+static void add_bucket(struct dump *d, const char *key, const void *value)
+{
+	struct entry *e = find_entry(d, key);
+	uint64_t bucket, total = 0;
+
+	if (d->value->kind == TYPE_TSERIES) {
+		tseries_add(&e->tseries, value, d->n_cpus, (sizeof(struct stored_tseries) + 7) & ~(size_t)7);
+		return;
+	}
+	memcpy(&bucket, key + d->map->bucket_offset, sizeof(bucket));
+	for (uint32_t i = 0; i < d->n_cpus; i++) {
+		uint64_t v;
+
+		memcpy(&v, (const char *)value + (size_t)i * 8, sizeof(v));
+		total += v;
+	}
+	hist_add(&e->hist, bucket, total);
+}
+
+static void add_plain(struct dump *d, const void *key, const void *value)
+{
+	struct entry *e = add_entry(d, key);
+
+	e->value = arena_alloc(&d->arena, d->value_bytes ? d->value_bytes : 1);
+	memcpy(e->value, value, d->value_bytes);
+	if (is_number(d->value))
+		e->number = aggregate_merge(d->value, e->value, d->n_cpus);
+}
+
+static bool add_element(void *arg, const void *key, const void *value, uint32_t n_cpus)
+{
+	struct dump *d = arg;
+
+	d->n_cpus = n_cpus ? n_cpus : 1;
+	d->value_bytes = d->n_cpus > 1 ? d->n_cpus * aggregate_stride(d->value) : d->value->size;
+	if (has_buckets(d->value))
+		add_bucket(d, key, value);
+	else
+		add_plain(d, key, value);
+	return true;
+}
+
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int entry_order(const void *a, const void *b, void *arg)
+{
+	const struct dump *d = arg;
+	const struct entry *x = a, *y = b;
+	int c = 0;
+
+	if (is_hist(d->value))
+		c = compare_numbers(hist_total(&x->hist), hist_total(&y->hist));
+	else if (is_number(d->value))
+		c = aggregate_compare(&x->number, &y->number);
+	return c == 0 && d->key ? value_compare(d->key, x->key, y->key) : c;
+}
+
+/* the newest interval of all keys: where the graphs end */
+static uint64_t prepare_tseries(struct dump *d)
+{
+	uint64_t last = 0;
+
+	if (d->value->kind != TYPE_TSERIES)
+		return 0;
+	vec_each(e, &d->entries) {
+		tseries_sort(&e->tseries);
+		if (tseries_last(&e->tseries) > last)
+			last = tseries_last(&e->tseries);
+	}
+	return last;
+}
+
+static void put_value(const struct dump *d, const struct entry *e, uint64_t last, struct strbuf *out)
+{
+	const struct mapdump *m = d->d;
+	enum value_form form = m->is_json ? VALUE_JSON : VALUE_TEXT;
+
+	if (is_hist(d->value)) {
+		if (m->is_json)
+			hist_put_json(&e->hist, m->div, out);
+		else
+			hist_put_text(&e->hist, m->div, out);
+	} else if (d->value->kind == TYPE_TSERIES) {
+		if (m->is_json)
+			tseries_put_json(&e->tseries, last, &m->env->clock, out);
+		else
+			tseries_put_text(&e->tseries, last, &m->env->clock, out);
+	} else if (is_number(d->value) && d->value->kind != TYPE_ENUM) {
+		aggregate_put(form, d->value, e->value, d->n_cpus, m->div, out);
+	} else {
+		value_put_div(m->env, form, d->value, e->value, m->div, out);
+	}
+}
+
+static void put_text(const struct dump *d, const struct entry *e, uint64_t last, struct strbuf *out)
+{
+	strbuf_add_str(out, d->map->name);
+	if (d->key) {
+		strbuf_putc(out, '[');
+		value_put_key(d->d->env, VALUE_TEXT, d->key, e->key, out);
+		strbuf_putc(out, ']');
+	}
+	strbuf_puts(out, has_buckets(d->value) ? ":\n" : ": ");
+	put_value(d, e, last, out);
+	strbuf_putc(out, '\n');
+}
+
+static const char *json_type(const struct type *t)
+{
+	switch (t->kind) {
+	case TYPE_HIST:
+	case TYPE_LHIST:
+		return "hist";
+	case TYPE_TSERIES:
+		return "tseries";
+	case TYPE_AVG:
+	case TYPE_STATS:
+		return "stats";
+	default:
+		return "map";
+	}
+}
+
+static void put_json(const struct dump *d, size_t from, uint64_t last, struct strbuf *out)
+{
+	strbuf_printf(out, "{\"type\": \"%s\", \"data\": {", json_type(d->value));
+	json_put_string(out, d->map->name);
+	strbuf_puts(out, d->key ? ": {" : ": ");
+	for (size_t i = from; i < d->entries.n; i++) {
+		const struct entry *e = &d->entries.v[i];
+
+		if (i > from)
+			strbuf_puts(out, ", ");
+		if (d->key) {
+			value_put_key(d->d->env, VALUE_JSON, d->key, e->key, out);
+			strbuf_puts(out, ": ");
+		}
+		put_value(d, e, last, out);
+	}
+	strbuf_puts(out, d->key ? "}}}\n" : "}}\n");
+}
+
+static void put_all(struct dump *d, struct strbuf *out)
+{
+	uint64_t last = prepare_tseries(d);
+	size_t from = 0;
+
+	qsort_r(d->entries.v, d->entries.n, sizeof(*d->entries.v), entry_order, d);
+	/* time series are not ranked */
+	if (d->d->top && d->entries.n > d->d->top && d->value->kind != TYPE_TSERIES)
+		from = d->entries.n - d->d->top;
+	if (d->d->is_json) {
+		put_json(d, from, last, out);
+		return;
+	}
+	for (size_t i = from; i < d->entries.n; i++)
+		put_text(d, &d->entries.v[i], last, out);
+}
+
+/* a scalar that has no value yet reads as zero */
+static void add_zero(struct dump *d)
+{
+	char *zero = arena_alloc(&d->arena, d->value->size ? d->value->size : 1);
+
+	d->n_cpus = 1;
+	d->value_bytes = d->value->size;
+	add_plain(d, "", zero);
+}
+
+struct err *mapdump_put(const struct mapdump *m, const struct engine_ops *ops, struct engine *e, uint32_t index,
+			struct strbuf *out)
+{
+	const struct image_map *map = m->map;
+	struct dump d = { .d = m, .map = map, .key = map->is_scalar ? NULL : map->key_type,
+			  .value = map->value_type, .n_cpus = 1 };
+	struct err *err;
+
+	arena_init(&d.arena);
+	err = ops->map_each(e, index, add_element, &d);
+	if (!err && !d.entries.n && !d.key && m->print_empty_scalar && !has_buckets(d.value))
+		add_zero(&d);
+	if (!err && d.entries.n)
+		put_all(&d, out);
+	vec_each(it, &d.entries) {
+		hist_free(&it->hist);
+		tseries_free(&it->tseries);
+	}
+	vec_free(&d.entries);
+	hashmap_free(&d.by_key);
+	arena_free(&d.arena);
+	return err ? err_wrap(err, "print map '%.*s'", STR_ARG(map->name)) : NULL;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Printing of whole maps. */
+#ifndef SONDE_OUTPUT_MAPDUMP_H
+#define SONDE_OUTPUT_MAPDUMP_H
+
+#include "base/err.h"
+#include "engine/engine.h"
+#include "output/value.h"
+
+struct mapdump {
+	const struct image_map *map;
+	const struct value_env *env;
+	bool is_json;
+	bool print_empty_scalar; /* print(@m) of a scalar without a value shows its zero; at exit it does not */
+	uint64_t top;            /* only that many of the greatest; 0: all */
+	uint64_t div;            /* 0 counts as 1 */
+};
+
+/* read map number index from the engine and append its text or JSON object; nothing for an empty map */
+struct err *mapdump_put(const struct mapdump *d, const struct engine_ops *ops, struct engine *e, uint32_t index,
+			struct strbuf *out) ERR_MUST;
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where the output goes: a file descriptor with a buffer in front. The first failed write is remembered and everything
+ * behind it is dropped, so that callers need not look after each piece. The process must ignore SIGPIPE.
+ */
+#ifndef SONDE_OUTPUT_SINK_H
+#define SONDE_OUTPUT_SINK_H
+
+#include "base/strbuf.h"
+
+#include <signal.h>
+
+enum sink_mode {
+	SINK_LINE, /* whole lines go out at once at the end of each batch of events, at the latest after 32 KiB */
+	SINK_FULL, /* only when the buffer is full, and at the end */
+	SINK_NONE, /* after each event */
+};
+
+struct sink {
+	int fd;
+	enum sink_mode mode;
+	struct strbuf pending;
+	int error; /* errno of the first failed write; EPIPE: the reader is gone */
+	/* when it points at something > 1 (the user pressed Ctrl-C again), a write that blocks is given up */
+	const volatile sig_atomic_t *give_up;
+};
+
+/* add bytes to pending directly, then call this: it writes what the mode wants written after an event */
+void sink_event_end(struct sink *s);
+void sink_batch_end(struct sink *s); /* the reader of events has nothing more at the moment */
+void sink_flush(struct sink *s);     /* everything, whatever the mode */
+void sink_free(struct sink *s);      /* drops what was not flushed; does not close fd */
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What printing asks of the symbolizer, as a table, so that output runs in tests without object files. The session fills
+ * it from objfile/symbolize.h. Names must stay valid until the next call.
+ */
+#ifndef SONDE_OUTPUT_SYMBOLS_H
+#define SONDE_OUTPUT_SYMBOLS_H
+
+#include "base/str.h"
+
+struct output_symbol {
+	struct str name;
+	uint64_t offset;   /* of the address from the symbol's start */
+	struct str module; /* path of the object; empty: not known, or the kernel proper */
+};
+
+struct output_symbols {
+	void *arg;
+	/* false: not known; the address is printed instead. Either may be NULL */
+	bool (*kernel)(void *arg, uint64_t addr, struct output_symbol *out);
+	bool (*user)(void *arg, uint32_t pid, uint64_t addr, struct output_symbol *out);
+	/* build id of the object at addr and the offset in its file; returns the id's length, 0 when not known */
+	size_t (*build_id)(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64], uint64_t *file_offset);
+};
+
+#endif

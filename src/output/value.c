@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Printing by type; see value.h. One walk serves all forms: leaves that are text go through value_put_string, which
+ * knows about quoting, and the punctuation of composites stands in one table.
+ */
+#include "output/value.h"
+
+#include "output/aggregate.h"
+#include "output/cgroup.h"
+#include "output/json.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <pwd.h>
+
+struct punctuation {
+	const char *tuple_open, *tuple_next, *tuple_close;
+	const char *record_open, *record_next, *record_close, *record_assign, *record_empty;
+};
+
+static const struct punctuation punctuations[] = {
+	[VALUE_TEXT] = { "(", ", ", ")", "{ ", ", ", " }", " = ", "{}" },
+	[VALUE_JSON] = { "[", ",", "]", "{", ", ", "}", ": ", "{}" },
+	[VALUE_COMPACT] = { "(", ",", ")", "{", ",", "}", "=", "{}" },
+};
+
+/* one walk: what does not change on the way down */
+struct walk {
+	const struct value_env *env;
+	enum value_form form;
+	uint64_t div;
+	struct strbuf *out;
+};
+
+static void put(const struct walk *w, const struct type *t, const void *data);
+
+/* control bytes that a terminal might act on; newline and tab stay */
+static void put_escaped(struct str s, struct strbuf *out)
+{
+	const uint8_t *p = (const uint8_t *)s.p;
+
+	for (size_t i = 0; i < s.n;) {
+		size_t len = utf8_length(p + i, s.n - i);
+		bool is_c1 = len == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0;
+		bool is_c0 = len == 1 && (p[i] < 0x20 || p[i] == 0x7f) && p[i] != '\n' && p[i] != '\t';
+
+		if (!len)
+			len = 1, is_c0 = p[i] < 0xa0;
+		for (size_t k = 0; k < len; k++) {
+			if (is_c0 || is_c1)
+				strbuf_printf(out, "\\x%02x", p[i + k]);
+			else
+				strbuf_putc(out, (char)p[i + k]);
+		}
+		i += len;
+	}
+}
+
+void value_put_string(const struct value_env *env, enum value_form form, struct str s, struct strbuf *out)
+{
+	if (form == VALUE_JSON)
+		json_put_string(out, s);
+	else if (form == VALUE_TEXT && env->escape_control)
+		put_escaped(s, out);
+	else
+		strbuf_add_str(out, s);
+}
+
+void value_put_number(enum value_form form, uint64_t v, bool is_signed, struct strbuf *out)
+{
+	if (form == VALUE_JSON && is_signed)
+		json_put_i64(out, (int64_t)v);
+	else if (form == VALUE_JSON)
+		json_put_u64(out, v);
+	else if (is_signed)
+		strbuf_printf(out, "%" PRId64, (int64_t)v);
+	else
+		strbuf_printf(out, "%" PRIu64, v);
+}
+
+static uint64_t load_int(uint32_t size, bool is_signed, const void *data)
+{
+	uint64_t v = 0;
+	unsigned unused = 64 - 8 * (size < 8 ? size : 8);
+
+	memcpy(&v, data, size < 8 ? size : 8);
+	if (is_signed && unused && unused < 64)
+		v = (uint64_t)((int64_t)(v << unused) >> unused);
+	return v;
+}
+
+uint64_t value_load(const struct type *t, const void *data)
+{
+	switch (t->kind) {
+	case TYPE_BOOL:
+		return *(const uint8_t *)data != 0;
+	case TYPE_INT:
+	case TYPE_ENUM:
+		return load_int(t->size, t->is_signed, data);
+	case TYPE_POINTER:
+	case TYPE_KSYM:
+		return load_int(8, false, data);
+	default:
+		return 0;
+	}
+}
+
+bool value_is_text_array(const struct type *t)
+{
+	return type_is_char_array(t) && str_is(t->elem->name, "char");
+}
+
+static void put_int(const struct walk *w, const struct type *t, const void *data)
+{
+	uint64_t v = value_load(t, data);
+
+	if (w->div > 1)
+		v = t->is_signed ? (uint64_t)((int64_t)v / (int64_t)w->div) : v / w->div;
+	value_put_number(w->form, v, t->is_signed, w->out);
+}
+
+/* names in text; JSON keeps the number, as readers of it expect */
+static void put_enum(const struct walk *w, const struct type *t, const void *data)
+{
+	uint64_t v = value_load(t, data);
+
+	for (uint32_t i = 0; w->form != VALUE_JSON && i < t->n_enumerators; i++) {
+		if (load_int(t->size, t->is_signed, &t->enumerators[i].value) == v) {
+			strbuf_add_str(w->out, t->enumerators[i].name);
+			return;
+		}
+	}
+	value_put_number(w->form, v, t->is_signed, w->out);
+}
+
+static void put_pointer(const struct walk *w, const void *data)
+{
+	uint64_t v = load_int(8, false, data);
+
+	if (w->form == VALUE_JSON)
+		json_put_u64(w->out, v);
+	else
+		strbuf_printf(w->out, "0x%" PRIx64, v);
+}
+
+/* the last byte says whether the text was cut; see type.h */
+static void put_string(const struct walk *w, const struct type *t, const char *data)
+{
+	STRBUF_AUTO text = { 0 };
+	size_t n = strnlen(data, t->size ? t->size - 1 : 0);
+
+	strbuf_add(&text, data, n);
+	if (t->size && data[t->size - 1])
+		strbuf_add_str(&text, w->env->trunc_trailer);
+	value_put_string(w->env, w->form, strbuf_str(&text), w->out);
+}
+
+/* length and bytes; a length beyond the capacity is never believed */
+static struct str buffer_bytes(const struct type *t, const void *data)
+{
+	uint32_t n;
+
+	memcpy(&n, data, sizeof(n));
+	if (n > t->size - sizeof(n))
+		n = t->size - sizeof(n);
+	return str_make((const char *)data + sizeof(n), n);
+}
+
+void value_put_buffer(const struct type *t, const void *data, enum value_buffer_form form, struct strbuf *out)
+{
+	struct str s = buffer_bytes(t, data);
+
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t c = (uint8_t)s.p[i];
+
+		if (form == BUFFER_ASCII && c >= 0x20 && c <= 0x7e)
+			strbuf_putc(out, (char)c);
+		else if (form == BUFFER_HEX_SPACED)
+			strbuf_printf(out, i + 1 < s.n ? "%02x " : "%02x", c);
+		else
+			strbuf_printf(out, "\\x%02x", c);
+	}
+}
+
+static void put_buffer(const struct walk *w, const struct type *t, const void *data)
+{
+	struct str s = buffer_bytes(t, data);
+
+	if (w->form != VALUE_JSON) {
+		value_put_buffer(t, data, BUFFER_ASCII, w->out);
+		return;
+	}
+	strbuf_putc(w->out, '[');
+	for (size_t i = 0; i < s.n; i++)
+		strbuf_printf(w->out, i ? ",%u" : "%u", (uint8_t)s.p[i]);
+	strbuf_putc(w->out, ']');
+}
+
+static void put_array(const struct walk *w, const struct type *t, const char *data)
+{
+	if (value_is_text_array(t)) {
+		value_put_string(w->env, w->form, str_make(data, strnlen(data, t->count)), w->out);
+		return;
+	}
+	strbuf_putc(w->out, '[');
+	for (uint32_t i = 0; i < t->count; i++) {
+		if (i)
+			strbuf_putc(w->out, ',');
+		put(w, t->elem, data + (size_t)i * t->elem->size);
+	}
+	strbuf_putc(w->out, ']');
+}
+
+static void put_tuple(const struct walk *w, const struct type *t, const char *data)
+{
+	const struct punctuation *p = &punctuations[w->form];
+
+	strbuf_puts(w->out, p->tuple_open);
+	for (uint32_t i = 0; i < t->n_fields; i++) {
+		if (i)
+			strbuf_puts(w->out, p->tuple_next);
+		put(w, t->fields[i].type, data + t->fields[i].offset);
+	}
+	strbuf_puts(w->out, p->tuple_close);
+}
+
+/* bit-fields print as unsigned, as bpftrace reads them */
+static void put_bit_field(const struct walk *w, const struct type_field *f, const char *data)
+{
+	uint64_t unit = load_int(f->type->size, false, data);
+	uint64_t v = unit >> f->bit_offset;
+
+	if (f->bit_size < 64)
+		v &= (1ull << f->bit_size) - 1;
+	if (f->type->kind == TYPE_BOOL || f->type->kind == TYPE_ENUM)
+		put(w, f->type, &v);
+	else
+		value_put_number(w->form, v, false, w->out);
+}
+
+static void put_field(const struct walk *w, const struct type_field *f, const char *data)
+{
+	const struct punctuation *p = &punctuations[w->form];
+
+	if (w->form == VALUE_JSON)
+		json_put_string(w->out, f->name);
+	else
+		strbuf_printf(w->out, ".%.*s", STR_ARG(f->name));
+	strbuf_puts(w->out, p->record_assign);
+	/* the data itself is not part of the record: only where it lies */
+	if (f->is_data_loc)
+		value_put_number(w->form, load_int(4, false, data), false, w->out);
+	else if (f->bit_size)
+		put_bit_field(w, f, data);
+	else
+		put(w, f->type, data);
+}
+
+/* fields of anonymous members stand among their parent's; *n counts what was printed */
+static void put_fields(const struct walk *w, const struct type *t, const char *data, uint32_t *n)
+{
+	const struct punctuation *p = &punctuations[w->form];
+
+	if (!type_complete(t))
+		return;
+	for (uint32_t i = 0; i < t->n_fields; i++) {
+		const struct type_field *f = &t->fields[i];
+
+		if (!f->name.n && f->type->kind == TYPE_STRUCT) {
+			put_fields(w, f->type, data + f->offset, n);
+			continue;
+		}
+		if (!f->name.n)
+			continue; /* padding bit-fields */
+		strbuf_puts(w->out, (*n)++ ? p->record_next : p->record_open);
+		put_field(w, f, data + f->offset);
+	}
+}
+
+static void put_record(const struct walk *w, const struct type *t, const char *data)
+{
+	uint32_t n = 0;
+
+	put_fields(w, t, data, &n);
+	strbuf_puts(w->out, n ? punctuations[w->form].record_close : punctuations[w->form].record_empty);
+}
+
+static struct str stored_text(const struct value_env *env, uint32_t index)
+{
+	return index < env->n_strings ? env->strings[index] : STR_NULL;
+}
+
+static void make_inet(const void *data, struct strbuf *text)
+{
+	struct stored_inet in;
+	char buf[INET6_ADDRSTRLEN];
+
+	memcpy(&in, data, sizeof(in));
+	if ((in.family == AF_INET || in.family == AF_INET6) &&
+	    inet_ntop((int)in.family, in.addr, buf, sizeof(buf)))
+		strbuf_puts(text, buf);
+}
+
+static void make_timestamp(const struct value_env *env, const void *data, struct strbuf *text)
+{
+	struct stored_timestamp ts;
+
+	memcpy(&ts, data, sizeof(ts));
+	output_clock_format(output_clock_real(&env->clock, ts.clock, ts.ns), stored_text(env, ts.format), text);
+}
+
+static void make_cgroup_path(const struct value_env *env, const void *data, struct strbuf *text)
+{
+	struct stored_cgroup_path cg;
+
+	memcpy(&cg, data, sizeof(cg));
+	cgroup_put_path(cg.id, stored_text(env, cg.filter), text);
+}
+
+/* a uid without an entry prints as its number: it is what is known */
+static void make_username(const void *data, struct strbuf *text)
+{
+	uint32_t uid;
+	struct passwd *pw;
+
+	memcpy(&uid, data, sizeof(uid));
+	pw = getpwuid(uid);
+	if (pw)
+		strbuf_puts(text, pw->pw_name);
+	else
+		strbuf_printf(text, "%u", uid);
+}
+
+static void make_symbol(const struct value_env *env, const struct type *t, const void *data, struct strbuf *text)
+{
+	const struct output_symbols *s = env->symbols;
+	struct stored_usym us = { 0 };
+	struct output_symbol sym;
+	bool found;
+
+	memcpy(&us, data, t->kind == TYPE_USYM ? sizeof(us) : sizeof(us.addr));
+	if (t->kind == TYPE_USYM)
+		found = s && s->user && s->user(s->arg, us.pid, us.addr, &sym);
+	else
+		found = s && s->kernel && s->kernel(s->arg, us.addr, &sym);
+	if (found)
+		strbuf_add_str(text, sym.name);
+	else
+		value_put_address(us.addr, text);
+}
+
+static void make_macaddr(const uint8_t *p, struct strbuf *text)
+{
+	strbuf_printf(text, "%02X:%02X:%02X:%02X:%02X:%02X", p[0], p[1], p[2], p[3], p[4], p[5]);
+}
+
+/* kinds whose value is a made-up text */
+static void put_made_text(const struct walk *w, const struct type *t, const void *data)
+{
+	STRBUF_AUTO text = { 0 };
+
+	switch (t->kind) {
+	case TYPE_KSTACK:
+	case TYPE_USTACK:
+		value_put_stack(w->env, w->form, t, data, &text);
+		break;
+	case TYPE_KSYM:
+	case TYPE_USYM:
+		make_symbol(w->env, t, data, &text);
+		break;
+	case TYPE_INET:
+		make_inet(data, &text);
+		break;
+	case TYPE_MACADDR:
+		make_macaddr(data, &text);
+		break;
+	case TYPE_TIMESTAMP:
+		make_timestamp(w->env, data, &text);
+		break;
+	case TYPE_CGROUP_PATH:
+		make_cgroup_path(w->env, data, &text);
+		break;
+	default:
+		make_username(data, &text);
+	}
+	value_put_string(w->env, w->form, strbuf_str(&text), w->out);
+}
+
+static void put(const struct walk *w, const struct type *t, const void *data)
+{
+	switch (t->kind) {
+	case TYPE_NONE:
+	case TYPE_VOID:
+	case TYPE_FUNCTION:
+	case TYPE_N_KINDS:
+		strbuf_puts(w->out, "null");
+		break;
+	case TYPE_BOOL:
+		strbuf_puts(w->out, value_load(t, data) ? "true" : "false");
+		break;
+	case TYPE_INT:
+		put_int(w, t, data);
+		break;
+	case TYPE_ENUM:
+		put_enum(w, t, data);
+		break;
+	case TYPE_POINTER:
+		put_pointer(w, data);
+		break;
+	case TYPE_STRUCT:
+	case TYPE_RECORD:
+		put_record(w, t, data);
+		break;
+	case TYPE_ARRAY:
+		put_array(w, t, data);
+		break;
+	case TYPE_TUPLE:
+		put_tuple(w, t, data);
+		break;
+	case TYPE_STRING:
+		put_string(w, t, data);
+		break;
+	case TYPE_BUFFER:
+		put_buffer(w, t, data);
+		break;
+	case TYPE_COUNT:
+	case TYPE_SUM:
+	case TYPE_AVG:
+	case TYPE_MIN:
+	case TYPE_MAX:
+	case TYPE_STATS:
+	case TYPE_HIST:
+	case TYPE_LHIST:
+	case TYPE_TSERIES:
+		aggregate_put(w->form, t, data, 1, w->div, w->out);
+		break;
+	default:
+		put_made_text(w, t, data);
+	}
+}
+
+void value_put_div(const struct value_env *env, enum value_form form, const struct type *t, const void *data,
+		   uint64_t div, struct strbuf *out)
+{
+	struct walk w = { env, form, div, out };
+
+	put(&w, t, data);
+}
+
+void value_put(const struct value_env *env, enum value_form form, const struct type *t, const void *data,
+	       struct strbuf *out)
+{
+	value_put_div(env, form, t, data, 1, out);
+}
+
+void value_put_key(const struct value_env *env, enum value_form form, const struct type *t, const void *data,
+		   struct strbuf *out)
+{
+	STRBUF_AUTO text = { 0 };
+	struct str s;
+
+	value_put(env, form == VALUE_JSON ? VALUE_COMPACT : form, t, data, &text);
+	s = strbuf_str(&text);
+	if (t->kind == TYPE_TUPLE)
+		s = str_sub(s, 1, s.n - 1);
+	if (form == VALUE_JSON)
+		json_put_string(out, s);
+	else
+		strbuf_add_str(out, s);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Typed printing: a value in stored form (types/type.h) as text or JSON. Data must hold type->size bytes and needs no
+ * alignment. Nothing here knows events, maps or engines.
+ */
+#ifndef SONDE_OUTPUT_VALUE_H
+#define SONDE_OUTPUT_VALUE_H
+
+#include "output/clock.h"
+#include "output/symbols.h"
+#include "types/type.h"
+
+/* what printing of some types needs besides the bytes; all may be left zero */
+struct value_env {
+	const struct output_symbols *symbols;
+	/* frames of a stack by its hash, up to max of them; false when they are not there */
+	bool (*stack)(void *arg, uint64_t hash, uint64_t *frames, uint32_t max);
+	void *stack_arg;
+	const struct str *strings; /* image.strings: time formats, cgroup filters */
+	uint32_t n_strings;
+	struct str trunc_trailer; /* behind strings that were cut */
+	struct output_clock clock;
+	bool escape_control; /* text goes to a terminal: control bytes of traced strings as \xNN */
+};
+
+enum value_form {
+	VALUE_TEXT,
+	VALUE_JSON,
+	VALUE_COMPACT, /* text without spaces after separators: keys of JSON objects */
+};
+
+void value_put(const struct value_env *env, enum value_form form, const struct type *t, const void *data,
+	       struct strbuf *out);
+/* integers inside are divided by div (0 counts as 1) */
+void value_put_div(const struct value_env *env, enum value_form form, const struct type *t, const void *data,
+		   uint64_t div, struct strbuf *out);
+/*
+ * A map's key as it stands between the brackets: a tuple without its parentheses. VALUE_JSON: as the quoted name of an
+ * object's member.
+ */
+void value_put_key(const struct value_env *env, enum value_form form, const struct type *t, const void *data,
+		   struct strbuf *out);
+/* order of keys and values: numbers by size, text by bytes, tuples and records by their parts. <0, 0, >0 */
+int value_compare(const struct type *t, const void *a, const void *b);
+/* an integer, enum, bool or pointer as 64 bits, sign extended when its type is signed; other kinds give 0 */
+uint64_t value_load(const struct type *t, const void *data);
+/* whether an array prints as text: element type char of C (int8 arrays made by casts print as numbers) */
+bool value_is_text_array(const struct type *t);
+
+enum value_buffer_form { BUFFER_ASCII, BUFFER_HEX_ESCAPED, BUFFER_HEX_SPACED };
+void value_put_buffer(const struct type *t, const void *data, enum value_buffer_form form, struct strbuf *out);
+/* a string in the form: raw or escaped text, or JSON */
+void value_put_string(const struct value_env *env, enum value_form form, struct str s, struct strbuf *out);
+void value_put_number(enum value_form form, uint64_t v, bool is_signed, struct strbuf *out);
+/* stacks (stack.c): text with a line for each frame, starting with a newline */
+void value_put_stack(const struct value_env *env, enum value_form form, const struct type *t, const void *data,
+		     struct strbuf *out);
+void value_put_address(uint64_t addr, struct strbuf *out);
+
+#endif
