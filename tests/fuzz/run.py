@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs every fuzzer of a fuzz build for some seconds each: `make fuzz SECONDS=60`. Prints TAP.
+
+Inputs that once broke something (tests/fuzz/findings/NAME/*) are replayed first. Seeds: tests/fuzz/seeds and
+tests/run/scripts for scripts, the traced programs of tests/progs for ELF files. What breaks a fuzzer now is kept in
+BUILD/findings and named.
+"""
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# name of the fuzzer -> (kind of seeds, longest input, dictionary)
+KINDS = {
+    "fuzz_lex": ("scripts", 4096, "script.dict"),
+    "fuzz_parse": ("scripts", 4096, "script.dict"),
+    "fuzz_compile": ("scripts", 4096, "script.dict"),
+    "fuzz_elf": ("programs", 65536, None),
+    "fuzz_usdt": ("operands", 512, "usdt.dict"),
+    "fuzz_demangle": ("names", 512, None),
+}
+OPERANDS = ["-4@%eax 8@152(%rdi)", "8@$5 -1@-44(%rbp)", "-8@(%rdx,%rax,8)", "4@global+8(%rip)", "8f@%xmm0"]
+NAMES = ["_ZN3foo3barEv", "_RNvC6_123foo3bar", "_ZN4core3fmt9Formatter9write_str17h0123456789abcdefE",
+         "_ZNSt6vectorIiSaIiEE9push_backERKi"]
+
+
+def seeds(kind, build, folder):
+    if kind == "scripts":
+        for src in (os.path.join(HERE, "seeds"), os.path.join(HERE, "..", "run", "scripts")):
+            for name in os.listdir(src):
+                shutil.copy(os.path.join(src, name), folder)
+    elif kind == "programs":
+        progs = os.path.join(build, "tests", "progs")
+        for name in os.listdir(progs):
+            path = os.path.join(progs, name)
+            if os.path.isfile(path) and os.access(path, os.X_OK) and os.path.getsize(path) < 65536:
+                shutil.copy(path, folder)
+    else:
+        for i, text in enumerate(OPERANDS if kind == "operands" else NAMES):
+            with open(os.path.join(folder, str(i)), "w") as f:
+                f.write(text)
+
+
+def run(cmd, limit):
+    try:
+        r = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           timeout=limit, errors="replace", text=True)
+        return r.returncode, r.stdout
+    except subprocess.TimeoutExpired as e:
+        return 1, f"no end after {limit} s\n{e.output or ''}"
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ap.add_argument("--build", required=True)
+    ap.add_argument("--seconds", type=int, default=30)
+    ap.add_argument("--only", default="", help="regex over the names")
+    o = ap.parse_args()
+    folder = os.path.join(o.build, "tests", "fuzz")
+    names = sorted(n for n in os.listdir(folder) if n.startswith("fuzz_") and not n.endswith(".p")
+                   and re.search(o.only, n))
+    findings = os.path.join(o.build, "findings")
+    os.makedirs(findings, exist_ok=True)
+    failed = 0
+    for n, name in enumerate(names, 1):
+        kind, longest, words = KINDS[name]
+        binary = os.path.join(folder, name)
+        old = os.path.join(HERE, "findings", name)
+        status, out = (run([binary, *(os.path.join(old, f) for f in sorted(os.listdir(old)))], 120)
+                       if os.path.isdir(old) else (0, ""))
+        if not status:
+            with tempfile.TemporaryDirectory(prefix="sonde-fuzz-") as corpus:
+                seeds(kind, o.build, corpus)
+                cmd = [binary, corpus, f"-max_total_time={o.seconds}", f"-max_len={longest}", "-timeout=10",
+                       "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={findings}/{name}-"]
+                if words:
+                    cmd.append("-dict=" + os.path.join(HERE, words))
+                status, out = run(cmd, o.seconds + 120)
+        done = re.search(r"number_of_executed_units: (\d+)", out)
+        failed += bool(status)
+        print(f"{'not ok' if status else 'ok'} {n} - {name}, {done.group(1) if done else '?'} inputs", flush=True)
+        if status:
+            for line in out.splitlines()[-50:]:
+                print("# " + line)
+    print(f"1..{len(names)}")
+    return 1 if failed or not names else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
