@@ -62,6 +62,8 @@ struct engine_ops {
 	struct err *(*unwatch)(struct engine *e, uint64_t address); /* remove a watchpoint */
 	/* hits that the kernel did not deliver (recursion_misses of programs, missed of links) per program */
 	uint64_t (*missed)(struct engine *e, uint32_t prog);
+	/* iterators have run to their end and nothing else is attached: after a last poll the session may exit */
+	bool (*is_finished)(struct engine *e);
 	void (*detach)(struct engine *e);
 	void (*close)(struct engine *e);
 };

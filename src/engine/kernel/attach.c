@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Attaching all programs of an image and taking them off again: the order, the list of links, what happens with points
+ * that fail. How one program is attached is in attach_*.c. Whatever is attached hangs on a descriptor of this process,
+ * so that its death takes it off too; the one exception, events in tracefs, is uprobe_events.c's.
+ */
+#include "engine/kernel/kernel.h"
+
+#include "base/log.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <sys/ioctl.h>
+
+/* how the probes of a kind are attached; NULL: they have no event, the session runs them */
+static kernel_attach_fn *const attach_by_kind[PROBE_N_KINDS] = {
+	[PROBE_UPROBE] = kernel_attach_uprobe,
+	[PROBE_URETPROBE] = kernel_attach_uprobe,
+	[PROBE_USDT] = kernel_attach_uprobe,
+	[PROBE_TRACEPOINT] = kernel_attach_tracepoint,
+	[PROBE_RAWTRACEPOINT] = kernel_attach_rawtracepoint,
+	[PROBE_PROFILE] = kernel_attach_sampled,
+	[PROBE_INTERVAL] = kernel_attach_sampled,
+	[PROBE_SOFTWARE] = kernel_attach_sampled,
+	[PROBE_HARDWARE] = kernel_attach_sampled,
+	[PROBE_WATCHPOINT] = kernel_attach_watchpoint,
+	[PROBE_ITER] = kernel_attach_iter,
+	[PROBE_KPROBE] = kernel_attach_kprobe,
+	[PROBE_KRETPROBE] = kernel_attach_kprobe,
+	[PROBE_FENTRY] = kernel_attach_fentry,
+	[PROBE_FEXIT] = kernel_attach_fentry,
+};
+
+/* the kernel runs what was attached last first, for these: they are attached from the last clause to the first */
+static bool runs_last_first(enum probe_kind kind)
+{
+	return kind == PROBE_UPROBE || kind == PROBE_URETPROBE || kind == PROBE_USDT || kind == PROBE_KPROBE;
+}
+
+void kernel_link_add(struct engine *e, struct kernel_link l)
+{
+	l.kind = e->image->progs[l.prog]->shape->kind;
+	vec_push(&e->links, l);
+}
+
+static void link_close(struct kernel_link *l)
+{
+	/* the event first stops: what is in flight then finishes before the program goes */
+	if (l->perf_fd >= 0)
+		ioctl(l->perf_fd, PERF_EVENT_IOC_DISABLE, 0);
+	if (l->fd >= 0)
+		close(l->fd);
+	if (l->perf_fd >= 0)
+		close(l->perf_fd);
+	l->fd = l->perf_fd = -1;
+}
+
+struct err *kernel_link_perf(struct engine *e, uint32_t prog, int perf_fd, const struct probe_point *p)
+{
+	struct kernel_link l = { .fd = -1, .perf_fd = perf_fd, .prog = prog, .address = p->address };
+	int prog_fd = e->progs[prog].fd;
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = p->cookie);
+	int code;
+
+	l.fd = bpf_link_create(prog_fd, perf_fd, BPF_PERF_EVENT, &opts);
+	code = errno;
+	/* before 5.15 there are no such links; the older call knows no cookies */
+	if (l.fd < 0 && code == EINVAL && !p->cookie && ioctl(perf_fd, PERF_EVENT_IOC_SET_BPF, prog_fd) == 0)
+		code = 0;
+	else if (l.fd >= 0)
+		code = 0;
+	if (!code && ioctl(perf_fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
+		code = errno;
+	if (code) {
+		link_close(&l);
+		return sys_err_explain(err_new(code, "join the program to its perf event"));
+	}
+	kernel_link_add(e, l);
+	return NULL;
+}
+
+void kernel_point_pids(const struct engine *e, const struct probe_point *p, struct sys_ints *pids)
+{
+	if (p->pid > 0) {
+		vec_push(pids, p->pid);
+		return;
+	}
+	for (uint32_t i = 0; i < e->opts.n_pids; i++)
+		vec_push(pids, e->opts.pids[i]);
+}
+
+struct err *kernel_attach_failed(struct engine *e, uint32_t prog, const struct probe_point *p, struct err *why,
+				 struct engine_attach_result *res)
+{
+	const struct image_prog *ip = e->image->progs[prog];
+	STRBUF_AUTO text = { 0 };
+
+	res->n_failed++;
+	if (!e->opts.ignore_missing && !e->opts.warn_missing) {
+		bool has_hint = err_get_hint(why);
+
+		why = err_wrap(why, "Unable to attach probe: %.*s", STR_ARG(p->name));
+		return has_hint ? why :
+				  err_hint(why, "if that is to be expected, set the 'missing_probes' config variable "
+						"to 'warn'");
+	}
+	if (e->opts.warn_missing && e->opts.report) {
+		strbuf_printf(&text, "Unable to attach probe: %.*s. Skipping. (", STR_ARG(p->name));
+		err_format(why, &text);
+		strbuf_putc(&text, ')');
+		e->opts.report(e->opts.report_arg, ip->shape->at, "WARNING", strbuf_cstr(&text));
+	}
+	err_free(why);
+	return NULL;
+}
+
+static struct err *attach_prog(struct engine *e, uint32_t i, bool last_first, struct engine_attach_result *res)
+{
+	const struct image_prog *p = e->image->progs[i];
+	kernel_attach_fn *attach = p->shape ? attach_by_kind[p->shape->kind] : NULL;
+
+	if (!attach || runs_last_first(p->shape->kind) != last_first)
+		return NULL;
+	return attach(e, i, res);
+}
+
+struct err *kernel_attach(struct engine *e, struct engine_attach_result *res)
+{
+	uint64_t start = sys_monotonic_ns();
+	struct err *err = NULL;
+
+	*res = (struct engine_attach_result){ 0 };
+	/* clauses on one event run in the order of the script, whatever order the kernel has */
+	for (uint32_t i = 0; i < e->image->n_progs && !err; i++)
+		err = attach_prog(e, i, false, res);
+	for (uint32_t i = e->image->n_progs; i > 0 && !err; i--)
+		err = attach_prog(e, i - 1, true, res);
+	if (!err)
+		err = kernel_iter_start(e);
+	if (err) {
+		kernel_detach(e);
+		return err;
+	}
+	e->is_attached = true;
+	log_verbose("attached %u probes by %zu links in %.1f ms", res->n_attached, e->links.n,
+		    (double)(sys_monotonic_ns() - start) / 1e6);
+	return NULL;
+}
+
+void kernel_detach(struct engine *e)
+{
+	uint64_t start = sys_monotonic_ns();
+	size_t n = e->links.n;
+
+	kernel_iter_stop(e);
+	/* all events stop before the first is closed: closing waits for the kernel's grace periods */
+	vec_each(l, &e->links)
+		if (l->perf_fd >= 0)
+			ioctl(l->perf_fd, PERF_EVENT_IOC_DISABLE, 0);
+	vec_each(l, &e->links)
+		link_close(l);
+	e->links.n = 0;
+	kernel_uprobe_events_remove(e);
+	if (e->is_attached)
+		log_verbose("detached %zu links in %.1f ms", n, (double)(sys_monotonic_ns() - start) / 1e6);
+	e->is_attached = false;
+}
+
+struct err *kernel_unwatch(struct engine *e, uint64_t address)
+{
+	uint32_t n = 0;
+
+	vec_each(l, &e->links) {
+		if (l->kind != PROBE_WATCHPOINT || l->address != address || (l->fd < 0 && l->perf_fd < 0))
+			continue;
+		link_close(l);
+		n++;
+	}
+	return n ? NULL : err_new(0, "unwatch: no watchpoint at 0x%llx", (unsigned long long)address);
+}

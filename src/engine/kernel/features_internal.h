@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Between features.c and the files with its longer checks; nobody else includes it. */
+#ifndef SONDE_ENGINE_KERNEL_FEATURES_INTERNAL_H
+#define SONDE_ENGINE_KERNEL_FEATURES_INTERNAL_H
+
+#include <stdbool.h>
+
+#define BTF_FUNCTION 12 /* BTF_KIND_FUNC */
+
+/* whether the pid of a uprobe_multi link means a process (and not one thread of it): tried on ourselves */
+bool features_try_uprobe_multi_process(void);
+
+#endif

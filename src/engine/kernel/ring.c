@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading events: the kernel writes records into a ring that is mapped here, each behind a header of 8 bytes whose first
+ * word is the length and two marks (busy: not yet committed, discard). The layout is from Documentation/bpf/ringbuf.rst.
+ *
+ * A poll delivers what was there when it began and then returns, so that a flood of events cannot keep the session from
+ * its signals and its clock. Our position is given back to the kernel after each record: room is free at once.
+ */
+#include "engine/kernel/kernel.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+
+#define RECORD_HEADER 8
+
+static struct err *ring_map(struct engine *e, uint32_t map)
+{
+	size_t page = (size_t)getpagesize();
+	uint64_t size = e->opts.ring_bytes ? e->opts.ring_bytes : e->image->maps[map]->max_entries;
+	struct kernel_ring r = { .fd = e->map_fds[map], .size = size };
+	uint8_t *pages;
+
+	r.consumer = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, r.fd, 0);
+	if (r.consumer == MAP_FAILED)
+		return err_new(errno, "map the event ring");
+	pages = mmap(NULL, page + 2 * size, PROT_READ, MAP_SHARED, r.fd, (off_t)page);
+	if (pages == MAP_FAILED) {
+		int code = errno;
+
+		munmap(r.consumer, page);
+		return err_new(code, "map the event ring");
+	}
+	r.producer = (const uint64_t *)pages;
+	r.data = pages + page;
+	vec_push(&e->rings, r);
+	return NULL;
+}
+
+struct err *kernel_ring_open(struct engine *e)
+{
+	for (uint32_t i = 0; i < e->image->n_maps; i++)
+		if (e->image->maps[i]->role == MAP_RING)
+			TRY(ring_map(e, i));
+	if (e->rings.n < 2)
+		return NULL;
+	e->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (e->epoll_fd < 0)
+		return err_new(errno, "wait for several event rings");
+	vec_each(r, &e->rings) {
+		struct epoll_event ev = { .events = EPOLLIN };
+
+		if (epoll_ctl(e->epoll_fd, EPOLL_CTL_ADD, r->fd, &ev) < 0)
+			return err_new(errno, "wait for several event rings");
+	}
+	return NULL;
+}
+
+void kernel_ring_close(struct engine *e)
+{
+	size_t page = (size_t)getpagesize();
+
+	vec_each(r, &e->rings) {
+		munmap(r->consumer, page);
+		munmap((void *)(uintptr_t)r->producer, page + 2 * r->size);
+	}
+	vec_free(&e->rings);
+	if (e->epoll_fd >= 0)
+		close(e->epoll_fd);
+	e->epoll_fd = -1;
+}
+
+/* deliver what stands in the ring now; the number of records passed */
+static uint64_t ring_drain(struct kernel_ring *r, engine_event_fn *fn, void *arg)
+{
+	uint64_t at = __atomic_load_n(r->consumer, __ATOMIC_RELAXED);
+	uint64_t end = __atomic_load_n(r->producer, __ATOMIC_ACQUIRE);
+	uint64_t n = 0;
+
+	while (at < end) {
+		const uint8_t *record = r->data + (at & (r->size - 1));
+		uint32_t length = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
+
+		if (length & BPF_RINGBUF_BUSY_BIT)
+			break;
+		at += ((length & ~BPF_RINGBUF_DISCARD_BIT) + RECORD_HEADER + 7) & ~(uint64_t)7;
+		if (!(length & BPF_RINGBUF_DISCARD_BIT) && length >= sizeof(struct event_head))
+			fn(arg, (const struct event_head *)(record + RECORD_HEADER),
+			   record + RECORD_HEADER + sizeof(struct event_head),
+			   length - (uint32_t)sizeof(struct event_head));
+		__atomic_store_n(r->consumer, at, __ATOMIC_RELEASE);
+		n++;
+	}
+	return n;
+}
+
+static uint64_t drain_all(struct engine *e, engine_event_fn *fn, void *arg)
+{
+	uint64_t n = 0;
+
+	vec_each(r, &e->rings)
+		n += ring_drain(r, fn, arg);
+	return n;
+}
+
+int kernel_poll_fd(struct engine *e)
+{
+	return e->epoll_fd >= 0 ? e->epoll_fd : e->rings.v[0].fd;
+}
+
+struct err *kernel_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, void *arg)
+{
+	uint64_t until = timeout_ms < 0 ? UINT64_MAX : sys_monotonic_ns() + (uint64_t)timeout_ms * 1000000u;
+
+	for (;;) {
+		struct pollfd p = { .fd = kernel_poll_fd(e), .events = POLLIN };
+		uint64_t now;
+		int r;
+
+		if (drain_all(e, fn, arg))
+			return NULL;
+		now = sys_monotonic_ns();
+		if (now >= until)
+			return NULL;
+		r = poll(&p, 1, timeout_ms < 0 ? -1 : (int)((until - now + 999999) / 1000000));
+		if (r < 0)
+			return errno == EINTR ? NULL : err_new(errno, "wait for events");
+		if (r == 0)
+			return NULL;
+		/* readable means a record, perhaps one that its program has not finished: let that one run */
+		if (!drain_all(e, fn, arg))
+			sched_yield();
+		else
+			return NULL;
+	}
+}
