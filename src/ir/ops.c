@@ -13,19 +13,6 @@ const char *ir_op_name(enum ir_op op)
 	return (unsigned)op < IR_N_OPS ? op_names[op] : "?";
 }
 
-/* the UAPI header numbers the helpers by their place in this list, up to the kernel that the header is of */
-static const char *const helper_names[] = {
-#define HELPER_NAME(name) #name
-	__BPF_FUNC_MAPPER(HELPER_NAME)
-#undef HELPER_NAME
-};
-
-const char *ir_helper_name(int64_t number)
-{
-	return number >= 0 && (size_t)number < sizeof(helper_names) / sizeof(helper_names[0]) ?
-		       helper_names[number] : "unknown_helper";
-}
-
 const char *ir_cc_name(enum ir_cc cc)
 {
 	static const char *const names[] = {

@@ -11,8 +11,6 @@
 #define IR_MAX_USES 5
 
 const char *ir_cc_name(enum ir_cc cc);
-/* "map_lookup_elem" for BPF_FUNC_map_lookup_elem; "unknown_helper" beyond what linux/bpf.h knows */
-const char *ir_helper_name(int64_t number);
 const char *ir_atomic_name(enum ir_atomic a);
 /* how many of a, b, c (or of the arguments) it reads, b counted even where IRF_IMM stands in for it */
 unsigned ir_arity(const struct ir_insn *in);

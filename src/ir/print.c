@@ -3,6 +3,7 @@
  * IR as text, for -d ir and golden tests: one instruction per line, "%n" a vreg, "Ln" a label. For reading only; nothing
  * parses it.
  */
+#include "image/disasm.h"
 #include "ir/ops.h"
 
 #include <inttypes.h>
@@ -119,7 +120,7 @@ static void print_rest(const struct ir_module *m, const struct ir_insn *in, stru
 		print_func_name(m, in->imm, out);
 		break;
 	case IR_CALL:
-		strbuf_printf(out, "%s", ir_helper_name(in->imm));
+		strbuf_printf(out, "%s", image_helper_name(in->imm));
 		print_args(in, out);
 		break;
 	case IR_CALL_FN:

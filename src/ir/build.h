@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From a checked unit to linear IR and the data parts of the image (maps, events, faults, constants). */
+#ifndef SONDE_IR_BUILD_H
+#define SONDE_IR_BUILD_H
+
+#include "base/err.h"
+#include "ir/ir.h"
+#include "sema/sema.h"
+
+struct ir_build_opts {
+	const int32_t *pids; /* -p: programs that are not attached per process test the process id */
+	uint32_t n_pids;
+	uint64_t ring_bytes;     /* size of the ring, a power of two */
+	uint64_t cgroup_id;      /* --cgroup: 0 none */
+	bool warn_helpers;       /* -k: failed reads and lookups are faults */
+	uint64_t pidns_dev, pidns_ino; /* the tracer's pid namespace when it is not the initial one, else 0 */
+	bool has_func_ip;        /* bpf_get_func_ip works for uprobes (uprobe_multi) */
+	uint32_t n_cpus;
+	bool (*has_feature)(void *arg, const char *name); /* as sema_world.has_feature */
+	void *feature_arg;
+};
+
+/*
+ * Build the module; its image has everything but the code (src/ebpf adds that). Errors are limits of the script
+ * (too much scratch memory) reported to diags; NULL then.
+ */
+struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o, struct diag_list *diags);
+
+#endif

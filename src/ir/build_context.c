@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Builtins about the event at hand: arguments, result, process, time, stacks, the probe itself. */
+#include "ir/build_internal.h"
+
+#include "arch/x86_64/regs.h"
+
+#include <linux/bpf.h>
+#include <stddef.h>
+
+enum { STACK_FRAMES = 127, COMM_SIZE = 16 };
+
+static uint32_t call0(struct builder *b, int helper)
+{
+	return emit_call(b, helper, 0, NULL);
+}
+
+/* ---- arguments and result ---- */
+
+static uint32_t load_reg(struct builder *b, int offset)
+{
+	return emit_load(b, context_reg(b), offset, 8, false);
+}
+
+/* argument words behind the sixth stand above the return address */
+static uint32_t stack_word(struct builder *b, int32_t offset)
+{
+	uint32_t addr = emit_op_imm(b, IR_ADD, load_reg(b, arch_sp_offset()), offset);
+	struct value to = mem_new_bytes(b, 8);
+
+	mem_read(b, to, addr, b->shape->is_user ? SPACE_USER : SPACE_KERNEL, 8);
+	return emit_load(b, to.reg, to.off, 8, false);
+}
+
+static uint32_t usdt_memory(struct builder *b, const struct usdt_operand *o)
+{
+	uint32_t addr = emit_imm(b, o->value);
+	struct value to = mem_new_bytes(b, 8);
+
+	if (o->has_base)
+		addr = emit_op(b, IR_ADD, addr, load_reg(b, o->reg_offset));
+	if (o->has_index)
+		addr = emit_op(b, IR_ADD, addr, emit_op_imm(b, IR_MUL, load_reg(b, o->index_offset), o->scale));
+	if (o->is_file_addr) { /* the file's address plus where it was loaded: this probe's address tells */
+		uint32_t bias = emit_op_imm(b, IR_SUB, load_reg(b, arch_ip_offset()),
+					    (int64_t)b->shape->points[0].address);
+
+		addr = emit_op(b, IR_ADD, addr, bias);
+	}
+	mem_read(b, to, addr, SPACE_USER, o->size);
+	return emit_load(b, to.reg, to.off, o->size, o->is_signed);
+}
+
+static uint32_t usdt_value(struct builder *b, const struct usdt_operand *o)
+{
+	uint32_t v;
+
+	switch (o->kind) {
+	case USDT_ARG_REG:
+		v = load_reg(b, o->reg_offset);
+		if (o->reg_shift)
+			v = emit_op_imm(b, IR_SHR, v, o->reg_shift);
+		return emit_ext(b, v, o->size, o->is_signed);
+	case USDT_ARG_MEM:
+		return usdt_memory(b, o);
+	default:
+		return emit_imm(b, o->value);
+	}
+}
+
+uint32_t build_arg(struct builder *b, uint32_t n)
+{
+	switch (b->shape->args_form) {
+	case ARGS_USDT:
+		return n < b->shape->n_argn ? usdt_value(b, &b->shape->operands[n]) : emit_imm(b, 0);
+	case ARGS_U64_ARRAY:
+		return emit_load(b, context_reg(b), (int32_t)(n * 8), 8, false);
+	default:
+		if (arch_arg_offset(n) >= 0)
+			return load_reg(b, arch_arg_offset(n));
+		return stack_word(b, (int32_t)((n - ARCH_N_ARG_REGS + 1) * 8));
+	}
+}
+
+static struct value call_arg(struct builder *b, struct node *call)
+{
+	return value_reg(build_arg(b, (uint32_t)(uintptr_t)call->call.info), call->type);
+}
+
+static struct value call_args(struct builder *b, struct node *call)
+{
+	struct value v = value_mem(context_reg(b), 0, SPACE_BPF, call->type);
+
+	if (type_is_scalar(call->type))
+		return value_reg(v.reg, call->type);
+	v.is_ctx = true;
+	return v;
+}
+
+static struct value call_ctx(struct builder *b, struct node *call)
+{
+	return value_reg(context_reg(b), call->type);
+}
+
+static struct value call_retval(struct builder *b, struct node *call)
+{
+	if (b->shape->args_form == ARGS_U64_ARRAY) /* fexit: behind the arguments */
+		return value_reg(emit_load(b, context_reg(b), (int32_t)(b->shape->n_argn * 8), 8, false), call->type);
+	return value_reg(load_reg(b, arch_retval_offset()), call->type);
+}
+
+static struct value call_reg(struct builder *b, struct node *call)
+{
+	const struct arch_reg *r = arch_reg_find_script(call->call.args->string);
+
+	return value_reg(r ? load_reg(b, r->offset) : emit_imm(b, 0), call->type);
+}
+
+static struct value call_usermode(struct builder *b, struct node *call)
+{
+	const struct arch_reg *cs = arch_reg_find_script(STR("cs"));
+	uint32_t ring = emit_op_imm(b, IR_AND, load_reg(b, cs ? cs->offset : 136), 3);
+
+	return value_reg(emit_set_imm(b, CC_EQ, ring, 3), call->type);
+}
+
+/* ---- who ---- */
+
+/* struct bpf_pidns_info: pid (thread), tgid (process), as the tracer's namespace numbers them */
+static uint32_t pid_in_namespace(struct builder *b, int32_t off)
+{
+	struct value info = mem_new_bytes(b, 8);
+
+	emit_store_imm(b, info.reg, info.off, 0, 8);
+	emit_helper(b, BPF_FUNC_get_ns_current_pid_tgid, emit_imm(b, (int64_t)b->opts->pidns_dev),
+		    emit_imm(b, (int64_t)b->opts->pidns_ino), value_address(b, info), emit_imm(b, 8));
+	return emit_load(b, info.reg, info.off + off, 4, false);
+}
+
+static struct value call_pid(struct builder *b, struct node *call)
+{
+	bool is_tid = call->call.builtin->id == BUILTIN_TID;
+	bool is_initial = call->call.n_args && (uintptr_t)call->call.info == PID_NS_INIT;
+	uint32_t both;
+
+	if (b->opts->pidns_ino && !is_initial)
+		return value_reg(pid_in_namespace(b, is_tid ? 0 : 4), call->type);
+	both = call0(b, BPF_FUNC_get_current_pid_tgid);
+	return value_reg(is_tid ? emit_ext(b, both, 4, false) : emit_op_imm(b, IR_SHR, both, 32), call->type);
+}
+
+static struct value call_uid(struct builder *b, struct node *call)
+{
+	uint32_t both = call0(b, BPF_FUNC_get_current_uid_gid);
+	bool is_gid = call->call.builtin->id == BUILTIN_GID;
+
+	return value_reg(is_gid ? emit_op_imm(b, IR_SHR, both, 32) : emit_ext(b, both, 4, false), call->type);
+}
+
+static struct value call_username(struct builder *b, struct node *call)
+{
+	struct value to = mem_new(b, call->type);
+
+	emit_store(b, to.reg, to.off, call0(b, BPF_FUNC_get_current_uid_gid), 4);
+	return to;
+}
+
+static struct value call_comm(struct builder *b, struct node *call)
+{
+	struct value to = mem_new_bytes(b, call->type->size < COMM_SIZE ? COMM_SIZE : call->type->size);
+
+	mem_zero(b, to, call->type->size < COMM_SIZE ? COMM_SIZE : call->type->size);
+	emit_helper(b, BPF_FUNC_get_current_comm, value_address(b, to), emit_imm(b, COMM_SIZE));
+	return value_retype(to, call->type);
+}
+
+static struct value call_simple(struct builder *b, struct node *call)
+{
+	static const struct {
+		enum builtin_id id;
+		int helper;
+	} table[] = {
+		{ BUILTIN_CPU, BPF_FUNC_get_smp_processor_id },
+		{ BUILTIN_NUMAID, BPF_FUNC_get_numa_node_id },
+		{ BUILTIN_CURTASK, BPF_FUNC_get_current_task },
+		{ BUILTIN_CGROUP, BPF_FUNC_get_current_cgroup_id },
+		{ BUILTIN_RAND, BPF_FUNC_get_prandom_u32 },
+		{ BUILTIN_JIFFIES, BPF_FUNC_jiffies64 },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (table[i].id == call->call.builtin->id) {
+			uint32_t v = call0(b, table[i].helper);
+
+			return value_reg(type_is_integer(call->type) ? emit_ext(b, v, call->type->size, false) : v,
+					 call->type);
+		}
+	return value_reg(emit_imm(b, 0), call->type);
+}
+
+static struct value call_cpid(struct builder *b, struct node *call)
+{
+	uint32_t base = emit_map_value(b, b->im->globals_map, offsetof(struct image_globals, cpid));
+
+	return value_reg(emit_load(b, base, 0, 8, false), call->type);
+}
+
+/* ---- when ---- */
+
+static uint32_t read_clock(struct builder *b, enum call_clock clock)
+{
+	switch (clock) {
+	case CALL_CLOCK_BOOT:
+		return call0(b, BPF_FUNC_ktime_get_boot_ns);
+	case CALL_CLOCK_TAI:
+	case CALL_CLOCK_SW_TAI:
+		return call0(b, BPF_FUNC_ktime_get_tai_ns);
+	default:
+		return call0(b, BPF_FUNC_ktime_get_ns);
+	}
+}
+
+static struct value call_nsecs(struct builder *b, struct node *call)
+{
+	return value_reg(read_clock(b, (enum call_clock)(uintptr_t)call->call.info), call->type);
+}
+
+static struct value call_elapsed(struct builder *b, struct node *call)
+{
+	uint32_t base = emit_map_value(b, b->im->globals_map, offsetof(struct image_globals, start_ns));
+
+	return value_reg(emit_op(b, IR_SUB, call0(b, BPF_FUNC_ktime_get_ns), emit_load(b, base, 0, 8, false)),
+			 call->type);
+}
+
+/* ---- stacks ---- */
+
+static void make_stack_map(struct builder *b)
+{
+	struct image *im = b->im;
+
+	if (im->stacks_map != IMAGE_NONE)
+		return;
+	im->stack_limit = STACK_FRAMES;
+	im->stacks_map = image_add_map(im, (struct image_map){ .name = STR("stacks"), .role = MAP_STACKS,
+							       .bpf_type = BPF_MAP_TYPE_HASH, .key_size = 8,
+							       .value_size = STACK_FRAMES * 8, .max_entries = 65536,
+							       .flags = BPF_F_NO_PREALLOC });
+}
+
+/* FNV-1a over words: all of them, so that there is one path; unused frames are zero */
+static uint32_t hash_frames(struct builder *b, struct value buf, uint32_t frames)
+{
+	uint32_t h = emit_imm(b, (int64_t)0xcbf29ce484222325ULL), prime = emit_imm(b, 0x100000001b3LL);
+
+	for (uint32_t i = 0; i < frames; i++) {
+		uint32_t w = emit_load(b, buf.reg, buf.off + (int32_t)(i * 8), 8, false);
+
+		h = emit_op(b, IR_MUL, emit_op(b, IR_XOR, h, w), prime);
+		h = emit_op(b, IR_XOR, h, emit_op_imm(b, IR_SHR, h, 29));
+	}
+	return h;
+}
+
+/* frames go once into the map of stacks, under their hash; the value is the hash */
+static struct value call_stack(struct builder *b, struct node *call)
+{
+	bool is_user = call->call.builtin->id == BUILTIN_USTACK;
+	uint32_t frames = call->type->count && call->type->count <= STACK_FRAMES ? call->type->count : STACK_FRAMES;
+	struct value to = mem_new(b, call->type), buf = mem_new_bytes(b, STACK_FRAMES * 8);
+	uint32_t none = new_label(b), known = new_label(b), got, hash, n, key;
+
+	make_stack_map(b);
+	mem_zero(b, to, call->type->size);
+	mem_zero(b, buf, STACK_FRAMES * 8);
+	got = emit_helper(b, BPF_FUNC_get_stack, context_reg(b), value_address(b, buf), emit_imm(b, frames * 8),
+			  emit_imm(b, is_user ? BPF_F_USER_STACK : 0));
+	emit_br_imm(b, CC_SLE, got, 0, none);
+	n = emit_op_imm(b, IR_SHR, got, 3);
+	hash = hash_frames(b, buf, frames);
+	emit_store(b, to.reg, to.off, hash, 8);
+	emit_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_stack, n_frames), n, 4);
+	if (is_user)
+		emit_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_stack, pid),
+			   emit_op_imm(b, IR_SHR, call0(b, BPF_FUNC_get_current_pid_tgid), 32), 4);
+	key = value_address(b, to); /* the hash stands first */
+	emit_br_imm(b, CC_NE, map_lookup(b, b->im->stacks_map, key), 0, known);
+	map_update(b, b->im->stacks_map, value_address(b, to), value_address(b, buf), BPF_ANY);
+	emit_jmp(b, known);
+	emit_label(b, none);
+	fault_count(b, (struct image_fault){ .kind = FAULT_STACK, .map = IMAGE_NONE, .is_quiet = true,
+					     .helper = STR("get_stack") }, got);
+	emit_label(b, known);
+	return to;
+}
+
+/* ---- the probe itself ---- */
+
+static uint32_t function_address(struct builder *b)
+{
+	enum probe_kind kind = b->shape->kind;
+	bool is_user = kind == PROBE_UPROBE || kind == PROBE_URETPROBE || kind == PROBE_USDT;
+
+	if (is_user && (!b->opts->has_func_ip || kind == PROBE_USDT))
+		return load_reg(b, arch_ip_offset());
+	return emit_helper(b, BPF_FUNC_get_func_ip, context_reg(b));
+}
+
+/* one row per point, chosen by the cookie that the point was attached with */
+static uint32_t site_row(struct builder *b, const struct type *t, struct str (*text)(const struct probe_point *p))
+{
+	const struct probe_shape *s = b->shape;
+	uint32_t row = round_up8(t->size);
+	char *rows = arena_alloc(b->arena, (size_t)s->n_points * row);
+	struct value base;
+	uint32_t cookie;
+
+	for (uint32_t i = 0; i < s->n_points; i++) {
+		struct str name = text(&s->points[i]);
+		size_t n = name.n < t->size - 1 ? name.n : t->size - 1;
+
+		if (s->points[i].cookie < s->n_points)
+			memcpy(rows + (size_t)s->points[i].cookie * row, name.p, n);
+	}
+	base = const_bytes(b, rows, s->n_points * row, t);
+	cookie = emit_helper(b, BPF_FUNC_get_attach_cookie, context_reg(b));
+	cookie = emit_op_imm(b, IR_MUL, emit_bound(b, cookie, s->n_points - 1), row);
+	return emit_op(b, IR_ADD, base.reg, cookie);
+}
+
+static struct str point_name(const struct probe_point *p)
+{
+	return p->name;
+}
+
+static struct str point_symbol(const struct probe_point *p)
+{
+	return p->symbol;
+}
+
+static struct value point_text(struct builder *b, struct node *call, struct str (*text)(const struct probe_point *p))
+{
+	const struct probe_shape *s = b->shape;
+
+	if (s->n_points <= 1)
+		return (struct value){ .form = VAL_STR, .type = call->type,
+				       .str = s->n_points ? text(&s->points[0]) : STR("") };
+	return value_mem(site_row(b, call->type, text), 0, SPACE_BPF, call->type);
+}
+
+static struct value call_probe(struct builder *b, struct node *call)
+{
+	return point_text(b, call, point_name);
+}
+
+static struct value call_func(struct builder *b, struct node *call)
+{
+	struct value to;
+
+	if (call->type->kind == TYPE_STRING)
+		return point_text(b, call, point_symbol);
+	to = mem_new(b, call->type);
+	mem_zero(b, to, call->type->size);
+	emit_store(b, to.reg, to.off, function_address(b), 8);
+	if (call->type->kind == TYPE_USYM)
+		emit_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_usym, pid),
+			   emit_op_imm(b, IR_SHR, call0(b, BPF_FUNC_get_current_pid_tgid), 32), 4);
+	return to;
+}
+
+build_call_fn *call_builder_context(enum builtin_id id)
+{
+	static build_call_fn *const table[BUILTIN_N] = {
+		[BUILTIN_ARGS] = call_args,	    [BUILTIN_ARG] = call_arg,
+		[BUILTIN_CTX] = call_ctx,	    [BUILTIN_RETVAL] = call_retval,
+		[BUILTIN_REG] = call_reg,	    [BUILTIN_USERMODE] = call_usermode,
+		[BUILTIN_PID] = call_pid,	    [BUILTIN_TID] = call_pid,
+		[BUILTIN_UID] = call_uid,	    [BUILTIN_GID] = call_uid,
+		[BUILTIN_USERNAME] = call_username, [BUILTIN_COMM] = call_comm,
+		[BUILTIN_CPU] = call_simple,	    [BUILTIN_NUMAID] = call_simple,
+		[BUILTIN_CURTASK] = call_simple,    [BUILTIN_CGROUP] = call_simple,
+		[BUILTIN_RAND] = call_simple,	    [BUILTIN_JIFFIES] = call_simple,
+		[BUILTIN_CPID] = call_cpid,	    [BUILTIN_NSECS] = call_nsecs,
+		[BUILTIN_ELAPSED] = call_elapsed,   [BUILTIN_KSTACK] = call_stack,
+		[BUILTIN_USTACK] = call_stack,	    [BUILTIN_PROBE] = call_probe,
+		[BUILTIN_FUNC] = call_func,
+	};
+
+	return table[id];
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Shared by the files build_*.c: the builder's state, values, and the small vocabulary in which all code is written.
+ *
+ * A *value* is where the result of an expression is: in a vreg, in memory, or a string literal known now. Memory may be
+ * BPF memory (slots, scratch, map values, the context: direct loads) or the traced process's or the kernel's (reads by
+ * helper). Reading is put off as long as possible: a struct expression is just its address.
+ *
+ * Temporaries live until the end of their statement (mem_mark, mem_release). Small ones are stack slots, large ones parts
+ * of the claimed scratch area; see struct fn_state.
+ */
+#ifndef SONDE_IR_BUILD_INTERNAL_H
+#define SONDE_IR_BUILD_INTERNAL_H
+
+#include "ir/build.h"
+
+enum value_form { VAL_NONE, VAL_REG, VAL_MEM, VAL_STR };
+
+struct value {
+	enum value_form form;
+	const struct type *type;
+	uint32_t reg;     /* REG: the value; MEM: base address */
+	int32_t off;      /* MEM */
+	enum space space; /* MEM; SPACE_NONE: user or kernel, told by the address when it is read */
+	bool is_ctx;      /* MEM in the context: only loads at constant offsets */
+	struct str str;   /* STR */
+};
+
+/* where a scratch variable lives */
+struct var_home {
+	enum { HOME_NONE, HOME_REG, HOME_SLOT, HOME_SCRATCH, HOME_FRAME } form;
+	uint32_t n;  /* vreg, slot number, offset */
+	struct fn_state *owner; /* REG, SLOT: the function it belongs to */
+};
+
+enum {
+	/*
+	 * The frame: a stack block of a program that has callback loops; callbacks get its address as context. What both sides
+	 * need stands in it.
+	 */
+	FRAME_CTX = 0,     /* the program's context */
+	FRAME_SCRATCH = 8, /* base of the claimed scratch element */
+	FRAME_LEAVE = 16,  /* 1: a return or exit in a callback: leave the program */
+	FRAME_RESULT = 24, /* the value to leave with */
+	FRAME_VARS = 32,
+	MAX_SLOT_BYTES = 224,   /* slots of one function, besides spills */
+	MAX_SLOT_OBJECT = 64,   /* larger objects go to scratch */
+	MAX_FRAME_BYTES = 160,
+	SCRATCH_HEAD = 8,       /* sizeof(struct image_scratch_head) */
+	SCRATCH_MAX = 32768,
+	SCRATCH_ELEMENTS = 4,   /* nested: program, preempted by another, by an interrupt, by an NMI */
+	RESERVE_MAX = 256,      /* events up to this size are written in place */
+};
+
+/* one function being emitted */
+struct fn_state {
+	struct ir_func *f;
+	struct fn_state *parent; /* the function that a callback was met in */
+	uint32_t index;          /* in module.funcs */
+	uint32_t ctx;     /* vreg of the context, program only */
+	uint32_t frame;   /* callbacks: vreg of the frame's address; programs: vreg of the result */
+	uint32_t scratch; /* vreg of the scratch base, defined in the prologue */
+	uint32_t leave;   /* label: the way out */
+	uint32_t slot_bytes;
+	/* free slots by statement: slots at or above the mark are reusable */
+	VEC(uint32_t) free_slots;
+	VEC(uint32_t) live_slots;
+	uint32_t break_label, continue_label; /* inside a while or unroll */
+	bool has_loop_labels;
+	bool is_callback;
+	bool uses_frame_scratch; /* callback that reads FRAME_SCRATCH */
+};
+
+struct mem_mark {
+	size_t live_slots;
+	uint32_t scratch;
+};
+
+/* inside an inlined fn: where return goes */
+struct inline_fn {
+	struct inline_fn *outer;
+	uint32_t done; /* label, in function owner */
+	struct fn_state *owner;
+	struct value result; /* REG, or none */
+	const struct fn_def *def;
+};
+
+struct builder {
+	struct arena *arena;
+	const struct unit *unit;
+	const struct ir_build_opts *opts;
+	struct diag_list *diags;
+	struct ir_module *m;
+	struct image *im;
+	struct span at; /* of what is being built: goes into each insn */
+
+	/* the clause being built */
+	const struct clause_inst *inst;
+	const struct probe_shape *shape;
+	uint32_t prog_index; /* in image.progs */
+	struct image_prog *prog;
+	struct fn_state *fn;   /* function being emitted */
+	struct fn_state *main; /* the program's entry */
+	struct var_home *homes; /* by variable id */
+	uint32_t scratch_used, scratch_peak; /* bytes, of this program */
+	uint32_t scratch_floor; /* below it stand variables: mem_release stops there */
+	bool has_frame;
+	uint32_t frame_slot, frame_bytes;
+	struct inline_fn *inlined;
+	bool uses_scratch;
+
+	uint32_t scratch_max; /* over all programs */
+	uint32_t const_map;   /* pool of string literals and tables, IMAGE_NONE until needed */
+	struct strbuf const_data;
+	struct hashmap const_index; /* bytes -> offset + 1 */
+	uint32_t *script_maps;      /* unit map index -> image map index */
+	uint32_t n_callbacks;
+};
+
+/* ---- build_emit.c: one call, one instruction ---- */
+
+uint32_t new_vreg(struct builder *b);
+uint32_t new_label(struct builder *b);
+void emit_label(struct builder *b, uint32_t label);
+uint32_t emit_imm(struct builder *b, int64_t imm);
+void emit_imm_to(struct builder *b, uint32_t dst, int64_t imm);
+void emit_mov_to(struct builder *b, uint32_t dst, uint32_t a);
+uint32_t emit_op(struct builder *b, enum ir_op op, uint32_t a, uint32_t bb);
+uint32_t emit_op_imm(struct builder *b, enum ir_op op, uint32_t a, int64_t imm); /* any 64-bit imm */
+uint32_t emit_ext(struct builder *b, uint32_t a, uint32_t size, bool is_signed); /* size 8: a itself */
+uint32_t emit_unary(struct builder *b, enum ir_op op, uint32_t a, uint32_t size);
+uint32_t emit_set(struct builder *b, enum ir_cc cc, uint32_t a, uint32_t bb);
+uint32_t emit_set_imm(struct builder *b, enum ir_cc cc, uint32_t a, int64_t imm);
+void emit_jmp(struct builder *b, uint32_t label);
+void emit_br(struct builder *b, enum ir_cc cc, uint32_t a, uint32_t bb, uint32_t label);
+void emit_br_imm(struct builder *b, enum ir_cc cc, uint32_t a, int64_t imm, uint32_t label);
+uint32_t emit_load(struct builder *b, uint32_t base, int32_t off, uint32_t size, bool is_signed);
+void emit_store(struct builder *b, uint32_t base, int32_t off, uint32_t v, uint32_t size);
+void emit_store_imm(struct builder *b, uint32_t base, int32_t off, int64_t imm, uint32_t size);
+void emit_zero(struct builder *b, uint32_t base, int32_t off, uint32_t n);
+void emit_copy(struct builder *b, uint32_t to, int32_t to_off, uint32_t from, int32_t from_off, uint32_t n);
+void emit_atomic_add(struct builder *b, uint32_t base, int32_t off, uint32_t v);
+uint32_t emit_cmpxchg(struct builder *b, uint32_t base, int32_t off, uint32_t expected, uint32_t new_value);
+uint32_t emit_call(struct builder *b, int helper, uint32_t n_args, const uint32_t *args);
+#define emit_helper(b, helper, ...) \
+	emit_call(b, helper, sizeof((uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t), (uint32_t[]){ __VA_ARGS__ })
+uint32_t emit_map(struct builder *b, uint32_t map);
+uint32_t emit_map_value(struct builder *b, uint32_t map, int32_t off);
+uint32_t emit_slot(struct builder *b, uint32_t slot);
+uint32_t emit_param(struct builder *b, uint32_t n);
+uint32_t emit_func(struct builder *b, uint32_t func);
+uint32_t emit_bound(struct builder *b, uint32_t a, int64_t max);
+void emit_ret(struct builder *b, uint32_t v);
+struct ir_insn *emit_raw(struct builder *b, struct ir_insn insn);
+
+/* ---- build_value.c: values and memory ---- */
+
+static inline struct value value_none(void)
+{
+	return (struct value){ .form = VAL_NONE, .type = type_none() };
+}
+static inline struct value value_reg(uint32_t reg, const struct type *type)
+{
+	return (struct value){ .form = VAL_REG, .type = type, .reg = reg };
+}
+static inline struct value value_mem(uint32_t base, int32_t off, enum space space, const struct type *type)
+{
+	return (struct value){ .form = VAL_MEM, .type = type, .reg = base, .off = off, .space = space };
+}
+struct value value_retype(struct value v, const struct type *t);
+struct value value_at(struct value mem, int32_t off, const struct type *t); /* part of a MEM value */
+/* the value in a vreg: loads (from any space), for scalars; 1- to 8-byte values extended by their type */
+uint32_t value_to_reg(struct builder *b, struct value v);
+/* the address of a MEM value in a vreg, offset added */
+uint32_t value_address(struct builder *b, struct value v);
+/* the value somewhere in BPF memory, in stored form, 8-aligned; copies unless it is there already */
+struct value value_to_mem(struct builder *b, struct value v);
+/* write v in the stored form of to.type to BPF memory; strings: cut or padded to to's size; sizes else equal */
+void value_store(struct builder *b, struct value to, struct value v);
+/* fresh BPF memory of a type or size (not zeroed), until the end of the statement */
+struct value mem_new(struct builder *b, const struct type *t);
+struct value mem_new_bytes(struct builder *b, uint32_t size);
+void mem_zero(struct builder *b, struct value mem, uint32_t size);
+struct mem_mark mem_mark(struct builder *b);
+void mem_release(struct builder *b, struct mem_mark mark);
+uint32_t scratch_base(struct builder *b); /* vreg of the claimed element in the current function */
+uint32_t scratch_alloc(struct builder *b, uint32_t size); /* offset from scratch_base */
+uint32_t frame_base(struct builder *b);
+uint32_t context_reg(struct builder *b); /* the program's context, in any function of the program */
+/* n bytes from memory of some space into BPF memory; faults are counted when asked for (-k) */
+void mem_read(struct builder *b, struct value to, uint32_t from_addr, enum space space, uint32_t size);
+/* the same with a size in a vreg; give the helper's result: 0 or negative, for text the length with the NUL or negative */
+uint32_t mem_read_bytes(struct builder *b, uint32_t to, uint32_t size, uint32_t from, enum space space);
+uint32_t mem_read_text(struct builder *b, uint32_t to, uint32_t size, uint32_t from, enum space space);
+/* byte at const offset of the pool of constants that holds these bytes (shared when equal) */
+struct value const_bytes(struct builder *b, const void *p, uint32_t n, const struct type *t);
+uint32_t round_up8(uint32_t n);
+
+/* ---- build_expr.c ---- */
+
+struct value build_expr(struct builder *b, struct node *n);
+uint32_t build_reg(struct builder *b, struct node *n); /* scalar expression into a vreg */
+/* evaluate straight into BPF memory of n's type (stored form, padding zeroed) */
+void build_into(struct builder *b, struct node *n, struct value to);
+/* jump to label when the truth of n equals when */
+void build_branch(struct builder *b, struct node *n, bool when, uint32_t label);
+uint32_t value_truth(struct builder *b, struct value v); /* 0 or 1 */
+struct value build_cast(struct builder *b, struct value v, const struct type *to, struct span at);
+/* left op right, for compound assignments */
+struct value build_compound(struct builder *b, enum op op, struct value left, struct node *right, const struct type *t);
+/* 1 when the two are equal: strings, arrays, tuples, records, buffers, by value */
+uint32_t build_equal(struct builder *b, struct value x, struct value y);
+
+/* ---- build_stmt.c, build_loop.c ---- */
+
+void build_stmt(struct builder *b, struct node *n);
+void build_stmts(struct builder *b, struct node *first);
+void build_for_map(struct builder *b, struct node *n);
+void build_for_range(struct builder *b, struct node *n);
+void build_leave(struct builder *b, struct node *result); /* return */
+void build_leave_reg(struct builder *b, uint32_t result);
+/* a new function for a callback; emit its body between the two calls */
+struct fn_state *callback_begin(struct builder *b, enum ir_func_kind kind);
+void callback_end(struct builder *b, struct fn_state *cb);
+/* after a call of bpf_loop or for_each: leave when the callback asked to */
+void callback_propagate_leave(struct builder *b);
+
+/* ---- build_var.c ---- */
+
+struct value var_place(struct builder *b, struct variable *v); /* MEM, or REG for register homes */
+struct value var_read(struct builder *b, struct variable *v);
+void var_assign(struct builder *b, struct variable *v, struct value x);
+void var_declare(struct builder *b, struct variable *v); /* new home, zero */
+
+/* ---- build_map.c ---- */
+
+/* pointer to the key bytes (key_type, or the one key of a scalar map) */
+uint32_t map_key(struct builder *b, const struct map_info *m, struct node *key);
+/* value of @m[k], in BPF memory or a vreg; zero when absent */
+struct value map_read(struct builder *b, struct node *n);
+void map_write(struct builder *b, struct node *n, struct value v);
+void map_aggregate(struct builder *b, struct node *n, struct node *call);
+/* sum over CPUs of a castable aggregation, in a vreg */
+uint32_t map_read_number(struct builder *b, const struct map_info *m, uint32_t key_addr);
+uint32_t map_image_index(struct builder *b, const struct map_info *m);
+uint32_t map_lookup(struct builder *b, uint32_t image_map, uint32_t key_addr);
+/* bpf_map_update_elem with a counted fault on failure */
+void map_update(struct builder *b, uint32_t image_map, uint32_t key_addr, uint32_t value_addr, uint64_t flags);
+void image_maps_make(struct builder *b); /* image maps of all script maps */
+uint32_t map_bucket_key(struct builder *b, const struct map_info *m, struct node *key, uint32_t bucket);
+
+/* ---- build_event.c ---- */
+
+/* build, fill and send: values are evaluated already; is_control events pass when data events are held back */
+struct event_writer {
+	uint32_t layout;
+	struct value *values;
+	uint32_t n;
+};
+void event_send(struct builder *b, enum event_kind kind, struct event_layout layout, const struct value *values,
+		uint32_t n);
+void event_call(struct builder *b, struct node *call); /* printf, print, time, clear, ... */
+bool is_event_call(enum builtin_id id);
+/* count a fault: site made on the spot; retcode vreg or 0 */
+void fault_count(struct builder *b, struct image_fault f, uint32_t retcode);
+/* as above when reg is negative (signed) */
+void fault_if_negative(struct builder *b, struct image_fault f, uint32_t retcode);
+
+/* ---- build_call_*.c: builtins ---- */
+
+typedef struct value build_call_fn(struct builder *b, struct node *call);
+/* NULL when not handled by this table */
+build_call_fn *call_builder_context(enum builtin_id id); /* pid, comm, args, retval, stacks, ... */
+build_call_fn *call_builder_string(enum builtin_id id);  /* str, buf, strncmp, ... */
+build_call_fn *call_builder_misc(enum builtin_id id);    /* symbols, addresses, signals, keys of maps */
+struct value build_call(struct builder *b, struct node *call);
+/* argument N of the probe in a vreg, by the shape's form */
+uint32_t build_arg(struct builder *b, uint32_t n);
+/*
+ * Text into the last field of an event: gives its length with the NUL or mark in a vreg, so that the record can end there,
+ * or 0 when the whole field was filled.
+ */
+uint32_t build_text_tail(struct builder *b, struct node *n, struct value to);
+/* NUL-terminated text at an address into fresh memory of a string type; no cut mark */
+struct value read_string(struct builder *b, uint32_t addr, enum space space, const struct type *to);
+/* strings: memory in stored form with the cut mark; see build_string.c */
+struct value string_literal(struct builder *b, struct str s, const struct type *t);
+
+/* ---- build_prog.c ---- */
+
+void build_program(struct builder *b, const struct clause_inst *inst);
+/* an error about a limit; the build goes on so that all are reported */
+void build_limit(struct builder *b, enum diag_code code, struct span at, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The remaining builtins: symbols, addresses, times for printing, acting on the process, keys of maps. */
+#include "ir/build_internal.h"
+
+#include "arch/x86_64/regs.h"
+
+#include <linux/bpf.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+/* ---- values that the printer turns into names ---- */
+
+static struct value call_sym(struct builder *b, struct node *call)
+{
+	uint32_t addr = build_reg(b, call->call.args);
+	struct value to = mem_new(b, call->type);
+
+	mem_zero(b, to, call->type->size);
+	emit_store(b, to.reg, to.off, addr, 8);
+	if (call->type->kind == TYPE_USYM)
+		emit_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_usym, pid),
+			   emit_op_imm(b, IR_SHR, emit_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL), 32), 4);
+	return to;
+}
+
+static enum stored_clock clock_of(const struct node *n)
+{
+	while (n->kind == NODE_CAST)
+		n = n->cast.a;
+	if (n->kind == NODE_CALL && n->call.builtin && n->call.builtin->id == BUILTIN_NSECS)
+		switch ((enum call_clock)(uintptr_t)n->call.info) {
+		case CALL_CLOCK_BOOT:
+			return CLOCK_STORED_BOOT;
+		case CALL_CLOCK_TAI:
+		case CALL_CLOCK_SW_TAI:
+			return CLOCK_STORED_TAI;
+		default:
+			break;
+		}
+	return CLOCK_STORED_MONOTONIC;
+}
+
+static struct value call_strftime(struct builder *b, struct node *call)
+{
+	struct node *format = call->call.args, *when = format->next;
+	uint32_t ns = build_reg(b, when);
+	struct value to = mem_new(b, call->type);
+
+	emit_store_imm(b, to.reg, to.off, image_add_string(b->im, format->string), 4);
+	emit_store_imm(b, to.reg, to.off + (int32_t)offsetof(struct stored_timestamp, clock), clock_of(when), 4);
+	emit_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_timestamp, ns), ns, 8);
+	return to;
+}
+
+static struct value call_cgroup_path(struct builder *b, struct node *call)
+{
+	struct node *filter = call->call.args->next;
+	uint32_t id = build_reg(b, call->call.args);
+	uint32_t index = filter ? image_add_string(b->im, filter->string) : UINT32_MAX;
+	struct value to = mem_new(b, call->type);
+
+	mem_zero(b, to, call->type->size);
+	emit_store(b, to.reg, to.off, id, 8);
+	emit_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_cgroup_path, filter), emit_imm(b, index), 4);
+	return to;
+}
+
+/* ---- addresses ---- */
+
+/* bytes of an address that the argument gives: an array, or a pointer to n bytes */
+static void address_bytes(struct builder *b, struct node *n, struct value to, uint32_t size)
+{
+	struct value v = build_expr(b, n);
+
+	if (v.form == VAL_STR)
+		v = value_to_mem(b, v);
+	if (v.form == VAL_MEM && v.space == SPACE_BPF)
+		emit_copy(b, to.reg, to.off, v.reg, v.off, size);
+	else if (v.form == VAL_MEM)
+		mem_read(b, to, value_address(b, v), v.space, size);
+	else
+		mem_read(b, to, value_to_reg(b, v), v.type->space, size);
+}
+
+static struct value call_ntop(struct builder *b, struct node *call)
+{
+	struct node *first = call->call.args, *addr = first->next ? first->next : first;
+	struct value to = mem_new(b, call->type);
+	const int32_t bytes = (int32_t)offsetof(struct stored_inet, addr);
+	uint32_t family;
+
+	mem_zero(b, to, call->type->size);
+	if (type_is_integer(addr->type)) {
+		family = first->next ? build_reg(b, first) : emit_imm(b, AF_INET);
+		emit_store(b, to.reg, to.off + bytes, build_reg(b, addr), 4);
+	} else {
+		uint32_t size = addr->type->kind == TYPE_POINTER ? 16 : addr->type->size;
+
+		if (first->next && first->kind == NODE_INT)
+			size = first->integer == AF_INET6 ? 16 : 4;
+		family = first->next ? build_reg(b, first) : emit_imm(b, size == 16 ? AF_INET6 : AF_INET);
+		address_bytes(b, addr, value_at(to, bytes, type_none()), size);
+	}
+	emit_store(b, to.reg, to.off, family, 4);
+	return to;
+}
+
+static struct value call_macaddr(struct builder *b, struct node *call)
+{
+	struct value to = mem_new(b, call->type);
+
+	address_bytes(b, call->call.args, to, 6);
+	return to;
+}
+
+/* ---- memory and symbols ---- */
+
+static struct value call_bswap(struct builder *b, struct node *call)
+{
+	uint32_t v = build_reg(b, call->call.args), size = call->type->size;
+
+	return value_reg(size == 1 ? emit_ext(b, v, 1, false) : emit_unary(b, IR_BSWAP, v, size), call->type);
+}
+
+static struct value call_same(struct builder *b, struct node *call)
+{
+	return value_retype(build_expr(b, call->call.args), call->type);
+}
+
+static struct value call_uaddr(struct builder *b, struct node *call)
+{
+	const struct call_uaddr *u = call->call.info;
+	uint32_t ip;
+
+	if (!u->is_pie)
+		return value_reg(emit_imm(b, (int64_t)u->address), call->type);
+	ip = b->opts->has_func_ip ? emit_helper(b, BPF_FUNC_get_func_ip, context_reg(b)) :
+				    emit_load(b, context_reg(b), arch_ip_offset(), 8, false);
+	return value_reg(emit_op_imm(b, IR_ADD, ip, (int64_t)(u->address - u->probe_address)), call->type);
+}
+
+static struct value call_path(struct builder *b, struct node *call)
+{
+	struct value to = mem_new(b, call->type), arg = build_expr(b, call->call.args);
+	uint32_t addr = arg.form == VAL_MEM ? value_address(b, arg) : value_to_reg(b, arg);
+
+	mem_zero(b, to, call->type->size);
+	emit_helper(b, BPF_FUNC_d_path, addr, value_address(b, to), emit_imm(b, call->type->size));
+	return to;
+}
+
+static struct value call_socket_cookie(struct builder *b, struct node *call)
+{
+	return value_reg(emit_helper(b, BPF_FUNC_get_socket_cookie, build_reg(b, call->call.args)), call->type);
+}
+
+/* ---- acting on the traced ---- */
+
+static struct value call_signal(struct builder *b, struct node *call)
+{
+	bool is_thread = call->call.builtin->id == BUILTIN_SIGNAL_THREAD;
+	uint32_t ret = emit_helper(b, is_thread ? BPF_FUNC_send_signal_thread : BPF_FUNC_send_signal,
+				   build_reg(b, call->call.args));
+
+	fault_if_negative(b, (struct image_fault){ .kind = FAULT_OTHER, .map = IMAGE_NONE,
+						   .helper = STR("send_signal") }, ret);
+	return value_none();
+}
+
+static struct value call_override(struct builder *b, struct node *call)
+{
+	emit_helper(b, BPF_FUNC_override_return, context_reg(b), build_reg(b, call->call.args));
+	return value_none();
+}
+
+static struct value call_write_user(struct builder *b, struct node *call)
+{
+	struct node *to = call->call.args, *value = to->next;
+	uint32_t addr = build_reg(b, to), ret;
+	struct value v = value_to_mem(b, build_expr(b, value));
+
+	ret = emit_helper(b, BPF_FUNC_probe_write_user, addr, value_address(b, v), emit_imm(b, v.type->size));
+	return value_reg(ret, call->type);
+}
+
+/* ---- keys of maps ---- */
+
+/* every row of a key whose value is spread over buckets */
+static uint32_t delete_buckets(struct builder *b, const struct map_info *m, struct node *key)
+{
+	uint32_t map = map_image_index(b, m), off = b->im->maps[map]->bucket_offset;
+	uint32_t bucket = emit_imm(b, 0), any = emit_imm(b, 0), again = new_label(b), base, ret;
+	uint32_t n = m->value_type->kind == TYPE_HIST ? 66u << m->value_type->param[0] : 1002;
+
+	base = map_bucket_key(b, m, key, bucket);
+	emit_label(b, again);
+	emit_store(b, base, (int32_t)off, bucket, 8);
+	ret = emit_helper(b, BPF_FUNC_map_delete_elem, emit_map(b, map), base);
+	emit_mov_to(b, any, emit_op(b, IR_OR, any, emit_set_imm(b, CC_EQ, ret, 0)));
+	emit_mov_to(b, bucket, emit_op_imm(b, IR_ADD, bucket, 1));
+	emit_br_imm(b, CC_LT, bucket, n, again);
+	return any;
+}
+
+static struct value call_delete(struct builder *b, struct node *call)
+{
+	struct node *target = call->call.args;
+	const struct map_info *m = target->map.ref;
+	struct node *key = target->next ? target->next : target->map.key;
+	uint32_t map = map_image_index(b, m), ret, ok;
+
+	if (b->im->maps[map]->bucket_offset || (!m->key_type && m->value_type->kind == TYPE_HIST))
+		return value_reg(delete_buckets(b, m, key), call->type);
+	if (b->im->maps[map]->bpf_type == BPF_MAP_TYPE_PERCPU_ARRAY) {
+		/* one element that is always there: the consumer sets it back on every CPU */
+		event_send(b, EVENT_ZERO, (struct event_layout){ .at = call->at, .map = map }, NULL, 0);
+		return value_reg(emit_imm(b, 1), call->type);
+	}
+	ret = emit_helper(b, BPF_FUNC_map_delete_elem, emit_map(b, map), map_key(b, m, key));
+	ok = emit_set_imm(b, CC_EQ, ret, 0);
+	if (!call->call.info) /* the result is not used: say when there was nothing to delete */
+		fault_if_negative(b, (struct image_fault){ .kind = FAULT_MAP_DELETE, .map = map, .is_quiet = true,
+							   .helper = STR("map_delete_elem") }, ret);
+	return value_reg(ok, call->type);
+}
+
+static struct value call_has_key(struct builder *b, struct node *call)
+{
+	struct node *target = call->call.args;
+	const struct map_info *m = target->map.ref;
+	uint32_t elem = map_lookup(b, map_image_index(b, m), map_key(b, m, target->next));
+
+	return value_reg(emit_set_imm(b, CC_NE, elem, 0), call->type);
+}
+
+/* a walk whose callback does nothing counts the elements */
+static uint32_t count_elements(struct builder *b, uint32_t map)
+{
+	struct fn_state *cb = callback_begin(b, IR_FUNC_FOR_EACH);
+
+	callback_end(b, cb);
+	return emit_helper(b, BPF_FUNC_for_each_map_elem, emit_map(b, map), emit_func(b, cb->index), frame_base(b),
+			   emit_imm(b, 0));
+}
+
+static struct value call_len(struct builder *b, struct node *call)
+{
+	struct node *arg = call->call.args;
+	struct value v;
+
+	if (arg->kind == NODE_MAP && !arg->map.key)
+		return value_reg(count_elements(b, map_image_index(b, arg->map.ref)), call->type);
+	v = build_expr(b, arg);
+	if (type_is_stack(v.type)) {
+		v = value_to_mem(b, v);
+		return value_reg(emit_load(b, v.reg, v.off + (int32_t)offsetof(struct stored_stack, n_frames), 4, false),
+				 call->type);
+	}
+	return value_reg(emit_imm(b, v.type->count), call->type);
+}
+
+/* ---- all calls ---- */
+
+build_call_fn *call_builder_misc(enum builtin_id id)
+{
+	static build_call_fn *const table[BUILTIN_N] = {
+		[BUILTIN_KSYM] = call_sym,	    [BUILTIN_USYM] = call_sym,
+		[BUILTIN_STRFTIME] = call_strftime, [BUILTIN_CGROUP_PATH] = call_cgroup_path,
+		[BUILTIN_NTOP] = call_ntop,	    [BUILTIN_MACADDR] = call_macaddr,
+		[BUILTIN_BSWAP] = call_bswap,	    [BUILTIN_KPTR] = call_same,
+		[BUILTIN_UPTR] = call_same,	    [BUILTIN_UADDR] = call_uaddr,
+		[BUILTIN_PATH] = call_path,	    [BUILTIN_SOCKET_COOKIE] = call_socket_cookie,
+		[BUILTIN_SIGNAL] = call_signal,	    [BUILTIN_SIGNAL_THREAD] = call_signal,
+		[BUILTIN_OVERRIDE] = call_override, [BUILTIN_WRITE_USER] = call_write_user,
+		[BUILTIN_DELETE] = call_delete,	    [BUILTIN_HAS_KEY] = call_has_key,
+		[BUILTIN_LEN] = call_len,
+	};
+
+	return table[id];
+}
+
+/*
+ * fn: its body stands where it is called (eBPF subprograms take five words and no aggregates; scripts are small).
+ * Parameters are variables assigned before; return jumps behind the body.
+ */
+static struct value call_fn(struct builder *b, struct node *call)
+{
+	const struct fn_def *def = call->call.fn;
+	struct inline_fn state = { .outer = b->inlined, .owner = b->fn, .def = def };
+	struct node *arg = call->call.args;
+	struct value args[8];
+	struct var_home *homes = b->homes;
+
+	state.done = new_label(b);
+	if (type_is_scalar(call->type)) {
+		state.result = value_reg(new_vreg(b), call->type);
+		emit_imm_to(b, state.result.reg, 0);
+	}
+	for (uint32_t i = 0; i < 8 && arg; i++, arg = arg->next)
+		args[i] = build_expr(b, arg);
+	b->homes = arena_array(b->arena, struct var_home, b->unit->fns[def->index]->n_vars + 1);
+	for (uint32_t i = 0; i < def->n_params && i < 8; i++)
+		var_assign(b, def->params[i].ref, args[i]);
+	b->inlined = &state;
+	build_stmts(b, def->body->block.stmts);
+	if (def->body->block.value && state.result.form == VAL_REG)
+		emit_mov_to(b, state.result.reg, build_reg(b, def->body->block.value));
+	b->inlined = state.outer;
+	b->homes = homes;
+	emit_label(b, state.done);
+	return state.result;
+}
+
+struct value build_call(struct builder *b, struct node *call)
+{
+	enum builtin_id id;
+	build_call_fn *fn;
+
+	if (call->call.fn)
+		return call_fn(b, call);
+	id = call->call.builtin->id;
+	if (is_event_call(id)) {
+		event_call(b, call);
+		return value_none();
+	}
+	fn = call_builder_context(id);
+	if (!fn)
+		fn = call_builder_string(id);
+	if (!fn)
+		fn = call_builder_misc(id);
+	if (!fn) {
+		build_limit(b, D_LIMIT_BUILTIN, call->at, "%s() cannot be used here", call->call.builtin->name);
+		return value_reg(emit_imm(b, 0), call->type);
+	}
+	return fn(b, call);
+}

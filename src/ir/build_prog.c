@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One program per clause and shape:
+ *
+ *   is tracing ending? -> leave             (a word in the globals that exit() sets)
+ *   filters (-p, --cgroup) -> leave
+ *   [claim scratch, set up the frame]       when the predicate needs them
+ *   predicate -> leave
+ *   [claim scratch, set up the frame]       else here
+ *   body
+ *   leave: release scratch, return
+ *
+ * Whether scratch and frame are needed is known only when the body stands, so the claim is put in afterwards, at the
+ * place remembered.
+ */
+#include "ir/build_internal.h"
+
+#include <ctype.h>
+#include <linux/bpf.h>
+#include <stddef.h>
+
+void build_limit(struct builder *b, enum diag_code code, struct span at, const char *fmt, ...)
+{
+	struct str text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = arena_vprintf(b->arena, fmt, ap);
+	va_end(ap);
+	diag_error(b->diags, code, at, "%.*s", STR_ARG(text));
+}
+
+static uint32_t prog_type(enum probe_kind kind)
+{
+	switch (kind) {
+	case PROBE_UPROBE:
+	case PROBE_URETPROBE:
+	case PROBE_USDT:
+	case PROBE_KPROBE:
+	case PROBE_KRETPROBE:
+		return BPF_PROG_TYPE_KPROBE;
+	case PROBE_TRACEPOINT:
+		return BPF_PROG_TYPE_TRACEPOINT;
+	case PROBE_PROFILE:
+	case PROBE_INTERVAL:
+	case PROBE_SOFTWARE:
+	case PROBE_HARDWARE:
+	case PROBE_WATCHPOINT:
+		return BPF_PROG_TYPE_PERF_EVENT;
+	case PROBE_ITER:
+	case PROBE_FENTRY:
+	case PROBE_FEXIT:
+		return BPF_PROG_TYPE_TRACING;
+	default:
+		return BPF_PROG_TYPE_RAW_TRACEPOINT; /* raw tracepoints, and what is run by test_run */
+	}
+}
+
+static uint32_t attach_type(enum probe_kind kind)
+{
+	switch (kind) {
+	case PROBE_ITER:
+		return BPF_TRACE_ITER;
+	case PROBE_FENTRY:
+		return BPF_TRACE_FENTRY;
+	case PROBE_FEXIT:
+		return BPF_TRACE_FEXIT;
+	default:
+		return 0;
+	}
+}
+
+/* probes that the engine cannot restrict to a process: the program tests the process itself */
+static bool filters_by_pid(enum probe_kind kind)
+{
+	switch (kind) {
+	case PROBE_TRACEPOINT:
+	case PROBE_RAWTRACEPOINT:
+	case PROBE_PROFILE:
+	case PROBE_SOFTWARE:
+	case PROBE_HARDWARE:
+	case PROBE_KPROBE:
+	case PROBE_KRETPROBE:
+	case PROBE_FENTRY:
+	case PROBE_FEXIT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool is_event_driven(enum probe_kind kind)
+{
+	return kind != PROBE_BEGIN && kind != PROBE_END && kind != PROBE_TEST && kind != PROBE_BENCH &&
+	       kind != PROBE_SELF;
+}
+
+static struct str program_name(struct builder *b, enum probe_kind kind, uint32_t n)
+{
+	static const char *const names[] = {
+#define PROVIDER(kind, name, ...) [PROBE_##kind] = name,
+#include "probe/providers.def"
+#undef PROVIDER
+	};
+
+	return arena_printf(b->arena, "%s_%u", names[kind], n);
+}
+
+static struct fn_state *fn_new(struct builder *b, struct str name, enum ir_func_kind kind)
+{
+	struct fn_state *fn = arena_new(b->arena, struct fn_state);
+	struct ir_module *m = b->m;
+
+	fn->f = arena_new(b->arena, struct ir_func);
+	fn->f->name = name;
+	fn->f->kind = kind;
+	if (m->n_funcs == m->cap_funcs) {
+		uint32_t cap = m->cap_funcs ? m->cap_funcs * 2 : 16;
+		struct ir_func **grown = arena_array(b->arena, struct ir_func *, cap);
+
+		if (m->n_funcs)
+			memcpy(grown, m->funcs, m->n_funcs * sizeof(*grown));
+		m->funcs = grown;
+		m->cap_funcs = cap;
+	}
+	fn->index = m->n_funcs;
+	m->funcs[m->n_funcs++] = fn->f;
+	return fn;
+}
+
+static void fn_done(struct fn_state *fn)
+{
+	vec_free(&fn->free_slots);
+	vec_free(&fn->live_slots);
+}
+
+struct fn_state *callback_begin(struct builder *b, enum ir_func_kind kind)
+{
+	struct str name = arena_printf(b->arena, "%.*s_loop_%u", STR_ARG(b->prog->name), ++b->n_callbacks);
+	struct fn_state *cb = fn_new(b, name, kind);
+
+	cb->parent = b->fn;
+	cb->is_callback = true;
+	cb->f->n_params = kind == IR_FUNC_LOOP ? 2 : 4;
+	b->fn = cb;
+	b->has_frame = true;
+	cb->leave = new_label(b);
+	cb->frame = emit_param(b, kind == IR_FUNC_LOOP ? 1 : 3);
+	cb->scratch = new_vreg(b);
+	return cb;
+}
+
+/* loads at the start of a callback are put in once it is known that they are needed */
+static void insert_front(struct builder *b, struct fn_state *fn, uint32_t at, const struct ir_insn *insns, uint32_t n)
+{
+	struct ir_func *f = fn->f;
+	struct ir_insn *all = arena_array(b->arena, struct ir_insn, f->n + n);
+
+	memcpy(all, f->insn, at * sizeof(*all));
+	memcpy(all + at, insns, n * sizeof(*all));
+	memcpy(all + at + n, f->insn + at, (f->n - at) * sizeof(*all));
+	f->insn = all;
+	f->n += n;
+	f->cap = f->n;
+}
+
+void callback_end(struct builder *b, struct fn_state *cb)
+{
+	struct ir_insn load = { .op = IR_LOAD, .size = 8, .dst = cb->scratch, .a = cb->frame, .off = FRAME_SCRATCH };
+
+	emit_ret(b, emit_imm(b, 0));
+	emit_label(b, cb->leave); /* stop: the program is to be left */
+	emit_ret(b, emit_imm(b, 1));
+	if (cb->uses_frame_scratch)
+		insert_front(b, cb, 1, &load, 1);
+	b->fn = cb->parent;
+	fn_done(cb);
+}
+
+void callback_propagate_leave(struct builder *b)
+{
+	uint32_t flag = emit_load(b, frame_base(b), FRAME_LEAVE, 8, false);
+
+	emit_br_imm(b, CC_NE, flag, 0, b->fn->leave);
+}
+
+void build_leave_reg(struct builder *b, uint32_t result)
+{
+	if (b->fn->is_callback) {
+		uint32_t frame = frame_base(b);
+
+		if (result)
+			emit_store(b, frame, FRAME_RESULT, result, 8);
+		emit_store_imm(b, frame, FRAME_LEAVE, 1, 8);
+	} else if (result) {
+		emit_mov_to(b, b->main->frame, result); /* main: frame is the result vreg */
+	}
+	emit_jmp(b, b->fn->leave);
+}
+
+/* ---- filters ---- */
+
+static void build_exit_test(struct builder *b)
+{
+	uint32_t word = emit_load(b, emit_map_value(b, b->im->globals_map, offsetof(struct image_globals, exiting)), 0,
+				  8, false);
+	uint32_t go = new_label(b);
+
+	emit_br_imm(b, CC_EQ, word, 0, go);
+	emit_ret(b, emit_imm(b, 0));
+	emit_label(b, go);
+}
+
+static void build_pid_filter(struct builder *b)
+{
+	uint32_t tgid = emit_op_imm(b, IR_SHR, emit_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL), 32);
+	uint32_t go = new_label(b);
+
+	for (uint32_t i = 0; i < b->opts->n_pids; i++)
+		emit_br_imm(b, CC_EQ, tgid, b->opts->pids[i], go);
+	emit_ret(b, emit_imm(b, 0));
+	emit_label(b, go);
+}
+
+/* the cgroup itself or any below it: one of the ancestors at some level is it */
+static void build_cgroup_filter(struct builder *b)
+{
+	enum { MAX_LEVELS = 16 };
+	uint32_t go = new_label(b);
+
+	for (int level = 0; level < MAX_LEVELS; level++) {
+		uint32_t id = emit_helper(b, BPF_FUNC_get_current_ancestor_cgroup_id, emit_imm(b, level));
+
+		emit_br(b, CC_EQ, id, emit_imm(b, (int64_t)b->opts->cgroup_id), go);
+	}
+	emit_ret(b, emit_imm(b, 0));
+	emit_label(b, go);
+}
+
+/* ---- scratch and frame ---- */
+
+/* written into the function as it stands, then moved to its place by the caller */
+static void build_claim(struct builder *b)
+{
+	uint32_t got = new_label(b);
+	struct value key = mem_new_bytes(b, 8);
+	uint32_t zero = emit_imm(b, 0), one = emit_imm(b, 1);
+
+	for (uint32_t i = 0; i < SCRATCH_ELEMENTS; i++) {
+		uint32_t next = new_label(b), elem;
+
+		emit_store_imm(b, key.reg, key.off, i, 4);
+		elem = emit_helper(b, BPF_FUNC_map_lookup_elem, emit_map(b, b->im->scratch_map), key.reg);
+		emit_br_imm(b, CC_EQ, elem, 0, next);
+		emit_mov_to(b, b->main->scratch, elem);
+		emit_br_imm(b, CC_EQ, emit_cmpxchg(b, elem, 0, zero, one), 0, got);
+		emit_label(b, next);
+	}
+	fault_count(b, (struct image_fault){ .kind = FAULT_SCRATCH_BUSY, .map = IMAGE_NONE }, 0);
+	emit_ret(b, emit_imm(b, 0));
+	emit_label(b, got);
+}
+
+static void build_frame_setup(struct builder *b)
+{
+	uint32_t frame = frame_base(b);
+
+	emit_store(b, frame, FRAME_CTX, b->main->ctx, 8);
+	if (b->uses_scratch)
+		emit_store(b, frame, FRAME_SCRATCH, b->main->scratch, 8);
+	emit_store_imm(b, frame, FRAME_LEAVE, 0, 8);
+	emit_store_imm(b, frame, FRAME_RESULT, 0, 8);
+	for (uint32_t off = FRAME_VARS; off < b->frame_bytes; off += 8)
+		emit_store_imm(b, frame, (int32_t)off, 0, 8);
+}
+
+static void make_scratch_map(struct builder *b)
+{
+	if (b->im->scratch_map != IMAGE_NONE)
+		return;
+	b->im->scratch_map = image_add_map(b->im, (struct image_map){ .name = STR("scratch"), .role = MAP_SCRATCH,
+								      .bpf_type = BPF_MAP_TYPE_PERCPU_ARRAY,
+								      .key_size = 4, .value_size = 8,
+								      .max_entries = SCRATCH_ELEMENTS,
+								      .is_per_cpu = true });
+}
+
+/* put the claim and the frame's set-up at insn number at of the main function */
+static void insert_setup(struct builder *b, uint32_t at)
+{
+	struct ir_func *f = b->main->f;
+	uint32_t before = f->n, n;
+	struct ir_insn *setup;
+
+	if (b->uses_scratch) {
+		make_scratch_map(b);
+		build_claim(b);
+	}
+	if (b->has_frame)
+		build_frame_setup(b);
+	n = f->n - before;
+	setup = arena_array(b->arena, struct ir_insn, n);
+	memcpy(setup, f->insn + before, n * sizeof(*setup));
+	f->n = before;
+	insert_front(b, b->main, at, setup, n);
+}
+
+static void build_way_out(struct builder *b, uint32_t result)
+{
+	b->at = b->inst->clause->at;
+	emit_label(b, b->main->leave);
+	if (b->has_frame) {
+		uint32_t r = emit_load(b, frame_base(b), FRAME_RESULT, 8, false);
+
+		result = emit_op(b, IR_OR, result, r);
+	}
+	if (b->uses_scratch)
+		emit_store_imm(b, b->main->scratch, 0, 0, 8);
+	emit_ret(b, result);
+}
+
+/* the frame's slot is number 0 of every program; its size is set when all shared variables are known */
+static void reserve_frame(struct builder *b)
+{
+	struct value mem = mem_new_bytes(b, 8);
+
+	b->main->live_slots.n = 0; /* never reused */
+	b->frame_slot = b->main->f->n_slots - 1;
+	b->frame_bytes = FRAME_VARS;
+	(void)mem;
+}
+
+static void program_init(struct builder *b, const struct clause_inst *inst)
+{
+	struct image_prog *p = arena_new(b->arena, struct image_prog);
+
+	b->inst = inst;
+	b->shape = inst->shape;
+	b->at = inst->clause->at;
+	b->prog = p;
+	b->prog_index = b->m->n_progs;
+	p->name = program_name(b, inst->shape->kind, inst->index);
+	p->prog_type = prog_type(inst->shape->kind);
+	p->attach_type = attach_type(inst->shape->kind);
+	p->shape = inst->shape;
+	p->at = inst->clause->at;
+	b->main = b->fn = fn_new(b, p->name, IR_FUNC_PROGRAM);
+	b->homes = arena_array(b->arena, struct var_home, inst->n_vars + 1);
+	b->scratch_used = b->scratch_peak = b->scratch_floor = 0;
+	b->has_frame = b->uses_scratch = false;
+	b->n_callbacks = 0;
+	b->inlined = NULL;
+	b->m->progs[b->m->n_progs++] = (struct ir_prog){ b->main->index, p };
+	b->im->progs[b->im->n_progs++] = p;
+	p->drops_fault = image_add_fault(b->im, (struct image_fault){ .kind = FAULT_RING_FULL, .at = p->at,
+								      .prog = b->prog_index, .map = IMAGE_NONE,
+								      .helper = STR("ringbuf_output") });
+}
+
+static void build_filters(struct builder *b)
+{
+	enum probe_kind kind = b->shape->kind;
+
+	if (is_event_driven(kind))
+		build_exit_test(b);
+	if (b->opts->n_pids && filters_by_pid(kind))
+		build_pid_filter(b);
+	if (b->opts->cgroup_id && is_event_driven(kind) && kind != PROBE_INTERVAL && kind != PROBE_ITER)
+		build_cgroup_filter(b);
+}
+
+static void check_scratch(struct builder *b)
+{
+	if (b->scratch_peak + SCRATCH_HEAD > SCRATCH_MAX)
+		build_limit(b, D_LIMIT_SCRATCH, b->inst->clause->at,
+			    "this probe needs %u bytes of working memory, the kernel allows %u: use shorter strings "
+			    "(max_strlen) or fewer of them at a time",
+			    b->scratch_peak + SCRATCH_HEAD, SCRATCH_MAX);
+	if (b->scratch_peak > b->scratch_max)
+		b->scratch_max = b->scratch_peak;
+}
+
+/* turn the jumps to the way out since insn number from into returns of their own: nothing is claimed yet */
+static uint32_t leave_before_setup(struct builder *b, uint32_t from)
+{
+	struct ir_func *f = b->main->f;
+	uint32_t stay = new_label(b), go = new_label(b);
+
+	for (uint32_t i = from; i < f->n; i++)
+		if ((f->insn[i].op == IR_BR || f->insn[i].op == IR_JMP) && f->insn[i].target == b->main->leave)
+			f->insn[i].target = stay;
+	emit_jmp(b, go);
+	emit_label(b, stay);
+	emit_ret(b, emit_imm(b, 0));
+	emit_label(b, go);
+	return f->n;
+}
+
+void build_program(struct builder *b, const struct clause_inst *inst)
+{
+	struct mem_mark mark;
+	uint32_t result, setup_at;
+
+	program_init(b, inst);
+	b->main->ctx = new_vreg(b);
+	b->main->scratch = new_vreg(b);
+	result = b->main->frame = new_vreg(b);
+	b->main->leave = new_label(b);
+	reserve_frame(b);
+	emit_raw(b, (struct ir_insn){ .op = IR_CTX, .dst = b->main->ctx });
+	build_filters(b);
+	emit_imm_to(b, result, 0);
+	setup_at = b->main->f->n;
+	mark = mem_mark(b);
+	if (inst->predicate) {
+		build_branch(b, inst->predicate, false, b->main->leave);
+		/* the claim goes behind a predicate that does without it: then filtered hits cost less */
+		if (!b->uses_scratch && !b->has_frame)
+			setup_at = leave_before_setup(b, setup_at);
+	}
+	mem_release(b, mark);
+	build_stmts(b, inst->body->block.stmts);
+	if (inst->body->block.value) {
+		struct value v = build_expr(b, inst->body->block.value);
+
+		if (v.form == VAL_REG && !is_event_driven(b->shape->kind))
+			emit_mov_to(b, result, v.reg);
+	}
+	build_way_out(b, result);
+	b->main->f->slots[b->frame_slot].size = b->has_frame ? b->frame_bytes : 8;
+	if (b->uses_scratch || b->has_frame)
+		insert_setup(b, setup_at);
+	check_scratch(b);
+	fn_done(b->main);
+}
+
+/* ---- the module ---- */
+
+static void finish_maps(struct builder *b)
+{
+	struct image *im = b->im;
+
+	if (im->scratch_map != IMAGE_NONE)
+		im->maps[im->scratch_map]->value_size = SCRATCH_HEAD + round_up8(b->scratch_max ? b->scratch_max : 8);
+	if (b->const_map != IMAGE_NONE) {
+		struct image_map *m = im->maps[b->const_map];
+
+		m->value_size = (uint32_t)b->const_data.n;
+		m->init = arena_str(b->arena, strbuf_str(&b->const_data)).p;
+	}
+	im->maps[im->faults_map]->max_entries = im->n_faults ? im->n_faults : 1;
+}
+
+struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o, struct diag_list *diags)
+{
+	struct builder b = { .arena = u->arena, .unit = u, .opts = o, .diags = diags };
+	uint32_t errors = diags->n_errors;
+
+	b.m = arena_new(u->arena, struct ir_module);
+	b.m->arena = u->arena;
+	b.im = b.m->image = image_new(u->arena);
+	b.im->license = u->config.license;
+	b.im->progs = arena_array(u->arena, struct image_prog *, u->n_insts + 1);
+	b.m->progs = arena_array(u->arena, struct ir_prog, u->n_insts + 1);
+	b.const_map = IMAGE_NONE;
+	b.script_maps = arena_array(u->arena, uint32_t, u->n_maps + 1);
+	image_maps_make(&b);
+	for (uint32_t i = 0; i < u->n_insts; i++)
+		build_program(&b, u->insts[i]);
+	finish_maps(&b);
+	hashmap_free(&b.const_index);
+	strbuf_free(&b.const_data);
+	return diags->n_errors == errors ? b.m : NULL;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Statements: each ends by giving its temporaries back. */
+#include "ir/build_internal.h"
+
+static void assign(struct builder *b, struct node *n)
+{
+	struct node *t = n->assign.target, *v = n->assign.value;
+
+	if (t->kind == NODE_MAP && v->kind == NODE_CALL && v->call.builtin && v->call.builtin->is_aggregation) {
+		map_aggregate(b, t, v);
+		return;
+	}
+	if (n->op != OP_NONE) {
+		struct value left = build_expr(b, t);
+		struct value now = build_compound(b, n->op, value_reg(value_to_reg(b, left), t->type), v, t->type);
+
+		if (t->kind == NODE_VAR)
+			var_assign(b, t->var.ref, now);
+		else
+			map_write(b, t, now);
+		return;
+	}
+	if (t->kind == NODE_MAP) {
+		map_write(b, t, build_expr(b, v));
+	} else if (t->kind == NODE_VAR) {
+		struct value x = build_expr(b, v);
+
+		if (x.form == VAL_MEM || x.form == VAL_STR || !type_is_scalar(t->type))
+			x = value_retype(x, x.type ? x.type : t->type);
+		var_assign(b, t->var.ref, x);
+	}
+}
+
+static void let(struct builder *b, struct node *n)
+{
+	struct variable *v = n->let.var->var.ref;
+
+	if (n->let.value)
+		var_assign(b, v, build_expr(b, n->let.value));
+	else if (v->type && v->type->kind != TYPE_NONE)
+		var_declare(b, v);
+}
+
+static void build_while(struct builder *b, struct node *n)
+{
+	struct fn_state *fn = b->fn;
+	uint32_t outer_break = fn->break_label, outer_continue = fn->continue_label;
+	bool had = fn->has_loop_labels;
+	struct mem_mark mark = mem_mark(b);
+
+	fn->continue_label = new_label(b);
+	fn->break_label = new_label(b);
+	fn->has_loop_labels = true;
+	emit_label(b, fn->continue_label);
+	build_branch(b, n->loop.cond, false, fn->break_label);
+	mem_release(b, mark);
+	build_stmt(b, n->loop.body);
+	emit_jmp(b, fn->continue_label);
+	emit_label(b, fn->break_label);
+	fn->break_label = outer_break;
+	fn->continue_label = outer_continue;
+	fn->has_loop_labels = had;
+}
+
+static void build_unroll(struct builder *b, struct node *n)
+{
+	struct fn_state *fn = b->fn;
+	uint32_t outer_break = fn->break_label, outer_continue = fn->continue_label;
+	bool had = fn->has_loop_labels;
+	uint32_t done = new_label(b);
+
+	for (int64_t i = 0; i < n->loop.cond->integer; i++) {
+		fn->break_label = done;
+		fn->continue_label = new_label(b);
+		fn->has_loop_labels = true;
+		build_stmt(b, n->loop.body);
+		emit_label(b, fn->continue_label);
+	}
+	emit_label(b, done);
+	fn->break_label = outer_break;
+	fn->continue_label = outer_continue;
+	fn->has_loop_labels = had;
+}
+
+/* in a callback of a for loop: returning 1 ends the loop, 0 goes on */
+static void loop_jump(struct builder *b, bool is_break)
+{
+	if (b->fn->has_loop_labels)
+		emit_jmp(b, is_break ? b->fn->break_label : b->fn->continue_label);
+	else
+		emit_ret(b, emit_imm(b, is_break));
+}
+
+void build_leave(struct builder *b, struct node *result)
+{
+	struct inline_fn *fn = b->inlined;
+
+	if (!fn) {
+		build_leave_reg(b, result && type_is_scalar(result->type) ? build_reg(b, result) : 0);
+		return;
+	}
+	if (result && fn->result.form == VAL_REG)
+		emit_mov_to(b, fn->result.reg, build_reg(b, result));
+	emit_jmp(b, fn->done);
+}
+
+static void build_stmt_kind(struct builder *b, struct node *n)
+{
+	switch (n->kind) {
+	case NODE_ASSIGN:
+		assign(b, n);
+		break;
+	case NODE_LET:
+		let(b, n);
+		break;
+	case NODE_WHILE:
+		build_while(b, n);
+		break;
+	case NODE_UNROLL:
+		build_unroll(b, n);
+		break;
+	case NODE_FOR_MAP:
+		build_for_map(b, n);
+		break;
+	case NODE_FOR_RANGE:
+		build_for_range(b, n);
+		break;
+	case NODE_BREAK:
+	case NODE_CONTINUE:
+		loop_jump(b, n->kind == NODE_BREAK);
+		break;
+	case NODE_RETURN:
+		build_leave(b, n->unary.a);
+		break;
+	case NODE_IMPORT:
+		break;
+	case NODE_EXPR:
+		build_expr(b, n->unary.a);
+		break;
+	default:
+		build_expr(b, n);
+		break;
+	}
+}
+
+void build_stmt(struct builder *b, struct node *n)
+{
+	struct mem_mark mark = mem_mark(b);
+	struct span at = b->at;
+
+	if (n->flags & NODE_F_DEAD)
+		return;
+	b->at = n->at;
+	build_stmt_kind(b, n);
+	b->at = at;
+	mem_release(b, mark);
+}
+
+void build_stmts(struct builder *b, struct node *first)
+{
+	for (struct node *n = first; n; n = n->next)
+		build_stmt(b, n);
+}
