@@ -78,6 +78,7 @@ struct type_expr {
 	uint8_t n_dims;     /* [N] suffixes */
 	int64_t dims[4];    /* -1: empty brackets; string[64], buffer[8], inet ... use dims[0] */
 	struct node *dim_exprs[4]; /* when a dimension is an expression (macro argument, define) */
+	uint8_t n_outer_pointers;  /* '*' behind the dimensions: (int8[4] *) is a pointer to an array */
 	const struct type *resolved;
 };
 
@@ -89,6 +90,7 @@ enum {
 	NODE_F_LITERAL = 1 << 4,   /* an integer whose type may still be chosen */
 	NODE_F_PAREN = 1 << 5,     /* written in parentheses */
 	NODE_F_DEAD = 1 << 6,      /* comptime branch not taken: ir skips it */
+	NODE_F_UINT64 = 1 << 7,    /* NODE_INT as written is above INT64_MAX: .integer holds the bits of a uint64 */
 };
 
 struct node {

@@ -14,7 +14,8 @@
 
 #include "lang/ast.h"
 
-struct cpp; /* cpp.h */
+struct cpp;	     /* cpp.h */
+struct lex_comments; /* lex.h */
 
 struct parse_opts {
 	struct arena *arena;       /* tree, strings */
@@ -27,6 +28,7 @@ struct parse_opts {
 	 * is cut out (script.preamble) and nothing is replaced.
 	 */
 	struct cpp *cpp;
+	struct lex_comments *comments; /* lex.h: collects the comments for the formatter; may be NULL */
 	bool is_library; /* an imported file or our standard library: may hold only declarations, macros are internal */
 };
 
