@@ -150,21 +150,22 @@ bool parser_expect(struct parser *p, enum token_kind kind, const char *where)
 
 struct diag *parser_error(struct parser *p, enum diag_code code, struct span at, const char *fmt, ...)
 {
-	struct diag *d;
+	struct str msg;
 	va_list ap;
 
 	if (p->panic)
 		return NULL;
 	p->panic = true;
 	va_start(ap, fmt);
-	d = diag_error(p->diags, code, at, "%.*s", STR_ARG(arena_vprintf(p->arena, fmt, ap)));
+	msg = arena_vprintf(p->arena, fmt, ap);
 	va_end(ap);
-	return d;
+	return diag_error(p->diags, code, at, "%.*s", STR_ARG(msg));
 }
 
 struct diag *parser_error_expected(struct parser *p, const char *what)
 {
 	struct token t = *parser_peek(p, 0);
+	struct str found;
 
 	if (p->panic)
 		return NULL;
@@ -176,8 +177,8 @@ struct diag *parser_error_expected(struct parser *p, const char *what)
 		p->comment_reported |= t.kind == TOKEN_END;
 		return NULL;
 	}
-	return parser_error(p, D_PARSE_UNEXPECTED, t.at, "expected %s, found %.*s", what,
-			    STR_ARG(token_describe(p->arena, &t)));
+	found = token_describe(p->arena, &t);
+	return parser_error(p, D_PARSE_UNEXPECTED, t.at, "expected %s, found %.*s", what, STR_ARG(found));
 }
 
 void parser_sync_statement(struct parser *p)
