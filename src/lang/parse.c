@@ -194,7 +194,8 @@ void parser_sync_statement(struct parser *p)
 		parser_take(p);
 		if (kind == TOKEN_LBRACE)
 			depth++;
-		else if (kind == TOKEN_RBRACE && --depth == 0 && !parser_at(p, TOKEN_RPAREN))
+		else if (kind == TOKEN_RBRACE && --depth == 0 && !parser_at(p, TOKEN_RPAREN) &&
+			 !parser_at_word(p, "else"))
 			break; /* a whole block was passed: most likely the end of the statement */
 		else if (kind == TOKEN_SEMICOLON && depth == 0)
 			break;
@@ -310,7 +311,11 @@ static void parse_root_item(struct parser *p, struct root_tails *t, bool *main_p
 	struct str word = root_word(p);
 	struct span at = { p->lex.pos, p->lex.pos + (uint32_t)word.n, p->lex.file, 0 };
 
-	if (parser_at_c_text(p)) {
+	if (str_starts(str_sub(p->lex.text, p->lex.pos, p->lex.text.n), STR("}"))) {
+		at.end++;
+		parser_error(p, D_PARSE_UNEXPECTED, at, "'}' without '{'");
+		p->lex.pos++;
+	} else if (parser_at_c_text(p)) {
 		at = parser_cut_c_text(p);
 		parser_error(p, D_PARSE_ORDER, at, "C definitions must stand at the top of the script, before config, "
 						   "probes and functions");

@@ -208,6 +208,8 @@ void parse_config(struct parser *p, struct config_item ***tail)
 			parser_sync_statement(p);
 	}
 	parser_expect(p, TOKEN_RBRACE, "to close the config block");
+	if (p->panic)
+		parser_sync_clause(p);
 	p->script->config_at = span_join(start, p->last);
 }
 
@@ -278,8 +280,8 @@ void parse_macro(struct parser *p, struct macro_def ***tail)
 				break;
 			for (size_t i = 0; i < params.n; i++)
 				if (params.v[i].kind == param.kind && str_eq(params.v[i].name, param.name))
-					parser_error(p, D_PARSE_DUPLICATE, param.at, "the macro has a parameter '%.*s' already",
-						     STR_ARG(param.name));
+					parser_error(p, D_PARSE_DUPLICATE, param.at, "the macro has a parameter '%s%.*s' already",
+						     param.kind == MACRO_VAR ? "$" : "", STR_ARG(param.name));
 			vec_push(&params, param);
 			if (!parser_accept(p, TOKEN_COMMA))
 				break;

@@ -449,6 +449,9 @@ struct node *parse_if(struct parser *p)
 		if (parser_accept(p, TOKEN_LPAREN)) {
 			n->cond.cond = parse_expr(p);
 			parser_expect(p, TOKEN_RPAREN, "to close the condition");
+		} else if (parser_at(p, TOKEN_LBRACE)) {
+			parser_error_expected(p, "a condition");
+			n->cond.cond = parser_placeholder(p);
 		} else {
 			n->cond.cond = parse_unary(p);
 		}

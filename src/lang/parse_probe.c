@@ -223,6 +223,7 @@ void parse_clause(struct parser *p, struct clause ***tail)
 	}
 	p->in_predicate = false;
 	if (!parser_at(p, TOKEN_LBRACE)) {
+		p->panic |= !ok; /* has been told what is wrong */
 		parser_error_expected(p, c->predicate ? "'{'" : "'{' or a predicate (/.../) behind the probes");
 		parser_sync_clause(p);
 		return;

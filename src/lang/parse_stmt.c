@@ -43,7 +43,8 @@ static void parse_statement_end(struct parser *p)
 {
 	const struct token *t = parser_peek(p, 0);
 
-	if (parser_accept(p, TOKEN_SEMICOLON) || t->kind == TOKEN_RBRACE || p->panic)
+	/* in panic the ';' is what the search for firm ground stops at; the end of the text is told by the block */
+	if (p->panic || t->kind == TOKEN_RBRACE || t->kind == TOKEN_END || parser_accept(p, TOKEN_SEMICOLON))
 		return;
 	if (t->at_line_start && (t->kind == TOKEN_NAME || t->kind == TOKEN_VAR || t->kind == TOKEN_MAP)) {
 		/* a forgotten ';' at the end of a line: the next statement is whole */
@@ -83,6 +84,9 @@ static struct node *parse_loop(struct parser *p, enum node_kind kind)
 	if (parser_accept(p, TOKEN_LPAREN)) {
 		n->loop.cond = parse_expr(p);
 		parser_expect(p, TOKEN_RPAREN, kind == NODE_WHILE ? "to close the condition" : "to close the count");
+	} else if (parser_at(p, TOKEN_LBRACE)) {
+		parser_error_expected(p, kind == NODE_WHILE ? "a condition" : "a count");
+		n->loop.cond = parser_placeholder(p);
 	} else {
 		n->loop.cond = parse_unary(p);
 	}
