@@ -43,7 +43,9 @@ static void put_symbol(const struct value_env *env, bool is_user, uint32_t pid, 
 {
 	struct output_symbol sym;
 
-	if (find_symbol(env, is_user, pid, addr, &sym)) {
+	if (!find_symbol(env, is_user, pid, addr, &sym))
+		sym = (struct output_symbol){ 0 };
+	if (sym.name.n) {
 		strbuf_add_str(out, sym.name);
 		strbuf_printf(out, "+%" PRIu64, sym.offset);
 	} else {

@@ -16,7 +16,7 @@ struct output_symbol {
 
 struct output_symbols {
 	void *arg;
-	/* false: not known; the address is printed instead. Either may be NULL */
+	/* false: not known; the address is printed instead. True with an empty name: only the module is known. May be NULL */
 	bool (*kernel)(void *arg, uint64_t addr, struct output_symbol *out);
 	bool (*user)(void *arg, uint32_t pid, uint64_t addr, struct output_symbol *out);
 	/* build id of the object at addr and the offset in its file; returns the id's length, 0 when not known */

@@ -335,7 +335,7 @@ static void make_symbol(const struct value_env *env, const struct type *t, const
 {
 	const struct output_symbols *s = env->symbols;
 	struct stored_usym us = { 0 };
-	struct output_symbol sym;
+	struct output_symbol sym = { 0 };
 	bool found;
 
 	memcpy(&us, data, t->kind == TYPE_USYM ? sizeof(us) : sizeof(us.addr));
@@ -343,7 +343,7 @@ static void make_symbol(const struct value_env *env, const struct type *t, const
 		found = s && s->user && s->user(s->arg, us.pid, us.addr, &sym);
 	else
 		found = s && s->kernel && s->kernel(s->arg, us.addr, &sym);
-	if (found)
+	if (found && sym.name.n)
 		strbuf_add_str(text, sym.name);
 	else
 		value_put_address(us.addr, text);
