@@ -13,7 +13,8 @@
 #define MIN_LABEL_WIDTH 21
 
 #define each_point(it, ts) \
-	for (const struct tseries_point *it = (ts)->points.v; it < (ts)->points.v + (ts)->points.n; it++)
+	for (const struct tseries_point *it = (ts)->points.v; \
+	     (ts)->points.n && it < (ts)->points.v + (ts)->points.n; it++)
 
 static bool value_less(const struct tseries *ts, uint64_t a, uint64_t b)
 {
