@@ -67,9 +67,10 @@ static uint32_t btf_find(struct bytes btf, const char *name, unsigned kind)
 
 uint32_t features_btf_id(const char *name, unsigned kind)
 {
-	STRBUF_AUTO btf = { 0 };
+	/* some megabytes, read once and kept: whoever asks asks several times, and then ends */
+	static struct strbuf btf;
 
-	if (!sys_read_file("/sys/kernel/btf/vmlinux", &btf))
+	if (!btf.n && !sys_read_file("/sys/kernel/btf/vmlinux", &btf))
 		return 0;
 	return btf_find(bytes_make(btf.p, btf.n), name, kind);
 }

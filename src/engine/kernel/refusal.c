@@ -135,7 +135,9 @@ struct err *kernel_prog_refused(struct engine *e, const struct image_prog *p, co
 		print_refusal(&text, p, &r, line);
 		if (e->opts.report)
 			e->opts.report(e->opts.report_arg, line ? line->at : p->at, "ERROR", strbuf_cstr(&text));
-		err = err_new(code, "load program '%.*s': %.*s", STR_ARG(p->name), STR_ARG(r.reason));
+		/* the errno ("permission denied") says less than the reason, and something else */
+		err = err_new(code == EPERM ? code : 0, "load program '%.*s': %.*s", STR_ARG(p->name),
+			      STR_ARG(r.reason));
 	} else {
 		err = err_new(code, "load program '%.*s'", STR_ARG(p->name));
 	}
