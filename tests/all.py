@@ -21,6 +21,9 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FUZZ_SECONDS = 30
+# those whose programs and files are the test's own: an empty root has no shell, no redis, no libssl
+EMPTY_ROOT_TESTS = (r"^(uprobe\.(?!child_command)|usdt\.|end\.(exit_|output_|sig(int_prints|term))|"
+                    r"scripts\.(exec_counts|interval|syscalls|begin|profile))")
 SANITIZER_ENV = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
                  "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=98"}
 
@@ -178,6 +181,19 @@ def soak(tally, seconds):
         runtime(tally, "build-asan", f"runtime under ASan and UBSan, round {n}", SANITIZER_ENV)
 
 
+def static(tally):
+    """the static binary where there is nothing but /proc, /sys and what is traced"""
+    if not build(tally, "static", "static binary"):
+        return
+    env = {"SONDE_STATIC": os.path.join(ROOT, "build-static", "sonde"),
+           "SONDE_PROGS": os.path.join(ROOT, "build", "tests", "progs")}
+    size = os.path.getsize(env["SONDE_STATIC"])
+    tally.step(f"static binary of {size} bytes is under 8 MB", Count(int(size < 8e6), int(size >= 8e6), 0))
+    status, out = run([sys.executable, "tests/run/runner.py", "--sonde", "tests/run/empty_root.sh", "--progs",
+                       env["SONDE_PROGS"], "-k", EMPTY_ROOT_TESTS], env)
+    tally.step("runtime, static in an empty root", tap(tally, status, out, "empty root"))
+
+
 def test(tally):
     if not check(tally):
         return
@@ -188,6 +204,7 @@ def test(tally):
         unit(tally, "build-asan", "unit, sanitizers", SANITIZER_ENV)
         golden(tally, "build-asan", "golden, sanitizers", SANITIZER_ENV)
     runtime(tally, "build", "runtime")
+    static(tally)
     soak(tally, FUZZ_SECONDS)
     fuzz(tally, FUZZ_SECONDS)
 
