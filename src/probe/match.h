@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From attach points to places: probe_match looks up what an attach point names (files, symbols, events, functions of
+ * the kernel) and returns the shapes with their points (point.h). Everything that it returns lives in the context's
+ * arena. What cannot be found is reported with the nearest names as a hint.
+ *
+ * The context keeps what was read once (object files, BTF, lists of events) for the next attach point and for listings
+ * (list.h). One context serves one compilation. Where files are read from can be changed for tests.
+ */
+#ifndef SONDE_PROBE_MATCH_H
+#define SONDE_PROBE_MATCH_H
+
+#include "lang/ast.h"
+#include "probe/point.h"
+#include "types/btf_source.h"
+
+#include <sys/types.h>
+
+struct objfile_cache;
+struct demangler;
+struct err;
+
+/* config missing_probes */
+enum probe_missing { PROBE_MISSING_ERROR, PROBE_MISSING_WARN, PROBE_MISSING_IGNORE };
+
+struct probe_ctx {
+	struct arena *arena;
+	struct type_table *types;
+	struct btfsrc *btf; /* the kernel's; never NULL, but it may have no file behind it */
+	const pid_t *pids;  /* -p and the like; borrowed */
+	uint32_t n_pids;
+	enum probe_missing missing;
+	bool is_unsafe; /* --unsafe: places that cannot be proved to be good are taken */
+	/* where the kernel shows its events, and more of its files; defaults are set by probe_ctx_init */
+	const char *tracefs;      /* "/sys/kernel/tracing" (or .../debug/tracing) */
+	const char *event_source; /* "/sys/bus/event_source/devices" */
+	const char *kallsyms;     /* "/proc/kallsyms" */
+	const char *modules;      /* "/proc/modules" */
+	const char *traceable;    /* --traceable-functions: list of functions, NULL: tracefs' own */
+	/*
+	 * Why probes of a type cannot be attached to this kernel ("kprobe", "fentry", ...), NULL when they can: the
+	 * engine knows by trying (features_missing). Without it, what the kernel's files show decides.
+	 */
+	struct err *(*lacks)(const char *provider);
+	/* made when first needed */
+	struct objfile_cache *files;
+	struct demangler *demangler;
+	struct type_source *tracepoint_types; /* provider_tracepoint.c */
+};
+
+/* btf may be shared with others (the script's type chain) and is not freed by probe_ctx_free */
+void probe_ctx_init(struct probe_ctx *c, struct arena *arena, struct type_table *types, struct btfsrc *btf);
+void probe_ctx_free(struct probe_ctx *c);
+struct objfile_cache *probe_ctx_files(struct probe_ctx *c);
+struct demangler *probe_ctx_demangler(struct probe_ctx *c);
+
+/*
+ * Shapes of one attach point, chained by next. NULL: nothing was found; then either a diagnostic says so, or the point is
+ * to be left out silently: missing_probes = ignore, or a wildcard that fits nothing (the caller reports a clause that
+ * is left without any point: "Probe has no valid attach points.").
+ *
+ * ignores_args: the clause reads neither args nor argN: points then need not be told apart by their arguments, which
+ * gives fewer shapes and reads fewer files. Its shapes have args_form and n_argn, but args and operands are NULL.
+ */
+struct probe_shape *probe_match(struct probe_ctx *c, const struct attach_point *ap, bool ignores_args,
+				struct diag_list *diags);
+
+/* is the probe type a group of several (t*point)? Kinds that the written provider stands for, as bits; 0: unknown */
+uint32_t probe_kinds_of(struct str provider);
+
+#endif

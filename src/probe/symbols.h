@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Functions of an object file by the name that a user gives: the symbol as it stands in the table, a demangled C++ or Rust
+ * name with or without its parameters, or a wildcard over either.
+ */
+#ifndef SONDE_PROBE_SYMBOLS_H
+#define SONDE_PROBE_SYMBOLS_H
+
+#include "objfile/elf.h"
+#include "objfile/symtab.h"
+#include "probe/match.h"
+
+struct symbol_query {
+	struct probe_ctx *c;
+	struct objfile *f;
+	struct str name;
+	bool only_demangled; /* "cpp": raw names do not count */
+	/* the symbol's best name for people: demangled when that is what matched; return false to stop */
+	bool (*visit)(void *arg, const struct symbol *s, struct str shown);
+	void *arg;
+};
+
+/*
+ * Visits every function that fits, one symbol for each address (aliases once: a probe would count twice). Pieces of
+ * functions (.cold, .part) only when named exactly.
+ */
+void symbols_each(struct symbol_query *q);
+/* could this be a name as the programmer wrote it, not a symbol? It has "::", a parenthesis, a blank or '<' */
+bool symbols_looks_demangled(struct str name);
+
+#endif
