@@ -36,7 +36,7 @@
 
 #define vec_last(vec) ((vec)->v[(vec)->n - 1])
 /* an empty one may have no array at all: nothing is added to NULL */
-#define vec_each(it, vec) for (typeof((vec)->v) it = (vec)->v; (vec)->n && it < (vec)->v + (vec)->n; it++)
+#define vec_each(it, vec) for (typeof(*(vec)->v) *it = (vec)->v; (vec)->n && it < (vec)->v + (vec)->n; it++)
 
 static inline void vec_grow(void **v, size_t *cap, size_t need, size_t size)
 {

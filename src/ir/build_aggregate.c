@@ -17,22 +17,22 @@ static uint32_t find_or_make(struct builder *b, const struct map_info *m, uint32
 	uint32_t elem = new_vreg(b), found = new_label(b);
 	bool is_array = b->im->maps[map]->bpf_type == BPF_MAP_TYPE_PERCPU_ARRAY;
 
-	emit_mov_to(b, elem, map_lookup(b, map, key));
-	emit_br_imm(b, CC_NE, elem, 0, found);
+	put_mov_to(b, elem, map_lookup(b, map, key));
+	put_br_imm(b, CC_NE, elem, 0, found);
 	if (!is_array) {
 		struct value zero = mem_new_bytes(b, size);
 		uint32_t ret;
 
 		mem_zero(b, zero, round_up8(size));
-		ret = emit_helper(b, BPF_FUNC_map_update_elem, emit_map(b, map), key, value_address(b, zero),
-				  emit_imm(b, BPF_NOEXIST));
-		emit_mov_to(b, elem, map_lookup(b, map, key));
-		emit_br_imm(b, CC_NE, elem, 0, found);
+		ret = put_helper(b, BPF_FUNC_map_update_elem, put_map(b, map), key, value_address(b, zero),
+				  put_imm(b, BPF_NOEXIST));
+		put_mov_to(b, elem, map_lookup(b, map, key));
+		put_br_imm(b, CC_NE, elem, 0, found);
 		fault_count(b, (struct image_fault){ .kind = FAULT_MAP_FULL, .map = map,
 						     .helper = STR("map_update_elem") }, ret);
 	}
-	emit_jmp(b, fail);
-	emit_label(b, found);
+	put_jmp(b, fail);
+	put_label(b, found);
 	return elem;
 }
 
@@ -43,21 +43,21 @@ static void update_minmax(struct builder *b, uint32_t elem, uint32_t v, const st
 	enum ir_cc keep = is_min ? (t->is_signed ? CC_SLE : CC_LE) : (t->is_signed ? CC_SGE : CC_GE);
 	uint32_t old = new_vreg(b), done = new_label(b), compare = new_label(b);
 
-	emit_mov_to(b, old, emit_load(b, elem, 0, 8, false));
-	emit_br_imm(b, CC_NE, emit_load(b, elem, 8, 8, false), 0, compare);
-	emit_mov_to(b, old, emit_cmpxchg(b, elem, 0, emit_imm(b, 0), v));
-	emit_store_imm(b, elem, 8, 1, 8);
-	emit_br_imm(b, CC_EQ, old, 0, done);
-	emit_label(b, compare);
+	put_mov_to(b, old, put_load(b, elem, 0, 8, false));
+	put_br_imm(b, CC_NE, put_load(b, elem, 8, 8, false), 0, compare);
+	put_mov_to(b, old, put_cmpxchg(b, elem, 0, put_imm(b, 0), v));
+	put_store_imm(b, elem, 8, 1, 8);
+	put_br_imm(b, CC_EQ, old, 0, done);
+	put_label(b, compare);
 	for (int i = 0; i < MINMAX_TRIES; i++) {
 		uint32_t seen;
 
-		emit_br(b, keep, old, v, done);
-		seen = emit_cmpxchg(b, elem, 0, old, v);
-		emit_br(b, CC_EQ, seen, old, done);
-		emit_mov_to(b, old, seen);
+		put_br(b, keep, old, v, done);
+		seen = put_cmpxchg(b, elem, 0, old, v);
+		put_br(b, CC_EQ, seen, old, done);
+		put_mov_to(b, old, seen);
 	}
-	emit_label(b, done);
+	put_label(b, done);
 }
 
 static void update_simple(struct builder *b, struct node *target, struct node *call)
@@ -70,35 +70,35 @@ static void update_simple(struct builder *b, struct node *target, struct node *c
 
 	switch (t->kind) {
 	case TYPE_COUNT:
-		emit_atomic_add(b, elem, 0, emit_imm(b, 1));
+		put_atomic_add(b, elem, 0, put_imm(b, 1));
 		break;
 	case TYPE_SUM:
-		emit_atomic_add(b, elem, 0, v);
+		put_atomic_add(b, elem, 0, v);
 		break;
 	case TYPE_MIN:
 	case TYPE_MAX:
 		update_minmax(b, elem, v, t);
 		break;
 	default: /* avg, stats */
-		emit_atomic_add(b, elem, 0, v);
-		emit_atomic_add(b, elem, 8, emit_imm(b, 1));
+		put_atomic_add(b, elem, 0, v);
+		put_atomic_add(b, elem, 8, put_imm(b, 1));
 		break;
 	}
-	emit_label(b, done);
+	put_label(b, done);
 }
 
 /* floor(log2(n)) for n > 0: five halvings, without branches that would double the verifier's paths */
 static uint32_t log2_floor(struct builder *b, uint32_t n)
 {
-	uint32_t v = new_vreg(b), sum = emit_imm(b, 0);
+	uint32_t v = new_vreg(b), sum = put_imm(b, 0);
 
-	emit_mov_to(b, v, n);
+	put_mov_to(b, v, n);
 	for (int shift = 32; shift >= 1; shift /= 2) {
-		uint32_t is_big = emit_set_imm(b, CC_GE, v, (int64_t)1 << shift);
-		uint32_t by = emit_op_imm(b, IR_MUL, is_big, shift);
+		uint32_t is_big = put_set_imm(b, CC_GE, v, (int64_t)1 << shift);
+		uint32_t by = put_op_imm(b, IR_MUL, is_big, shift);
 
-		v = emit_op(b, IR_SHR, v, by);
-		sum = emit_op(b, IR_ADD, sum, by);
+		v = put_op(b, IR_SHR, v, by);
+		sum = put_op(b, IR_ADD, sum, by);
 	}
 	return sum;
 }
@@ -108,17 +108,17 @@ static uint32_t hist_bucket(struct builder *b, uint32_t n, int64_t bits, bool is
 {
 	uint32_t bucket = new_vreg(b), done = new_label(b), l, shift, top;
 
-	emit_imm_to(b, bucket, 0);
+	put_imm_to(b, bucket, 0);
 	if (is_signed)
-		emit_br_imm(b, CC_SLT, n, 0, done);
-	emit_mov_to(b, bucket, emit_op_imm(b, IR_ADD, n, 1));
-	emit_br_imm(b, CC_LT, n, (int64_t)1 << bits, done);
+		put_br_imm(b, CC_SLT, n, 0, done);
+	put_mov_to(b, bucket, put_op_imm(b, IR_ADD, n, 1));
+	put_br_imm(b, CC_LT, n, (int64_t)1 << bits, done);
 	l = log2_floor(b, n);
-	shift = emit_op_imm(b, IR_SUB, l, bits);
-	top = emit_op_imm(b, IR_SHL, emit_op_imm(b, IR_ADD, shift, 1), bits);
-	n = emit_op_imm(b, IR_SUB, emit_op(b, IR_SHR, n, shift), ((int64_t)1 << bits) - 1);
-	emit_mov_to(b, bucket, emit_op(b, IR_ADD, top, n));
-	emit_label(b, done);
+	shift = put_op_imm(b, IR_SUB, l, bits);
+	top = put_op_imm(b, IR_SHL, put_op_imm(b, IR_ADD, shift, 1), bits);
+	n = put_op_imm(b, IR_SUB, put_op(b, IR_SHR, n, shift), ((int64_t)1 << bits) - 1);
+	put_mov_to(b, bucket, put_op(b, IR_ADD, top, n));
+	put_label(b, done);
 	return bucket;
 }
 
@@ -126,13 +126,13 @@ static uint32_t lhist_bucket(struct builder *b, uint32_t n, const int64_t param[
 {
 	uint32_t bucket = new_vreg(b), done = new_label(b);
 
-	emit_imm_to(b, bucket, 0);
-	emit_br_imm(b, CC_SLT, n, param[0], done);
-	emit_imm_to(b, bucket, 1 + (param[1] - param[0]) / param[2]);
-	emit_br_imm(b, CC_SGE, n, param[1], done);
-	n = emit_op_imm(b, IR_DIV, emit_op_imm(b, IR_SUB, n, param[0]), param[2]);
-	emit_mov_to(b, bucket, emit_op_imm(b, IR_ADD, n, 1));
-	emit_label(b, done);
+	put_imm_to(b, bucket, 0);
+	put_br_imm(b, CC_SLT, n, param[0], done);
+	put_imm_to(b, bucket, 1 + (param[1] - param[0]) / param[2]);
+	put_br_imm(b, CC_SGE, n, param[1], done);
+	n = put_op_imm(b, IR_DIV, put_op_imm(b, IR_SUB, n, param[0]), param[2]);
+	put_mov_to(b, bucket, put_op_imm(b, IR_ADD, n, 1));
+	put_label(b, done);
 	return bucket;
 }
 
@@ -145,9 +145,9 @@ static void update_hist(struct builder *b, struct node *target, struct node *cal
 	bool is_signed = arg->type->kind == TYPE_INT && arg->type->is_signed;
 
 	bucket = t->kind == TYPE_HIST ? hist_bucket(b, n, t->param[0], is_signed) : lhist_bucket(b, n, t->param);
-	emit_atomic_add(b, find_or_make(b, m, map_bucket_key(b, m, target->map.key, bucket), done), 0,
-			emit_imm(b, 1));
-	emit_label(b, done);
+	put_atomic_add(b, find_or_make(b, m, map_bucket_key(b, m, target->map.key, bucket), done), 0,
+			put_imm(b, 1));
+	put_label(b, done);
 }
 
 /* a slot whose interval is over is begun anew */
@@ -156,41 +156,41 @@ static void update_tseries(struct builder *b, struct node *target, struct node *
 	const struct map_info *m = target->map.ref;
 	const struct type *t = m->value_type;
 	uint32_t v = build_reg(b, call->call.args), done = new_label(b), current = new_label(b), merge = new_label(b);
-	uint32_t now = emit_call(b, BPF_FUNC_ktime_get_ns, 0, NULL);
-	uint32_t interval = emit_op_imm(b, IR_DIV, now, t->param[0]);
-	uint32_t slot = emit_op_imm(b, IR_MOD, interval, t->param[1]);
+	uint32_t now = put_call(b, BPF_FUNC_ktime_get_ns, 0, NULL);
+	uint32_t interval = put_op_imm(b, IR_DIV, now, t->param[0]);
+	uint32_t slot = put_op_imm(b, IR_MOD, interval, t->param[1]);
 	uint32_t elem = find_or_make(b, m, map_bucket_key(b, m, target->map.key, slot), done);
 	uint32_t old;
 
-	emit_br(b, CC_EQ, emit_load(b, elem, 16, 8, false), interval, current);
-	emit_store(b, elem, 16, interval, 8);
-	emit_store_imm(b, elem, 8, 0, 8);
-	emit_label(b, current);
-	old = emit_load(b, elem, 0, 8, false);
-	emit_br_imm(b, CC_NE, emit_load(b, elem, 8, 8, false), 0, merge);
-	emit_store(b, elem, 0, v, 8);
-	emit_store_imm(b, elem, 8, 1, 8);
-	emit_jmp(b, done);
-	emit_label(b, merge);
-	emit_atomic_add(b, elem, 8, emit_imm(b, 1));
+	put_br(b, CC_EQ, put_load(b, elem, 16, 8, false), interval, current);
+	put_store(b, elem, 16, interval, 8);
+	put_store_imm(b, elem, 8, 0, 8);
+	put_label(b, current);
+	old = put_load(b, elem, 0, 8, false);
+	put_br_imm(b, CC_NE, put_load(b, elem, 8, 8, false), 0, merge);
+	put_store(b, elem, 0, v, 8);
+	put_store_imm(b, elem, 8, 1, 8);
+	put_jmp(b, done);
+	put_label(b, merge);
+	put_atomic_add(b, elem, 8, put_imm(b, 1));
 	switch ((enum tseries_agg)t->param[2]) {
 	case TSERIES_AVG:
 	case TSERIES_SUM:
-		emit_atomic_add(b, elem, 0, v);
+		put_atomic_add(b, elem, 0, v);
 		break;
 	case TSERIES_MAX:
-		emit_br(b, t->is_signed ? CC_SGE : CC_GE, old, v, done);
-		emit_store(b, elem, 0, v, 8);
+		put_br(b, t->is_signed ? CC_SGE : CC_GE, old, v, done);
+		put_store(b, elem, 0, v, 8);
 		break;
 	case TSERIES_MIN:
-		emit_br(b, t->is_signed ? CC_SLE : CC_LE, old, v, done);
-		emit_store(b, elem, 0, v, 8);
+		put_br(b, t->is_signed ? CC_SLE : CC_LE, old, v, done);
+		put_store(b, elem, 0, v, 8);
 		break;
 	default:
-		emit_store(b, elem, 0, v, 8);
+		put_store(b, elem, 0, v, 8);
 		break;
 	}
-	emit_label(b, done);
+	put_label(b, done);
 }
 
 void map_aggregate(struct builder *b, struct node *target, struct node *call)
@@ -214,29 +214,29 @@ void map_aggregate(struct builder *b, struct node *target, struct node *call)
 /* fold one CPU's value into total (and n) */
 static void fold(struct builder *b, const struct type *t, uint32_t elem, uint32_t total, uint32_t n, uint32_t next)
 {
-	uint32_t v = emit_load(b, elem, 0, 8, false);
+	uint32_t v = put_load(b, elem, 0, 8, false);
 	enum ir_cc keep;
 
 	switch (t->kind) {
 	case TYPE_MIN:
 	case TYPE_MAX:
 		keep = t->kind == TYPE_MIN ? (t->is_signed ? CC_SLE : CC_LE) : (t->is_signed ? CC_SGE : CC_GE);
-		emit_br_imm(b, CC_EQ, emit_load(b, elem, 8, 8, false), 0, next);
+		put_br_imm(b, CC_EQ, put_load(b, elem, 8, 8, false), 0, next);
 		uint32_t first = new_label(b);
 
-		emit_br_imm(b, CC_EQ, n, 0, first);
-		emit_br(b, keep, total, v, next);
-		emit_label(b, first);
-		emit_mov_to(b, total, v);
-		emit_imm_to(b, n, 1);
+		put_br_imm(b, CC_EQ, n, 0, first);
+		put_br(b, keep, total, v, next);
+		put_label(b, first);
+		put_mov_to(b, total, v);
+		put_imm_to(b, n, 1);
 		break;
 	case TYPE_AVG:
 	case TYPE_STATS:
-		emit_mov_to(b, total, emit_op(b, IR_ADD, total, v));
-		emit_mov_to(b, n, emit_op(b, IR_ADD, n, emit_load(b, elem, 8, 8, false)));
+		put_mov_to(b, total, put_op(b, IR_ADD, total, v));
+		put_mov_to(b, n, put_op(b, IR_ADD, n, put_load(b, elem, 8, 8, false)));
 		break;
 	default:
-		emit_mov_to(b, total, emit_op(b, IR_ADD, total, v));
+		put_mov_to(b, total, put_op(b, IR_ADD, total, v));
 		break;
 	}
 }
@@ -245,18 +245,18 @@ uint32_t map_read_number(struct builder *b, const struct map_info *m, uint32_t k
 {
 	const struct type *t = m->value_type;
 	uint32_t map = map_image_index(b, m);
-	uint32_t total = emit_imm(b, 0), n = emit_imm(b, 0), cpu = emit_imm(b, 0);
+	uint32_t total = put_imm(b, 0), n = put_imm(b, 0), cpu = put_imm(b, 0);
 	uint32_t again = new_label(b), next = new_label(b), done = new_label(b), elem;
 
-	emit_label(b, again);
-	elem = emit_helper(b, BPF_FUNC_map_lookup_percpu_elem, emit_map(b, map), key, cpu);
-	emit_br_imm(b, CC_EQ, elem, 0, done);
+	put_label(b, again);
+	elem = put_helper(b, BPF_FUNC_map_lookup_percpu_elem, put_map(b, map), key, cpu);
+	put_br_imm(b, CC_EQ, elem, 0, done);
 	fold(b, t, elem, total, n, next);
-	emit_label(b, next);
-	emit_mov_to(b, cpu, emit_op_imm(b, IR_ADD, cpu, 1));
-	emit_br_imm(b, CC_LT, cpu, b->opts->n_cpus, again);
-	emit_label(b, done);
+	put_label(b, next);
+	put_mov_to(b, cpu, put_op_imm(b, IR_ADD, cpu, 1));
+	put_br_imm(b, CC_LT, cpu, b->opts->n_cpus, again);
+	put_label(b, done);
 	if (t->kind == TYPE_AVG || t->kind == TYPE_STATS)
-		return emit_op(b, t->is_signed ? IR_SDIV : IR_DIV, total, n);
+		return put_op(b, t->is_signed ? IR_SDIV : IR_DIV, total, n);
 	return total;
 }

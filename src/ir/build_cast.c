@@ -15,13 +15,13 @@ static struct value scalar_cast(struct builder *b, struct value v, const struct 
 	uint32_t r = value_to_reg(b, v);
 
 	if (to->kind == TYPE_BOOL && v.type->kind != TYPE_BOOL)
-		return value_reg(emit_set_imm(b, CC_NE, r, 0), to);
+		return value_reg(put_set_imm(b, CC_NE, r, 0), to);
 	if (to->kind == TYPE_POINTER || to->size == 8)
 		return value_reg(r, to);
 	/* widening keeps the value, which is extended by its own type already; narrowing and a change of sign re-extend */
 	if (v.type->size < to->size && !(is_signed_int(v.type) && !is_signed_int(to)))
 		return value_reg(r, to);
-	return value_reg(emit_ext(b, r, to->size, is_signed_int(to)), to);
+	return value_reg(put_ext(b, r, to->size, is_signed_int(to)), to);
 }
 
 static struct value bytes_to_string(struct builder *b, struct value v, const struct type *to)
@@ -37,18 +37,18 @@ static struct value bytes_to_string(struct builder *b, struct value v, const str
 	uint32_t size = v.type->size;
 
 	mem_zero(b, mem, to->size);
-	mem_read_text(b, value_address(b, mem), emit_imm(b, size), value_address(b, v), v.space);
+	mem_read_text(b, value_address(b, mem), put_imm(b, size), value_address(b, v), v.space);
 	/* _str put a NUL over the last byte: take that one as it is, unless the text ended before */
 	uint32_t done = new_label(b), last;
 
 	if (size > 1) {
-		last = emit_load(b, mem.reg, mem.off + (int32_t)size - 2, 1, false);
-		emit_br_imm(b, CC_EQ, last, 0, done);
+		last = put_load(b, mem.reg, mem.off + (int32_t)size - 2, 1, false);
+		put_br_imm(b, CC_EQ, last, 0, done);
 	}
 	struct value one = value_at(v, (int32_t)size - 1, type_int(1, false));
 
-	emit_store(b, mem.reg, mem.off + (int32_t)size - 1, value_to_reg(b, one), 1);
-	emit_label(b, done);
+	put_store(b, mem.reg, mem.off + (int32_t)size - 1, value_to_reg(b, one), 1);
+	put_label(b, done);
 	return mem;
 }
 
@@ -57,16 +57,16 @@ static struct value array_to_int(struct builder *b, struct value v, const struct
 	struct value mem = value_to_mem(b, v);
 	struct value copy = mem_new_bytes(b, 8);
 
-	emit_store_imm(b, copy.reg, copy.off, 0, 8);
-	emit_copy(b, copy.reg, copy.off, mem.reg, mem.off, v.type->size < 8 ? v.type->size : 8);
-	return value_reg(emit_load(b, copy.reg, copy.off, to->size, is_signed_int(to)), to);
+	put_store_imm(b, copy.reg, copy.off, 0, 8);
+	put_copy(b, copy.reg, copy.off, mem.reg, mem.off, v.type->size < 8 ? v.type->size : 8);
+	return value_reg(put_load(b, copy.reg, copy.off, to->size, is_signed_int(to)), to);
 }
 
 static struct value int_to_array(struct builder *b, struct value v, const struct type *to)
 {
 	struct value mem = mem_new_bytes(b, 8);
 
-	emit_store(b, mem.reg, mem.off, value_to_reg(b, v), 8);
+	put_store(b, mem.reg, mem.off, value_to_reg(b, v), 8);
 	return value_retype(mem, to);
 }
 
@@ -93,7 +93,7 @@ static struct value buffer_cast(struct builder *b, struct value v, const struct 
 	if (v.form == VAL_MEM && v.type->size && v.type->size < n)
 		n = v.type->size;
 	mem_zero(b, mem, to->size);
-	emit_store_imm(b, mem.reg, mem.off, n, 4);
+	put_store_imm(b, mem.reg, mem.off, n, 4);
 	mem_read(b, value_at(mem, 4, to), v.form == VAL_MEM ? value_address(b, v) : value_to_reg(b, v), space,
 		 n);
 	return mem;
@@ -142,16 +142,16 @@ struct value build_cast(struct builder *b, struct value v, const struct type *to
 /* OR of the differences of n bytes: 0 when all are equal; no branches, so the verifier sees one path */
 static uint32_t difference(struct builder *b, struct value x, struct value y, uint32_t n)
 {
-	uint32_t sum = emit_imm(b, 0);
+	uint32_t sum = put_imm(b, 0);
 
 	for (uint32_t i = 0; i < n;) {
 		uint32_t step = 8;
 
 		while (step > n - i || (x.off + (int32_t)i) % (int32_t)step || (y.off + (int32_t)i) % (int32_t)step)
 			step /= 2;
-		sum = emit_op(b, IR_OR, sum,
-			      emit_op(b, IR_XOR, emit_load(b, x.reg, x.off + (int32_t)i, step, false),
-				      emit_load(b, y.reg, y.off + (int32_t)i, step, false)));
+		sum = put_op(b, IR_OR, sum,
+			      put_op(b, IR_XOR, put_load(b, x.reg, x.off + (int32_t)i, step, false),
+				      put_load(b, y.reg, y.off + (int32_t)i, step, false)));
 		i += step;
 	}
 	return sum;
@@ -160,10 +160,10 @@ static uint32_t difference(struct builder *b, struct value x, struct value y, ui
 /* a string in memory against a literal: constants instead of loads */
 static uint32_t literal_difference(struct builder *b, struct value mem, struct str s)
 {
-	uint32_t n = (uint32_t)s.n + 1, sum = emit_imm(b, 0); /* with the NUL */
+	uint32_t n = (uint32_t)s.n + 1, sum = put_imm(b, 0); /* with the NUL */
 
 	if (s.n + 1 > mem.type->size)
-		return emit_imm(b, 1);
+		return put_imm(b, 1);
 	for (uint32_t i = 0; i < n;) {
 		uint32_t step = 8;
 		uint64_t word = 0;
@@ -172,8 +172,8 @@ static uint32_t literal_difference(struct builder *b, struct value mem, struct s
 			step /= 2;
 		for (uint32_t k = 0; k < step && i + k < s.n; k++)
 			word |= (uint64_t)(uint8_t)s.p[i + k] << (8 * k);
-		sum = emit_op(b, IR_OR, sum,
-			      emit_op_imm(b, IR_XOR, emit_load(b, mem.reg, mem.off + (int32_t)i, step, false),
+		sum = put_op(b, IR_OR, sum,
+			      put_op_imm(b, IR_XOR, put_load(b, mem.reg, mem.off + (int32_t)i, step, false),
 					  (int64_t)word));
 		i += step;
 	}
@@ -185,7 +185,7 @@ static uint32_t strings_differ(struct builder *b, struct value x, struct value y
 	uint32_t n, sum;
 
 	if (x.form == VAL_STR && y.form == VAL_STR)
-		return emit_imm(b, !str_eq(x.str, y.str));
+		return put_imm(b, !str_eq(x.str, y.str));
 	if (y.form == VAL_STR)
 		return literal_difference(b, x, y.str);
 	if (x.form == VAL_STR)
@@ -193,9 +193,9 @@ static uint32_t strings_differ(struct builder *b, struct value x, struct value y
 	n = (x.type->size < y.type->size ? x.type->size : y.type->size) - 1;
 	sum = difference(b, x, y, n);
 	if (x.type->size > y.type->size)
-		sum = emit_op(b, IR_OR, sum, emit_load(b, x.reg, x.off + (int32_t)n, 1, false));
+		sum = put_op(b, IR_OR, sum, put_load(b, x.reg, x.off + (int32_t)n, 1, false));
 	else if (y.type->size > x.type->size)
-		sum = emit_op(b, IR_OR, sum, emit_load(b, y.reg, y.off + (int32_t)n, 1, false));
+		sum = put_op(b, IR_OR, sum, put_load(b, y.reg, y.off + (int32_t)n, 1, false));
 	return sum;
 }
 
@@ -209,19 +209,19 @@ uint32_t build_equal(struct builder *b, struct value x, struct value y)
 	uint32_t n;
 
 	if (x.form == VAL_REG && y.form == VAL_REG)
-		return emit_set(b, CC_EQ, x.reg, y.reg);
+		return put_set(b, CC_EQ, x.reg, y.reg);
 	if (x.form != VAL_STR)
 		x = value_to_mem(b, x);
 	if (y.form != VAL_STR)
 		y = value_to_mem(b, y);
 	if (x.type->kind == TYPE_STRING && y.type->kind == TYPE_STRING)
-		return emit_set_imm(b, CC_EQ, strings_differ(b, x, y), 0);
+		return put_set_imm(b, CC_EQ, strings_differ(b, x, y), 0);
 	if (is_text(x.type) && y.form == VAL_STR)
-		return emit_set_imm(b, CC_EQ, literal_difference(b, x, y.str), 0);
+		return put_set_imm(b, CC_EQ, literal_difference(b, x, y.str), 0);
 	if (is_text(y.type) && x.form == VAL_STR)
-		return emit_set_imm(b, CC_EQ, literal_difference(b, y, x.str), 0);
+		return put_set_imm(b, CC_EQ, literal_difference(b, y, x.str), 0);
 	if (x.type->kind == TYPE_TUPLE || x.type->kind == TYPE_RECORD) {
-		uint32_t all = emit_imm(b, 1);
+		uint32_t all = put_imm(b, 1);
 
 		for (uint32_t i = 0; i < x.type->n_fields; i++) {
 			const struct type_field *f = &x.type->fields[i], *g = &y.type->fields[i];
@@ -232,10 +232,10 @@ uint32_t build_equal(struct builder *b, struct value x, struct value y)
 				p = value_reg(value_to_reg(b, p), f->type);
 				q = value_reg(value_to_reg(b, q), g->type);
 			}
-			all = emit_op(b, IR_AND, all, build_equal(b, p, q));
+			all = put_op(b, IR_AND, all, build_equal(b, p, q));
 		}
 		return all;
 	}
 	n = x.type->size < y.type->size ? x.type->size : y.type->size;
-	return emit_set_imm(b, CC_EQ, difference(b, x, y, n), 0);
+	return put_set_imm(b, CC_EQ, difference(b, x, y, n), 0);
 }

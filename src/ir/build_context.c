@@ -11,43 +11,43 @@ enum { STACK_FRAMES = 127, COMM_SIZE = 16 };
 
 static uint32_t call0(struct builder *b, int helper)
 {
-	return emit_call(b, helper, 0, NULL);
+	return put_call(b, helper, 0, NULL);
 }
 
 /* ---- arguments and result ---- */
 
 static uint32_t load_reg(struct builder *b, int offset)
 {
-	return emit_load(b, context_reg(b), offset, 8, false);
+	return put_load(b, context_reg(b), offset, 8, false);
 }
 
 /* argument words behind the sixth stand above the return address */
 static uint32_t stack_word(struct builder *b, int32_t offset)
 {
-	uint32_t addr = emit_op_imm(b, IR_ADD, load_reg(b, arch_sp_offset()), offset);
+	uint32_t addr = put_op_imm(b, IR_ADD, load_reg(b, arch_sp_offset()), offset);
 	struct value to = mem_new_bytes(b, 8);
 
 	mem_read(b, to, addr, b->shape->is_user ? SPACE_USER : SPACE_KERNEL, 8);
-	return emit_load(b, to.reg, to.off, 8, false);
+	return put_load(b, to.reg, to.off, 8, false);
 }
 
 static uint32_t usdt_memory(struct builder *b, const struct usdt_operand *o)
 {
-	uint32_t addr = emit_imm(b, o->value);
+	uint32_t addr = put_imm(b, o->value);
 	struct value to = mem_new_bytes(b, 8);
 
 	if (o->has_base)
-		addr = emit_op(b, IR_ADD, addr, load_reg(b, o->reg_offset));
+		addr = put_op(b, IR_ADD, addr, load_reg(b, o->reg_offset));
 	if (o->has_index)
-		addr = emit_op(b, IR_ADD, addr, emit_op_imm(b, IR_MUL, load_reg(b, o->index_offset), o->scale));
+		addr = put_op(b, IR_ADD, addr, put_op_imm(b, IR_MUL, load_reg(b, o->index_offset), o->scale));
 	if (o->is_file_addr) { /* the file's address plus where it was loaded: this probe's address tells */
-		uint32_t bias = emit_op_imm(b, IR_SUB, load_reg(b, arch_ip_offset()),
+		uint32_t bias = put_op_imm(b, IR_SUB, load_reg(b, arch_ip_offset()),
 					    (int64_t)b->shape->points[0].address);
 
-		addr = emit_op(b, IR_ADD, addr, bias);
+		addr = put_op(b, IR_ADD, addr, bias);
 	}
 	mem_read(b, to, addr, SPACE_USER, o->size);
-	return emit_load(b, to.reg, to.off, o->size, o->is_signed);
+	return put_load(b, to.reg, to.off, o->size, o->is_signed);
 }
 
 static uint32_t usdt_value(struct builder *b, const struct usdt_operand *o)
@@ -58,12 +58,12 @@ static uint32_t usdt_value(struct builder *b, const struct usdt_operand *o)
 	case USDT_ARG_REG:
 		v = load_reg(b, o->reg_offset);
 		if (o->reg_shift)
-			v = emit_op_imm(b, IR_SHR, v, o->reg_shift);
-		return emit_ext(b, v, o->size, o->is_signed);
+			v = put_op_imm(b, IR_SHR, v, o->reg_shift);
+		return put_ext(b, v, o->size, o->is_signed);
 	case USDT_ARG_MEM:
 		return usdt_memory(b, o);
 	default:
-		return emit_imm(b, o->value);
+		return put_imm(b, o->value);
 	}
 }
 
@@ -71,9 +71,9 @@ uint32_t build_arg(struct builder *b, uint32_t n)
 {
 	switch (b->shape->args_form) {
 	case ARGS_USDT:
-		return n < b->shape->n_argn ? usdt_value(b, &b->shape->operands[n]) : emit_imm(b, 0);
+		return n < b->shape->n_argn ? usdt_value(b, &b->shape->operands[n]) : put_imm(b, 0);
 	case ARGS_U64_ARRAY:
-		return emit_load(b, context_reg(b), (int32_t)(n * 8), 8, false);
+		return put_load(b, context_reg(b), (int32_t)(n * 8), 8, false);
 	default:
 		if (arch_arg_offset(n) >= 0)
 			return load_reg(b, arch_arg_offset(n));
@@ -104,7 +104,7 @@ static struct value call_ctx(struct builder *b, struct node *call)
 static struct value call_retval(struct builder *b, struct node *call)
 {
 	if (b->shape->args_form == ARGS_U64_ARRAY) /* fexit: behind the arguments */
-		return value_reg(emit_load(b, context_reg(b), (int32_t)(b->shape->n_argn * 8), 8, false), call->type);
+		return value_reg(put_load(b, context_reg(b), (int32_t)(b->shape->n_argn * 8), 8, false), call->type);
 	return value_reg(load_reg(b, arch_retval_offset()), call->type);
 }
 
@@ -112,15 +112,15 @@ static struct value call_reg(struct builder *b, struct node *call)
 {
 	const struct arch_reg *r = arch_reg_find_script(call->call.args->string);
 
-	return value_reg(r ? load_reg(b, r->offset) : emit_imm(b, 0), call->type);
+	return value_reg(r ? load_reg(b, r->offset) : put_imm(b, 0), call->type);
 }
 
 static struct value call_usermode(struct builder *b, struct node *call)
 {
 	const struct arch_reg *cs = arch_reg_find_script(STR("cs"));
-	uint32_t ring = emit_op_imm(b, IR_AND, load_reg(b, cs ? cs->offset : 136), 3);
+	uint32_t ring = put_op_imm(b, IR_AND, load_reg(b, cs ? cs->offset : 136), 3);
 
-	return value_reg(emit_set_imm(b, CC_EQ, ring, 3), call->type);
+	return value_reg(put_set_imm(b, CC_EQ, ring, 3), call->type);
 }
 
 /* ---- who ---- */
@@ -130,10 +130,10 @@ static uint32_t pid_in_namespace(struct builder *b, int32_t off)
 {
 	struct value info = mem_new_bytes(b, 8);
 
-	emit_store_imm(b, info.reg, info.off, 0, 8);
-	emit_helper(b, BPF_FUNC_get_ns_current_pid_tgid, emit_imm(b, (int64_t)b->opts->pidns_dev),
-		    emit_imm(b, (int64_t)b->opts->pidns_ino), value_address(b, info), emit_imm(b, 8));
-	return emit_load(b, info.reg, info.off + off, 4, false);
+	put_store_imm(b, info.reg, info.off, 0, 8);
+	put_helper(b, BPF_FUNC_get_ns_current_pid_tgid, put_imm(b, (int64_t)b->opts->pidns_dev),
+		    put_imm(b, (int64_t)b->opts->pidns_ino), value_address(b, info), put_imm(b, 8));
+	return put_load(b, info.reg, info.off + off, 4, false);
 }
 
 static struct value call_pid(struct builder *b, struct node *call)
@@ -145,7 +145,7 @@ static struct value call_pid(struct builder *b, struct node *call)
 	if (b->opts->pidns_ino && !is_initial)
 		return value_reg(pid_in_namespace(b, is_tid ? 0 : 4), call->type);
 	both = call0(b, BPF_FUNC_get_current_pid_tgid);
-	return value_reg(is_tid ? emit_ext(b, both, 4, false) : emit_op_imm(b, IR_SHR, both, 32), call->type);
+	return value_reg(is_tid ? put_ext(b, both, 4, false) : put_op_imm(b, IR_SHR, both, 32), call->type);
 }
 
 static struct value call_uid(struct builder *b, struct node *call)
@@ -153,14 +153,14 @@ static struct value call_uid(struct builder *b, struct node *call)
 	uint32_t both = call0(b, BPF_FUNC_get_current_uid_gid);
 	bool is_gid = call->call.builtin->id == BUILTIN_GID;
 
-	return value_reg(is_gid ? emit_op_imm(b, IR_SHR, both, 32) : emit_ext(b, both, 4, false), call->type);
+	return value_reg(is_gid ? put_op_imm(b, IR_SHR, both, 32) : put_ext(b, both, 4, false), call->type);
 }
 
 static struct value call_username(struct builder *b, struct node *call)
 {
 	struct value to = mem_new(b, call->type);
 
-	emit_store(b, to.reg, to.off, call0(b, BPF_FUNC_get_current_uid_gid), 4);
+	put_store(b, to.reg, to.off, call0(b, BPF_FUNC_get_current_uid_gid), 4);
 	return to;
 }
 
@@ -169,7 +169,7 @@ static struct value call_comm(struct builder *b, struct node *call)
 	struct value to = mem_new_bytes(b, call->type->size < COMM_SIZE ? COMM_SIZE : call->type->size);
 
 	mem_zero(b, to, call->type->size < COMM_SIZE ? COMM_SIZE : call->type->size);
-	emit_helper(b, BPF_FUNC_get_current_comm, value_address(b, to), emit_imm(b, COMM_SIZE));
+	put_helper(b, BPF_FUNC_get_current_comm, value_address(b, to), put_imm(b, COMM_SIZE));
 	return value_retype(to, call->type);
 }
 
@@ -191,17 +191,17 @@ static struct value call_simple(struct builder *b, struct node *call)
 		if (table[i].id == call->call.builtin->id) {
 			uint32_t v = call0(b, table[i].helper);
 
-			return value_reg(type_is_integer(call->type) ? emit_ext(b, v, call->type->size, false) : v,
+			return value_reg(type_is_integer(call->type) ? put_ext(b, v, call->type->size, false) : v,
 					 call->type);
 		}
-	return value_reg(emit_imm(b, 0), call->type);
+	return value_reg(put_imm(b, 0), call->type);
 }
 
 static struct value call_cpid(struct builder *b, struct node *call)
 {
-	uint32_t base = emit_map_value(b, b->im->globals_map, offsetof(struct image_globals, cpid));
+	uint32_t base = put_map_value(b, b->im->globals_map, offsetof(struct image_globals, cpid));
 
-	return value_reg(emit_load(b, base, 0, 8, false), call->type);
+	return value_reg(put_load(b, base, 0, 8, false), call->type);
 }
 
 /* ---- when ---- */
@@ -226,9 +226,9 @@ static struct value call_nsecs(struct builder *b, struct node *call)
 
 static struct value call_elapsed(struct builder *b, struct node *call)
 {
-	uint32_t base = emit_map_value(b, b->im->globals_map, offsetof(struct image_globals, start_ns));
+	uint32_t base = put_map_value(b, b->im->globals_map, offsetof(struct image_globals, start_ns));
 
-	return value_reg(emit_op(b, IR_SUB, call0(b, BPF_FUNC_ktime_get_ns), emit_load(b, base, 0, 8, false)),
+	return value_reg(put_op(b, IR_SUB, call0(b, BPF_FUNC_ktime_get_ns), put_load(b, base, 0, 8, false)),
 			 call->type);
 }
 
@@ -250,13 +250,13 @@ static void make_stack_map(struct builder *b)
 /* FNV-1a over words: all of them, so that there is one path; unused frames are zero */
 static uint32_t hash_frames(struct builder *b, struct value buf, uint32_t frames)
 {
-	uint32_t h = emit_imm(b, (int64_t)0xcbf29ce484222325ULL), prime = emit_imm(b, 0x100000001b3LL);
+	uint32_t h = put_imm(b, (int64_t)0xcbf29ce484222325ULL), prime = put_imm(b, 0x100000001b3LL);
 
 	for (uint32_t i = 0; i < frames; i++) {
-		uint32_t w = emit_load(b, buf.reg, buf.off + (int32_t)(i * 8), 8, false);
+		uint32_t w = put_load(b, buf.reg, buf.off + (int32_t)(i * 8), 8, false);
 
-		h = emit_op(b, IR_MUL, emit_op(b, IR_XOR, h, w), prime);
-		h = emit_op(b, IR_XOR, h, emit_op_imm(b, IR_SHR, h, 29));
+		h = put_op(b, IR_MUL, put_op(b, IR_XOR, h, w), prime);
+		h = put_op(b, IR_XOR, h, put_op_imm(b, IR_SHR, h, 29));
 	}
 	return h;
 }
@@ -272,24 +272,24 @@ static struct value call_stack(struct builder *b, struct node *call)
 	make_stack_map(b);
 	mem_zero(b, to, call->type->size);
 	mem_zero(b, buf, STACK_FRAMES * 8);
-	got = emit_helper(b, BPF_FUNC_get_stack, context_reg(b), value_address(b, buf), emit_imm(b, frames * 8),
-			  emit_imm(b, is_user ? BPF_F_USER_STACK : 0));
-	emit_br_imm(b, CC_SLE, got, 0, none);
-	n = emit_op_imm(b, IR_SHR, got, 3);
+	got = put_helper(b, BPF_FUNC_get_stack, context_reg(b), value_address(b, buf), put_imm(b, frames * 8),
+			  put_imm(b, is_user ? BPF_F_USER_STACK : 0));
+	put_br_imm(b, CC_SLE, got, 0, none);
+	n = put_op_imm(b, IR_SHR, got, 3);
 	hash = hash_frames(b, buf, frames);
-	emit_store(b, to.reg, to.off, hash, 8);
-	emit_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_stack, n_frames), n, 4);
+	put_store(b, to.reg, to.off, hash, 8);
+	put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_stack, n_frames), n, 4);
 	if (is_user)
-		emit_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_stack, pid),
-			   emit_op_imm(b, IR_SHR, call0(b, BPF_FUNC_get_current_pid_tgid), 32), 4);
+		put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_stack, pid),
+			   put_op_imm(b, IR_SHR, call0(b, BPF_FUNC_get_current_pid_tgid), 32), 4);
 	key = value_address(b, to); /* the hash stands first */
-	emit_br_imm(b, CC_NE, map_lookup(b, b->im->stacks_map, key), 0, known);
+	put_br_imm(b, CC_NE, map_lookup(b, b->im->stacks_map, key), 0, known);
 	map_update(b, b->im->stacks_map, value_address(b, to), value_address(b, buf), BPF_ANY);
-	emit_jmp(b, known);
-	emit_label(b, none);
+	put_jmp(b, known);
+	put_label(b, none);
 	fault_count(b, (struct image_fault){ .kind = FAULT_STACK, .map = IMAGE_NONE, .is_quiet = true,
 					     .helper = STR("get_stack") }, got);
-	emit_label(b, known);
+	put_label(b, known);
 	return to;
 }
 
@@ -302,7 +302,7 @@ static uint32_t function_address(struct builder *b)
 
 	if (is_user && (!b->opts->has_func_ip || kind == PROBE_USDT))
 		return load_reg(b, arch_ip_offset());
-	return emit_helper(b, BPF_FUNC_get_func_ip, context_reg(b));
+	return put_helper(b, BPF_FUNC_get_func_ip, context_reg(b));
 }
 
 /* one row per point, chosen by the cookie that the point was attached with */
@@ -322,9 +322,9 @@ static uint32_t site_row(struct builder *b, const struct type *t, struct str (*t
 			memcpy(rows + (size_t)s->points[i].cookie * row, name.p, n);
 	}
 	base = const_bytes(b, rows, s->n_points * row, t);
-	cookie = emit_helper(b, BPF_FUNC_get_attach_cookie, context_reg(b));
-	cookie = emit_op_imm(b, IR_MUL, emit_bound(b, cookie, s->n_points - 1), row);
-	return emit_op(b, IR_ADD, base.reg, cookie);
+	cookie = put_helper(b, BPF_FUNC_get_attach_cookie, context_reg(b));
+	cookie = put_op_imm(b, IR_MUL, put_bound(b, cookie, s->n_points - 1), row);
+	return put_op(b, IR_ADD, base.reg, cookie);
 }
 
 static struct str point_name(const struct probe_point *p)
@@ -360,10 +360,10 @@ static struct value call_func(struct builder *b, struct node *call)
 		return point_text(b, call, point_symbol);
 	to = mem_new(b, call->type);
 	mem_zero(b, to, call->type->size);
-	emit_store(b, to.reg, to.off, function_address(b), 8);
+	put_store(b, to.reg, to.off, function_address(b), 8);
 	if (call->type->kind == TYPE_USYM)
-		emit_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_usym, pid),
-			   emit_op_imm(b, IR_SHR, call0(b, BPF_FUNC_get_current_pid_tgid), 32), 4);
+		put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_usym, pid),
+			   put_op_imm(b, IR_SHR, call0(b, BPF_FUNC_get_current_pid_tgid), 32), 4);
 	return to;
 }
 

@@ -30,26 +30,26 @@ void fault_count(struct builder *b, struct image_fault f, uint32_t retcode)
 		f.at = b->at;
 	f.prog = b->prog_index;
 	row = (int32_t)(image_add_fault(b->im, f) * sizeof(struct image_fault_count));
-	base = emit_map_value(b, b->im->faults_map, row);
-	emit_atomic_add(b, base, 0, emit_imm(b, 1));
+	base = put_map_value(b, b->im->faults_map, row);
+	put_atomic_add(b, base, 0, put_imm(b, 1));
 	if (retcode)
-		emit_store(b, base, offsetof(struct image_fault_count, last_retcode), retcode, 8);
+		put_store(b, base, offsetof(struct image_fault_count, last_retcode), retcode, 8);
 }
 
 void fault_if_negative(struct builder *b, struct image_fault f, uint32_t retcode)
 {
 	uint32_t fine = new_label(b);
 
-	emit_br_imm(b, CC_SGE, retcode, 0, fine);
+	put_br_imm(b, CC_SGE, retcode, 0, fine);
 	fault_count(b, f, retcode);
-	emit_label(b, fine);
+	put_label(b, fine);
 }
 
 static void count_drop(struct builder *b)
 {
 	int32_t row = (int32_t)(b->prog->drops_fault * sizeof(struct image_fault_count));
 
-	emit_atomic_add(b, emit_map_value(b, b->im->faults_map, row), 0, emit_imm(b, 1));
+	put_atomic_add(b, put_map_value(b, b->im->faults_map, row), 0, put_imm(b, 1));
 }
 
 /* ---- sending ---- */
@@ -66,11 +66,11 @@ static uint32_t wake_flags(struct builder *b, enum event_kind kind, uint32_t ful
 	uint32_t used;
 
 	if (is_control(kind))
-		return emit_imm(b, BPF_RB_FORCE_WAKEUP);
-	used = emit_helper(b, BPF_FUNC_ringbuf_query, emit_map(b, b->im->ring_map), emit_imm(b, BPF_RB_AVAIL_DATA));
-	emit_br_imm(b, CC_GT, used, (int64_t)(ring - ring / CONTROL_SHARE), full);
+		return put_imm(b, BPF_RB_FORCE_WAKEUP);
+	used = put_helper(b, BPF_FUNC_ringbuf_query, put_map(b, b->im->ring_map), put_imm(b, BPF_RB_AVAIL_DATA));
+	put_br_imm(b, CC_GT, used, (int64_t)(ring - ring / CONTROL_SHARE), full);
 	/* BPF_RB_NO_WAKEUP is 1, BPF_RB_FORCE_WAKEUP is 2 */
-	return emit_op_imm(b, IR_ADD, emit_set_imm(b, CC_GE, used, (int64_t)(ring / WAKE_SHARE)), 1);
+	return put_op_imm(b, IR_ADD, put_set_imm(b, CC_GE, used, (int64_t)(ring / WAKE_SHARE)), 1);
 }
 
 static uint32_t align_up(uint32_t n, uint32_t align)
@@ -111,8 +111,8 @@ static int place_fields(struct event_layout *l)
 
 static void store_head(struct builder *b, struct value rec, uint32_t layout)
 {
-	emit_store_imm(b, rec.reg, rec.off, layout, 4);
-	emit_store_imm(b, rec.reg, rec.off + 4, b->prog_index, 4);
+	put_store_imm(b, rec.reg, rec.off, layout, 4);
+	put_store_imm(b, rec.reg, rec.off + 4, b->prog_index, 4);
 }
 
 /* zero the gaps that alignment leaves: nothing of the kernel's memory may go out */
@@ -130,7 +130,7 @@ static void zero_gaps(struct builder *b, struct value rec, const struct event_la
 				next = from;
 		}
 		if (end <= at) {
-			emit_zero(b, rec.reg, rec.off + (int32_t)(HEAD + at), next - at);
+			put_zero(b, rec.reg, rec.off + (int32_t)(HEAD + at), next - at);
 			end = next;
 		}
 		at = end;
@@ -142,23 +142,23 @@ static void send_reserved(struct builder *b, enum event_kind kind, uint32_t layo
 	const struct event_layout *l = b->im->events[layout];
 	uint32_t full = new_label(b), done = new_label(b);
 	uint32_t flags = wake_flags(b, kind, full);
-	uint32_t rec = emit_helper(b, BPF_FUNC_ringbuf_reserve, emit_map(b, b->im->ring_map),
-				   emit_imm(b, HEAD + align_up(l->size, 8)), emit_imm(b, 0));
+	uint32_t rec = put_helper(b, BPF_FUNC_ringbuf_reserve, put_map(b, b->im->ring_map),
+				   put_imm(b, HEAD + align_up(l->size, 8)), put_imm(b, 0));
 	struct value mem = value_mem(rec, 0, SPACE_BPF, type_none());
 
-	emit_br_imm(b, CC_EQ, rec, 0, full);
+	put_br_imm(b, CC_EQ, rec, 0, full);
 	store_head(b, mem, layout);
 	zero_gaps(b, mem, l);
 	if (align_up(l->size, 8) > l->size)
-		emit_zero(b, rec, (int32_t)(HEAD + l->size), align_up(l->size, 8) - l->size);
+		put_zero(b, rec, (int32_t)(HEAD + l->size), align_up(l->size, 8) - l->size);
 	for (uint32_t i = 0; i < l->n_fields; i++)
 		value_store(b, value_mem(rec, (int32_t)(HEAD + l->fields[i].offset), SPACE_BPF, l->fields[i].type),
 			    values[i]);
-	emit_helper(b, BPF_FUNC_ringbuf_submit, rec, flags);
-	emit_jmp(b, done);
-	emit_label(b, full);
+	put_helper(b, BPF_FUNC_ringbuf_submit, rec, flags);
+	put_jmp(b, done);
+	put_label(b, full);
 	count_drop(b);
-	emit_label(b, done);
+	put_label(b, done);
 }
 
 static void send_output(struct builder *b, enum event_kind kind, struct value rec, uint32_t size)
@@ -166,11 +166,11 @@ static void send_output(struct builder *b, enum event_kind kind, struct value re
 	uint32_t full = new_label(b), done = new_label(b);
 	uint32_t flags = wake_flags(b, kind, full), ret;
 
-	ret = emit_helper(b, BPF_FUNC_ringbuf_output, emit_map(b, b->im->ring_map), value_address(b, rec), size, flags);
-	emit_br_imm(b, CC_EQ, ret, 0, done);
-	emit_label(b, full);
+	ret = put_helper(b, BPF_FUNC_ringbuf_output, put_map(b, b->im->ring_map), value_address(b, rec), size, flags);
+	put_br_imm(b, CC_EQ, ret, 0, done);
+	put_label(b, full);
 	count_drop(b);
-	emit_label(b, done);
+	put_label(b, done);
 }
 
 /* the record's length when its last field is text that was just put there */
@@ -178,7 +178,7 @@ static uint32_t true_length(struct builder *b, const struct event_layout *l, int
 {
 	uint32_t fixed = HEAD + l->fields[tail].offset;
 
-	return emit_op_imm(b, IR_ADD, emit_bound(b, text_bytes, l->fields[tail].type->size), fixed);
+	return put_op_imm(b, IR_ADD, put_bound(b, text_bytes, l->fields[tail].type->size), fixed);
 }
 
 static void send_built(struct builder *b, enum event_kind kind, uint32_t layout, struct node *const *nodes,
@@ -203,7 +203,7 @@ static void send_built(struct builder *b, enum event_kind kind, uint32_t layout,
 		if (bytes)
 			size = true_length(b, l, tail, bytes);
 	}
-	send_output(b, kind, rec, size ? size : emit_imm(b, HEAD + l->size));
+	send_output(b, kind, rec, size ? size : put_imm(b, HEAD + l->size));
 }
 
 static uint32_t new_layout(struct builder *b, enum event_kind kind, struct event_layout *l)
@@ -273,11 +273,11 @@ static void call_debugf(struct builder *b, struct node *call)
 
 	memcpy(text, fmt.p, fmt.n);
 	args[0] = value_address(b, const_bytes(b, text, (uint32_t)fmt.n + 1, type_none()));
-	args[1] = emit_imm(b, (int64_t)fmt.n + 1);
+	args[1] = put_imm(b, (int64_t)fmt.n + 1);
 	for (struct node *a = call->call.args->next; a && n < 5; a = a->next)
 		args[n++] = type_is_scalar(a->type) ? build_reg(b, a) :
 						      value_address(b, value_to_mem(b, build_expr(b, a)));
-	emit_call(b, BPF_FUNC_trace_printk, n, args);
+	put_call(b, BPF_FUNC_trace_printk, n, args);
 }
 
 static void call_print(struct builder *b, struct node *call)
@@ -319,14 +319,14 @@ static void call_map_event(struct builder *b, enum event_kind kind, struct node 
 
 static void call_exit(struct builder *b, struct node *call)
 {
-	uint32_t base = emit_map_value(b, b->im->globals_map, 0);
+	uint32_t base = put_map_value(b, b->im->globals_map, 0);
 
 	if (call->call.args)
-		emit_store(b, base, offsetof(struct image_globals, exit_code), build_reg(b, call->call.args), 8);
-	emit_store_imm(b, base, offsetof(struct image_globals, exiting), 1, 8);
+		put_store(b, base, offsetof(struct image_globals, exit_code), build_reg(b, call->call.args), 8);
+	put_store_imm(b, base, offsetof(struct image_globals, exiting), 1, 8);
 	event_send(b, EVENT_EXIT, (struct event_layout){ .at = call->at, .map = IMAGE_NONE }, NULL, 0);
 	build_leave_reg(b, 0);
-	emit_label(b, new_label(b)); /* what follows is never reached */
+	put_label(b, new_label(b)); /* what follows is never reached */
 }
 
 /* up to JOIN_ARGS strings of a char **, each in a row of its own; the record ends behind the last */
@@ -349,22 +349,22 @@ static void call_join(struct builder *b, struct node *call)
 	argv = build_reg(b, arg);
 	rec = mem_new_bytes(b, HEAD + l.size);
 	store_head(b, rec, layout);
-	emit_imm_to(b, size, HEAD);
+	put_imm_to(b, size, HEAD);
 	for (uint32_t i = 0; i < JOIN_ARGS; i++) {
 		struct mem_mark mark = mem_mark(b);
 		struct value ptr = mem_new_bytes(b, 8), to = value_at(rec, (int32_t)(HEAD + i * row), type_none());
 		uint32_t p;
 
-		mem_read(b, ptr, emit_op_imm(b, IR_ADD, argv, i * 8), space, 8);
-		p = emit_load(b, ptr.reg, ptr.off, 8, false);
-		emit_br_imm(b, CC_EQ, p, 0, done);
-		emit_store_imm(b, to.reg, to.off + (int32_t)row - 8, 0, 8);
-		mem_read_text(b, value_address(b, to), emit_imm(b, row), p, space);
-		emit_imm_to(b, size, HEAD + (i + 1) * row);
+		mem_read(b, ptr, put_op_imm(b, IR_ADD, argv, i * 8), space, 8);
+		p = put_load(b, ptr.reg, ptr.off, 8, false);
+		put_br_imm(b, CC_EQ, p, 0, done);
+		put_store_imm(b, to.reg, to.off + (int32_t)row - 8, 0, 8);
+		mem_read_text(b, value_address(b, to), put_imm(b, row), p, space);
+		put_imm_to(b, size, HEAD + (i + 1) * row);
 		mem_release(b, mark);
 	}
-	emit_label(b, done);
-	send_output(b, EVENT_JOIN, rec, emit_bound(b, size, HEAD + l.size));
+	put_label(b, done);
+	send_output(b, EVENT_JOIN, rec, put_bound(b, size, HEAD + l.size));
 }
 
 static void call_time(struct builder *b, struct node *call)

@@ -22,7 +22,7 @@ static bool is_signed_type(const struct type *t)
 /* keep a result of arithmetic within its type: 1, 2 and 4 byte integers wrap */
 static uint32_t wrap(struct builder *b, uint32_t v, const struct type *t)
 {
-	return type_is_integer(t) && t->size < 8 ? emit_ext(b, v, t->size, is_signed_type(t)) : v;
+	return type_is_integer(t) && t->size < 8 ? put_ext(b, v, t->size, is_signed_type(t)) : v;
 }
 
 static enum ir_cc compare_cc(enum op op, bool is_signed)
@@ -77,9 +77,9 @@ static void check_divisor(struct builder *b, uint32_t divisor, struct node *n)
 	if (n->kind == NODE_INT && n->integer)
 		return;
 	fine = new_label(b);
-	emit_br_imm(b, CC_NE, divisor, 0, fine);
+	put_br_imm(b, CC_NE, divisor, 0, fine);
 	fault_count(b, (struct image_fault){ .kind = FAULT_DIV_ZERO, .map = IMAGE_NONE, .at = n->at }, 0);
-	emit_label(b, fine);
+	put_label(b, fine);
 }
 
 static uint32_t elem_size(const struct type *pointer)
@@ -97,20 +97,20 @@ static struct value build_arith(struct builder *b, enum op op, struct value x, s
 	if (x.type->kind == TYPE_POINTER && (op == OP_ADD || op == OP_SUB)) {
 		c = build_reg(b, right);
 		if (right->type->kind == TYPE_POINTER)
-			return value_reg(emit_op_imm(b, IR_DIV, emit_op(b, IR_SUB, a, c), elem_size(x.type)), t);
-		c = emit_op_imm(b, IR_MUL, c, elem_size(x.type));
-		return value_reg(emit_op(b, arith_op(op, false), a, c), t);
+			return value_reg(put_op_imm(b, IR_DIV, put_op(b, IR_SUB, a, c), elem_size(x.type)), t);
+		c = put_op_imm(b, IR_MUL, c, elem_size(x.type));
+		return value_reg(put_op(b, arith_op(op, false), a, c), t);
 	}
 	if (right->type->kind == TYPE_POINTER && op == OP_ADD) {
-		a = emit_op_imm(b, IR_MUL, a, elem_size(right->type));
-		return value_reg(emit_op(b, IR_ADD, a, build_reg(b, right)), t);
+		a = put_op_imm(b, IR_MUL, a, elem_size(right->type));
+		return value_reg(put_op(b, IR_ADD, a, build_reg(b, right)), t);
 	}
 	if (right->kind == NODE_INT && !((op == OP_DIV || op == OP_MOD) && right->integer == 0))
-		return value_reg(wrap(b, emit_op_imm(b, arith_op(op, is_signed), a, right->integer), t), t);
+		return value_reg(wrap(b, put_op_imm(b, arith_op(op, is_signed), a, right->integer), t), t);
 	c = build_reg(b, right);
 	if (op == OP_DIV || op == OP_MOD)
 		check_divisor(b, c, right);
-	return value_reg(wrap(b, emit_op(b, arith_op(op, is_signed), a, c), t), t);
+	return value_reg(wrap(b, put_op(b, arith_op(op, is_signed), a, c), t), t);
 }
 
 static uint32_t build_compare(struct builder *b, struct node *n)
@@ -123,11 +123,11 @@ static uint32_t build_compare(struct builder *b, struct node *n)
 		uint32_t a = value_to_reg(b, x);
 
 		if (r->kind == NODE_INT)
-			return emit_set_imm(b, cc, a, r->integer);
-		return emit_set(b, cc, a, build_reg(b, r));
+			return put_set_imm(b, cc, a, r->integer);
+		return put_set(b, cc, a, build_reg(b, r));
 	}
 	y = build_expr(b, r);
-	return n->op == OP_NE ? emit_op_imm(b, IR_XOR, build_equal(b, x, y), 1) : build_equal(b, x, y);
+	return n->op == OP_NE ? put_op_imm(b, IR_XOR, build_equal(b, x, y), 1) : build_equal(b, x, y);
 }
 
 static struct value build_logical(struct builder *b, struct node *n)
@@ -135,11 +135,11 @@ static struct value build_logical(struct builder *b, struct node *n)
 	uint32_t dst = new_vreg(b), done = new_label(b);
 	bool is_or = n->op == OP_LOR;
 
-	emit_imm_to(b, dst, is_or);
+	put_imm_to(b, dst, is_or);
 	build_branch(b, n->binary.a, is_or, done);
 	build_branch(b, n->binary.b, is_or, done);
-	emit_imm_to(b, dst, !is_or);
-	emit_label(b, done);
+	put_imm_to(b, dst, !is_or);
+	put_label(b, done);
 	return value_reg(dst, n->type);
 }
 
@@ -197,7 +197,7 @@ static struct value build_address(struct builder *b, struct node *n)
 	if (a->kind == NODE_MAP && a->map.key)
 		return value_reg(value_address(b, value_to_mem(b, map_read(b, a))), n->type);
 	if (a->kind == NODE_MAP)
-		return value_reg(emit_map(b, map_image_index(b, a->map.ref)), n->type);
+		return value_reg(put_map(b, map_image_index(b, a->map.ref)), n->type);
 	return value_reg(value_address(b, value_to_mem(b, build_expr(b, a))), n->type);
 }
 
@@ -209,7 +209,7 @@ static struct value build_step(struct builder *b, struct node *n)
 	bool is_post = n->op == OP_POST_INC || n->op == OP_POST_DEC;
 	int64_t by = a->type->kind == TYPE_POINTER ? elem_size(a->type) : 1;
 	uint32_t old = value_to_reg(b, build_expr(b, a));
-	uint32_t now = wrap(b, emit_op_imm(b, IR_ADD, old, is_inc ? by : -by), a->type);
+	uint32_t now = wrap(b, put_op_imm(b, IR_ADD, old, is_inc ? by : -by), a->type);
 
 	if (a->kind == NODE_VAR)
 		var_assign(b, a->var.ref, value_reg(now, a->type));
@@ -229,11 +229,11 @@ static struct value build_unary(struct builder *b, struct node *n)
 		return build_address(b, n);
 	case OP_NOT:
 		v = value_truth(b, build_expr(b, n->unary.a));
-		return value_reg(emit_op_imm(b, IR_XOR, v, 1), n->type);
+		return value_reg(put_op_imm(b, IR_XOR, v, 1), n->type);
 	case OP_NEG:
-		return value_reg(wrap(b, emit_unary(b, IR_NEG, build_reg(b, n->unary.a), 8), n->type), n->type);
+		return value_reg(wrap(b, put_unary(b, IR_NEG, build_reg(b, n->unary.a), 8), n->type), n->type);
 	case OP_INV:
-		return value_reg(wrap(b, emit_op_imm(b, IR_XOR, build_reg(b, n->unary.a), -1), n->type), n->type);
+		return value_reg(wrap(b, put_op_imm(b, IR_XOR, build_reg(b, n->unary.a), -1), n->type), n->type);
 	default:
 		return build_step(b, n);
 	}
@@ -242,11 +242,11 @@ static struct value build_unary(struct builder *b, struct node *n)
 uint32_t value_truth(struct builder *b, struct value v)
 {
 	if (v.form == VAL_STR)
-		return emit_imm(b, v.str.n != 0);
+		return put_imm(b, v.str.n != 0);
 	if (type_is_scalar(v.type))
-		return v.type->kind == TYPE_BOOL ? value_to_reg(b, v) : emit_set_imm(b, CC_NE, value_to_reg(b, v), 0);
+		return v.type->kind == TYPE_BOOL ? value_to_reg(b, v) : put_set_imm(b, CC_NE, value_to_reg(b, v), 0);
 	v = value_to_mem(b, v); /* a string is true when it is not empty */
-	return emit_set_imm(b, CC_NE, emit_load(b, v.reg, v.off, 1, false), 0);
+	return put_set_imm(b, CC_NE, put_load(b, v.reg, v.off, 1, false), 0);
 }
 
 void build_branch(struct builder *b, struct node *n, bool when, uint32_t label)
@@ -266,7 +266,7 @@ void build_branch(struct builder *b, struct node *n, bool when, uint32_t label)
 
 			build_branch(b, n->binary.a, !when, out);
 			build_branch(b, n->binary.b, when, label);
-			emit_label(b, out);
+			put_label(b, out);
 		}
 	} else if (n->kind == NODE_BINARY && n->op >= OP_EQ && n->op <= OP_GE && type_is_scalar(n->binary.a->type) &&
 		   type_is_scalar(n->binary.b->type)) {
@@ -281,11 +281,11 @@ void build_branch(struct builder *b, struct node *n, bool when, uint32_t label)
 		if (!when)
 			cc = negated[cc];
 		if (n->binary.b->kind == NODE_INT)
-			emit_br_imm(b, cc, a, n->binary.b->integer, label);
+			put_br_imm(b, cc, a, n->binary.b->integer, label);
 		else
-			emit_br(b, cc, a, build_reg(b, n->binary.b), label);
+			put_br(b, cc, a, build_reg(b, n->binary.b), label);
 	} else {
-		emit_br_imm(b, when ? CC_NE : CC_EQ, value_truth(b, build_expr(b, n)), 0, label);
+		put_br_imm(b, when ? CC_NE : CC_EQ, value_truth(b, build_expr(b, n)), 0, label);
 	}
 	b->at = at;
 }
@@ -297,8 +297,8 @@ static struct value load_bitfield(struct builder *b, struct value place, const s
 	uint32_t word = value_to_reg(b, place);
 	uint32_t bits = f->bit_size, up = 64 - f->bit_offset - bits;
 
-	word = emit_op_imm(b, IR_SHL, word, up);
-	word = emit_op_imm(b, is_signed_type(f->type) ? IR_SAR : IR_SHR, word, 64 - bits);
+	word = put_op_imm(b, IR_SHL, word, up);
+	word = put_op_imm(b, is_signed_type(f->type) ? IR_SAR : IR_SHR, word, 64 - bits);
 	return value_reg(word, f->type);
 }
 
@@ -306,8 +306,8 @@ static struct value load_bitfield(struct builder *b, struct value place, const s
 static struct value data_loc(struct builder *b, struct value place, const struct type_field *f)
 {
 	uint32_t word = value_to_reg(b, value_retype(place, type_int(4, false)));
-	uint32_t off = emit_op_imm(b, IR_AND, word, 0xffff);
-	uint32_t addr = emit_op(b, IR_ADD, context_reg(b), off);
+	uint32_t off = put_op_imm(b, IR_AND, word, 0xffff);
+	uint32_t addr = put_op(b, IR_ADD, context_reg(b), off);
 
 	if (f->type->kind == TYPE_POINTER || type_is_scalar(f->type))
 		return value_reg(addr, f->type);
@@ -343,12 +343,12 @@ static uint32_t check_index(struct builder *b, uint32_t i, uint32_t count, struc
 {
 	uint32_t fine = new_label(b), safe = new_vreg(b);
 
-	emit_mov_to(b, safe, i);
-	emit_br_imm(b, CC_LT, i, count, fine);
+	put_mov_to(b, safe, i);
+	put_br_imm(b, CC_LT, i, count, fine);
 	fault_count(b, (struct image_fault){ .kind = FAULT_BOUNDS, .map = IMAGE_NONE, .at = at }, 0);
-	emit_imm_to(b, safe, 0);
-	emit_label(b, fine);
-	return emit_bound(b, safe, count - 1);
+	put_imm_to(b, safe, 0);
+	put_label(b, fine);
+	return put_bound(b, safe, count - 1);
 }
 
 static struct value build_index(struct builder *b, struct node *n)
@@ -361,8 +361,8 @@ static struct value build_index(struct builder *b, struct node *n)
 		enum space space = base.type->space != SPACE_NONE ? base.type->space : pointer_space(b, n);
 		uint32_t addr = value_to_reg(b, base);
 
-		idx = emit_op_imm(b, IR_MUL, build_reg(b, i), elem_size(base.type));
-		return place_value(b, value_mem(emit_op(b, IR_ADD, addr, idx), 0, space, n->type));
+		idx = put_op_imm(b, IR_MUL, build_reg(b, i), elem_size(base.type));
+		return place_value(b, value_mem(put_op(b, IR_ADD, addr, idx), 0, space, n->type));
 	}
 	if (base.form != VAL_MEM)
 		base = value_to_mem(b, base);
@@ -373,8 +373,8 @@ static struct value build_index(struct builder *b, struct node *n)
 	idx = build_reg(b, i);
 	if (base.type->count && !base.type->is_flex)
 		idx = check_index(b, idx, base.type->kind == TYPE_STRING ? base.type->size : base.type->count, n->at);
-	idx = emit_op_imm(b, IR_MUL, idx, size);
-	return place_value(b, value_mem(emit_op(b, IR_ADD, value_address(b, base), idx), 0, base.space, n->type));
+	idx = put_op_imm(b, IR_MUL, idx, size);
+	return place_value(b, value_mem(put_op(b, IR_ADD, value_address(b, base), idx), 0, base.space, n->type));
 }
 
 /* ---- choices ---- */
@@ -393,7 +393,7 @@ static void branch_into(struct builder *b, struct node *n, struct value to, bool
 	if (!is_value)
 		build_stmt(b, n);
 	else if (to.form == VAL_REG)
-		emit_mov_to(b, to.reg, build_reg(b, n));
+		put_mov_to(b, to.reg, build_reg(b, n));
 	else
 		build_into(b, n, to);
 	mem_release(b, mark);
@@ -416,18 +416,18 @@ static struct value build_choice(struct builder *b, struct node *n)
 		struct value c = build_expr(b, n->cond.cond);
 
 		if (to.form == VAL_REG)
-			emit_mov_to(b, to.reg, value_to_reg(b, c));
+			put_mov_to(b, to.reg, value_to_reg(b, c));
 		else
 			value_store(b, to, c);
-		emit_br_imm(b, CC_NE, value_truth(b, c), 0, done);
+		put_br_imm(b, CC_NE, value_truth(b, c), 0, done);
 	} else {
 		build_branch(b, n->cond.cond, false, other);
 		branch_into(b, n->cond.then, to, is_value);
-		emit_jmp(b, done);
+		put_jmp(b, done);
 	}
-	emit_label(b, other);
+	put_label(b, other);
 	branch_into(b, n->cond.other, to, is_value);
-	emit_label(b, done);
+	put_label(b, done);
 	return to;
 }
 
@@ -447,13 +447,13 @@ static void tuple_into(struct builder *b, struct node *n, struct value to)
 		const struct type_field *f = &n->type->fields[i];
 
 		if (f->offset > end)
-			emit_zero(b, to.reg, to.off + (int32_t)end, f->offset - end);
+			put_zero(b, to.reg, to.off + (int32_t)end, f->offset - end);
 		build_into(b, item->kind == NODE_NAMED ? item->named.value : item,
 			   value_at(to, (int32_t)f->offset, f->type));
 		end = f->offset + f->type->size;
 	}
 	if (n->type->size > end)
-		emit_zero(b, to.reg, to.off + (int32_t)end, n->type->size - end);
+		put_zero(b, to.reg, to.off + (int32_t)end, n->type->size - end);
 }
 
 void build_into(struct builder *b, struct node *n, struct value to)
@@ -479,7 +479,7 @@ static struct value build_kind(struct builder *b, struct node *n)
 	switch (n->kind) {
 	case NODE_INT:
 	case NODE_BOOL:
-		return value_reg(emit_imm(b, n->integer), n->type);
+		return value_reg(put_imm(b, n->integer), n->type);
 	case NODE_STRING:
 		return (struct value){ .form = VAL_STR, .type = n->type, .str = n->string };
 	case NODE_VAR:

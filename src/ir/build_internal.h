@@ -117,41 +117,41 @@ struct builder {
 	uint32_t n_callbacks;
 };
 
-/* ---- build_emit.c: one call, one instruction ---- */
+/* ---- build_put.c: one call, one instruction ---- */
 
 uint32_t new_vreg(struct builder *b);
 uint32_t new_label(struct builder *b);
-void emit_label(struct builder *b, uint32_t label);
-uint32_t emit_imm(struct builder *b, int64_t imm);
-void emit_imm_to(struct builder *b, uint32_t dst, int64_t imm);
-void emit_mov_to(struct builder *b, uint32_t dst, uint32_t a);
-uint32_t emit_op(struct builder *b, enum ir_op op, uint32_t a, uint32_t bb);
-uint32_t emit_op_imm(struct builder *b, enum ir_op op, uint32_t a, int64_t imm); /* any 64-bit imm */
-uint32_t emit_ext(struct builder *b, uint32_t a, uint32_t size, bool is_signed); /* size 8: a itself */
-uint32_t emit_unary(struct builder *b, enum ir_op op, uint32_t a, uint32_t size);
-uint32_t emit_set(struct builder *b, enum ir_cc cc, uint32_t a, uint32_t bb);
-uint32_t emit_set_imm(struct builder *b, enum ir_cc cc, uint32_t a, int64_t imm);
-void emit_jmp(struct builder *b, uint32_t label);
-void emit_br(struct builder *b, enum ir_cc cc, uint32_t a, uint32_t bb, uint32_t label);
-void emit_br_imm(struct builder *b, enum ir_cc cc, uint32_t a, int64_t imm, uint32_t label);
-uint32_t emit_load(struct builder *b, uint32_t base, int32_t off, uint32_t size, bool is_signed);
-void emit_store(struct builder *b, uint32_t base, int32_t off, uint32_t v, uint32_t size);
-void emit_store_imm(struct builder *b, uint32_t base, int32_t off, int64_t imm, uint32_t size);
-void emit_zero(struct builder *b, uint32_t base, int32_t off, uint32_t n);
-void emit_copy(struct builder *b, uint32_t to, int32_t to_off, uint32_t from, int32_t from_off, uint32_t n);
-void emit_atomic_add(struct builder *b, uint32_t base, int32_t off, uint32_t v);
-uint32_t emit_cmpxchg(struct builder *b, uint32_t base, int32_t off, uint32_t expected, uint32_t new_value);
-uint32_t emit_call(struct builder *b, int helper, uint32_t n_args, const uint32_t *args);
-#define emit_helper(b, helper, ...) \
-	emit_call(b, helper, sizeof((uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t), (uint32_t[]){ __VA_ARGS__ })
-uint32_t emit_map(struct builder *b, uint32_t map);
-uint32_t emit_map_value(struct builder *b, uint32_t map, int32_t off);
-uint32_t emit_slot(struct builder *b, uint32_t slot);
-uint32_t emit_param(struct builder *b, uint32_t n);
-uint32_t emit_func(struct builder *b, uint32_t func);
-uint32_t emit_bound(struct builder *b, uint32_t a, int64_t max);
-void emit_ret(struct builder *b, uint32_t v);
-struct ir_insn *emit_raw(struct builder *b, struct ir_insn insn);
+void put_label(struct builder *b, uint32_t label);
+uint32_t put_imm(struct builder *b, int64_t imm);
+void put_imm_to(struct builder *b, uint32_t dst, int64_t imm);
+void put_mov_to(struct builder *b, uint32_t dst, uint32_t a);
+uint32_t put_op(struct builder *b, enum ir_op op, uint32_t a, uint32_t bb);
+uint32_t put_op_imm(struct builder *b, enum ir_op op, uint32_t a, int64_t imm); /* any 64-bit imm */
+uint32_t put_ext(struct builder *b, uint32_t a, uint32_t size, bool is_signed); /* size 8: a itself */
+uint32_t put_unary(struct builder *b, enum ir_op op, uint32_t a, uint32_t size);
+uint32_t put_set(struct builder *b, enum ir_cc cc, uint32_t a, uint32_t bb);
+uint32_t put_set_imm(struct builder *b, enum ir_cc cc, uint32_t a, int64_t imm);
+void put_jmp(struct builder *b, uint32_t label);
+void put_br(struct builder *b, enum ir_cc cc, uint32_t a, uint32_t bb, uint32_t label);
+void put_br_imm(struct builder *b, enum ir_cc cc, uint32_t a, int64_t imm, uint32_t label);
+uint32_t put_load(struct builder *b, uint32_t base, int32_t off, uint32_t size, bool is_signed);
+void put_store(struct builder *b, uint32_t base, int32_t off, uint32_t v, uint32_t size);
+void put_store_imm(struct builder *b, uint32_t base, int32_t off, int64_t imm, uint32_t size);
+void put_zero(struct builder *b, uint32_t base, int32_t off, uint32_t n);
+void put_copy(struct builder *b, uint32_t to, int32_t to_off, uint32_t from, int32_t from_off, uint32_t n);
+void put_atomic_add(struct builder *b, uint32_t base, int32_t off, uint32_t v);
+uint32_t put_cmpxchg(struct builder *b, uint32_t base, int32_t off, uint32_t expected, uint32_t new_value);
+uint32_t put_call(struct builder *b, int helper, uint32_t n_args, const uint32_t *args);
+#define put_helper(b, helper, ...) \
+	put_call(b, helper, sizeof((uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t), (uint32_t[]){ __VA_ARGS__ })
+uint32_t put_map(struct builder *b, uint32_t map);
+uint32_t put_map_value(struct builder *b, uint32_t map, int32_t off);
+uint32_t put_slot(struct builder *b, uint32_t slot);
+uint32_t put_param(struct builder *b, uint32_t n);
+uint32_t put_func(struct builder *b, uint32_t func);
+uint32_t put_bound(struct builder *b, uint32_t a, int64_t max);
+void put_ret(struct builder *b, uint32_t v);
+struct ir_insn *put_raw(struct builder *b, struct ir_insn insn);
 
 /* ---- build_value.c: values and memory ---- */
 

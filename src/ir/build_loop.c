@@ -27,26 +27,26 @@ void build_for_range(struct builder *b, struct node *n)
 {
 	struct variable *var = n->for_.var->var.ref;
 	uint32_t from = build_reg(b, n->for_.from), to = build_reg(b, n->for_.to);
-	uint32_t rounds = emit_op(b, IR_SUB, to, from), some = new_label(b), none = new_label(b);
+	uint32_t rounds = put_op(b, IR_SUB, to, from), some = new_label(b), none = new_label(b);
 	uint32_t start_off = b->frame_bytes;
 	struct fn_state *cb;
 	uint32_t index, base;
 
 	b->frame_bytes += 8; /* the start */
-	emit_br(b, CC_SLT, from, to, some);
-	emit_jmp(b, none);
-	emit_label(b, some);
-	emit_store(b, frame_base(b), (int32_t)start_off, from, 8);
+	put_br(b, CC_SLT, from, to, some);
+	put_jmp(b, none);
+	put_label(b, some);
+	put_store(b, frame_base(b), (int32_t)start_off, from, 8);
 	cb = callback_begin(b, IR_FUNC_LOOP);
-	index = emit_ext(b, emit_param(b, 0), 4, false);
-	base = emit_load(b, cb->frame, (int32_t)start_off, 8, false);
-	var_assign(b, var, value_reg(emit_op(b, IR_ADD, base, index), var->type));
+	index = put_ext(b, put_param(b, 0), 4, false);
+	base = put_load(b, cb->frame, (int32_t)start_off, 8, false);
+	var_assign(b, var, value_reg(put_op(b, IR_ADD, base, index), var->type));
 	build_body(b, n->for_.body);
 	callback_end(b, cb);
-	emit_helper(b, BPF_FUNC_loop, emit_bound(b, rounds, MAX_LOOPS), emit_func(b, cb->index), frame_base(b),
-		    emit_imm(b, 0));
+	put_helper(b, BPF_FUNC_loop, put_bound(b, rounds, MAX_LOOPS), put_func(b, cb->index), frame_base(b),
+		    put_imm(b, 0));
 	callback_propagate_leave(b);
-	emit_label(b, none);
+	put_label(b, none);
 }
 
 /* what the loop variable of a map loop holds: (key, value), copied, because the element may change meanwhile */
@@ -60,7 +60,7 @@ static void load_pair(struct builder *b, const struct map_info *m, struct variab
 	mem_zero(b, place, var->type->size);
 	value_store(b, k, value_mem(key, 0, SPACE_BPF, m->key_type));
 	if (type_is_aggregation(m->value_type))
-		emit_store(b, v.reg, v.off, map_read_number(b, m, key), f[1].type->size);
+		put_store(b, v.reg, v.off, map_read_number(b, m, key), f[1].type->size);
 	else
 		value_store(b, v, value_mem(value, 0, SPACE_BPF, m->value_type));
 }
@@ -71,12 +71,12 @@ void build_for_map(struct builder *b, struct node *n)
 	struct variable *var = n->for_.var->var.ref;
 	uint32_t map = map_image_index(b, m);
 	struct fn_state *cb = callback_begin(b, IR_FUNC_FOR_EACH);
-	uint32_t key = emit_param(b, 1), value = emit_param(b, 2);
+	uint32_t key = put_param(b, 1), value = put_param(b, 2);
 
 	load_pair(b, m, var, key, value);
 	build_body(b, n->for_.body);
 	callback_end(b, cb);
-	emit_helper(b, BPF_FUNC_for_each_map_elem, emit_map(b, map), emit_func(b, cb->index), frame_base(b),
-		    emit_imm(b, 0));
+	put_helper(b, BPF_FUNC_for_each_map_elem, put_map(b, map), put_func(b, cb->index), frame_base(b),
+		    put_imm(b, 0));
 	callback_propagate_leave(b);
 }

@@ -117,7 +117,7 @@ static struct value key_memory(struct builder *b, const struct map_info *m, stru
 	if (used < size) {
 		uint32_t from = used & ~7u;
 
-		emit_zero(b, mem.reg, mem.off + (int32_t)from, size - from);
+		put_zero(b, mem.reg, mem.off + (int32_t)from, size - from);
 	}
 	build_into(b, key, value_retype(mem, m->key_type));
 	return mem;
@@ -146,7 +146,7 @@ uint32_t map_bucket_key(struct builder *b, const struct map_info *m, struct node
 	const struct image_map *im = b->im->maps[map_image_index(b, m)];
 	struct value mem = key_memory(b, m, key);
 
-	emit_store(b, mem.reg, mem.off + (int32_t)im->bucket_offset, bucket, 8);
+	put_store(b, mem.reg, mem.off + (int32_t)im->bucket_offset, bucket, 8);
 	return value_address(b, mem);
 }
 
@@ -154,13 +154,13 @@ uint32_t map_bucket_key(struct builder *b, const struct map_info *m, struct node
 
 uint32_t map_lookup(struct builder *b, uint32_t image_map, uint32_t key_addr)
 {
-	return emit_helper(b, BPF_FUNC_map_lookup_elem, emit_map(b, image_map), key_addr);
+	return put_helper(b, BPF_FUNC_map_lookup_elem, put_map(b, image_map), key_addr);
 }
 
 void map_update(struct builder *b, uint32_t image_map, uint32_t key_addr, uint32_t value_addr, uint64_t flags)
 {
-	uint32_t ret = emit_helper(b, BPF_FUNC_map_update_elem, emit_map(b, image_map), key_addr, value_addr,
-				   emit_imm(b, (int64_t)flags));
+	uint32_t ret = put_helper(b, BPF_FUNC_map_update_elem, put_map(b, image_map), key_addr, value_addr,
+				   put_imm(b, (int64_t)flags));
 
 	fault_if_negative(b, (struct image_fault){ .kind = FAULT_MAP_FULL, .map = image_map,
 						   .helper = STR("map_update_elem") }, ret);
@@ -186,19 +186,19 @@ struct value map_read(struct builder *b, struct node *n)
 		return value_reg(map_read_number(b, m, key), type_int(8, m->value_type->is_signed));
 	elem = map_lookup(b, map, key);
 	to = type_is_scalar(m->value_type) ? value_reg(new_vreg(b), m->value_type) : mem_new(b, m->value_type);
-	emit_br_imm(b, CC_EQ, elem, 0, absent);
+	put_br_imm(b, CC_EQ, elem, 0, absent);
 	if (to.form == VAL_REG)
-		emit_mov_to(b, to.reg, value_to_reg(b, value_mem(elem, 0, SPACE_BPF, m->value_type)));
+		put_mov_to(b, to.reg, value_to_reg(b, value_mem(elem, 0, SPACE_BPF, m->value_type)));
 	else
-		emit_copy(b, to.reg, to.off, elem, 0, m->value_type->size);
-	emit_jmp(b, done);
-	emit_label(b, absent);
+		put_copy(b, to.reg, to.off, elem, 0, m->value_type->size);
+	put_jmp(b, done);
+	put_label(b, absent);
 	if (to.form == VAL_REG)
-		emit_imm_to(b, to.reg, 0);
+		put_imm_to(b, to.reg, 0);
 	else
 		mem_zero(b, to, m->value_type->size);
 	count_missing(b, map);
-	emit_label(b, done);
+	put_label(b, done);
 	return to;
 }
 
@@ -214,7 +214,7 @@ void map_write(struct builder *b, struct node *n, struct value v)
 	} else {
 		mem = mem_new_bytes(b, m->value_type->size);
 		if (m->value_type->size % 8 && m->value_type->size < 8)
-			emit_store_imm(b, mem.reg, mem.off, 0, 8);
+			put_store_imm(b, mem.reg, mem.off, 0, 8);
 		value_store(b, value_retype(mem, m->value_type), v);
 	}
 	key = map_key(b, m, n->map.key);

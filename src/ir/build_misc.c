@@ -16,10 +16,10 @@ static struct value call_sym(struct builder *b, struct node *call)
 	struct value to = mem_new(b, call->type);
 
 	mem_zero(b, to, call->type->size);
-	emit_store(b, to.reg, to.off, addr, 8);
+	put_store(b, to.reg, to.off, addr, 8);
 	if (call->type->kind == TYPE_USYM)
-		emit_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_usym, pid),
-			   emit_op_imm(b, IR_SHR, emit_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL), 32), 4);
+		put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_usym, pid),
+			   put_op_imm(b, IR_SHR, put_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL), 32), 4);
 	return to;
 }
 
@@ -46,9 +46,9 @@ static struct value call_strftime(struct builder *b, struct node *call)
 	uint32_t ns = build_reg(b, when);
 	struct value to = mem_new(b, call->type);
 
-	emit_store_imm(b, to.reg, to.off, image_add_string(b->im, format->string), 4);
-	emit_store_imm(b, to.reg, to.off + (int32_t)offsetof(struct stored_timestamp, clock), clock_of(when), 4);
-	emit_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_timestamp, ns), ns, 8);
+	put_store_imm(b, to.reg, to.off, image_add_string(b->im, format->string), 4);
+	put_store_imm(b, to.reg, to.off + (int32_t)offsetof(struct stored_timestamp, clock), clock_of(when), 4);
+	put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_timestamp, ns), ns, 8);
 	return to;
 }
 
@@ -60,8 +60,8 @@ static struct value call_cgroup_path(struct builder *b, struct node *call)
 	struct value to = mem_new(b, call->type);
 
 	mem_zero(b, to, call->type->size);
-	emit_store(b, to.reg, to.off, id, 8);
-	emit_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_cgroup_path, filter), emit_imm(b, index), 4);
+	put_store(b, to.reg, to.off, id, 8);
+	put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_cgroup_path, filter), put_imm(b, index), 4);
 	return to;
 }
 
@@ -75,7 +75,7 @@ static void address_bytes(struct builder *b, struct node *n, struct value to, ui
 	if (v.form == VAL_STR)
 		v = value_to_mem(b, v);
 	if (v.form == VAL_MEM && v.space == SPACE_BPF)
-		emit_copy(b, to.reg, to.off, v.reg, v.off, size);
+		put_copy(b, to.reg, to.off, v.reg, v.off, size);
 	else if (v.form == VAL_MEM)
 		mem_read(b, to, value_address(b, v), v.space, size);
 	else
@@ -91,17 +91,17 @@ static struct value call_ntop(struct builder *b, struct node *call)
 
 	mem_zero(b, to, call->type->size);
 	if (type_is_integer(addr->type)) {
-		family = first->next ? build_reg(b, first) : emit_imm(b, AF_INET);
-		emit_store(b, to.reg, to.off + bytes, build_reg(b, addr), 4);
+		family = first->next ? build_reg(b, first) : put_imm(b, AF_INET);
+		put_store(b, to.reg, to.off + bytes, build_reg(b, addr), 4);
 	} else {
 		uint32_t size = addr->type->kind == TYPE_POINTER ? 16 : addr->type->size;
 
 		if (first->next && first->kind == NODE_INT)
 			size = first->integer == AF_INET6 ? 16 : 4;
-		family = first->next ? build_reg(b, first) : emit_imm(b, size == 16 ? AF_INET6 : AF_INET);
+		family = first->next ? build_reg(b, first) : put_imm(b, size == 16 ? AF_INET6 : AF_INET);
 		address_bytes(b, addr, value_at(to, bytes, type_none()), size);
 	}
-	emit_store(b, to.reg, to.off, family, 4);
+	put_store(b, to.reg, to.off, family, 4);
 	return to;
 }
 
@@ -119,7 +119,7 @@ static struct value call_bswap(struct builder *b, struct node *call)
 {
 	uint32_t v = build_reg(b, call->call.args), size = call->type->size;
 
-	return value_reg(size == 1 ? emit_ext(b, v, 1, false) : emit_unary(b, IR_BSWAP, v, size), call->type);
+	return value_reg(size == 1 ? put_ext(b, v, 1, false) : put_unary(b, IR_BSWAP, v, size), call->type);
 }
 
 static struct value call_same(struct builder *b, struct node *call)
@@ -133,10 +133,10 @@ static struct value call_uaddr(struct builder *b, struct node *call)
 	uint32_t ip;
 
 	if (!u->is_pie)
-		return value_reg(emit_imm(b, (int64_t)u->address), call->type);
-	ip = b->opts->has_func_ip ? emit_helper(b, BPF_FUNC_get_func_ip, context_reg(b)) :
-				    emit_load(b, context_reg(b), arch_ip_offset(), 8, false);
-	return value_reg(emit_op_imm(b, IR_ADD, ip, (int64_t)(u->address - u->probe_address)), call->type);
+		return value_reg(put_imm(b, (int64_t)u->address), call->type);
+	ip = b->opts->has_func_ip ? put_helper(b, BPF_FUNC_get_func_ip, context_reg(b)) :
+				    put_load(b, context_reg(b), arch_ip_offset(), 8, false);
+	return value_reg(put_op_imm(b, IR_ADD, ip, (int64_t)(u->address - u->probe_address)), call->type);
 }
 
 static struct value call_path(struct builder *b, struct node *call)
@@ -145,13 +145,13 @@ static struct value call_path(struct builder *b, struct node *call)
 	uint32_t addr = arg.form == VAL_MEM ? value_address(b, arg) : value_to_reg(b, arg);
 
 	mem_zero(b, to, call->type->size);
-	emit_helper(b, BPF_FUNC_d_path, addr, value_address(b, to), emit_imm(b, call->type->size));
+	put_helper(b, BPF_FUNC_d_path, addr, value_address(b, to), put_imm(b, call->type->size));
 	return to;
 }
 
 static struct value call_socket_cookie(struct builder *b, struct node *call)
 {
-	return value_reg(emit_helper(b, BPF_FUNC_get_socket_cookie, build_reg(b, call->call.args)), call->type);
+	return value_reg(put_helper(b, BPF_FUNC_get_socket_cookie, build_reg(b, call->call.args)), call->type);
 }
 
 /* ---- acting on the traced ---- */
@@ -159,7 +159,7 @@ static struct value call_socket_cookie(struct builder *b, struct node *call)
 static struct value call_signal(struct builder *b, struct node *call)
 {
 	bool is_thread = call->call.builtin->id == BUILTIN_SIGNAL_THREAD;
-	uint32_t ret = emit_helper(b, is_thread ? BPF_FUNC_send_signal_thread : BPF_FUNC_send_signal,
+	uint32_t ret = put_helper(b, is_thread ? BPF_FUNC_send_signal_thread : BPF_FUNC_send_signal,
 				   build_reg(b, call->call.args));
 
 	fault_if_negative(b, (struct image_fault){ .kind = FAULT_OTHER, .map = IMAGE_NONE,
@@ -169,7 +169,7 @@ static struct value call_signal(struct builder *b, struct node *call)
 
 static struct value call_override(struct builder *b, struct node *call)
 {
-	emit_helper(b, BPF_FUNC_override_return, context_reg(b), build_reg(b, call->call.args));
+	put_helper(b, BPF_FUNC_override_return, context_reg(b), build_reg(b, call->call.args));
 	return value_none();
 }
 
@@ -179,7 +179,7 @@ static struct value call_write_user(struct builder *b, struct node *call)
 	uint32_t addr = build_reg(b, to), ret;
 	struct value v = value_to_mem(b, build_expr(b, value));
 
-	ret = emit_helper(b, BPF_FUNC_probe_write_user, addr, value_address(b, v), emit_imm(b, v.type->size));
+	ret = put_helper(b, BPF_FUNC_probe_write_user, addr, value_address(b, v), put_imm(b, v.type->size));
 	return value_reg(ret, call->type);
 }
 
@@ -189,16 +189,16 @@ static struct value call_write_user(struct builder *b, struct node *call)
 static uint32_t delete_buckets(struct builder *b, const struct map_info *m, struct node *key)
 {
 	uint32_t map = map_image_index(b, m), off = b->im->maps[map]->bucket_offset;
-	uint32_t bucket = emit_imm(b, 0), any = emit_imm(b, 0), again = new_label(b), base, ret;
+	uint32_t bucket = put_imm(b, 0), any = put_imm(b, 0), again = new_label(b), base, ret;
 	uint32_t n = m->value_type->kind == TYPE_HIST ? 66u << m->value_type->param[0] : 1002;
 
 	base = map_bucket_key(b, m, key, bucket);
-	emit_label(b, again);
-	emit_store(b, base, (int32_t)off, bucket, 8);
-	ret = emit_helper(b, BPF_FUNC_map_delete_elem, emit_map(b, map), base);
-	emit_mov_to(b, any, emit_op(b, IR_OR, any, emit_set_imm(b, CC_EQ, ret, 0)));
-	emit_mov_to(b, bucket, emit_op_imm(b, IR_ADD, bucket, 1));
-	emit_br_imm(b, CC_LT, bucket, n, again);
+	put_label(b, again);
+	put_store(b, base, (int32_t)off, bucket, 8);
+	ret = put_helper(b, BPF_FUNC_map_delete_elem, put_map(b, map), base);
+	put_mov_to(b, any, put_op(b, IR_OR, any, put_set_imm(b, CC_EQ, ret, 0)));
+	put_mov_to(b, bucket, put_op_imm(b, IR_ADD, bucket, 1));
+	put_br_imm(b, CC_LT, bucket, n, again);
 	return any;
 }
 
@@ -214,10 +214,10 @@ static struct value call_delete(struct builder *b, struct node *call)
 	if (b->im->maps[map]->bpf_type == BPF_MAP_TYPE_PERCPU_ARRAY) {
 		/* one element that is always there: the consumer sets it back on every CPU */
 		event_send(b, EVENT_ZERO, (struct event_layout){ .at = call->at, .map = map }, NULL, 0);
-		return value_reg(emit_imm(b, 1), call->type);
+		return value_reg(put_imm(b, 1), call->type);
 	}
-	ret = emit_helper(b, BPF_FUNC_map_delete_elem, emit_map(b, map), map_key(b, m, key));
-	ok = emit_set_imm(b, CC_EQ, ret, 0);
+	ret = put_helper(b, BPF_FUNC_map_delete_elem, put_map(b, map), map_key(b, m, key));
+	ok = put_set_imm(b, CC_EQ, ret, 0);
 	if (!call->call.info) /* the result is not used: say when there was nothing to delete */
 		fault_if_negative(b, (struct image_fault){ .kind = FAULT_MAP_DELETE, .map = map, .is_quiet = true,
 							   .helper = STR("map_delete_elem") }, ret);
@@ -230,7 +230,7 @@ static struct value call_has_key(struct builder *b, struct node *call)
 	const struct map_info *m = target->map.ref;
 	uint32_t elem = map_lookup(b, map_image_index(b, m), map_key(b, m, target->next));
 
-	return value_reg(emit_set_imm(b, CC_NE, elem, 0), call->type);
+	return value_reg(put_set_imm(b, CC_NE, elem, 0), call->type);
 }
 
 /* a walk whose callback does nothing counts the elements */
@@ -239,8 +239,8 @@ static uint32_t count_elements(struct builder *b, uint32_t map)
 	struct fn_state *cb = callback_begin(b, IR_FUNC_FOR_EACH);
 
 	callback_end(b, cb);
-	return emit_helper(b, BPF_FUNC_for_each_map_elem, emit_map(b, map), emit_func(b, cb->index), frame_base(b),
-			   emit_imm(b, 0));
+	return put_helper(b, BPF_FUNC_for_each_map_elem, put_map(b, map), put_func(b, cb->index), frame_base(b),
+			   put_imm(b, 0));
 }
 
 static struct value call_len(struct builder *b, struct node *call)
@@ -253,10 +253,10 @@ static struct value call_len(struct builder *b, struct node *call)
 	v = build_expr(b, arg);
 	if (type_is_stack(v.type)) {
 		v = value_to_mem(b, v);
-		return value_reg(emit_load(b, v.reg, v.off + (int32_t)offsetof(struct stored_stack, n_frames), 4, false),
+		return value_reg(put_load(b, v.reg, v.off + (int32_t)offsetof(struct stored_stack, n_frames), 4, false),
 				 call->type);
 	}
-	return value_reg(emit_imm(b, v.type->count), call->type);
+	return value_reg(put_imm(b, v.type->count), call->type);
 }
 
 /* ---- all calls ---- */
@@ -294,7 +294,7 @@ static struct value call_fn(struct builder *b, struct node *call)
 	state.done = new_label(b);
 	if (type_is_scalar(call->type)) {
 		state.result = value_reg(new_vreg(b), call->type);
-		emit_imm_to(b, state.result.reg, 0);
+		put_imm_to(b, state.result.reg, 0);
 	}
 	for (uint32_t i = 0; i < 8 && arg; i++, arg = arg->next)
 		args[i] = build_expr(b, arg);
@@ -304,10 +304,10 @@ static struct value call_fn(struct builder *b, struct node *call)
 	b->inlined = &state;
 	build_stmts(b, def->body->block.stmts);
 	if (def->body->block.value && state.result.form == VAL_REG)
-		emit_mov_to(b, state.result.reg, build_reg(b, def->body->block.value));
+		put_mov_to(b, state.result.reg, build_reg(b, def->body->block.value));
 	b->inlined = state.outer;
 	b->homes = homes;
-	emit_label(b, state.done);
+	put_label(b, state.done);
 	return state.result;
 }
 
@@ -330,7 +330,7 @@ struct value build_call(struct builder *b, struct node *call)
 		fn = call_builder_misc(id);
 	if (!fn) {
 		build_limit(b, D_LIMIT_BUILTIN, call->at, "%s() cannot be used here", call->call.builtin->name);
-		return value_reg(emit_imm(b, 0), call->type);
+		return value_reg(put_imm(b, 0), call->type);
 	}
 	return fn(b, call);
 }

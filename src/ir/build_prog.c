@@ -145,7 +145,7 @@ struct fn_state *callback_begin(struct builder *b, enum ir_func_kind kind)
 	b->fn = cb;
 	b->has_frame = true;
 	cb->leave = new_label(b);
-	cb->frame = emit_param(b, kind == IR_FUNC_LOOP ? 1 : 3);
+	cb->frame = put_param(b, kind == IR_FUNC_LOOP ? 1 : 3);
 	cb->scratch = new_vreg(b);
 	return cb;
 }
@@ -168,9 +168,9 @@ void callback_end(struct builder *b, struct fn_state *cb)
 {
 	struct ir_insn load = { .op = IR_LOAD, .size = 8, .dst = cb->scratch, .a = cb->frame, .off = FRAME_SCRATCH };
 
-	emit_ret(b, emit_imm(b, 0));
-	emit_label(b, cb->leave); /* stop: the program is to be left */
-	emit_ret(b, emit_imm(b, 1));
+	put_ret(b, put_imm(b, 0));
+	put_label(b, cb->leave); /* stop: the program is to be left */
+	put_ret(b, put_imm(b, 1));
 	if (cb->uses_frame_scratch)
 		insert_front(b, cb, 1, &load, 1);
 	b->fn = cb->parent;
@@ -179,9 +179,9 @@ void callback_end(struct builder *b, struct fn_state *cb)
 
 void callback_propagate_leave(struct builder *b)
 {
-	uint32_t flag = emit_load(b, frame_base(b), FRAME_LEAVE, 8, false);
+	uint32_t flag = put_load(b, frame_base(b), FRAME_LEAVE, 8, false);
 
-	emit_br_imm(b, CC_NE, flag, 0, b->fn->leave);
+	put_br_imm(b, CC_NE, flag, 0, b->fn->leave);
 }
 
 void build_leave_reg(struct builder *b, uint32_t result)
@@ -190,36 +190,36 @@ void build_leave_reg(struct builder *b, uint32_t result)
 		uint32_t frame = frame_base(b);
 
 		if (result)
-			emit_store(b, frame, FRAME_RESULT, result, 8);
-		emit_store_imm(b, frame, FRAME_LEAVE, 1, 8);
+			put_store(b, frame, FRAME_RESULT, result, 8);
+		put_store_imm(b, frame, FRAME_LEAVE, 1, 8);
 	} else if (result) {
-		emit_mov_to(b, b->main->frame, result); /* main: frame is the result vreg */
+		put_mov_to(b, b->main->frame, result); /* main: frame is the result vreg */
 	}
-	emit_jmp(b, b->fn->leave);
+	put_jmp(b, b->fn->leave);
 }
 
 /* ---- filters ---- */
 
 static void build_exit_test(struct builder *b)
 {
-	uint32_t word = emit_load(b, emit_map_value(b, b->im->globals_map, offsetof(struct image_globals, exiting)), 0,
+	uint32_t word = put_load(b, put_map_value(b, b->im->globals_map, offsetof(struct image_globals, exiting)), 0,
 				  8, false);
 	uint32_t go = new_label(b);
 
-	emit_br_imm(b, CC_EQ, word, 0, go);
-	emit_ret(b, emit_imm(b, 0));
-	emit_label(b, go);
+	put_br_imm(b, CC_EQ, word, 0, go);
+	put_ret(b, put_imm(b, 0));
+	put_label(b, go);
 }
 
 static void build_pid_filter(struct builder *b)
 {
-	uint32_t tgid = emit_op_imm(b, IR_SHR, emit_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL), 32);
+	uint32_t tgid = put_op_imm(b, IR_SHR, put_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL), 32);
 	uint32_t go = new_label(b);
 
 	for (uint32_t i = 0; i < b->opts->n_pids; i++)
-		emit_br_imm(b, CC_EQ, tgid, b->opts->pids[i], go);
-	emit_ret(b, emit_imm(b, 0));
-	emit_label(b, go);
+		put_br_imm(b, CC_EQ, tgid, b->opts->pids[i], go);
+	put_ret(b, put_imm(b, 0));
+	put_label(b, go);
 }
 
 /* the cgroup itself or any below it: one of the ancestors at some level is it */
@@ -229,12 +229,12 @@ static void build_cgroup_filter(struct builder *b)
 	uint32_t go = new_label(b);
 
 	for (int level = 0; level < MAX_LEVELS; level++) {
-		uint32_t id = emit_helper(b, BPF_FUNC_get_current_ancestor_cgroup_id, emit_imm(b, level));
+		uint32_t id = put_helper(b, BPF_FUNC_get_current_ancestor_cgroup_id, put_imm(b, level));
 
-		emit_br(b, CC_EQ, id, emit_imm(b, (int64_t)b->opts->cgroup_id), go);
+		put_br(b, CC_EQ, id, put_imm(b, (int64_t)b->opts->cgroup_id), go);
 	}
-	emit_ret(b, emit_imm(b, 0));
-	emit_label(b, go);
+	put_ret(b, put_imm(b, 0));
+	put_label(b, go);
 }
 
 /* ---- scratch and frame ---- */
@@ -244,34 +244,34 @@ static void build_claim(struct builder *b)
 {
 	uint32_t got = new_label(b);
 	struct value key = mem_new_bytes(b, 8);
-	uint32_t zero = emit_imm(b, 0), one = emit_imm(b, 1);
+	uint32_t zero = put_imm(b, 0), one = put_imm(b, 1);
 
 	for (uint32_t i = 0; i < SCRATCH_ELEMENTS; i++) {
 		uint32_t next = new_label(b), elem;
 
-		emit_store_imm(b, key.reg, key.off, i, 4);
-		elem = emit_helper(b, BPF_FUNC_map_lookup_elem, emit_map(b, b->im->scratch_map), key.reg);
-		emit_br_imm(b, CC_EQ, elem, 0, next);
-		emit_mov_to(b, b->main->scratch, elem);
-		emit_br_imm(b, CC_EQ, emit_cmpxchg(b, elem, 0, zero, one), 0, got);
-		emit_label(b, next);
+		put_store_imm(b, key.reg, key.off, i, 4);
+		elem = put_helper(b, BPF_FUNC_map_lookup_elem, put_map(b, b->im->scratch_map), key.reg);
+		put_br_imm(b, CC_EQ, elem, 0, next);
+		put_mov_to(b, b->main->scratch, elem);
+		put_br_imm(b, CC_EQ, put_cmpxchg(b, elem, 0, zero, one), 0, got);
+		put_label(b, next);
 	}
 	fault_count(b, (struct image_fault){ .kind = FAULT_SCRATCH_BUSY, .map = IMAGE_NONE }, 0);
-	emit_ret(b, emit_imm(b, 0));
-	emit_label(b, got);
+	put_ret(b, put_imm(b, 0));
+	put_label(b, got);
 }
 
 static void build_frame_setup(struct builder *b)
 {
 	uint32_t frame = frame_base(b);
 
-	emit_store(b, frame, FRAME_CTX, b->main->ctx, 8);
+	put_store(b, frame, FRAME_CTX, b->main->ctx, 8);
 	if (b->uses_scratch)
-		emit_store(b, frame, FRAME_SCRATCH, b->main->scratch, 8);
-	emit_store_imm(b, frame, FRAME_LEAVE, 0, 8);
-	emit_store_imm(b, frame, FRAME_RESULT, 0, 8);
+		put_store(b, frame, FRAME_SCRATCH, b->main->scratch, 8);
+	put_store_imm(b, frame, FRAME_LEAVE, 0, 8);
+	put_store_imm(b, frame, FRAME_RESULT, 0, 8);
 	for (uint32_t off = FRAME_VARS; off < b->frame_bytes; off += 8)
-		emit_store_imm(b, frame, (int32_t)off, 0, 8);
+		put_store_imm(b, frame, (int32_t)off, 0, 8);
 }
 
 static void make_scratch_map(struct builder *b)
@@ -308,15 +308,15 @@ static void insert_setup(struct builder *b, uint32_t at)
 static void build_way_out(struct builder *b, uint32_t result)
 {
 	b->at = b->inst->clause->at;
-	emit_label(b, b->main->leave);
+	put_label(b, b->main->leave);
 	if (b->has_frame) {
-		uint32_t r = emit_load(b, frame_base(b), FRAME_RESULT, 8, false);
+		uint32_t r = put_load(b, frame_base(b), FRAME_RESULT, 8, false);
 
-		result = emit_op(b, IR_OR, result, r);
+		result = put_op(b, IR_OR, result, r);
 	}
 	if (b->uses_scratch)
-		emit_store_imm(b, b->main->scratch, 0, 0, 8);
-	emit_ret(b, result);
+		put_store_imm(b, b->main->scratch, 0, 0, 8);
+	put_ret(b, result);
 }
 
 /* the frame's slot is number 0 of every program; its size is set when all shared variables are known */
@@ -389,10 +389,10 @@ static uint32_t leave_before_setup(struct builder *b, uint32_t from)
 	for (uint32_t i = from; i < f->n; i++)
 		if ((f->insn[i].op == IR_BR || f->insn[i].op == IR_JMP) && f->insn[i].target == b->main->leave)
 			f->insn[i].target = stay;
-	emit_jmp(b, go);
-	emit_label(b, stay);
-	emit_ret(b, emit_imm(b, 0));
-	emit_label(b, go);
+	put_jmp(b, go);
+	put_label(b, stay);
+	put_ret(b, put_imm(b, 0));
+	put_label(b, go);
 	return f->n;
 }
 
@@ -407,9 +407,9 @@ void build_program(struct builder *b, const struct clause_inst *inst)
 	result = b->main->frame = new_vreg(b);
 	b->main->leave = new_label(b);
 	reserve_frame(b);
-	emit_raw(b, (struct ir_insn){ .op = IR_CTX, .dst = b->main->ctx });
+	put_raw(b, (struct ir_insn){ .op = IR_CTX, .dst = b->main->ctx });
 	build_filters(b);
-	emit_imm_to(b, result, 0);
+	put_imm_to(b, result, 0);
 	setup_at = b->main->f->n;
 	mark = mem_mark(b);
 	if (inst->predicate) {
@@ -424,7 +424,7 @@ void build_program(struct builder *b, const struct clause_inst *inst)
 		struct value v = build_expr(b, inst->body->block.value);
 
 		if (v.form == VAL_REG && !is_event_driven(b->shape->kind))
-			emit_mov_to(b, result, v.reg);
+			put_mov_to(b, result, v.reg);
 	}
 	build_way_out(b, result);
 	b->main->f->slots[b->frame_slot].size = b->has_frame ? b->frame_bytes : 8;

@@ -51,12 +51,12 @@ static void build_while(struct builder *b, struct node *n)
 	fn->continue_label = new_label(b);
 	fn->break_label = new_label(b);
 	fn->has_loop_labels = true;
-	emit_label(b, fn->continue_label);
+	put_label(b, fn->continue_label);
 	build_branch(b, n->loop.cond, false, fn->break_label);
 	mem_release(b, mark);
 	build_stmt(b, n->loop.body);
-	emit_jmp(b, fn->continue_label);
-	emit_label(b, fn->break_label);
+	put_jmp(b, fn->continue_label);
+	put_label(b, fn->break_label);
 	fn->break_label = outer_break;
 	fn->continue_label = outer_continue;
 	fn->has_loop_labels = had;
@@ -74,9 +74,9 @@ static void build_unroll(struct builder *b, struct node *n)
 		fn->continue_label = new_label(b);
 		fn->has_loop_labels = true;
 		build_stmt(b, n->loop.body);
-		emit_label(b, fn->continue_label);
+		put_label(b, fn->continue_label);
 	}
-	emit_label(b, done);
+	put_label(b, done);
 	fn->break_label = outer_break;
 	fn->continue_label = outer_continue;
 	fn->has_loop_labels = had;
@@ -86,9 +86,9 @@ static void build_unroll(struct builder *b, struct node *n)
 static void loop_jump(struct builder *b, bool is_break)
 {
 	if (b->fn->has_loop_labels)
-		emit_jmp(b, is_break ? b->fn->break_label : b->fn->continue_label);
+		put_jmp(b, is_break ? b->fn->break_label : b->fn->continue_label);
 	else
-		emit_ret(b, emit_imm(b, is_break));
+		put_ret(b, put_imm(b, is_break));
 }
 
 void build_leave(struct builder *b, struct node *result)
@@ -100,8 +100,8 @@ void build_leave(struct builder *b, struct node *result)
 		return;
 	}
 	if (result && fn->result.form == VAL_REG)
-		emit_mov_to(b, fn->result.reg, build_reg(b, result));
-	emit_jmp(b, fn->done);
+		put_mov_to(b, fn->result.reg, build_reg(b, result));
+	put_jmp(b, fn->done);
 }
 
 static void build_stmt_kind(struct builder *b, struct node *n)

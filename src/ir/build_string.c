@@ -33,14 +33,14 @@ static uint32_t text_size(struct builder *b, struct node *len, const struct type
 	bool counts_nul = b->unit->config.str_len_counts_nul;
 
 	if (!len)
-		return emit_imm(b, t->size);
+		return put_imm(b, t->size);
 	if (is_const(len)) {
 		int64_t size = len->integer + (counts_nul ? 0 : 1);
 
-		return emit_imm(b, size < 0 || size > t->size ? t->size : size);
+		return put_imm(b, size < 0 || size > t->size ? t->size : size);
 	}
-	n = emit_bound(b, build_reg(b, len), t->size - 1);
-	return counts_nul ? n : emit_op_imm(b, IR_ADD, n, 1);
+	n = put_bound(b, build_reg(b, len), t->size - 1);
+	return counts_nul ? n : put_op_imm(b, IR_ADD, n, 1);
 }
 
 /* mark a text that did not fit: the byte behind the last one taken is not NUL */
@@ -50,12 +50,12 @@ static void mark_cut(struct builder *b, struct value to, uint32_t got, uint32_t 
 	struct mem_mark mark = mem_mark(b);
 	struct value next = mem_new_bytes(b, 8);
 
-	emit_br_imm(b, CC_NE, got, size, whole);
-	emit_store_imm(b, next.reg, next.off, 0, 8);
-	mem_read_bytes(b, value_address(b, next), emit_imm(b, 1), emit_op_imm(b, IR_ADD, addr, size - 1), space);
-	emit_store(b, to.reg, to.off + (int32_t)size - 1,
-		   emit_set_imm(b, CC_NE, emit_load(b, next.reg, next.off, 1, false), 0), 1);
-	emit_label(b, whole);
+	put_br_imm(b, CC_NE, got, size, whole);
+	put_store_imm(b, next.reg, next.off, 0, 8);
+	mem_read_bytes(b, value_address(b, next), put_imm(b, 1), put_op_imm(b, IR_ADD, addr, size - 1), space);
+	put_store(b, to.reg, to.off + (int32_t)size - 1,
+		   put_set_imm(b, CC_NE, put_load(b, next.reg, next.off, 1, false), 0), 1);
+	put_label(b, whole);
 	mem_release(b, mark);
 }
 
@@ -94,15 +94,15 @@ static uint32_t buf_into(struct builder *b, struct node *call, struct value to, 
 
 	addr = source_address(b, arg, &space);
 	if (len)
-		n = is_const(len) ? emit_imm(b, len->integer < (int64_t)cap ? len->integer : cap) :
-				    emit_bound(b, build_reg(b, len), cap);
+		n = is_const(len) ? put_imm(b, len->integer < (int64_t)cap ? len->integer : cap) :
+				    put_bound(b, build_reg(b, len), cap);
 	else
-		n = emit_imm(b, cap);
+		n = put_imm(b, cap);
 	if (zero)
 		mem_zero(b, to, to.type->size);
-	emit_store(b, to.reg, to.off, n, 4);
-	mem_read_bytes(b, emit_op_imm(b, IR_ADD, to.reg, to.off + 4), n, addr, space);
-	return emit_op_imm(b, IR_ADD, n, 4);
+	put_store(b, to.reg, to.off, n, 4);
+	mem_read_bytes(b, put_op_imm(b, IR_ADD, to.reg, to.off + 4), n, addr, space);
+	return put_op_imm(b, IR_ADD, n, 4);
 }
 
 static struct value call_buf(struct builder *b, struct node *call)
@@ -119,11 +119,11 @@ uint32_t build_text_tail(struct builder *b, struct node *n, struct value to)
 	    n->call.args->type->kind != TYPE_STRING && to.type == n->type) {
 		uint32_t got = str_into(b, n, to, false), len = new_vreg(b), fine = new_label(b);
 
-		emit_mov_to(b, len, got);
-		emit_br_imm(b, CC_SGT, got, 0, fine);
-		emit_store_imm(b, to.reg, to.off, 0, 1); /* nothing could be read: an empty text */
-		emit_imm_to(b, len, 1);
-		emit_label(b, fine);
+		put_mov_to(b, len, got);
+		put_br_imm(b, CC_SGT, got, 0, fine);
+		put_store_imm(b, to.reg, to.off, 0, 1); /* nothing could be read: an empty text */
+		put_imm_to(b, len, 1);
+		put_label(b, fine);
 		return len;
 	}
 	if (n->kind == NODE_CALL && n->call.builtin && n->call.builtin->id == BUILTIN_BUF && to.type == n->type)
@@ -151,15 +151,15 @@ static struct value text_of(struct builder *b, struct node *n)
 static uint32_t load_text_byte(struct builder *b, struct value v, uint32_t i)
 {
 	if (v.form == VAL_STR)
-		return emit_imm(b, i < v.str.n ? (uint8_t)v.str.p[i] : 0);
-	return i + 1 < v.type->size ? emit_load(b, v.reg, v.off + (int32_t)i, 1, false) : emit_imm(b, 0);
+		return put_imm(b, i < v.str.n ? (uint8_t)v.str.p[i] : 0);
+	return i + 1 < v.type->size ? put_load(b, v.reg, v.off + (int32_t)i, 1, false) : put_imm(b, 0);
 }
 
 static struct value call_strncmp(struct builder *b, struct node *call)
 {
 	struct node *x = call->call.args, *y = x->next, *n = y->next;
 	struct value p = text_of(b, x), q = text_of(b, y);
-	uint32_t sum = emit_imm(b, 0);
+	uint32_t sum = put_imm(b, 0);
 	uint32_t size_p = p.form == VAL_STR ? (uint32_t)p.str.n + 1 : p.type->size;
 	uint32_t size_q = q.form == VAL_STR ? (uint32_t)q.str.n + 1 : q.type->size;
 	uint32_t most = size_p < size_q ? size_p : size_q;
@@ -167,8 +167,8 @@ static struct value call_strncmp(struct builder *b, struct node *call)
 
 	/* texts are padded with NULs, so bytes behind an end compare as equal or as the difference they are */
 	for (uint32_t i = 0; i < limit; i++)
-		sum = emit_op(b, IR_OR, sum, emit_op(b, IR_XOR, load_text_byte(b, p, i), load_text_byte(b, q, i)));
-	return value_reg(emit_set_imm(b, CC_NE, sum, 0), call->type);
+		sum = put_op(b, IR_OR, sum, put_op(b, IR_XOR, load_text_byte(b, p, i), load_text_byte(b, q, i)));
+	return value_reg(put_set_imm(b, CC_NE, sum, 0), call->type);
 }
 
 /*
@@ -189,35 +189,35 @@ static uint32_t find_text(struct builder *b, struct value hay, struct value need
 	uint32_t pos, at, base, miss;
 
 	b->frame_bytes += 8;
-	emit_zero(b, to.reg, to.off + (int32_t)(hay_size & ~7u), total - (hay_size & ~7u));
+	put_zero(b, to.reg, to.off + (int32_t)(hay_size & ~7u), total - (hay_size & ~7u));
 	value_store(b, to, hay);
 	value_store(b, nd, needle);
-	emit_store_imm(b, frame_base(b), (int32_t)result, -1, 8);
+	put_store_imm(b, frame_base(b), (int32_t)result, -1, 8);
 	cb = callback_begin(b, IR_FUNC_LOOP);
-	pos = emit_bound(b, emit_param(b, 0), hay_size - 1);
+	pos = put_bound(b, put_param(b, 0), hay_size - 1);
 	base = scratch_base(b);
-	at = emit_op(b, IR_ADD, emit_op_imm(b, IR_ADD, base, hay_off), pos);
+	at = put_op(b, IR_ADD, put_op_imm(b, IR_ADD, base, hay_off), pos);
 	miss = new_label(b);
 	if (needle.form == VAL_STR) {
 		for (uint32_t i = 0; i < needle.str.n; i++)
-			emit_br_imm(b, CC_NE, emit_load(b, at, (int32_t)i, 1, false), (uint8_t)needle.str.p[i], miss);
+			put_br_imm(b, CC_NE, put_load(b, at, (int32_t)i, 1, false), (uint8_t)needle.str.p[i], miss);
 	} else {
 		uint32_t found = new_label(b);
 
 		for (uint32_t i = 0; i + 1 < n_size; i++) {
-			uint32_t want = emit_load(b, base, (int32_t)(needle_off + i), 1, false);
+			uint32_t want = put_load(b, base, (int32_t)(needle_off + i), 1, false);
 
-			emit_br_imm(b, CC_EQ, want, 0, found);
-			emit_br(b, CC_NE, emit_load(b, at, (int32_t)i, 1, false), want, miss);
+			put_br_imm(b, CC_EQ, want, 0, found);
+			put_br(b, CC_NE, put_load(b, at, (int32_t)i, 1, false), want, miss);
 		}
-		emit_label(b, found);
+		put_label(b, found);
 	}
-	emit_store(b, cb->frame, (int32_t)result, pos, 8);
-	emit_ret(b, emit_imm(b, 1));
-	emit_label(b, miss);
+	put_store(b, cb->frame, (int32_t)result, pos, 8);
+	put_ret(b, put_imm(b, 1));
+	put_label(b, miss);
 	callback_end(b, cb);
-	emit_helper(b, BPF_FUNC_loop, emit_imm(b, hay_size), emit_func(b, cb->index), frame_base(b), emit_imm(b, 0));
-	return emit_load(b, frame_base(b), (int32_t)result, 8, false);
+	put_helper(b, BPF_FUNC_loop, put_imm(b, hay_size), put_func(b, cb->index), frame_base(b), put_imm(b, 0));
+	return put_load(b, frame_base(b), (int32_t)result, 8, false);
 }
 
 static struct value call_find(struct builder *b, struct node *call)
@@ -227,11 +227,11 @@ static struct value call_find(struct builder *b, struct node *call)
 	uint32_t at;
 
 	if (hay.form == VAL_STR && needle.form == VAL_STR)
-		at = emit_imm(b, str_find(hay.str, needle.str));
+		at = put_imm(b, str_find(hay.str, needle.str));
 	else
 		at = find_text(b, hay, needle);
 	if (call->call.builtin->id == BUILTIN_STRCONTAINS)
-		return value_reg(emit_set_imm(b, CC_SGE, at, 0), call->type);
+		return value_reg(put_set_imm(b, CC_SGE, at, 0), call->type);
 	return value_reg(at, call->type);
 }
 
@@ -244,7 +244,7 @@ static struct value call_strlen(struct builder *b, struct node *call)
 	enum space space;
 
 	if (v.form == VAL_STR)
-		return value_reg(emit_imm(b, (int64_t)v.str.n), call->type);
+		return value_reg(put_imm(b, (int64_t)v.str.n), call->type);
 	if (v.type->kind == TYPE_POINTER) {
 		size = (uint32_t)b->unit->config.max_strlen + 1;
 		addr = value_to_reg(b, v);
@@ -257,11 +257,11 @@ static struct value call_strlen(struct builder *b, struct node *call)
 		space = v.space;
 	}
 	tmp = mem_new_bytes(b, size);
-	got = mem_read_text(b, value_address(b, tmp), emit_imm(b, size), addr, space);
-	emit_mov_to(b, len, emit_op_imm(b, IR_SUB, got, 1));
-	emit_br_imm(b, CC_SGT, got, 0, fine);
-	emit_imm_to(b, len, 0);
-	emit_label(b, fine);
+	got = mem_read_text(b, value_address(b, tmp), put_imm(b, size), addr, space);
+	put_mov_to(b, len, put_op_imm(b, IR_SUB, got, 1));
+	put_br_imm(b, CC_SGT, got, 0, fine);
+	put_imm_to(b, len, 0);
+	put_label(b, fine);
 	return value_reg(len, call->type);
 }
 
@@ -275,12 +275,12 @@ static struct value call_str_concat(struct builder *b, struct node *call)
 				    call->type);
 	uint32_t got, at;
 
-	emit_zero(b, to.reg, to.off, room > size ? room : size);
-	got = mem_read_text(b, value_address(b, to), emit_imm(b, p.type->size), value_address(b, p), SPACE_KERNEL);
-	at = emit_bound(b, emit_op_imm(b, IR_SUB, got, 1), p.type->size - 1);
-	at = emit_op(b, IR_ADD, value_address(b, to), at);
-	mem_read_text(b, at, emit_imm(b, q.type->size), value_address(b, q), SPACE_KERNEL);
-	emit_store_imm(b, to.reg, to.off + (int32_t)size - 1, 0, 1);
+	put_zero(b, to.reg, to.off, room > size ? room : size);
+	got = mem_read_text(b, value_address(b, to), put_imm(b, p.type->size), value_address(b, p), SPACE_KERNEL);
+	at = put_bound(b, put_op_imm(b, IR_SUB, got, 1), p.type->size - 1);
+	at = put_op(b, IR_ADD, value_address(b, to), at);
+	mem_read_text(b, at, put_imm(b, q.type->size), value_address(b, q), SPACE_KERNEL);
+	put_store_imm(b, to.reg, to.off + (int32_t)size - 1, 0, 1);
 	return to;
 }
 
@@ -302,14 +302,14 @@ static struct value call_memcmp(struct builder *b, struct node *call)
 	struct node *x = call->call.args, *y = x->next, *n = y->next;
 	uint32_t size = n->integer > 0 && n->integer <= 1024 ? (uint32_t)n->integer : 1;
 	struct value p = bytes_at(b, x, size), q = bytes_at(b, y, size);
-	uint32_t result = emit_imm(b, 0);
+	uint32_t result = put_imm(b, 0);
 
 	for (uint32_t i = size; i-- > 0;) {
-		uint32_t d = emit_op(b, IR_SUB, emit_load(b, p.reg, p.off + (int32_t)i, 1, false),
-				     emit_load(b, q.reg, q.off + (int32_t)i, 1, false));
-		uint32_t is_equal = emit_set_imm(b, CC_EQ, d, 0);
+		uint32_t d = put_op(b, IR_SUB, put_load(b, p.reg, p.off + (int32_t)i, 1, false),
+				     put_load(b, q.reg, q.off + (int32_t)i, 1, false));
+		uint32_t is_equal = put_set_imm(b, CC_EQ, d, 0);
 
-		result = emit_op(b, IR_ADD, d, emit_op(b, IR_MUL, result, is_equal));
+		result = put_op(b, IR_ADD, d, put_op(b, IR_MUL, result, is_equal));
 	}
 	return value_reg(result, call->type);
 }
@@ -351,8 +351,8 @@ static struct value call_name(struct builder *b, struct node *call)
 	snprintf(table + (size_t)rows * row, size, id == BUILTIN_STRERROR ? "Unknown error" : "unknown");
 	n = build_reg(b, call->call.args);
 	base = const_bytes(b, table, (rows + 1) * row, call->type);
-	n = emit_op_imm(b, IR_MUL, emit_bound(b, n, rows), row);
-	return value_mem(emit_op(b, IR_ADD, base.reg, n), 0, SPACE_BPF, call->type);
+	n = put_op_imm(b, IR_MUL, put_bound(b, n, rows), row);
+	return value_mem(put_op(b, IR_ADD, base.reg, n), 0, SPACE_BPF, call->type);
 }
 
 build_call_fn *call_builder_string(enum builtin_id id)

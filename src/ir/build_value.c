@@ -27,7 +27,7 @@ struct value value_at(struct value mem, int32_t off, const struct type *t)
 
 uint32_t value_address(struct builder *b, struct value v)
 {
-	return v.off ? emit_op_imm(b, IR_ADD, v.reg, v.off) : v.reg;
+	return v.off ? put_op_imm(b, IR_ADD, v.reg, v.off) : v.reg;
 }
 
 static bool is_signed_type(const struct type *t)
@@ -43,12 +43,12 @@ uint32_t value_to_reg(struct builder *b, struct value v)
 	if (v.form == VAL_REG)
 		return v.reg;
 	if (v.form != VAL_MEM || (size != 1 && size != 2 && size != 4 && size != 8))
-		return emit_imm(b, 0); /* ir_check's tests show that sema lets none of these through */
+		return put_imm(b, 0); /* ir_check's tests show that sema lets none of these through */
 	if (v.space == SPACE_BPF)
-		return emit_load(b, v.reg, v.off, size, is_signed_type(v.type));
+		return put_load(b, v.reg, v.off, size, is_signed_type(v.type));
 	tmp = mem_new_bytes(b, 8);
 	mem_read(b, tmp, value_address(b, v), v.space, size);
-	return emit_load(b, tmp.reg, tmp.off, size, is_signed_type(v.type));
+	return put_load(b, tmp.reg, tmp.off, size, is_signed_type(v.type));
 }
 
 /* ---- temporaries ---- */
@@ -110,7 +110,7 @@ struct value mem_new_bytes(struct builder *b, uint32_t size)
 	uint32_t slot = rounded <= MAX_SLOT_OBJECT ? take_slot(b, rounded) : UINT32_MAX;
 
 	if (slot != UINT32_MAX)
-		return value_mem(emit_slot(b, slot), 0, SPACE_BPF, type_none());
+		return value_mem(put_slot(b, slot), 0, SPACE_BPF, type_none());
 	return value_mem(scratch_base(b), (int32_t)scratch_alloc(b, rounded), SPACE_BPF, type_none());
 }
 
@@ -135,7 +135,7 @@ void mem_release(struct builder *b, struct mem_mark mark)
 
 void mem_zero(struct builder *b, struct value mem, uint32_t size)
 {
-	emit_zero(b, mem.reg, mem.off, size);
+	put_zero(b, mem.reg, mem.off, size);
 }
 
 uint32_t frame_base(struct builder *b)
@@ -143,7 +143,7 @@ uint32_t frame_base(struct builder *b)
 	b->has_frame = true;
 	if (b->fn->is_callback)
 		return b->fn->frame;
-	return emit_slot(b, b->frame_slot);
+	return put_slot(b, b->frame_slot);
 }
 
 uint32_t scratch_base(struct builder *b)
@@ -159,7 +159,7 @@ uint32_t context_reg(struct builder *b)
 {
 	if (!b->fn->is_callback)
 		return b->main->ctx;
-	return emit_load(b, frame_base(b), FRAME_CTX, 8, false);
+	return put_load(b, frame_base(b), FRAME_CTX, 8, false);
 }
 
 /* ---- reads from elsewhere ---- */
@@ -173,18 +173,18 @@ static uint32_t read_by_space(struct builder *b, int user_helper, int kernel_hel
 	if (space == SPACE_NONE && b->shape->is_user)
 		space = SPACE_USER;
 	if (space == SPACE_USER)
-		return emit_helper(b, user_helper, to, size, from);
+		return put_helper(b, user_helper, to, size, from);
 	if (space != SPACE_NONE)
-		return emit_helper(b, kernel_helper, to, size, from);
+		return put_helper(b, kernel_helper, to, size, from);
 	ret = new_vreg(b);
 	kernel = new_label(b);
 	done = new_label(b);
-	emit_br_imm(b, CC_SLT, from, 0, kernel);
-	emit_mov_to(b, ret, emit_helper(b, user_helper, to, size, from));
-	emit_jmp(b, done);
-	emit_label(b, kernel);
-	emit_mov_to(b, ret, emit_helper(b, kernel_helper, to, size, from));
-	emit_label(b, done);
+	put_br_imm(b, CC_SLT, from, 0, kernel);
+	put_mov_to(b, ret, put_helper(b, user_helper, to, size, from));
+	put_jmp(b, done);
+	put_label(b, kernel);
+	put_mov_to(b, ret, put_helper(b, kernel_helper, to, size, from));
+	put_label(b, done);
 	return ret;
 }
 
@@ -214,7 +214,7 @@ uint32_t mem_read_text(struct builder *b, uint32_t to, uint32_t size, uint32_t f
 
 void mem_read(struct builder *b, struct value to, uint32_t from_addr, enum space space, uint32_t size)
 {
-	mem_read_bytes(b, value_address(b, to), emit_imm(b, size), from_addr, space);
+	mem_read_bytes(b, value_address(b, to), put_imm(b, size), from_addr, space);
 }
 
 struct value read_string(struct builder *b, uint32_t addr, enum space space, const struct type *to)
@@ -222,7 +222,7 @@ struct value read_string(struct builder *b, uint32_t addr, enum space space, con
 	struct value mem = mem_new(b, to);
 
 	mem_zero(b, mem, to->size);
-	mem_read_text(b, value_address(b, mem), emit_imm(b, to->size), addr, space);
+	mem_read_text(b, value_address(b, mem), put_imm(b, to->size), addr, space);
 	return mem;
 }
 
@@ -248,7 +248,7 @@ struct value const_bytes(struct builder *b, const void *p, uint32_t n, const str
 		strbuf_fill(&b->const_data, '\0', round_up8(n) - n);
 		hashmap_put(&b->const_index, arena_str(b->arena, key), (void *)at);
 	}
-	return value_mem(emit_map_value(b, b->const_map, (int32_t)(at - 1)), 0, SPACE_BPF, t);
+	return value_mem(put_map_value(b, b->const_map, (int32_t)(at - 1)), 0, SPACE_BPF, t);
 }
 
 /* ---- stores ---- */
@@ -268,8 +268,8 @@ static void store_literal(struct builder *b, struct value to, struct str s)
 		bytes[size - 1] = is_cut;
 		from = const_bytes(b, bytes, round_up8(n + 1) < size && !is_cut ? round_up8(n + 1) : size, to.type);
 		n = round_up8(n + 1) < size && !is_cut ? round_up8(n + 1) : size;
-		emit_copy(b, to.reg, to.off, from.reg, from.off, n);
-		emit_zero(b, to.reg, to.off + (int32_t)n, size - n);
+		put_copy(b, to.reg, to.off, from.reg, from.off, n);
+		put_zero(b, to.reg, to.off + (int32_t)n, size - n);
 		return;
 	}
 	for (uint32_t i = 0; i < size;) {
@@ -283,7 +283,7 @@ static void store_literal(struct builder *b, struct value to, struct str s)
 
 			word |= (uint64_t)c << (8 * k);
 		}
-		emit_store_imm(b, to.reg, to.off + (int32_t)i, (int64_t)word, step);
+		put_store_imm(b, to.reg, to.off + (int32_t)i, (int64_t)word, step);
 		i += step;
 	}
 }
@@ -294,20 +294,20 @@ static void store_resized(struct builder *b, struct value to, struct value from)
 	uint32_t want = to.type->size, have = from.type->size;
 
 	if (have < want) {
-		emit_copy(b, to.reg, to.off, from.reg, from.off, have);
-		emit_zero(b, to.reg, to.off + (int32_t)have, want - have);
+		put_copy(b, to.reg, to.off, from.reg, from.off, have);
+		put_zero(b, to.reg, to.off + (int32_t)have, want - have);
 		if (have) /* the mark of the smaller one would be a character of the larger */
-			emit_store_imm(b, to.reg, to.off + (int32_t)have - 1, 0, 1);
+			put_store_imm(b, to.reg, to.off + (int32_t)have - 1, 0, 1);
 		return;
 	}
-	emit_copy(b, to.reg, to.off, from.reg, from.off, want - 1);
+	put_copy(b, to.reg, to.off, from.reg, from.off, want - 1);
 	if (have == want) {
-		emit_store(b, to.reg, to.off + (int32_t)want - 1,
-			   emit_load(b, from.reg, from.off + (int32_t)want - 1, 1, false), 1);
+		put_store(b, to.reg, to.off + (int32_t)want - 1,
+			   put_load(b, from.reg, from.off + (int32_t)want - 1, 1, false), 1);
 	} else {
-		uint32_t next = emit_load(b, from.reg, from.off + (int32_t)want - 1, 1, false);
+		uint32_t next = put_load(b, from.reg, from.off + (int32_t)want - 1, 1, false);
 
-		emit_store(b, to.reg, to.off + (int32_t)want - 1, emit_set_imm(b, CC_NE, next, 0), 1);
+		put_store(b, to.reg, to.off + (int32_t)want - 1, put_set_imm(b, CC_NE, next, 0), 1);
 	}
 }
 
@@ -330,7 +330,7 @@ void value_store(struct builder *b, struct value to, struct value v)
 		mem_zero(b, to, to.type->size);
 		return;
 	case VAL_REG:
-		emit_store(b, to.reg, to.off, v.reg, to.type->size);
+		put_store(b, to.reg, to.off, v.reg, to.type->size);
 		return;
 	case VAL_STR:
 		store_literal(b, to, v.str);
@@ -343,9 +343,9 @@ void value_store(struct builder *b, struct value to, struct value v)
 	else if (to.type->kind == TYPE_STRING && v.type->kind == TYPE_STRING && to.type->size != v.type->size)
 		store_resized(b, to, v);
 	else if (type_is_scalar(to.type) && !v.is_ctx)
-		emit_store(b, to.reg, to.off, value_to_reg(b, v), to.type->size);
+		put_store(b, to.reg, to.off, value_to_reg(b, v), to.type->size);
 	else
-		emit_copy(b, to.reg, to.off, v.reg, v.off, to.type->size);
+		put_copy(b, to.reg, to.off, v.reg, v.off, to.type->size);
 }
 
 struct value value_to_mem(struct builder *b, struct value v)

@@ -63,7 +63,7 @@ struct value var_place(struct builder *b, struct variable *v)
 	case HOME_REG:
 		return value_reg(h->n, v->type);
 	case HOME_SLOT:
-		return value_mem(emit_slot(b, h->n), 0, SPACE_BPF, v->type);
+		return value_mem(put_slot(b, h->n), 0, SPACE_BPF, v->type);
 	case HOME_FRAME:
 		return value_mem(frame_base(b), (int32_t)h->n, SPACE_BPF, v->type);
 	default:
@@ -79,7 +79,7 @@ struct value var_read(struct builder *b, struct variable *v)
 	if (place.form == VAL_REG) {
 		uint32_t copy = new_vreg(b);
 
-		emit_mov_to(b, copy, place.reg);
+		put_mov_to(b, copy, place.reg);
 		return value_reg(copy, v->type);
 	}
 	if (type_is_scalar(v->type))
@@ -92,7 +92,7 @@ void var_assign(struct builder *b, struct variable *v, struct value x)
 	struct value place = var_place(b, v);
 
 	if (place.form == VAL_REG)
-		emit_mov_to(b, place.reg, value_to_reg(b, x));
+		put_mov_to(b, place.reg, value_to_reg(b, x));
 	else
 		value_store(b, place, x);
 }
@@ -102,7 +102,7 @@ void var_declare(struct builder *b, struct variable *v)
 	struct value place = var_place(b, v);
 
 	if (place.form == VAL_REG)
-		emit_imm_to(b, place.reg, 0);
+		put_imm_to(b, place.reg, 0);
 	else
 		mem_zero(b, place, v->type->size);
 }

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command: reads the script, hands over to the session, prints what could not be done. The only place that exits. */
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "cli/opts.h"
+#include "engine/kernel/features.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static void print_error(const struct err *e)
+{
+	STRBUF_AUTO text = { 0 };
+
+	err_format(e, &text);
+	fprintf(stderr, "ERROR: %s\n", strbuf_cstr(&text));
+	if (err_get_hint(e))
+		fprintf(stderr, "HINT: %s\n", err_get_hint(e));
+}
+
+static ERR_MUST struct err *read_all(int fd, const char *name, struct strbuf *out)
+{
+	char piece[16384];
+	ssize_t n;
+
+	while ((n = read(fd, piece, sizeof(piece))) > 0)
+		strbuf_add(out, piece, (size_t)n);
+	return n < 0 ? err_new(errno, "read script '%s'", name) : NULL;
+}
+
+static ERR_MUST struct err *read_script(const char *path, struct strbuf *out)
+{
+	FD_AUTO fd = -1;
+
+	if (!strcmp(path, "-"))
+		return read_all(STDIN_FILENO, "standard input", out);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_hint(err_new(errno, "failed to open file '%s'", path),
+				"to run a program given as text, put -e in front of it");
+	return read_all(fd, path, out);
+}
+
+static int print_info(void)
+{
+	STRBUF_AUTO text = { 0 };
+
+	features_print_system(&text);
+	strbuf_printf(&text, "\nBuild\n  version: sonde %s\n  LLVM: none\n  blazesym (advanced symbolization): no\n"
+			     "  uprobe DWARF support (dwarf support): no\n  dwunwind (dwarf stack unwinding): no\n"
+			     "  library path resolution: yes\n",
+		      SONDE_VERSION);
+	features_print(&text);
+	fwrite(text.p, 1, text.n, stdout);
+	return 0;
+}
+
+static bool is_file(const char *path)
+{
+	struct stat st;
+
+	return path && !stat(path, &st) && S_ISREG(st.st_mode);
+}
+
+static int run(struct cli_opts *c)
+{
+	struct strbuf text = { 0 };
+	char *dir = NULL;
+	struct err *err = NULL;
+	int status;
+
+	if (c->program) {
+		strbuf_puts(&text, c->program);
+		c->session.name = STR("stdin");
+	} else if (c->script) {
+		err = read_script(c->script, &text);
+		c->session.name = !strcmp(c->script, "-") ? STR("stdin") : str_from(c->script);
+		dir = base_strdup(c->script);
+		c->session.dir = dirname(dir);
+	}
+	if (err) {
+		print_error(err);
+		err_free(err);
+		status = 1;
+	} else {
+		c->session.text = strbuf_str(&text);
+		status = c->action == ACTION_LIST ? session_list(&c->session, c->list_pattern, c->verbose > 0) :
+						    session_run(&c->session);
+	}
+	strbuf_free(&text);
+	free(dir);
+	return status;
+}
+
+static int act(struct cli_opts *c, const char *name)
+{
+	switch (c->action) {
+	case ACTION_HELP:
+		cli_print_help(name, stdout);
+		return 0;
+	case ACTION_VERSION:
+		printf("%s v%s\n", c->session.is_bpftrace ? "bpftrace" : "sonde", SONDE_VERSION);
+		return 0;
+	case ACTION_INFO:
+		return print_info();
+	case ACTION_LIST:
+		if (is_file(c->list_pattern)) { /* the probes of a script */
+			c->script = c->list_pattern;
+			c->list_pattern = NULL;
+		}
+		return run(c);
+	default:
+		return run(c);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct cli_opts c;
+	struct err *err;
+	const char *name = argc ? basename(argv[0]) : "sonde";
+	int status;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	err = cli_opts_parse(argc, argv, &c);
+	c.session.is_bpftrace = !strcmp(name, "bpftrace");
+	if (err) {
+		print_error(err);
+		err_free(err);
+		session_opts_free(&c.session);
+		return 1;
+	}
+	log_level = (int)c.verbose;
+	status = act(&c, name);
+	session_opts_free(&c.session);
+	return status;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line: bpftrace's flags, and ours. What follows the script are positional parameters ($1, $2, ...); behind
+ * "--" also named ones (--name=value). Nothing is opened here.
+ */
+#include "cli/opts.h"
+
+#include <ctype.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+enum long_only {
+	OPT_INFO = 256, OPT_NO_WARNINGS, OPT_INCLUDE, OPT_UNSAFE, OPT_NO_FEATURE, OPT_DRY_RUN, OPT_TEST, OPT_BENCH,
+	OPT_MODE, OPT_FMT, OPT_PROBE_FILTER, OPT_TRACEABLE, OPT_DEBUGINFO, OPT_FOLLOW, OPT_CGROUP, OPT_CONTAINER,
+	OPT_IGNORED, OPT_IGNORED_ARG, OPT_EMIT_ELF,
+};
+
+static const struct option long_options[] = {
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "info", no_argument, NULL, OPT_INFO },
+	{ "list", no_argument, NULL, 'l' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "pid", required_argument, NULL, 'p' },
+	{ "cmd", required_argument, NULL, 'c' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "warnings", no_argument, NULL, 'k' },
+	{ "no-warnings", no_argument, NULL, OPT_NO_WARNINGS },
+	{ "include", required_argument, NULL, OPT_INCLUDE },
+	{ "unsafe", no_argument, NULL, OPT_UNSAFE },
+	{ "no-feature", required_argument, NULL, OPT_NO_FEATURE },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+	{ "test", no_argument, NULL, OPT_TEST },
+	{ "bench", no_argument, NULL, OPT_BENCH },
+	{ "mode", required_argument, NULL, OPT_MODE },
+	{ "fmt", no_argument, NULL, OPT_FMT },
+	{ "probe-filter", required_argument, NULL, OPT_PROBE_FILTER },
+	{ "traceable-functions", required_argument, NULL, OPT_TRACEABLE },
+	{ "debug", required_argument, NULL, 'd' },
+	{ "debuginfo", required_argument, NULL, OPT_DEBUGINFO },
+	{ "follow", no_argument, NULL, OPT_FOLLOW },
+	{ "cgroup", required_argument, NULL, OPT_CGROUP },
+	{ "container", required_argument, NULL, OPT_CONTAINER },
+	/* accepted for scripts that carry them; they change nothing here */
+	{ "usdt-file-activation", no_argument, NULL, OPT_IGNORED },
+	{ "verify-llvm-ir", no_argument, NULL, OPT_IGNORED },
+	{ "btf", no_argument, NULL, OPT_IGNORED },
+	{ "dwarf-pid", required_argument, NULL, OPT_IGNORED_ARG },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* sonde: what the flags do, in the order in which people ask */
+void cli_print_help(const char *name, FILE *to)
+{
+	fprintf(to,
+		"usage: %s [options] FILE [parameters]\n"
+		"       %s [options] -e 'PROGRAM' [parameters]\n"
+		"       %s -l [PATTERN|FILE]\n"
+		"\n"
+		"what to trace:\n"
+		"  -e PROGRAM             the script itself; FILE may be - for standard input\n"
+		"  -p, --pid PID          only this process (may be repeated)\n"
+		"  -c, --cmd 'CMD ARGS'   start a command and trace it; tracing ends with it\n"
+		"  --follow               children of the traced processes too\n"
+		"  --cgroup PATH          only processes of this cgroup\n"
+		"  --container ID         only processes of this container\n"
+		"\n"
+		"output:\n"
+		"  -f FORMAT              text (default) or json, one object a line\n"
+		"  -o, --output FILE      write there instead of standard output\n"
+		"  -B MODE                buffering: line (default), full, none\n"
+		"  -q, --quiet            do not say how many probes are attached\n"
+		"  -k, --warnings         report failed memory reads and look-ups (-kk: all)\n"
+		"  --no-warnings          no warnings\n"
+		"\n"
+		"looking around:\n"
+		"  -l, --list [PATTERN]   list probes; with -v their arguments; of a FILE those it uses\n"
+		"  --info                 what this kernel and this build can do\n"
+		"  -v, --verbose          say what is chosen and why\n"
+		"  -d, --debug STAGE      print a stage: ast, types, ir, ir-raw, ebpf (or dis), image, verifier, all\n"
+		"  --dry-run              attach, then end\n"
+		"  --fmt FILE             print a script in canonical form\n"
+		"\n"
+		"language:\n"
+		"  --unsafe               allow system(), signal() and others that act on the traced\n"
+		"  -I DIR                 search DIR for #include\n"
+		"  --include FILE         as if the script began with #include \"FILE\"\n"
+		"  --test, --bench        run the script's test or bench probes\n"
+		"  --probe-filter REGEX   keep only probes whose name matches\n"
+		"  --no-feature F,...     pretend that the kernel lacks these (see --info)\n"
+		"  -- --name=VALUE        named parameters, for getopt()\n"
+		"\n"
+		"examples:\n"
+		"  %s -e 'uprobe:libc:malloc { @[comm] = count(); }'\n"
+		"  %s -e 'tracepoint:syscalls:sys_enter_openat { printf(\"%%s %%s\\n\", comm, str(args.filename)); }'\n"
+		"  %s -l 'usdt:/usr/bin/python3:*'\n",
+		name, name, name, name, name, name);
+}
+
+static ERR_MUST struct err *parse_pid(const char *text, struct session_opts *s)
+{
+	uint64_t pid;
+
+	if (!str_to_u64(str_from(text), &pid) || pid == 0 || pid > INT32_MAX)
+		return err_hint(err_new(0, "'%s' is no process id", text), "pass the number that ps shows: -p 4711");
+	vec_push(&s->pids, (pid_t)pid);
+	return NULL;
+}
+
+static ERR_MUST struct err *parse_debug(const char *text, unsigned *debug)
+{
+	static const struct {
+		const char *name;
+		unsigned stages;
+	} names[] = {
+		{ "ast", STAGE_AST },	  { "parse", STAGE_AST },   { "types", STAGE_TYPES },
+		{ "ir", STAGE_IR },	  { "ir-raw", STAGE_IR_RAW }, { "codegen", STAGE_IR_RAW },
+		{ "codegen-opt", STAGE_IR }, { "ebpf", STAGE_EBPF }, { "dis", STAGE_EBPF },
+		{ "image", STAGE_IMAGE }, { "libbpf", STAGE_IMAGE }, { "verifier", STAGE_VERIFIER },
+		{ "all", STAGE_AST | STAGE_TYPES | STAGE_IR | STAGE_IMAGE | STAGE_VERIFIER },
+	};
+	struct str rest = str_from(text);
+
+	while (rest.n) {
+		struct str word = str_split(&rest, ',');
+		bool known = false;
+
+		for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+			if (str_is(word, names[i].name)) {
+				*debug |= names[i].stages;
+				known = true;
+			}
+		if (!known)
+			return err_hint(err_new(0, "unknown stage '%.*s' behind -d", STR_ARG(word)),
+					"stages are ast, types, ir, ir-raw, ebpf, image, verifier, all");
+	}
+	return NULL;
+}
+
+static ERR_MUST struct err *parse_format(const char *text, enum output_format *format)
+{
+	if (!strcmp(text, "text"))
+		*format = OUTPUT_TEXT;
+	else if (!strcmp(text, "json"))
+		*format = OUTPUT_JSON;
+	else
+		return err_hint(err_new(0, "unknown output format '%s'", text), "-f takes text or json");
+	return NULL;
+}
+
+static ERR_MUST struct err *parse_buffering(const char *text, enum sink_mode *mode)
+{
+	if (!strcmp(text, "line"))
+		*mode = SINK_LINE;
+	else if (!strcmp(text, "full"))
+		*mode = SINK_FULL;
+	else if (!strcmp(text, "none"))
+		*mode = SINK_NONE;
+	else
+		return err_hint(err_new(0, "unknown buffering '%s'", text), "-B takes line, full or none");
+	return NULL;
+}
+
+static ERR_MUST struct err *parse_mode(const char *text, struct session_opts *s)
+{
+	if (!strcmp(text, "test"))
+		s->is_test = true;
+	else if (!strcmp(text, "bench"))
+		s->is_bench = true;
+	else if (!strcmp(text, "format"))
+		s->is_format = true;
+	else if (!strcmp(text, "codegen") || !strcmp(text, "compiler-bench"))
+		s->is_dry_run = true;
+	else
+		return err_hint(err_new(0, "unknown mode '%s'", text),
+				"--mode takes test, bench, format, codegen or compiler-bench");
+	return NULL;
+}
+
+/* the id of a cgroup v2 folder is its inode number */
+static ERR_MUST struct err *parse_cgroup(const char *text, struct session_opts *s)
+{
+	struct stat st;
+
+	if (stat(text, &st) || !S_ISDIR(st.st_mode))
+		return err_hint(err_new(0, "'%s' is no cgroup", text),
+				"pass a folder of the cgroup v2 hierarchy, e.g. /sys/fs/cgroup/system.slice");
+	s->cgroup_id = st.st_ino;
+	return NULL;
+}
+
+static ERR_MUST struct err *parse_one(int opt, const char *arg, struct cli_opts *c)
+{
+	struct session_opts *s = &c->session;
+
+	switch (opt) {
+	case 'e': c->program = arg; break;
+	case 'l': c->action = ACTION_LIST; break;
+	case 'v': c->verbose++; break;
+	case 'h': c->action = ACTION_HELP; break;
+	case 'V': c->action = ACTION_VERSION; break;
+	case OPT_INFO: c->action = ACTION_INFO; break;
+	case 'p': return parse_pid(arg, s);
+	case 'c': s->command = arg; break;
+	case 'o': s->output_path = arg; break;
+	case 'f': return parse_format(arg, &s->format);
+	case 'B': return parse_buffering(arg, &s->buffering);
+	case 'q': s->is_quiet = true; break;
+	case 'k': s->warn_level++; break;
+	case 'd': return parse_debug(arg, &s->debug);
+	case 'I': vec_push(&s->include_dirs, str_from(arg)); break;
+	case OPT_INCLUDE: vec_push(&s->include_files, str_from(arg)); break;
+	case OPT_NO_WARNINGS: s->no_warnings = true; break;
+	case OPT_UNSAFE: s->is_unsafe = true; break;
+	case OPT_NO_FEATURE: s->no_feature = arg; break;
+	case OPT_DRY_RUN: s->is_dry_run = true; break;
+	case OPT_TEST: s->is_test = true; break;
+	case OPT_BENCH: s->is_bench = true; break;
+	case OPT_MODE: return parse_mode(arg, s);
+	case OPT_FMT: s->is_format = true; break;
+	case OPT_PROBE_FILTER: s->probe_filter = arg; break;
+	case OPT_TRACEABLE: s->traceable = arg; break;
+	case OPT_DEBUGINFO: s->debuginfo = arg; break;
+	case OPT_FOLLOW: s->follow = true; break;
+	case OPT_CGROUP: return parse_cgroup(arg, s);
+	case OPT_CONTAINER: return session_find_container(arg, &s->cgroup_id);
+	default: break; /* accepted and ignored */
+	}
+	return NULL;
+}
+
+static ERR_MUST struct err *bad_option(char **argv, int opt)
+{
+	const char *word = argv[optind - 1];
+
+	if (opt == ':')
+		return err_hint(err_new(0, "option '%s' needs an argument", word), "see --help");
+	return err_hint(err_new(0, "unknown option '%s'", word), "see --help");
+}
+
+/* behind the options: the script (unless -e or -l took its place), then parameters */
+static void parse_rest(int argc, char **argv, int dashes, struct cli_opts *c)
+{
+	struct session_opts *s = &c->session;
+
+	for (int i = optind; i < argc; i++) {
+		const char *word = argv[i];
+
+		if (i < dashes || dashes < 0) {
+			if (c->action == ACTION_LIST && !c->list_pattern && !c->program)
+				c->list_pattern = word;
+			else if (!c->program && !c->script && c->action != ACTION_LIST)
+				c->script = word;
+			else
+				vec_push(&s->positional, str_from(word));
+		} else if (!strncmp(word, "--", 2) && word[2]) {
+			vec_push(&s->named, str_from(word + 2));
+		} else if (strcmp(word, "--") != 0) {
+			vec_push(&s->positional, str_from(word));
+		}
+	}
+}
+
+struct err *cli_opts_parse(int argc, char **argv, struct cli_opts *ret)
+{
+	int opt, dashes = -1, n = argc;
+
+	*ret = (struct cli_opts){ .action = ACTION_RUN };
+	/* what follows "--" is not for us: named parameters look like options */
+	for (int i = 1; i < argc && dashes < 0; i++)
+		if (!strcmp(argv[i], "--"))
+			dashes = n = i;
+	opterr = 0;
+	/* '+': stop at the script, whose parameters may look like options, too */
+	while ((opt = getopt_long(n, argv, ":e:lvhVp:c:o:f:B:qkd:I:b", long_options, NULL)) != -1) {
+		if (opt == '?' || opt == ':')
+			return bad_option(argv, opt);
+		TRY(parse_one(opt, optarg, ret));
+	}
+	parse_rest(argc, argv, dashes, ret);
+	if (ret->action == ACTION_RUN && !ret->program && !ret->script)
+		return err_hint(err_new(0, "no script given"), "pass a file, or a program with -e; see --help");
+	return NULL;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Runs the compiler's passes in order and prints what the user asked to see of each (-d). */
+#include "session/compile.h"
+
+#include "base/log.h"
+#include "ebpf/codegen.h"
+#include "engine/kernel/features.h"
+#include "image/image.h"
+#include "ir/build.h"
+#include "lang/parse.h"
+#include "lang/print.h"
+#include "session/sizes.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+static bool wants_colour(void)
+{
+	const char *mode = getenv("BPFTRACE_COLOR");
+
+	if (mode && !strcmp(mode, "always"))
+		return true;
+	if (mode && !strcmp(mode, "never"))
+		return false;
+	return isatty(STDERR_FILENO);
+}
+
+static uint32_t kernel_version(void)
+{
+	unsigned major = 0, minor = 0, patch = 0;
+	struct utsname u;
+
+	if (uname(&u) || sscanf(u.release, "%u.%u.%u", &major, &minor, &patch) < 2)
+		return 0;
+	return major << 16 | minor << 8 | (patch > 255 ? 255 : patch);
+}
+
+static void make_cpp(struct compilation *c)
+{
+	struct cpp_opts co = {
+		.arena = &c->arena,
+		.sources = &c->sources,
+		.diags = &c->diags,
+		.include_dirs = c->opts->include_dirs.v,
+		.n_include_dirs = (uint32_t)c->opts->include_dirs.n,
+		.have_btf = !access("/sys/kernel/btf/vmlinux", R_OK) || getenv("BPFTRACE_BTF"),
+		.kernel_version = kernel_version(),
+	};
+
+	c->cpp = cpp_new(&co);
+}
+
+void compilation_init(struct compilation *c, const struct session_opts *o)
+{
+	struct symbolizer_opts so = { .demangle = true };
+
+	*c = (struct compilation){ .opts = o };
+	arena_init(&c->arena);
+	diag_list_init(&c->diags, &c->arena);
+	type_table_init(&c->types, &c->arena);
+	c->btf = btfsrc_new_kernel(&c->types);
+	type_chain_init(&c->chain, &c->types);
+	make_cpp(c);
+	probe_ctx_init(&c->probes, &c->arena, &c->types, c->btf);
+	c->probes.pids = o->pids.v;
+	c->probes.n_pids = (uint32_t)o->pids.n;
+	c->probes.is_unsafe = o->is_unsafe;
+	c->probes.traceable = o->traceable;
+	c->symbolizer = symbolizer_new(&so);
+	c->is_colour = wants_colour();
+}
+
+void compilation_free(struct compilation *c)
+{
+	symbolizer_free(c->symbolizer);
+	probe_ctx_free(&c->probes);
+	if (c->script_types)
+		cdecl_free(c->script_types);
+	cpp_free(c->cpp);
+	btfsrc_free(c->btf);
+	type_table_free(&c->types);
+	sources_free(&c->sources);
+	arena_free(&c->arena);
+}
+
+void report_error(const struct compilation *c, const struct err *e)
+{
+	const char *red = c && c->is_colour ? "\033[31m" : "", *plain = c && c->is_colour ? "\033[0m" : "";
+	const char *hint = err_get_hint(e);
+	STRBUF_AUTO text = { 0 };
+
+	err_format(e, &text);
+	fflush(stdout);
+	fprintf(stderr, "%sERROR: %s%s\n", red, strbuf_cstr(&text), plain);
+	if (hint)
+		fprintf(stderr, "HINT: %s\n", hint);
+}
+
+bool compile_report(struct compilation *c)
+{
+	STRBUF_AUTO text = { 0 };
+	uint32_t errors = c->diags.n_errors;
+
+	if (c->diags.first && !(c->opts->no_warnings && !errors)) {
+		diag_render(&c->diags, &c->sources, c->is_colour, &text);
+		fflush(stdout);
+		fwrite(text.p, 1, text.n, stderr);
+	}
+	/* printed once; what comes later is new */
+	c->diags.first = NULL;
+	c->diags.tail = &c->diags.first;
+	c->diags.n_errors = c->diags.n_warnings = 0;
+	return errors;
+}
+
+bool compile_parse(struct compilation *c)
+{
+	const struct session_opts *o = c->opts;
+	struct parse_opts po = {
+		.arena = &c->arena,
+		.sources = &c->sources,
+		.diags = &c->diags,
+		.positional = o->positional.v,
+		.n_positional = (uint32_t)o->positional.n,
+		.cpp = c->cpp,
+	};
+	uint16_t file = sources_add(&c->sources, o->name, o->text);
+
+	vec_each(inc, &o->include_files)
+		cpp_include(c->cpp, *inc, (struct span){ .file = file });
+	c->script = script_parse(&po, file);
+	if (o->debug & STAGE_AST) {
+		STRBUF_AUTO text = { 0 };
+
+		ast_dump(c->script, &text);
+		fwrite(text.p, 1, text.n, stdout);
+	}
+	return !c->diags.n_errors || !compile_report(c);
+}
+
+/* ---- the checker ---- */
+
+static bool check(struct compilation *c)
+{
+	const struct session_opts *o = c->opts;
+	struct sema_world world;
+	struct sema_opts so = {
+		.arena = &c->arena,
+		.types = &c->types,
+		.sources = &c->sources,
+		.diags = &c->diags,
+		.world = &world,
+		.positional = o->positional.v,
+		.n_positional = (uint32_t)o->positional.n,
+		.named = o->named.v,
+		.n_named = (uint32_t)o->named.n,
+		.is_unsafe = o->is_unsafe,
+		.is_test = o->is_test,
+		.is_bench = o->is_bench,
+		.is_bpftrace = o->is_bpftrace,
+		.has_child = o->command != NULL,
+	};
+
+	world_init(&world, c);
+	c->script_types = cdecl_new(&(struct cdecl_opts){ .table = &c->types, .diags = &c->diags,
+							  .next = btfsrc_source(c->btf) });
+	cdecl_parse(c->script_types, c->cpp);
+	type_chain_add(&c->chain, c->script_types);
+	type_chain_add(&c->chain, btfsrc_source(c->btf));
+	so.source = &c->chain.base;
+	c->unit = sema_check(c->script, &so);
+	return !compile_report(c) && c->unit;
+}
+
+/* ---- code ---- */
+
+static bool has_feature(void *arg, const char *name)
+{
+	const struct sema_world *w = arg;
+
+	return w->has_feature(w->arg, name);
+}
+
+static void find_pid_namespace(struct ir_build_opts *bo)
+{
+	enum { INITIAL_PIDNS_INO = 0xEFFFFFFC };
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) || st.st_ino == INITIAL_PIDNS_INO)
+		return;
+	bo->pidns_dev = st.st_dev;
+	bo->pidns_ino = st.st_ino;
+}
+
+static void dump(const char *title, struct strbuf *text)
+{
+	printf("%s\n", title);
+	fwrite(text->p, 1, text->n, stdout);
+	strbuf_clear(text);
+}
+
+static bool generate(struct compilation *c)
+{
+	const struct session_opts *o = c->opts;
+	struct sema_world world;
+	VEC(int32_t) pids = { 0 };
+	struct ir_build_opts bo = {
+		.ring_bytes = c->ring_bytes,
+		.cgroup_id = o->cgroup_id,
+		.warn_helpers = o->warn_level > 0,
+		.has_func_ip = features_has(FEATURE_UPROBE_MULTI) && features_has(FEATURE_HELPER_GET_FUNC_IP),
+		.has_feature = has_feature,
+		.feature_arg = &world,
+	};
+	struct ebpf_opts eo = { 0 };
+	ERR_AUTO err = NULL;
+	STRBUF_AUTO text = { 0 };
+
+	world_init(&world, c);
+	bo.n_cpus = world.n_cpus;
+	vec_each(p, &o->pids)
+		vec_push(&pids, *p);
+	bo.pids = pids.v;
+	bo.n_pids = (uint32_t)pids.n;
+	find_pid_namespace(&bo);
+	c->module = ir_build(c->unit, &bo, &c->diags);
+	vec_free(&pids);
+	if (compile_report(c) || !c->module)
+		return false;
+	if (o->debug & STAGE_IR_RAW) {
+		ir_print(c->module, &text);
+		dump("; ---- IR as built ----", &text);
+	}
+	err = ir_check(c->module);
+	if (err) {
+		report_error(c, err);
+		return false;
+	}
+	ir_optimize(c->module);
+	if (o->debug & STAGE_IR) {
+		ir_print(c->module, &text);
+		dump("; ---- IR ----", &text);
+	}
+	c->image = c->module->image;
+	err = ebpf_compile(c->module, c->image, &eo);
+	if (err) {
+		diag_error(&c->diags, D_LIMIT_CODE, eo.at, "%s", err->msg);
+		compile_report(c);
+		return false;
+	}
+	if (o->debug & (STAGE_IMAGE | STAGE_EBPF)) {
+		image_dump(c->image, &c->sources, &text);
+		dump("; ---- image ----", &text);
+	}
+	return true;
+}
+
+bool compile_image(struct compilation *c)
+{
+	if (!compile_parse(c) || !check(c))
+		return false;
+	if (c->opts->debug & STAGE_TYPES) {
+		STRBUF_AUTO text = { 0 };
+
+		for (uint32_t i = 0; i < c->unit->n_insts; i++)
+			ast_dump_node(c->unit->insts[i]->body, 0, &text);
+		dump("; ---- typed ----", &text);
+	}
+	c->ring_bytes = sizes_ring_bytes(c->unit->config.perf_rb_pages);
+	return generate(c);
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A run: load, begin programs, attach, events until something ends it (exit(), Ctrl-C, the child, the traced processes),
+ * detach, end programs, maps, totals. Every way out goes through the same clean-up.
+ */
+#include "session/compile.h"
+
+#include "output/faults.h"
+#include "session/child.h"
+#include "session/signals.h"
+#include "session/symbols.h"
+#include "session/tests.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { POLL_MS = 20, CHECK_ROUNDS = 10 };
+
+struct run {
+	const struct session_opts *o;
+	struct compilation c;
+	struct child child;
+	struct engine *engine;
+	struct output *out;
+	struct output_symbols symbols;
+	int out_fd;
+	bool is_attached;
+	bool warned_late; /* a report of the engine was printed */
+	int status;
+};
+
+static const struct engine_ops *const ops = &engine_kernel;
+
+static void engine_report(void *arg, struct span at, const char *severity, const char *text)
+{
+	struct run *r = arg;
+	STRBUF_AUTO b = { 0 };
+
+	diag_render_at(&r->c.sources, at, severity, str_from(text), STR_NULL, r->c.is_colour, &b);
+	fflush(stdout);
+	fwrite(b.p, 1, b.n, stderr);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* ---- setting up ---- */
+
+static ERR_MUST struct err *open_output(struct run *r)
+{
+	const struct session_opts *o = r->o;
+	struct output_opts oo = {
+		.format = o->format,
+		.buffering = o->buffering,
+		.err_fd = STDERR_FILENO,
+		.colour = r->c.is_colour,
+		.no_warnings = o->no_warnings,
+		.show_quiet = o->warn_level > 0,
+		.allow_system = o->is_unsafe,
+		.trunc_trailer = r->c.unit->config.str_trunc_trailer,
+		.max_cat_bytes = (uint64_t)r->c.unit->config.max_cat_bytes,
+		.give_up = &signals_stop,
+	};
+
+	r->out_fd = STDOUT_FILENO;
+	if (o->output_path) {
+		r->out_fd = open(o->output_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+		if (r->out_fd < 0)
+			return err_new(errno, "open output file '%s'", o->output_path);
+	}
+	oo.fd = r->out_fd;
+	oo.escape_control = isatty(r->out_fd);
+	symbols_init(&r->symbols, r->c.symbolizer);
+	return output_new(r->c.image, &r->c.sources, &r->symbols, &oo, &r->out);
+}
+
+static ERR_MUST struct err *open_engine(struct run *r)
+{
+	const struct session_opts *o = r->o;
+	const struct sema_config *cfg = &r->c.unit->config;
+	VEC(int32_t) pids = { 0 };
+	struct engine_opts eo = {
+		.ring_bytes = r->c.ring_bytes,
+		.cgroup_id = o->cgroup_id,
+		.warn_missing = cfg->missing_probes == MISSING_WARN,
+		.ignore_missing = cfg->missing_probes == MISSING_IGNORE,
+		.log_size = (uint32_t)cfg->log_size,
+		.verifier_log = o->debug & STAGE_VERIFIER,
+		.no_feature = o->no_feature,
+		.report = engine_report,
+		.report_arg = r,
+	};
+	struct err *err;
+
+	vec_each(p, &o->pids)
+		vec_push(&pids, *p);
+	if (r->child.pid)
+		vec_push(&pids, r->child.pid);
+	/* the engine keeps a copy of the options, not of the list */
+	eo.pids = arena_alloc(&r->c.arena, (pids.n + 1) * sizeof(*pids.v));
+	if (pids.n)
+		memcpy((void *)eo.pids, pids.v, pids.n * sizeof(*pids.v));
+	eo.n_pids = (uint32_t)pids.n;
+	vec_free(&pids);
+	err = ops->open(r->c.image, &r->c.sources, &eo, &r->engine);
+	if (err)
+		return err;
+	output_set_engine(r->out, ops, r->engine);
+	ops->globals(r->engine)->start_ns = now_ns();
+	ops->globals(r->engine)->cpid = (uint64_t)r->child.pid;
+	ops->globals(r->engine)->tracer_pid = (uint64_t)getpid();
+	return NULL;
+}
+
+/* ---- events ---- */
+
+static ERR_MUST struct err *drain(struct run *r, int timeout_ms)
+{
+	struct err *err = ops->poll(r->engine, timeout_ms, output_event, r->out);
+
+	output_batch_end(r->out);
+	if (!err)
+		faults_poll(r->out);
+	return err;
+}
+
+static ERR_MUST struct err *run_kind(struct run *r, enum probe_kind kind)
+{
+	const struct image *im = r->c.image;
+	uint64_t ret, ns;
+
+	for (uint32_t i = 0; i < im->n_progs; i++) {
+		if (im->progs[i]->shape->kind != kind)
+			continue;
+		TRY(ops->run_once(r->engine, i, 1, &ret, &ns));
+		if (kind == PROBE_BEGIN && ops->globals(r->engine)->exiting)
+			break; /* begin clauses behind one that called exit() do not run */
+	}
+	return drain(r, 0);
+}
+
+/* is there anything that can still happen after begin? */
+static bool has_events(const struct image *im)
+{
+	for (uint32_t i = 0; i < im->n_progs; i++)
+		if (im->progs[i]->shape->kind != PROBE_BEGIN && im->progs[i]->shape->kind != PROBE_END)
+			return true;
+	return false;
+}
+
+static bool all_gone(const struct run *r)
+{
+	if (!r->o->pids.n || r->child.pid)
+		return false;
+	vec_each(p, &r->o->pids)
+		if (proc_is_alive(*p))
+			return false;
+	return true;
+}
+
+static bool should_stop(struct run *r, unsigned round)
+{
+	if (signals_stop || output_exit_requested(r->out) || output_error(r->out) ||
+	    ops->globals(r->engine)->exiting)
+		return true;
+	if (child_ended(&r->child))
+		return true;
+	return round % CHECK_ROUNDS == 0 && all_gone(r);
+}
+
+static ERR_MUST struct err *loop(struct run *r)
+{
+	for (unsigned round = 0; !should_stop(r, round); round++) {
+		TRY(drain(r, POLL_MS));
+		if (signals_user) {
+			signals_user = 0;
+			TRY(run_kind(r, PROBE_SELF));
+		}
+	}
+	return NULL;
+}
+
+static void announce(struct run *r, const struct engine_attach_result *res)
+{
+	uint32_t n = res->n_attached;
+
+	for (uint32_t i = 0; i < r->c.image->n_progs; i++)
+		if (r->c.image->progs[i]->shape->kind == PROBE_BEGIN || r->c.image->progs[i]->shape->kind == PROBE_END ||
+		    r->c.image->progs[i]->shape->kind == PROBE_SELF)
+			n += r->c.image->progs[i]->shape->n_points ? r->c.image->progs[i]->shape->n_points : 1;
+	if (!r->o->is_quiet)
+		output_attached_probes(r->out, n);
+	output_batch_end(r->out);
+	if (getenv("__BPFTRACE_NOTIFY_PROBES_ATTACHED"))
+		(void)!write(STDOUT_FILENO, "__BPFTRACE_NOTIFY_PROBES_ATTACHED\n", 34);
+}
+
+/* from loaded programs to the last event */
+static ERR_MUST struct err *trace(struct run *r)
+{
+	struct engine_attach_result res = { 0 };
+	struct err *err;
+
+	TRY(run_kind(r, PROBE_BEGIN));
+	if (!ops->globals(r->engine)->exiting && !signals_stop) {
+		r->is_attached = true;
+		TRY(ops->attach(r->engine, &res));
+	}
+	announce(r, &res);
+	child_release(&r->child);
+	err = has_events(r->c.image) && !r->o->is_dry_run ? loop(r) : NULL;
+	ops->detach(r->engine);
+	if (!err)
+		err = drain(r, 0);
+	if (!err && !r->o->is_dry_run)
+		err = run_kind(r, PROBE_END);
+	if (err)
+		return err;
+	output_end(r->out);
+	if (r->c.unit->config.print_maps_on_exit && !r->o->is_dry_run)
+		output_maps(r->out);
+	faults_report_totals(r->out);
+	r->status = (int)ops->globals(r->engine)->exit_code;
+	return NULL;
+}
+
+static void note_processes(struct run *r)
+{
+	vec_each(p, &r->o->pids)
+		symbolizer_note_process(r->c.symbolizer, *p);
+}
+
+static ERR_MUST struct err *run_script(struct run *r)
+{
+	TRY(open_output(r));
+	if (!r->c.image->n_progs) {
+		output_attached_probes(r->out, 0);
+		return NULL;
+	}
+	TRY(open_engine(r));
+	note_processes(r);
+	if (r->o->is_test || r->o->is_bench)
+		return tests_run(&r->c, ops, r->engine, r->out, r->o->is_bench, &r->status);
+	return trace(r);
+}
+
+static void finish_output(struct run *r)
+{
+	int failed;
+
+	if (!r->out)
+		return;
+	output_batch_end(r->out);
+	sink_flush(&r->out->out);
+	failed = output_error(r->out);
+	if (failed && failed != EPIPE) {
+		ERR_AUTO err = err_new(failed, "write the output%s%s", r->o->output_path ? " to " : "",
+				       r->o->output_path ? r->o->output_path : "");
+
+		report_error(&r->c, err);
+		r->status = 1;
+	}
+	output_free(r->out);
+	if (r->out_fd >= 0 && r->out_fd != STDOUT_FILENO)
+		close(r->out_fd);
+}
+
+int session_run(struct session_opts *o)
+{
+	struct run r = { .o = o, .child = { .release = -1 }, .out_fd = -1 };
+	struct err *err = NULL;
+
+	signals_install();
+	compilation_init(&r.c, o);
+	if (o->command)
+		err = child_start(o->command, &r.child);
+	r.c.child = r.child.pid;
+	if (!err && !compile_image(&r.c))
+		r.status = 1;
+	else if (!err)
+		err = run_script(&r);
+	if (r.engine)
+		ops->close(r.engine);
+	child_stop(&r.child);
+	if (err) {
+		if (r.out)
+			output_batch_end(r.out);
+		report_error(&r.c, err);
+		r.status = 1;
+		err_free(err);
+	}
+	finish_output(&r);
+	compilation_free(&r.c);
+	return r.status;
+}

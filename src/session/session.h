@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One run of the tracer: script -> image -> engine -> output. The command line fills session_opts; session_run does the
+ * rest and gives the exit status. Everything belongs to the call: nothing stays attached or allocated when it returns.
+ */
+#ifndef SONDE_SESSION_SESSION_H
+#define SONDE_SESSION_SESSION_H
+
+#include "base/err.h"
+#include "base/vec.h"
+#include "output/event.h"
+
+#include <sys/types.h>
+
+enum session_stage {
+	STAGE_AST = 1 << 0,	 /* as parsed */
+	STAGE_TYPES = 1 << 1,	 /* after the checker */
+	STAGE_IR = 1 << 2,	 /* after optimisation */
+	STAGE_IR_RAW = 1 << 3,	 /* as built */
+	STAGE_EBPF = 1 << 4,	 /* programs, disassembled */
+	STAGE_IMAGE = 1 << 5,	 /* everything that is loaded */
+	STAGE_VERIFIER = 1 << 6, /* the kernel's log */
+};
+
+struct session_opts {
+	struct str name; /* of the script in messages: "stdin", "script.bt" */
+	struct str text;
+	const char *dir; /* folder of the script, for imports; NULL: the current one */
+	VEC(pid_t) pids; /* -p */
+	const char *command; /* -c, or NULL */
+	bool follow;	     /* children of traced processes too */
+	uint64_t cgroup_id;  /* 0: none */
+	enum output_format format;
+	enum sink_mode buffering;
+	const char *output_path; /* -o, or NULL */
+	bool is_quiet;		 /* no "Attached N probes" */
+	unsigned warn_level;	 /* -k once or twice */
+	bool no_warnings;
+	bool is_unsafe, is_dry_run, is_test, is_bench, is_format;
+	bool is_bpftrace; /* called by that name */
+	const char *probe_filter;
+	const char *no_feature;
+	const char *traceable;
+	const char *debuginfo; /* --debuginfo: folders with separate debug files, ':' between */
+	unsigned debug; /* enum session_stage */
+	VEC(struct str) include_dirs, include_files;
+	VEC(struct str) positional, named;
+};
+
+/* exit status of the process: 0, what exit() said, or 1 after errors, which have been printed */
+int session_run(struct session_opts *o);
+/* -l: probes that match a pattern, or those of a program (o->text); verbose: with arguments. Exit status */
+int session_list(struct session_opts *o, const char *pattern, bool verbose);
+/* --container: cgroup of a container by its id or the start of it (docker, podman, containerd, systemd-nspawn) */
+struct err *session_find_container(const char *id, uint64_t *cgroup_id) ERR_MUST;
+void session_opts_free(struct session_opts *o);
+
+#endif

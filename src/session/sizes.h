@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Sizes that follow from the machine. */
+#ifndef SONDE_SESSION_SIZES_H
+#define SONDE_SESSION_SIZES_H
+
+#include <stdint.h>
+
+/* bytes of the event ring: a power of two; pages 0: by the memory of the machine */
+uint64_t sizes_ring_bytes(int64_t pages);
+uint32_t sizes_possible_cpus(void);
+
+#endif

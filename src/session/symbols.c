@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Joins the symbolizer to the output; see symbols.h. */
+#include "session/symbols.h"
+
+#include <stdio.h>
+
+static void take(const struct symbol_info *s, struct output_symbol *out)
+{
+	*out = (struct output_symbol){ .name = s->name, .offset = s->offset, .module = s->module };
+}
+
+static bool kernel(void *arg, uint64_t addr, struct output_symbol *out)
+{
+	struct symbol_info s;
+
+	if (!symbolizer_kernel(arg, addr, &s) || !s.found)
+		return false;
+	take(&s, out);
+	return true;
+}
+
+static bool user(void *arg, uint32_t pid, uint64_t addr, struct output_symbol *out)
+{
+	struct symbol_info s;
+
+	if (!symbolizer_user(arg, (pid_t)pid, addr, &s) || !s.found)
+		return false;
+	take(&s, out);
+	return true;
+}
+
+static size_t build_id(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64], uint64_t *file_offset)
+{
+	struct symbol_info s;
+	struct objfile *f;
+	ERR_AUTO err = NULL;
+	char path[4096];
+	size_t n;
+
+	symbolizer_user(arg, (pid_t)pid, addr, &s);
+	if (!s.in_file || s.module.n >= sizeof(path))
+		return 0;
+	memcpy(path, s.module.p, s.module.n);
+	path[s.module.n] = '\0';
+	err = objfile_cache_get(symbolizer_files(arg), path, &f);
+	if (err || !f->build_id.n || f->build_id.n > 64 ||
+	    !objfile_vaddr_to_offset(f, s.file_addr, file_offset))
+		return 0;
+	n = f->build_id.n;
+	memcpy(id, f->build_id.p, n);
+	return n;
+}
+
+void symbols_init(struct output_symbols *out, struct symbolizer *s)
+{
+	*out = (struct output_symbols){ .arg = s, .kernel = kernel, .user = user, .build_id = build_id };
+}
+
+bool proc_is_alive(pid_t pid)
+{
+	char path[64], state = 'X';
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	/* the name in parentheses may hold anything but ends before the last ") " */
+	char line[512];
+	size_t n = fread(line, 1, sizeof(line) - 1, f);
+
+	fclose(f);
+	line[n] = '\0';
+	char *end = strrchr(line, ')');
+
+	if (end && end[1] == ' ')
+		state = end[2];
+	return state != 'X' && state != 'Z';
+}
