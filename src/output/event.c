@@ -8,11 +8,13 @@
 #include "output/event.h"
 
 #include "output/action.h"
+#include "output/aggregate.h"
 #include "output/faults.h"
 #include "output/json.h"
 #include "output/mapdump.h"
 #include "output/pcap.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -95,6 +97,7 @@ struct err *output_new(const struct image *im, struct sources *sources, const st
 	arena_init(&o->formats_arena);
 	o->formats = base_alloc((im->n_events + 1) * sizeof(*o->formats));
 	o->faults_seen = base_alloc((im->n_faults + 1) * sizeof(*o->faults_seen));
+	o->was_zeroed = base_alloc(im->n_maps + 1);
 	for (uint32_t i = 0; !err && i < im->n_events; i++)
 		err = prepare_layout(o, i, &max_size);
 	if (err) {
@@ -116,6 +119,7 @@ void output_free(struct output *o)
 	pcap_close_all(&o->pcaps);
 	free(o->formats);
 	free(o->faults_seen);
+	free(o->was_zeroed);
 	free(o->payload);
 	free(o);
 }
@@ -159,6 +163,7 @@ static void emit_located(struct output *o, const struct event_layout *l, struct 
 
 	if (!is_error && o->opts.no_warnings)
 		return;
+	o->n_errorf += is_error;
 	if (o->opts.format == OUTPUT_JSON) {
 		strbuf_printf(&o->out.pending, "{\"type\": \"%s\", \"msg\": ", is_error ? "errorf" : "warnf");
 		json_put_string(&o->out.pending, text);
@@ -205,21 +210,93 @@ static void emit_formatted(struct output *o, const struct event_layout *l, uint3
 	}
 }
 
-static void emit_value(struct output *o, const struct event_layout *l, const char *payload)
+static void put_value_open(struct output *o)
 {
-	/* print(@m[k]) carries key and value, print(value) the value alone: the last field is what is printed */
-	const struct event_field *f = l->n_fields ? &l->fields[l->n_fields - 1] : NULL;
-	struct strbuf *out = &o->out.pending;
+	if (o->opts.format == OUTPUT_JSON)
+		strbuf_puts(&o->out.pending, "{\"type\": \"value\", \"data\": ");
+}
 
-	if (!f)
+static void put_value_close(struct output *o)
+{
+	strbuf_puts(&o->out.pending, o->opts.format == OUTPUT_JSON ? "}\n" : "\n");
+}
+
+static enum value_form value_form(const struct output *o)
+{
+	return o->opts.format == OUTPUT_JSON ? VALUE_JSON : VALUE_TEXT;
+}
+
+static void emit_value(struct output *o, const struct event_field *f, const char *payload)
+{
+	put_value_open(o);
+	value_put(&o->env, value_form(o), f->type, payload + f->offset, &o->out.pending);
+	put_value_close(o);
+}
+
+/* print(@m[k]) of an aggregation: the event has the key, the CPUs' values are read here; an absent key reads as zero */
+static struct err *emit_aggregate(struct output *o, const struct image_map *map, uint32_t index, const char *key)
+{
+	uint32_t n_cpus = map->is_per_cpu && o->ops->n_cpus ? o->ops->n_cpus(o->engine) : 1;
+	char *full_key = base_alloc(map->key_size + 8);
+	char *values = base_alloc((size_t)n_cpus * aggregate_stride(map->value_type) + 8);
+	struct err *err;
+
+	memcpy(full_key, key, map->key_type && map->key_type->size < map->key_size ? map->key_type->size : map->key_size);
+	err = o->ops->map_lookup(o->engine, index, full_key, values);
+	if (err && err_code(err) == ENOENT) {
+		err_free(err);
+		err = NULL;
+	}
+	if (!err) {
+		put_value_open(o);
+		aggregate_put(value_form(o), map->value_type, values, n_cpus, 1, &o->out.pending);
+		put_value_close(o);
+	}
+	free(values);
+	free(full_key);
+	return err;
+}
+
+static struct err *dump_map(struct output *o, uint32_t index, struct mapdump d)
+{
+	d.map = o->image->maps[index];
+	d.env = &o->env;
+	d.is_json = o->opts.format == OUTPUT_JSON;
+	d.is_zero_a_value = o->was_zeroed[index];
+	return mapdump_put(&d, o->ops, o->engine, index, &o->out.pending);
+}
+
+static void complain_error(struct output *o, struct err *err)
+{
+	STRBUF_AUTO text = { 0 };
+
+	if (!err)
 		return;
-	if (o->opts.format == OUTPUT_JSON) {
-		strbuf_puts(out, "{\"type\": \"value\", \"data\": ");
-		value_put(&o->env, VALUE_JSON, f->type, payload + f->offset, out);
-		strbuf_puts(out, "}\n");
-	} else {
-		value_put(&o->env, VALUE_TEXT, f->type, payload + f->offset, out);
-		strbuf_putc(out, '\n');
+	err_format(err, &text);
+	output_complain(o, "ERROR: %s\n", strbuf_cstr(&text));
+	err_free(err);
+}
+
+/* the last field is the value; aggregations send only the key */
+static void emit_map_key(struct output *o, const struct event_layout *l, const char *payload)
+{
+	const struct image_map *map = l->map < o->image->n_maps ? o->image->maps[l->map] : NULL;
+	const struct event_field *f = &l->fields[l->n_fields - 1];
+
+	if (!map || l->n_fields > 1 || !type_is_aggregation(map->value_type)) {
+		emit_value(o, f, payload);
+		return;
+	}
+	if (!o->engine)
+		return;
+	switch (map->value_type->kind) {
+	case TYPE_HIST:
+	case TYPE_LHIST:
+	case TYPE_TSERIES:
+		complain_error(o, dump_map(o, l->map, (struct mapdump){ .only_key = payload + f->offset, .div = 1 }));
+		break;
+	default:
+		complain_error(o, emit_aggregate(o, map, l->map, payload + f->offset));
 	}
 }
 
@@ -253,39 +330,19 @@ static void emit_skb(struct output *o, const struct event_layout *l, const char 
 	else
 		ns = (uint64_t)time(NULL) * 1000000000;
 	err = pcap_write(&o->pcaps, l->format, ns, str_make(payload + f->offset + sizeof(n), n));
-	if (err) {
-		STRBUF_AUTO text = { 0 };
-
-		err_format(err, &text);
-		output_complain(o, "ERROR: %s\n", strbuf_cstr(&text));
-		err_free(err);
-	}
-}
-
-static void complain_error(struct output *o, struct err *err)
-{
-	STRBUF_AUTO text = { 0 };
-
-	if (!err)
-		return;
-	err_format(err, &text);
-	output_complain(o, "ERROR: %s\n", strbuf_cstr(&text));
-	err_free(err);
+	complain_error(o, err);
 }
 
 void output_map(struct output *o, uint32_t map, int64_t top, int64_t div)
 {
 	struct mapdump d = {
-		.map = map < o->image->n_maps ? o->image->maps[map] : NULL,
-		.env = &o->env,
-		.is_json = o->opts.format == OUTPUT_JSON,
 		.print_empty_scalar = true,
 		.top = top > 0 ? (uint64_t)top : 0,
 		.div = div > 0 ? (uint64_t)div : 1,
 	};
 
-	if (d.map && o->engine)
-		complain_error(o, mapdump_put(&d, o->ops, o->engine, map, &o->out.pending));
+	if (map < o->image->n_maps && o->engine)
+		complain_error(o, dump_map(o, map, d));
 }
 
 /* further events about this map need not be merged into this one any more: it is read after this */
@@ -308,6 +365,8 @@ static void emit_map_event(struct output *o, const struct event_layout *l)
 		complain_error(o, o->ops->map_clear(o->engine, l->map));
 	else
 		complain_error(o, o->ops->map_zero(o->engine, l->map));
+	if (l->kind != EVENT_PRINT_MAP)
+		o->was_zeroed[l->map] = l->kind == EVENT_ZERO;
 }
 
 static void emit_unwatch(struct output *o, const struct event_layout *l, const char *payload)
@@ -325,8 +384,12 @@ static void emit(struct output *o, const struct event_layout *l, uint32_t index,
 	}
 	switch (l->kind) {
 	case EVENT_PRINT:
+		if (l->n_fields)
+			emit_value(o, &l->fields[0], payload);
+		break;
 	case EVENT_PRINT_MAP_KEY:
-		emit_value(o, l, payload);
+		if (l->n_fields)
+			emit_map_key(o, l, payload);
 		break;
 	case EVENT_PRINT_MAP:
 	case EVENT_CLEAR:
@@ -388,13 +451,11 @@ void output_maps(struct output *o)
 			sorted[n++] = im->maps[i];
 	qsort(sorted, n, sizeof(*sorted), name_order);
 	for (uint32_t i = 0; i < n && o->engine; i++) {
-		struct mapdump d = { .map = sorted[i], .env = &o->env, .is_json = o->opts.format == OUTPUT_JSON,
-				     .div = 1 };
 		uint32_t index = 0;
 
 		while (im->maps[index] != sorted[i])
 			index++;
-		complain_error(o, mapdump_put(&d, o->ops, o->engine, index, &o->out.pending));
+		complain_error(o, dump_map(o, index, (struct mapdump){ .div = 1 }));
 		sink_event_end(&o->out);
 	}
 	free(sorted);

@@ -103,15 +103,33 @@ static void add_plain(struct dump *d, const void *key, const void *value)
 		e->number = aggregate_merge(d->value, e->value, d->n_cpus);
 }
 
+static bool is_all_zero(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i])
+			return false;
+	return true;
+}
+
+/* a scalar's element that nobody wrote to; see is_zero_a_value */
+static bool is_unset(const struct dump *d, const void *value)
+{
+	bool is_array = d->map->bpf_type == BPF_MAP_TYPE_ARRAY || d->map->bpf_type == BPF_MAP_TYPE_PERCPU_ARRAY;
+
+	return !d->key && is_array && !d->d->is_zero_a_value && is_all_zero(value, d->value_bytes);
+}
+
 static bool add_element(void *arg, const void *key, const void *value, uint32_t n_cpus)
 {
 	struct dump *d = arg;
 
+	if (d->d->only_key && d->key && memcmp(key, d->d->only_key, d->key->size) != 0)
+		return true;
 	d->n_cpus = n_cpus ? n_cpus : 1;
 	d->value_bytes = d->n_cpus > 1 ? d->n_cpus * aggregate_stride(d->value) : d->value->size;
 	if (has_buckets(d->value))
 		add_bucket(d, key, value);
-	else
+	else if (!is_unset(d, value))
 		add_plain(d, key, value);
 	return true;
 }

@@ -12,6 +12,12 @@ struct mapdump {
 	const struct value_env *env;
 	bool is_json;
 	bool print_empty_scalar; /* print(@m) of a scalar without a value shows its zero; at exit it does not */
+	/*
+	 * A scalar in an array has its one element always: all zero means that it has no value, unless the script zeroed
+	 * it (zero(@m)), which this says.
+	 */
+	bool is_zero_a_value;
+	const void *only_key;    /* key_type->size bytes: just this entry, NULL: all */
 	uint64_t top;            /* only that many of the greatest; 0: all */
 	uint64_t div;            /* 0 counts as 1 */
 };

@@ -15,8 +15,12 @@ void output_message(struct output *o, struct str text)
 {
 	struct sink err = { .fd = o->opts.err_fd, .give_up = o->opts.give_up };
 
+	if (o->out.fd < 0) {
+		strbuf_add_str(&o->out.pending, text);
+		return;
+	}
 	/* both often end in one terminal: keep the order of events there */
-	if (o->opts.buffering != SINK_FULL)
+	if (o->out.mode != SINK_FULL)
 		sink_flush(&o->out);
 	strbuf_add_str(&err.pending, text);
 	sink_flush(&err);

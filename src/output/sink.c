@@ -33,6 +33,8 @@ void sink_flush(struct sink *s)
 {
 	size_t done = 0;
 
+	if (s->fd < 0)
+		return;
 	while (done < s->pending.n && !s->error) {
 		ssize_t n = write(s->fd, s->pending.p + done, s->pending.n - done);
 

@@ -17,7 +17,7 @@ enum sink_mode {
 };
 
 struct sink {
-	int fd;
+	int fd; /* negative: nothing is written, pending grows (results of tests are taken from there) */
 	enum sink_mode mode;
 	struct strbuf pending;
 	int error; /* errno of the first failed write; EPIPE: the reader is gone */

@@ -30,6 +30,11 @@ struct walk {
 	enum value_form form;
 	uint64_t div;
 	struct strbuf *out;
+	/*
+	 * Inside of a struct an array of int8 is C's char and prints as text. One that stands by itself was made by a cast
+	 * (accesses to members become strings in sema) and prints as numbers.
+	 */
+	bool is_member;
 };
 
 static void put(const struct walk *w, const struct type *t, const void *data);
@@ -103,11 +108,6 @@ uint64_t value_load(const struct type *t, const void *data)
 	default:
 		return 0;
 	}
-}
-
-bool value_is_text_array(const struct type *t)
-{
-	return type_is_char_array(t) && str_is(t->elem->name, "char");
 }
 
 static void put_int(const struct walk *w, const struct type *t, const void *data)
@@ -198,7 +198,7 @@ static void put_buffer(const struct walk *w, const struct type *t, const void *d
 
 static void put_array(const struct walk *w, const struct type *t, const char *data)
 {
-	if (value_is_text_array(t)) {
+	if (w->is_member && type_is_char_array(t)) {
 		value_put_string(w->env, w->form, str_make(data, strnlen(data, t->count)), w->out);
 		return;
 	}
@@ -279,9 +279,11 @@ static void put_fields(const struct walk *w, const struct type *t, const char *d
 
 static void put_record(const struct walk *w, const struct type *t, const char *data)
 {
+	struct walk inner = *w;
 	uint32_t n = 0;
 
-	put_fields(w, t, data, &n);
+	inner.is_member = true;
+	put_fields(&inner, t, data, &n);
 	strbuf_puts(w->out, n ? punctuations[w->form].record_close : punctuations[w->form].record_empty);
 }
 
@@ -442,7 +444,7 @@ static void put(const struct walk *w, const struct type *t, const void *data)
 void value_put_div(const struct value_env *env, enum value_form form, const struct type *t, const void *data,
 		   uint64_t div, struct strbuf *out)
 {
-	struct walk w = { env, form, div, out };
+	struct walk w = { env, form, div, out, false };
 
 	put(&w, t, data);
 }

@@ -44,8 +44,6 @@ void value_put_key(const struct value_env *env, enum value_form form, const stru
 int value_compare(const struct type *t, const void *a, const void *b);
 /* an integer, enum, bool or pointer as 64 bits, sign extended when its type is signed; other kinds give 0 */
 uint64_t value_load(const struct type *t, const void *data);
-/* whether an array prints as text: element type char of C (int8 arrays made by casts print as numbers) */
-bool value_is_text_array(const struct type *t);
 
 enum value_buffer_form { BUFFER_ASCII, BUFFER_HEX_ESCAPED, BUFFER_HEX_SPACED };
 void value_put_buffer(const struct type *t, const void *data, enum value_buffer_form form, struct strbuf *out);

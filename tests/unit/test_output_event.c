@@ -71,6 +71,11 @@ static uint64_t fake_missed(struct engine *e, uint32_t prog)
 	return e->missed;
 }
 
+static uint32_t fake_n_cpus(struct engine *e)
+{
+	return 2;
+}
+
 static struct err *fake_unwatch(struct engine *e, uint64_t address)
 {
 	e->unwatched = address;
@@ -86,6 +91,7 @@ static const struct engine_ops ops = {
 	.faults = fake_faults,
 	.missed = fake_missed,
 	.unwatch = fake_unwatch,
+	.n_cpus = fake_n_cpus,
 };
 
 /* ---- the fixture ---- */
@@ -223,6 +229,26 @@ TEST(print_of_values)
 	output->opts.format = OUTPUT_JSON;
 	send(e, v, 8);
 	CHECK_STR(take_out(), "{\"type\": \"value\", \"data\": 1}\n");
+	teardown();
+}
+
+TEST(print_of_one_aggregation)
+{
+	int64_t k = 1;
+	uint32_t e, m;
+
+	setup(OUTPUT_TEXT);
+	m = image_add_map(image, (struct image_map){ .name = STR("@c"), .role = MAP_SCRIPT, .key_size = 8,
+						     .key_type = type_int(8, true), .is_per_cpu = true,
+						     .value_type = type_simple(TYPE_COUNT) });
+	e = add_event(EVENT_PRINT_MAP_KEY, "", (const struct type *[]){ type_int(8, true) }, 1);
+	image->events[e]->map = m;
+	start();
+	send(e, &k, 8);
+	CHECK_STR(take_out(), "0\n");
+	k = 77;
+	send(e, &k, 8);
+	CHECK_STR(take_out(), "48\n");
 	teardown();
 }
 
@@ -621,6 +647,25 @@ TEST(buffering_modes)
 	CHECK_STR(take_out(), "");
 	sink_flush(&output->out);
 	CHECK_STR(take(out_pipe[0]), "x\n");
+	teardown();
+}
+
+TEST(without_a_descriptor_everything_is_kept)
+{
+	uint32_t e, w;
+
+	setup(OUTPUT_TEXT);
+	e = add_event(EVENT_PRINTF, "x\n", NULL, 0);
+	w = add_event(EVENT_ERRORF, "bad", NULL, 0);
+	start();
+	output->out.fd = -1;
+	send(e, NULL, 0);
+	send(w, NULL, 0);
+	output_batch_end(output);
+	CHECK_VIEW(strbuf_str(&output->out.pending), "x\nstdin:1:9-20: ERROR: bad\n");
+	CHECK_INT(output->n_errorf, 1);
+	CHECK_INT(output_error(output), 0);
+	CHECK_STR(take_err(), "");
 	teardown();
 }
 

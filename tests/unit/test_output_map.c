@@ -88,7 +88,8 @@ static void add_bucket(const void *key, size_t key_n, uint64_t bucket, uint64_t 
 
 static const char *dump_with(bool is_json, bool print_empty, uint64_t top, uint64_t div)
 {
-	struct mapdump d = { &map, &env, is_json, print_empty, top, div };
+	struct mapdump d = { .map = &map, .env = &env, .is_json = is_json, .print_empty_scalar = print_empty, .top = top,
+			     .div = div };
 
 	strbuf_clear(&out);
 	CHECK(!mapdump_put(&d, &ops, &engine, 0, &out));
@@ -198,6 +199,41 @@ TEST(tuple_keys_lose_their_parentheses)
 	add(&k, sizeof(k), &v, 8);
 	CHECK_STR(text(), "@[curl, 2]: 9\n");
 	CHECK_STR(json(), "{\"type\": \"map\", \"data\": {\"@\": {\"curl,2\": 9}}}\n");
+	teardown();
+}
+
+TEST(a_scalar_in_an_array_that_nobody_wrote_has_no_value)
+{
+	uint64_t parts[N_CPUS] = { 0 };
+	struct mapdump d = { .map = &map, .env = &env, .is_zero_a_value = true };
+
+	setup();
+	begin(NULL, type_simple(TYPE_COUNT));
+	map.bpf_type = BPF_MAP_TYPE_PERCPU_ARRAY;
+	engine.n_cpus = N_CPUS;
+	add("", 0, parts, sizeof(parts));
+	CHECK_STR(text(), "");
+	CHECK_STR(dump_with(false, true, 0, 1), "@: 0\n");
+	strbuf_clear(&out);
+	CHECK(!mapdump_put(&d, &ops, &engine, 0, &out));
+	CHECK_STR(strbuf_cstr(&out), "@: 0\n");
+	engine.elements.v[0].value[8] = 1;
+	CHECK_STR(text(), "@: 1\n");
+	teardown();
+}
+
+TEST(one_key_alone)
+{
+	int64_t k = 2;
+	struct mapdump d = { .map = &map, .env = &env, .only_key = &k };
+
+	setup();
+	begin(type_int(8, true), hist_type(0));
+	add_bucket(&k, 8, 3, 1);
+	add_bucket(&(int64_t){ 5 }, 8, 4, 1);
+	CHECK(!mapdump_put(&d, &ops, &engine, 0, &out));
+	CHECK_HAS(strbuf_cstr(&out), "@[2]:\n[2, 4) ");
+	CHECK(!strstr(strbuf_cstr(&out), "@[5]"));
 	teardown();
 }
 
