@@ -42,7 +42,8 @@ struct err *proc_exe(pid_t pid, char **ret) ERR_MUST;
 struct err *proc_comm(pid_t pid, char buf[16]) ERR_MUST;
 pid_t proc_tgid(pid_t tid);  /* 0: no such thread */
 pid_t proc_ppid(pid_t pid);  /* 0: no such process */
-uid_t proc_uid(pid_t pid, bool *ok);
+uid_t proc_uid(pid_t pid, bool *ok); /* whose files it makes */
+pid_t proc_ns_pid(pid_t pid); /* its number in its own pid namespace */
 /* true when pid's mount namespace or root differs from ours */
 bool proc_has_own_root(pid_t pid);
 /*
@@ -50,8 +51,11 @@ bool proc_has_own_root(pid_t pid);
  * /proc/PID/root/<path> after resolving symbolic links inside that root. malloc'ed.
  */
 char *proc_root_path(pid_t pid, struct str path);
-/* opens `path` within pid's root (openat2 RESOLVE_IN_ROOT), read-only, never blocking; -errno on failure */
-int proc_open_in_root(pid_t pid, const char *path);
+/*
+ * Opens the regular file `path` within pid's root (openat2 RESOLVE_IN_ROOT), read-only, never blocking; -errno on
+ * failure. follow: false refuses a symbolic link as the last component.
+ */
+int proc_open_in_root(pid_t pid, const char *path, bool follow);
 
 struct pid_list {
 	pid_t *v;

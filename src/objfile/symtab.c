@@ -79,6 +79,9 @@ static void push(struct symtab *t, struct symbol s)
 /* which of our types an entry is; false: of no interest */
 static bool classify(const struct objfile *f, const Elf64_Sym *es, struct symbol *s)
 {
+	/* what is not loaded has no address (glibc's link warnings) */
+	if (es->st_shndx < f->n_sections && !(f->sections[es->st_shndx].flags & SHF_ALLOC))
+		return false;
 	switch (ELF64_ST_TYPE(es->st_info)) {
 	case STT_FUNC:
 		s->type = SYMBOL_FUNC;

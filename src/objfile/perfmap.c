@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * perf map files; see perfmap.h. /tmp is writable for everybody, so the file is only believed when its owner is the
+ * process's user or root; it is opened inside the process's root and never when it is a link or no regular file.
+ */
+#include "objfile/perfmap.h"
+
+#include "base/cleanup.h"
+#include "base/vec.h"
+#include "objfile/proc.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+enum { READ_LIMIT = 256 << 20 }; /* a larger map is cut: 256 MB are some 3 million methods */
+
+struct perfmap *perfmap_new(pid_t pid)
+{
+	struct perfmap *m = base_alloc(sizeof(*m));
+
+	m->pid = pid;
+	arena_init(&m->names);
+	return m;
+}
+
+void perfmap_free(struct perfmap *m)
+{
+	if (!m)
+		return;
+	arena_free(&m->names);
+	free(m->v);
+	free(m);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct perfmap_entry *x = a, *y = b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+/* hexadecimal, "0x" allowed, up to a blank */
+static bool take_hex(struct str *line, uint64_t *ret)
+{
+	uint64_t v = 0;
+	size_t i = str_starts(*line, STR("0x")) ? 2 : 0, first = i;
+
+	for (; i < line->n && isxdigit((unsigned char)line->p[i]); i++) {
+		char c = line->p[i];
+
+		v = v << 4 | (uint64_t)(isdigit((unsigned char)c) ? c - '0' : (c | 32) - 'a' + 10);
+	}
+	if (i == first || i - first > 16 || i == line->n || line->p[i] != ' ')
+		return false;
+	*ret = v;
+	*line = str_sub(*line, i + 1, line->n);
+	return true;
+}
+
+size_t perfmap_parse(struct perfmap *m, struct str text)
+{
+	size_t used = 0;
+
+	while (used < text.n) {
+		ptrdiff_t nl = str_find_char(text, '\n', used);
+		struct perfmap_entry e = { 0 };
+		struct str line;
+
+		if (nl < 0)
+			break;
+		line = str_sub(text, used, (size_t)nl);
+		used = (size_t)nl + 1;
+		if (!take_hex(&line, &e.start) || !take_hex(&line, &e.size) || line.n == 0)
+			continue;
+		e.name = arena_str(&m->names, line);
+		e.seq = (uint32_t)m->n;
+		if (e.size > m->longest)
+			m->longest = e.size;
+		vec_push(m, e);
+	}
+	if (used && m->n)
+		qsort(m->v, m->n, sizeof(*m->v), compare);
+	return used;
+}
+
+bool perfmap_update(struct perfmap *m)
+{
+	FREE_AUTO char *path = NULL;
+	FD_AUTO fd = -1;
+	STRBUF_AUTO text = { 0 };
+	struct stat st;
+	size_t want;
+	uid_t uid;
+	bool ok;
+
+	if (asprintf(&path, "/tmp/perf-%d.map", (int)proc_ns_pid(m->pid)) < 0)
+		base_out_of_memory();
+	fd = proc_open_in_root(m->pid, path, false);
+	if (fd < 0)
+		return false;
+	uid = proc_uid(m->pid, &ok);
+	if (!ok || fstat(fd, &st))
+		return false;
+	m->refused = st.st_uid != 0 && st.st_uid != uid;
+	if (m->refused)
+		return false;
+	if (st.st_dev != m->dev || st.st_ino != m->ino || (uint64_t)st.st_size < m->read_to) {
+		m->dev = st.st_dev; /* the first time, or written anew */
+		m->ino = st.st_ino;
+		m->read_to = 0;
+	}
+	if ((uint64_t)st.st_size == m->read_to || m->read_to >= READ_LIMIT)
+		return false;
+	want = (size_t)st.st_size - m->read_to;
+	if (want > READ_LIMIT)
+		want = READ_LIMIT;
+	vec_grow((void **)&text.p, &text.cap, want, 1);
+	while (text.n < want) {
+		ssize_t n = pread(fd, text.p + text.n, want - text.n, (off_t)(m->read_to + text.n));
+
+		if (n <= 0 && !(n < 0 && errno == EINTR))
+			break;
+		if (n > 0)
+			text.n += (size_t)n;
+	}
+	want = perfmap_parse(m, strbuf_str(&text));
+	m->read_to += want;
+	return want != 0;
+}
+
+const struct perfmap_entry *perfmap_at(const struct perfmap *m, uint64_t addr)
+{
+	const struct perfmap_entry *best = NULL;
+	size_t lo = 0, hi = m->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (m->v[mid].start <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	/* of all that cover the address, the one that was written last */
+	while (lo-- > 0 && addr - m->v[lo].start < m->longest)
+		if (addr - m->v[lo].start < m->v[lo].size && (!best || m->v[lo].seq > best->seq))
+			best = &m->v[lo];
+	return best;
+}

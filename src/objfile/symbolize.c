@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Addresses to names; see symbolize.h. An address of a process goes through its mappings (process.c) to a file, there
+ * to the file's own address and to the symbol table; memory without a file through the JIT's perf map. An address that
+ * fits nothing has no name: nothing is rounded to the nearest symbol that does not cover it.
+ */
+#include "objfile/symbolize.h"
+
+#include "base/arena.h"
+#include "objfile/demangle.h"
+#include "objfile/kallsyms.h"
+#include "objfile/process.h"
+#include "objfile/symtab.h"
+
+enum {
+	FRESH_MS = 100,   /* how old mappings may be when an address lies in one of them */
+	RETRY_MS = 4,     /* and when it does not: as short as the coarse clock ticks */
+	PERFMAP_MS = 100, /* how often a perf map is looked at again */
+};
+
+struct symbolizer {
+	struct symbolizer_opts opts;
+	struct process_table table;
+	struct demangler *names;
+	struct kallsyms *kernel;
+	bool kernel_tried;
+	struct strbuf kernel_error;
+};
+
+struct symbolizer *symbolizer_new(const struct symbolizer_opts *opts)
+{
+	struct symbolizer *s = base_alloc(sizeof(*s));
+
+	if (opts)
+		s->opts = *opts;
+	process_table_init(&s->table);
+	s->names = demangler_new();
+	return s;
+}
+
+void symbolizer_free(struct symbolizer *s)
+{
+	if (!s)
+		return;
+	process_table_free(&s->table);
+	demangler_free(s->names);
+	kallsyms_free(s->kernel);
+	strbuf_free(&s->kernel_error);
+	free(s);
+}
+
+struct objfile_cache *symbolizer_files(struct symbolizer *s)
+{
+	return s->table.files;
+}
+
+/* --- user addresses --------------------------------------------------------------------------------------------- */
+
+static void set_name(struct symbolizer *s, struct symbol_info *out, struct str raw, uint64_t offset)
+{
+	out->found = true;
+	out->raw = raw;
+	out->name = s->opts.demangle ? demangler_get(s->names, raw, DEMANGLE_FULL) : raw;
+	out->offset = offset;
+}
+
+static void name_in_file(struct symbolizer *s, struct objfile *f, uint64_t vaddr, struct symbol_info *out)
+{
+	const struct symbol *sym = symtab_at(objfile_symtab(f), vaddr);
+
+	out->in_file = true;
+	out->file_addr = vaddr;
+	if (sym)
+		set_name(s, out, symbol_name(sym), vaddr - sym->addr);
+}
+
+static void name_in_mapping(struct symbolizer *s, struct process *p, const struct mapping *m, uint64_t addr,
+			    struct symbol_info *out)
+{
+	struct objfile *f = process_open_module(&s->table, p, m);
+	uint64_t vaddr;
+
+	out->module = m->module->path;
+	if (f && objfile_offset_to_vaddr(f, addr - m->start + m->offset, &vaddr))
+		name_in_file(s, f, vaddr, out);
+}
+
+static bool name_in_perfmap(struct symbolizer *s, struct process *p, uint64_t addr, struct symbol_info *out)
+{
+	const struct perfmap_entry *e;
+	uint64_t now = process_clock_ms();
+
+	if (s->opts.no_perf_maps)
+		return false;
+	if (!p->perfmap) {
+		if (p->gone)
+			return false;
+		p->perfmap = perfmap_new((pid_t)p->pid);
+		perfmap_update(p->perfmap);
+		p->perfmap_checked = now;
+	}
+	e = perfmap_at(p->perfmap, addr);
+	if (!e && !p->gone && now - p->perfmap_checked >= PERFMAP_MS) {
+		p->perfmap_checked = now;
+		if (perfmap_update(p->perfmap))
+			e = perfmap_at(p->perfmap, addr);
+	}
+	if (!e)
+		return false;
+	out->module = STR("perf map");
+	set_name(s, out, e->name, addr - e->start);
+	return true;
+}
+
+bool symbolizer_user(struct symbolizer *s, pid_t pid, uint64_t addr, struct symbol_info *out)
+{
+	struct process *p = process_get(&s->table, pid);
+	const struct mapping *m;
+
+	*out = (struct symbol_info){ 0 };
+	process_refresh(&s->table, p, FRESH_MS);
+	m = process_mapping(p, addr);
+	if (!m && process_refresh(&s->table, p, RETRY_MS))
+		m = process_mapping(p, addr);
+	if (m && m->module)
+		name_in_mapping(s, p, m, addr, out);
+	/* some JITs map a file of their own for their code, which is no ELF file */
+	return out->in_file || name_in_perfmap(s, p, addr, out) || out->module.n;
+}
+
+bool symbolizer_file(struct symbolizer *s, const char *path, uint64_t vaddr, struct symbol_info *out)
+{
+	struct objfile *f = NULL;
+
+	*out = (struct symbol_info){ 0 };
+	err_free(objfile_cache_get(s->table.files, path, &f));
+	if (!f)
+		return false;
+	out->module = str_from(f->path);
+	name_in_file(s, f, vaddr, out);
+	return true;
+}
+
+/* --- what others tell about processes ---------------------------------------------------------------------------- */
+
+/* open the files now: they may be gone, or out of reach, once the process is */
+static void open_modules(struct symbolizer *s, struct process *p)
+{
+	vec_each(m, &p->now)
+		if (m->module)
+			process_open_module(&s->table, p, m);
+}
+
+void symbolizer_note_process(struct symbolizer *s, pid_t pid)
+{
+	struct process *p = process_get(&s->table, pid);
+
+	process_refresh(&s->table, p, RETRY_MS);
+	open_modules(s, p);
+	if (!s->opts.no_perf_maps && !p->perfmap && !p->gone) {
+		p->perfmap = perfmap_new(pid);
+		perfmap_update(p->perfmap);
+		p->perfmap_checked = process_clock_ms();
+	}
+}
+
+void symbolizer_note_mmap(struct symbolizer *s, pid_t pid, uint64_t start, uint64_t len, uint64_t offset,
+			  uint32_t dev_major, uint32_t dev_minor, uint64_t ino, struct str path)
+{
+	struct process *p = process_get(&s->table, pid);
+	struct mapping m = { start, start + len, offset, NULL };
+
+	if (m.end <= start)
+		return;
+	if (ino)
+		m.module = process_module(&s->table, path, dev_major, dev_minor, ino, false);
+	process_add_mapping(p, m);
+}
+
+void symbolizer_note_fork(struct symbolizer *s, pid_t parent, pid_t child)
+{
+	struct process *from = process_find(&s->table, parent);
+	struct process *to = process_get(&s->table, child);
+
+	if (!from || to->now.n)
+		return; /* it lives: its own mappings were read just now */
+	vec_each(m, &from->now)
+		vec_push(&to->now, *m);
+}
+
+void symbolizer_note_exec(struct symbolizer *s, pid_t pid)
+{
+	struct process *p = process_find(&s->table, pid);
+
+	if (!p)
+		return;
+	process_forget(p);
+	process_refresh(&s->table, p, 0);
+}
+
+/* --- kernel addresses -------------------------------------------------------------------------------------------- */
+
+static struct kallsyms *kernel_symbols(struct symbolizer *s)
+{
+	if (!s->kernel_tried) {
+		struct err *e = kallsyms_load(&s->kernel);
+
+		s->kernel_tried = true;
+		if (e)
+			err_format(e, &s->kernel_error);
+		err_free(e);
+	}
+	return s->kernel;
+}
+
+bool symbolizer_kernel(struct symbolizer *s, uint64_t addr, struct symbol_info *out)
+{
+	struct kallsyms *k = kernel_symbols(s);
+	const struct kernel_symbol *sym = k ? kallsyms_at(k, addr) : NULL;
+
+	*out = (struct symbol_info){ 0 };
+	if (!sym)
+		return false;
+	out->found = true;
+	out->raw = out->name = kallsyms_name(k, sym);
+	out->module = kallsyms_module(k, sym);
+	out->offset = addr - sym->addr;
+	return true;
+}
+
+uint64_t symbolizer_kernel_addr(struct symbolizer *s, struct str name, const char **why)
+{
+	struct kallsyms *k = kernel_symbols(s);
+	const struct kernel_symbol *sym;
+	struct str module = STR("");
+	struct str rest = name;
+
+	if (str_find_char(name, ':', 0) >= 0) {
+		module = str_split(&rest, ':');
+		name = rest;
+	}
+	sym = k ? kallsyms_find(k, name, module) : NULL;
+	if (why)
+		*why = sym ? NULL : k ? "no such kernel symbol" : strbuf_cstr(&s->kernel_error);
+	return sym ? sym->addr : 0;
+}
+
+struct err *symbolizer_kernel_each(struct symbolizer *s,
+				   bool (*fn)(void *arg, struct str name, struct str module, char type), void *arg)
+{
+	struct kallsyms *k = kernel_symbols(s);
+
+	if (!k)
+		return err_new(0, "%s", strbuf_cstr(&s->kernel_error));
+	vec_each(sym, k)
+		if (kernel_symbol_is_func(sym) && !fn(arg, kallsyms_name(k, sym), kallsyms_module(k, sym), sym->type))
+			break;
+	return NULL;
+}
