@@ -14,6 +14,7 @@ struct ir_build_opts {
 	uint64_t cgroup_id;      /* --cgroup: 0 none */
 	bool warn_helpers;       /* -k: failed reads and lookups are faults */
 	uint64_t pidns_dev, pidns_ino; /* the tracer's pid namespace when it is not the initial one, else 0 */
+	const char *dummy_ts_map; /* tests: name of a scalar map that holds the time for tseries(), or NULL */
 	bool has_func_ip;        /* bpf_get_func_ip works for uprobes (uprobe_multi) */
 	uint32_t n_cpus;
 	bool (*has_feature)(void *arg, const char *name); /* as sema_world.has_feature */

@@ -150,16 +150,41 @@ static void update_hist(struct builder *b, struct node *target, struct node *cal
 	put_label(b, done);
 }
 
-/* a slot whose interval is over is begun anew */
+/* the clock of time series: the wall clock (TAI), or in tests a map of the script that holds it */
+static uint32_t tseries_now(struct builder *b)
+{
+	const struct map_info *m = NULL;
+	uint32_t now, elem, absent;
+
+	for (uint32_t i = 0; b->opts->dummy_ts_map && i < b->unit->n_maps; i++)
+		if (str_is(b->unit->maps[i]->name, b->opts->dummy_ts_map))
+			m = b->unit->maps[i];
+	if (!m || m->key_type || m->value_type->size != 8)
+		return put_call(b, BPF_FUNC_ktime_get_tai_ns, 0, NULL);
+	now = new_vreg(b);
+	absent = new_label(b);
+	put_imm_to(b, now, 0);
+	elem = map_lookup(b, map_image_index(b, m), map_key(b, m, NULL));
+	put_br_imm(b, CC_EQ, elem, 0, absent);
+	put_mov_to(b, now, put_load(b, elem, 0, 8, false));
+	put_label(b, absent);
+	return now;
+}
+
+/*
+ * A slot whose interval is over is begun anew. The second word counts the values, or, where the last value is what
+ * matters, holds the time of the write, by which the consumer picks one of the CPUs'.
+ */
 static void update_tseries(struct builder *b, struct node *target, struct node *call)
 {
 	const struct map_info *m = target->map.ref;
 	const struct type *t = m->value_type;
 	uint32_t v = build_reg(b, call->call.args), done = new_label(b), current = new_label(b), merge = new_label(b);
-	uint32_t now = put_call(b, BPF_FUNC_ktime_get_ns, 0, NULL);
+	uint32_t now = tseries_now(b);
 	uint32_t interval = put_op_imm(b, IR_DIV, now, t->param[0]);
 	uint32_t slot = put_op_imm(b, IR_MOD, interval, t->param[1]);
 	uint32_t elem = find_or_make(b, m, map_bucket_key(b, m, target->map.key, slot), done);
+	bool is_last = t->param[2] == TSERIES_LAST;
 	uint32_t old;
 
 	put_br(b, CC_EQ, put_load(b, elem, 16, 8, false), interval, current);
@@ -169,10 +194,14 @@ static void update_tseries(struct builder *b, struct node *target, struct node *
 	old = put_load(b, elem, 0, 8, false);
 	put_br_imm(b, CC_NE, put_load(b, elem, 8, 8, false), 0, merge);
 	put_store(b, elem, 0, v, 8);
-	put_store_imm(b, elem, 8, 1, 8);
+	if (is_last)
+		put_store(b, elem, 8, now, 8);
+	else
+		put_store_imm(b, elem, 8, 1, 8);
 	put_jmp(b, done);
 	put_label(b, merge);
-	put_atomic_add(b, elem, 8, put_imm(b, 1));
+	if (!is_last)
+		put_atomic_add(b, elem, 8, put_imm(b, 1));
 	switch ((enum tseries_agg)t->param[2]) {
 	case TSERIES_AVG:
 	case TSERIES_SUM:
@@ -188,6 +217,7 @@ static void update_tseries(struct builder *b, struct node *target, struct node *
 		break;
 	default:
 		put_store(b, elem, 0, v, 8);
+		put_store(b, elem, 8, now, 8);
 		break;
 	}
 	put_label(b, done);

@@ -213,7 +213,7 @@ static struct value call_delete(struct builder *b, struct node *call)
 		return value_reg(delete_buckets(b, m, key), call->type);
 	if (b->im->maps[map]->bpf_type == BPF_MAP_TYPE_PERCPU_ARRAY) {
 		/* one element that is always there: the consumer sets it back on every CPU */
-		event_send(b, EVENT_ZERO, (struct event_layout){ .at = call->at, .map = map }, NULL, 0);
+		event_send(b, EVENT_CLEAR, (struct event_layout){ .at = call->at, .map = map }, NULL, 0);
 		return value_reg(put_imm(b, 1), call->type);
 	}
 	ret = put_helper(b, BPF_FUNC_map_delete_elem, put_map(b, map), map_key(b, m, key));

@@ -211,6 +211,7 @@ static bool generate(struct compilation *c)
 		.cgroup_id = o->cgroup_id,
 		.warn_helpers = o->warn_level > 0,
 		.has_func_ip = features_has(FEATURE_UPROBE_MULTI) && features_has(FEATURE_HELPER_GET_FUNC_IP),
+		.dummy_ts_map = getenv("BPFTRACE_DUMMY_TS_MAP"),
 		.has_feature = has_feature,
 		.feature_arg = &world,
 	};
