@@ -65,7 +65,7 @@ static struct str sure_part(struct str name)
 }
 
 struct seen {
-	uint64_t *slots; /* addresses + 1, 0: empty */
+	uint64_t *slots; /* keys (addresses) + 1, 0: empty */
 	size_t mask, n;
 };
 
@@ -81,9 +81,9 @@ static void seen_init(struct seen *s, size_t n)
 }
 
 /* true the first time; a full table forgets nothing: it grows */
-static bool seen_add(struct seen *s, uint64_t addr)
+static bool seen_add(struct seen *s, uint64_t key)
 {
-	size_t i = (addr * 0x9e3779b97f4a7c15u >> 20) & s->mask;
+	size_t i = (key * 0x9e3779b97f4a7c15u >> 20) & s->mask;
 
 	if (s->n * 2 > s->mask) {
 		struct seen bigger;
@@ -94,12 +94,12 @@ static bool seen_add(struct seen *s, uint64_t addr)
 				seen_add(&bigger, s->slots[k] - 1);
 		free(s->slots);
 		*s = bigger;
-		return seen_add(s, addr);
+		return seen_add(s, key);
 	}
 	for (; s->slots[i]; i = (i + 1) & s->mask)
-		if (s->slots[i] == addr + 1)
+		if (s->slots[i] == key + 1)
 			return false;
-	s->slots[i] = addr + 1;
+	s->slots[i] = key + 1;
 	s->n++;
 	return true;
 }
@@ -116,7 +116,11 @@ static bool is_code(struct symbol_query *q, const struct symbol *s, bool is_exac
 
 static bool visit_once(struct symbol_query *q, struct seen *seen, const struct symbol *s, struct str shown)
 {
-	return seen_add(seen, s->addr) ? q->visit(q->arg, s, shown) : true;
+	uint64_t key = s->addr;
+
+	if (q->with_aliases)
+		key ^= str_hash(symbol_name(s));
+	return seen_add(seen, key) ? q->visit(q->arg, s, shown) : true;
 }
 
 /* false when the visitor wants no more; *found counts */

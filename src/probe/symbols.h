@@ -15,6 +15,7 @@ struct symbol_query {
 	struct objfile *f;
 	struct str name;
 	bool only_demangled; /* "cpp": raw names do not count */
+	bool with_aliases;   /* all names of an address, for listings */
 	/* the symbol's best name for people: demangled when that is what matched; return false to stop */
 	bool (*visit)(void *arg, const struct symbol *s, struct str shown);
 	void *arg;

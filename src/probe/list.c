@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The listing of probes. A pattern is cut into provider and parts, every provider that the first part fits lists what it
+ * has with the others, in the form that an attach point takes. Lines go to a buffer that is handed on when it is full.
+ */
+#include "probe/list.h"
+
+#include "base/cleanup.h"
+#include "objfile/demangle.h"
+#include "objfile/usdt.h"
+#include "probe/list_private.h"
+#include "probe/symbols.h"
+#include "probe/targets.h"
+
+/* ---- output ---- */
+
+static void list_flush(struct listing *l)
+{
+	if (l->out.n && !l->is_stopped)
+		l->is_stopped = !l->o->write(l->o->arg, strbuf_str(&l->out));
+	strbuf_clear(&l->out);
+}
+
+bool list_line(struct listing *l, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	strbuf_vprintf(&l->out, fmt, ap);
+	va_end(ap);
+	strbuf_putc(&l->out, '\n');
+	l->o->n_listed++;
+	if (l->out.n > LIST_FLUSH_BYTES)
+		list_flush(l);
+	return !l->is_stopped;
+}
+
+/* ---- kernel-side providers ---- */
+
+static bool list_tracepoint(void *arg, struct str subsystem, struct str event)
+{
+	struct listing *l = arg;
+	bool go_on = list_line(l, "tracepoint:%.*s:%.*s", STR_ARG(subsystem), STR_ARG(event));
+
+	if (go_on && l->o->verbose)
+		tracepoint_print_args(l->c, subsystem, event, &l->out);
+	return go_on;
+}
+
+static bool list_rawtracepoint(void *arg, struct str name, uint32_t id)
+{
+	struct listing *l = arg;
+	bool go_on = list_line(l, "rawtracepoint:vmlinux:%.*s", STR_ARG(name));
+
+	/* the first parameter is not the program's */
+	if (go_on && l->o->verbose)
+		btfsrc_print_params(l->c->btf, id, 1, false, "    ", &l->out);
+	return go_on;
+}
+
+static bool list_iter(void *arg, struct str name)
+{
+	struct listing *l = arg;
+	bool go_on = list_line(l, "iter:%.*s", STR_ARG(name));
+
+	if (go_on && l->o->verbose)
+		iter_print_args(l->c, name, &l->out);
+	return go_on;
+}
+
+static bool list_kernel_function(void *arg, struct str module, struct str name)
+{
+	struct listing *l = arg;
+	const char *provider = provider_names[l->kind].name;
+	bool is_fentry = l->kind == PROBE_FENTRY || l->kind == PROBE_FEXIT;
+	bool go_on;
+
+	if (is_fentry || l->shows_module || !str_is(module, "vmlinux"))
+		go_on = list_line(l, "%s:%.*s:%.*s", provider, STR_ARG(module), STR_ARG(name));
+	else
+		go_on = list_line(l, "%s:%.*s", provider, STR_ARG(name));
+	if (go_on && l->o->verbose && l->kind != PROBE_KRETPROBE)
+		btfsrc_print_params(l->c->btf, btfsrc_find_id(l->c->btf, BTFSRC_FUNC, name), 0,
+				    l->kind == PROBE_FEXIT, "    ", &l->out);
+	return go_on;
+}
+
+/* [module:]function, wildcards in both; who asks for them alone is told when there can be none */
+static struct err *list_kernel(struct listing *l, const struct pattern *p)
+{
+	struct str module = p->n == 2 ? p->parts[0] : STR_NULL;
+
+	if (!l->is_wide)
+		TRY(kernel_lacks(l->c, l->kind));
+	l->shows_module = p->n == 2;
+	if (p->n <= 2)
+		kernel_each(l->c, l->kind, module, p->n ? p->parts[p->n - 1] : STR("*"), list_kernel_function, l);
+	return NULL;
+}
+
+static void list_perf(struct listing *l, const struct pattern *p)
+{
+	struct str want = p->n ? p->parts[0] : STR("*");
+
+	for (uint32_t i = 0; perf_event_name(l->kind, i); i++)
+		if (str_glob(want, str_from(perf_event_name(l->kind, i))) &&
+		    !list_line(l, "%s:%s:", provider_names[l->kind].name, perf_event_name(l->kind, i)))
+			return;
+}
+
+static void list_timer(struct listing *l, const struct pattern *p)
+{
+	static const char *const units[] = { "hz", "us", "ms", "s" };
+	struct str want = p->n ? p->parts[0] : STR("*");
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (str_glob(want, str_from(units[i])) &&
+		    !list_line(l, "%s:%s:", provider_names[l->kind].name, units[i]))
+			return;
+}
+
+/* ---- programs and libraries ---- */
+
+static bool list_symbol(void *arg, const struct symbol *s, struct str shown)
+{
+	struct listing *l = arg;
+
+	return list_line(l, "%s:%.*s:%.*s", provider_names[l->kind].name, STR_ARG(l->file->path),
+			 STR_ARG(symbol_name(s)));
+}
+
+static void list_usdt_file(struct listing *l, struct str ns, struct str name)
+{
+	struct usdt_table *t = objfile_usdt(l->file->f);
+
+	for (uint32_t i = 0; i < t->n; i++) {
+		const struct usdt_note *n = &t->v[i];
+		bool is_repeat = false;
+
+		/* a probe with several places is one probe */
+		for (uint32_t j = 0; j < i && !is_repeat; j++)
+			is_repeat = str_eq(t->v[j].name, n->name) && str_eq(t->v[j].provider, n->provider);
+		if (is_repeat || !str_glob(ns, n->provider) || !str_glob(name, n->name))
+			continue;
+		if (!list_line(l, "usdt:%.*s:%.*s:%.*s", STR_ARG(l->file->path), STR_ARG(n->provider),
+			       STR_ARG(n->name)))
+			return;
+		if (l->o->verbose && n->args.n)
+			strbuf_printf(&l->out, "    %.*s\n", STR_ARG(n->args));
+	}
+}
+
+static void list_file(struct listing *l, const struct pattern *p)
+{
+	struct symbol_query q = { .c = l->c, .f = l->file->f, .with_aliases = true, .visit = list_symbol,
+				  .arg = l };
+
+	if (l->kind == PROBE_USDT) {
+		list_usdt_file(l, p->n == 3 && p->parts[1].n ? p->parts[1] : STR("*"),
+			       p->n > 1 ? p->parts[p->n - 1] : STR("*"));
+		return;
+	}
+	q.name = p->n > 1 ? p->parts[p->n - 1] : STR("*");
+	q.only_demangled = p->n == 3;
+	symbols_each(&q);
+}
+
+/*
+ * Without a process, "*" for the target would mean every file of the machine: nothing is listed then, as long as the
+ * user did not ask for this provider alone.
+ */
+static struct err *list_user(struct listing *l, const struct pattern *p)
+{
+	struct target_files files = { 0 };
+	struct str target = p->n ? p->parts[0] : STR("*");
+	struct err *e;
+
+	if (p->n > 3 || (p->n < 2 && l->c->n_pids == 0))
+		return NULL;
+	if (str_is(target, "*") && l->c->n_pids == 0 && l->is_wide)
+		return NULL;
+	e = targets_find(l->c, target, &files);
+	for (size_t i = 0; !e && i < files.files.n; i++) {
+		l->file = &files.files.v[i];
+		if (l->file->f) {
+			list_file(l, p);
+		} else {
+			e = files.files.v[i].error;
+			files.files.v[i].error = NULL;
+		}
+	}
+	targets_free(&files);
+	/* "*:/bin/x:*" asks everyone: who cannot answer is silent */
+	if (e && l->is_wide) {
+		err_free(e);
+		e = NULL;
+	}
+	return e;
+}
+
+/* ---- patterns ---- */
+
+static struct err *list_kind(struct listing *l, const struct pattern *p)
+{
+	switch (l->kind) {
+	case PROBE_UPROBE:
+	case PROBE_URETPROBE:
+	case PROBE_USDT:
+		return list_user(l, p);
+	case PROBE_TRACEPOINT:
+		if (p->n <= 2)
+			tracepoint_each(l->c, p->n == 2 ? p->parts[0] : STR("*"),
+					p->n ? p->parts[p->n - 1] : STR("*"), list_tracepoint, l);
+		return NULL;
+	case PROBE_RAWTRACEPOINT:
+		if (p->n < 2 || str_glob(p->parts[0], STR("vmlinux")))
+			rawtracepoint_each(l->c, p->n ? p->parts[p->n - 1] : STR("*"), list_rawtracepoint, l);
+		return NULL;
+	case PROBE_SOFTWARE:
+	case PROBE_HARDWARE:
+		list_perf(l, p);
+		return NULL;
+	case PROBE_PROFILE:
+	case PROBE_INTERVAL:
+		list_timer(l, p);
+		return NULL;
+	case PROBE_ITER:
+		iter_each(l->c, p->n ? p->parts[0] : STR("*"), list_iter, l);
+		return NULL;
+	case PROBE_KPROBE:
+	case PROBE_KRETPROBE:
+	case PROBE_FENTRY:
+	case PROBE_FEXIT:
+		return list_kernel(l, p);
+	default:
+		/* begin, end and the like are not looked for: list them only by their names */
+		if (!l->is_wide)
+			list_line(l, "%s", provider_names[l->kind].name);
+		return NULL;
+	}
+}
+
+static bool is_return_kind(unsigned k)
+{
+	return k == PROBE_URETPROBE || k == PROBE_KRETPROBE || k == PROBE_FEXIT;
+}
+
+/* every provider of the set; in a wide search returns are left out: they are where their entries are */
+static struct err *list_kinds(struct listing *l, uint32_t kinds, const struct pattern *p)
+{
+	l->is_wide = __builtin_popcount(kinds) > 1;
+	for (unsigned k = 0; k < PROBE_N_KINDS && !l->is_stopped; k++) {
+		if (!(kinds & (1u << k)) || (l->is_wide && !p->is_provider_named && is_return_kind(k)))
+			continue;
+		l->kind = k;
+		TRY(list_kind(l, p));
+	}
+	return NULL;
+}
+
+/* a pattern without ':' that fits no provider: any line that holds it */
+static bool write_matching(void *arg, struct str text)
+{
+	struct listing *l = arg;
+	while (text.n) {
+		struct str line = str_split(&text, '\n');
+
+		/* indented lines belong to the probe above them */
+		if (line.n && line.p[0] != ' ')
+			l->is_shown = str_glob(l->filter, line);
+		if (!l->is_shown)
+			continue;
+		l->o->n_listed += line.n && line.p[0] != ' ';
+		strbuf_printf(&l->out, "%.*s\n", STR_ARG(line));
+	}
+	list_flush(l);
+	return !l->is_stopped;
+}
+
+static struct err *list_by_text(struct listing *l, struct str text)
+{
+	struct probe_list_opts inner = { .verbose = l->o->verbose, .write = write_matching, .arg = l };
+	STRBUF_AUTO filter = { 0 };
+
+	strbuf_printf(&filter, str_has_glob(text) ? "%.*s" : "*%.*s*", STR_ARG(text));
+	l->filter = strbuf_str(&filter);
+	return probe_list(l->c, STR_NULL, &inner);
+}
+
+/* cut at ':' outside quotes; quotes taken off */
+static void pattern_cut(struct str text, struct arena *a, struct pattern *p)
+{
+	STRBUF_AUTO part = { 0 };
+	bool quoted = false;
+
+	*p = (struct pattern){ 0 };
+	for (size_t i = 0; i <= text.n; i++) {
+		bool end = i == text.n || (text.p[i] == ':' && !quoted);
+
+		if (!end && text.p[i] == '"') {
+			quoted = !quoted;
+		} else if (!end) {
+			strbuf_putc(&part, text.p[i]);
+		} else {
+			struct str s = arena_str(a, strbuf_str(&part));
+
+			if (!p->has_provider)
+				p->provider = s;
+			else if (p->n < LIST_MAX_PARTS)
+				p->parts[p->n++] = s;
+			p->has_provider = true;
+			strbuf_clear(&part);
+		}
+	}
+	/* "software:cpu:" ends in an empty part that means nothing */
+	if (p->n && p->parts[p->n - 1].n == 0)
+		p->n--;
+	p->is_provider_named = p->provider.n && !str_is(p->provider, "*");
+}
+
+static struct err *list_one(struct listing *l, struct str text)
+{
+	struct pattern p;
+	uint32_t kinds;
+
+	if (probe_list_is_type(text))
+		return list_types(l, text);
+	pattern_cut(text, l->c->arena, &p);
+	kinds = probe_kinds_of(p.provider);
+	if (kinds)
+		return list_kinds(l, kinds, &p);
+	if (p.n == 0)
+		return list_by_text(l, text);
+	return err_hint(err_new(0, "'%.*s' is no probe type", STR_ARG(p.provider)),
+			"'*:%.*s' looks in all of them", STR_ARG(str_sub(text, p.provider.n + 1, text.n)));
+}
+
+struct err *probe_list(struct probe_ctx *c, struct str pattern, struct probe_list_opts *o)
+{
+	struct listing l = { .c = c, .o = o };
+	struct err *e = NULL;
+
+	pattern = str_trim(pattern);
+	if (pattern.n == 0) {
+		struct pattern all = { 0 };
+
+		e = list_kinds(&l, (1u << PROBE_N_KINDS) - 1, &all);
+	}
+	while (pattern.n && !e && !l.is_stopped)
+		e = list_one(&l, str_trim(str_split(&pattern, ',')));
+	list_flush(&l);
+	strbuf_free(&l.out);
+	return e;
+}
+
+/* ---- a program's probes ---- */
+
+/* what a listing calls the attach point's probes: for timers and counters the number behind the name is left out */
+static void pattern_of_point(const struct attach_point *ap, enum probe_kind kind, struct pattern *p)
+{
+	*p = (struct pattern){ .is_provider_named = true };
+	for (uint32_t i = 1; i < ap->n_parts && p->n < LIST_MAX_PARTS; i++)
+		p->parts[p->n++] = ap->parts[i];
+	switch (kind) {
+	case PROBE_SOFTWARE:
+	case PROBE_HARDWARE:
+	case PROBE_ITER:
+		p->n = p->n ? 1 : 0;
+		break;
+	case PROBE_PROFILE:
+	case PROBE_INTERVAL:
+		/* interval:1s has no unit of its own: it is kept in microseconds */
+		if (p->n == 1)
+			p->parts[0] = STR("us");
+		p->n = 1;
+		break;
+	default:
+		break;
+	}
+}
+
+struct err *probe_list_points(struct probe_ctx *c, const struct attach_point *points, struct probe_list_opts *o)
+{
+	struct listing l = { .c = c, .o = o };
+	struct err *e = NULL;
+
+	for (const struct attach_point *ap = points; ap && !e; ap = ap->next) {
+		uint32_t kinds = ap->n_parts ? probe_kinds_of(ap->parts[0]) : 0;
+
+		for (unsigned k = 0; k < PROBE_N_KINDS && !e; k++) {
+			struct pattern p;
+
+			if (!(kinds & (1u << k)))
+				continue;
+			pattern_of_point(ap, k, &p);
+			l.kind = k;
+			e = list_kind(&l, &p);
+		}
+	}
+	list_flush(&l);
+	strbuf_free(&l.out);
+	return e;
+}
