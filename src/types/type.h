@@ -177,7 +177,7 @@ struct stored_avg {
 
 struct stored_tseries {
 	uint64_t value; /* last, min, max, sum; for avg the total */
-	uint64_t count; /* 0: nothing in this interval */
+	uint64_t count; /* of values; last: time of the write (ns). 0: nothing in this interval */
 	uint64_t interval; /* number of the interval: time / interval length */
 };
 
