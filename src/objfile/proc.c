@@ -368,14 +368,14 @@ char *proc_root_path(pid_t pid, struct str path)
 	char self[64], real[PATH_MAX];
 	FD_AUTO root = -1;
 	FD_AUTO fd = -1;
-	char *ret = NULL;
+	char *ret;
 	struct stat st;
 	ssize_t n;
 
 	if (!proc_has_own_root(pid))
 		return steal_ptr(wanted);
 	root = open_root(pid);
-	fd = root < 0 ? -1 : open_beneath(root, wanted, O_PATH);
+	fd = root < 0 ? -errno : open_beneath(root, wanted, O_PATH);
 	if (fd >= 0 && fstat(fd, &st) == 0) {
 		snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
 		n = readlink(self, real, sizeof(real) - 1);
@@ -390,9 +390,11 @@ char *proc_root_path(pid_t pid, struct str path)
 				return base_strdup(real);
 		}
 	}
-	if (asprintf(&ret, "/proc/%d/root%s%s", (int)pid, path.n && path.p[0] == '/' ? "" : "/", wanted) < 0)
-		base_out_of_memory();
-	return ret;
+	if (fd >= 0)
+		errno = ENOENT; /* it is there, but no path of ours leads to it */
+	else if (root >= 0)
+		errno = -fd;
+	return NULL;
 }
 
 /* --- lists ------------------------------------------------------------------------------------------------------ */

@@ -48,7 +48,8 @@ pid_t proc_ns_pid(pid_t pid); /* its number in its own pid namespace */
 bool proc_has_own_root(pid_t pid);
 /*
  * A path by which the tracer can open what pid calls `path`: the path itself when it shares our root, else
- * /proc/PID/root/<path> after resolving symbolic links inside that root. malloc'ed.
+ * /proc/PID/root/<path> after resolving symbolic links inside that root. malloc'ed; NULL with errno when there is no
+ * such file inside the root.
  */
 char *proc_root_path(pid_t pid, struct str path);
 /*

@@ -50,10 +50,12 @@ static void add_file(struct resolved *r, char *path, char *open_path, pid_t pid)
 	vec_push(r, ((struct resolved_file){ path, open_path, pid }));
 }
 
-/* where `path`, as pid sees it (0: we), can be opened; malloc'ed */
+/* where `path`, as pid sees it (0: we), can be opened; malloc'ed. "" (which opens nothing) when it is not there. */
 static char *open_path_of(pid_t pid, struct str path)
 {
-	return pid ? proc_root_path(pid, path) : base_strndup(path);
+	char *p = pid ? proc_root_path(pid, path) : base_strndup(path);
+
+	return p ? p : base_strdup("");
 }
 
 static bool is_regular(const char *path, bool executable)
@@ -162,9 +164,8 @@ static struct err *add_path(struct resolved *r, pid_t pid, struct str spec)
 	struct stat st;
 
 	if (stat(open_path, &st)) {
-		if (root_pid && strncmp(open_path, "/proc/", 6) == 0)
-			return err_new(errno, "'%.*s' as process %d sees it ('%s')", STR_ARG(spec), (int)pid,
-				       open_path);
+		if (root_pid && proc_has_own_root(pid))
+			return err_new(errno, "'%.*s' in the root of process %d", STR_ARG(spec), (int)pid);
 		return err_new(errno, "'%.*s'", STR_ARG(spec));
 	}
 	add_file(r, base_strndup(spec), steal_ptr(open_path), root_pid);
