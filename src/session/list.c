@@ -1,11 +1,45 @@
-#include "session/session.h"
-int session_list(struct session_opts *o, const char *pattern, bool verbose) { return 1; }
-void session_opts_free(struct session_opts *o)
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* -l: probes by pattern, or those that a script's attach points stand for. */
+#include "session/compile.h"
+
+#include "probe/list.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static bool write_text(void *arg, struct str text)
 {
-	vec_free(&o->pids);
-	vec_free(&o->include_dirs);
-	vec_free(&o->include_files);
-	vec_free(&o->positional);
-	vec_free(&o->named);
+	return fwrite(text.p, 1, text.n, stdout) == text.n;
 }
-struct err *session_find_container(const char *id, uint64_t *cgroup_id) { return err_new(0, "no"); }
+
+static ERR_MUST struct err *list_script(struct compilation *c, struct probe_list_opts *lo)
+{
+	if (!compile_parse(c))
+		return err_new(0, "the script has errors");
+	for (struct clause *k = c->script->clauses; k; k = k->next)
+		TRY(probe_list_points(&c->probes, k->points, lo));
+	return NULL;
+}
+
+int session_list(struct session_opts *o, const char *pattern, bool verbose)
+{
+	struct probe_list_opts lo = { .verbose = verbose, .write = write_text };
+	struct compilation c;
+	struct err *err;
+	int status = 0;
+
+	compilation_init(&c, o);
+	if (o->text.n)
+		err = list_script(&c, &lo);
+	else
+		err = probe_list(&c.probes, str_from(pattern), &lo);
+	if (fflush(stdout) && errno != EPIPE && !err)
+		err = err_new(errno, "write the list");
+	if (err) {
+		report_error(&c, err);
+		err_free(err);
+		status = 1;
+	}
+	compilation_free(&c);
+	return status;
+}
