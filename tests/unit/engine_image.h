@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Images made by hand for the tests of the kernel engine: no compiler takes part, so that a fault here is the engine's.
- * Every image has a hash map "@hits" (u64 -> u64) as map HITS; programs are put together from a few pieces of eBPF.
+ * Images made by hand for the tests of the kernel engine: no compiler takes part, so that a fault
+ * here is the engine's. Every image has a hash map "@hits" (u64 -> u64) as map HITS; programs are
+ * put together from a few pieces of eBPF.
  */
 #ifndef SONDE_TESTS_UNIT_ENGINE_IMAGE_H
 #define SONDE_TESTS_UNIT_ENGINE_IMAGE_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The kernel engine without probes: features, maps, programs that are run by hand, the ring, refusals. The truth comes
- * from the counters of the programs and, for what the kernel keeps, from its own lists. Needs root.
+ * The kernel engine without probes: features, maps, programs that are run by hand, the ring,
+ * refusals. The truth comes from the counters of the programs and, for what the kernel keeps, from
+ * its own lists. Needs root.
  */
 #include "engine/kernel/features.h"
 #include "engine/kernel/sys.h"
@@ -23,11 +24,13 @@ TEST(features_say_what_is_there)
 	CHECK(features_has(FEATURE_HELPER_PROBE_READ_USER));
 	CHECK(features_has(FEATURE_PERF_LINK));
 	/* the other way round: what files of the kernel say must agree */
-	CHECK_INT(features_has(FEATURE_KPROBE), access("/sys/bus/event_source/devices/kprobe/type", R_OK) == 0);
+	CHECK_INT(features_has(FEATURE_KPROBE),
+		  access("/sys/bus/event_source/devices/kprobe/type", R_OK) == 0);
 	CHECK_INT(features_has(FEATURE_BTF), access("/sys/kernel/btf/vmlinux", R_OK) == 0);
 	CHECK_INT(features_instruction_limit(), 1000000);
 	/* function that takes a socket: never callable from a program that probes */
-	CHECK(!features_has(FEATURE_HELPER_OVERRIDE_RETURN) || features_config("CONFIG_BPF_KPROBE_OVERRIDE") != 'n');
+	CHECK(!features_has(FEATURE_HELPER_OVERRIDE_RETURN) ||
+	      features_config("CONFIG_BPF_KPROBE_OVERRIDE") != 'n');
 }
 
 TEST(features_disabled_are_gone)
@@ -153,7 +156,10 @@ TEST(begin_program_bumps_a_map_and_sends_an_event)
 	arena_free(&arena);
 }
 
-/* 20 million bytes through the smallest sensible ring: nothing is lost while we read in time, order is kept */
+/*
+ * 20 million bytes through the smallest sensible ring: nothing is lost while we read in time, order
+ * is kept
+ */
 TEST(ring_throughput)
 {
 	NEED_ROOT();
@@ -186,30 +192,40 @@ TEST(ring_throughput)
 		}
 		CHECK_INT(seen.n, N_RUNS * 10 * PER_RUN);
 		CHECK_INT(seen.sum, (uint64_t)N_RUNS * 10 * 15);
-		printf("# %u events written in %.1f ms, read in %.2f ms (%.0f ns each)\n", seen.n, write, read,
-		       read * 1e6 / seen.n);
+		printf("# %u events written in %.1f ms, read in %.2f ms (%.0f ns each)\n", seen.n,
+		       write, read, read * 1e6 / seen.n);
 	}
 	engine_kernel.close(e);
 	arena_free(&arena);
 }
 
-/* the engine has no write, and keeps its descriptors to itself: they are found among those of this process. 0 or errno */
+/*
+ * the engine has no write, and keeps its descriptors to itself: they are found among those of this
+ * process. 0 or errno
+ */
 static int engine_test_update(uint32_t map, const void *key, const void *value)
 {
-	/* map_fds are made in the order of the image: the n-th "anon_inode:bpf-map" descriptor of ours is map n */
+	/*
+	 * map_fds are made in the order of the image: the n-th "anon_inode:bpf-map" descriptor of
+	 * ours is map n
+	 */
 	uint32_t seen = 0;
 
 	for (int fd = 3; fd < 64; fd++) {
 		char path[64], target[64] = "";
 
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		if (readlink(path, target, sizeof(target) - 1) < 0 || strcmp(target, "anon_inode:bpf-map") != 0)
+		if (readlink(path, target, sizeof(target) - 1) < 0 ||
+		    strcmp(target, "anon_inode:bpf-map") != 0)
 			continue;
 		if (seen++ == map) {
-			union bpf_attr attr = { .map_fd = (uint32_t)fd, .key = (uintptr_t)key,
+			union bpf_attr attr = { .map_fd = (uint32_t)fd,
+						.key = (uintptr_t)key,
 						.value = (uintptr_t)value };
 
-			return syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr)) < 0 ? errno : 0;
+			return syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr)) < 0
+				       ? errno
+				       : 0;
 		}
 	}
 	return EBADF;
@@ -233,17 +249,21 @@ static void check_map_type(uint32_t type, const char *name)
 	init = arena_array(&arena, uint64_t, N);
 	for (int i = 0; i < N; i++)
 		init[i] = (uint64_t)i;
-	map = image_add_map(im, (struct image_map){
-		.name = str_from(name),
-		.role = MAP_SCRIPT,
-		.bpf_type = type,
-		.key_size = is_array ? 4 : 8,
-		.value_size = 8,
-		/* LRU maps throw away before they are full: give them room */
-		.max_entries = type == BPF_MAP_TYPE_LRU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH ? 4 * N : N,
-		.init = type == BPF_MAP_TYPE_ARRAY ? init : NULL,
-		.at = SPAN_NONE,
-	});
+	map = image_add_map(
+		im, (struct image_map){
+			    .name = str_from(name),
+			    .role = MAP_SCRIPT,
+			    .bpf_type = type,
+			    .key_size = is_array ? 4 : 8,
+			    .value_size = 8,
+			    /* LRU maps throw away before they are full: give them room */
+			    .max_entries = type == BPF_MAP_TYPE_LRU_HASH ||
+							   type == BPF_MAP_TYPE_LRU_PERCPU_HASH
+						   ? 4 * N
+						   : N,
+			    .init = type == BPF_MAP_TYPE_ARRAY ? init : NULL,
+			    .at = SPAN_NONE,
+		    });
 	printf("# %s\n", name);
 	if (CHECK_OK(engine_kernel.open(im, NULL, &opts, &e))) {
 		uint32_t n_cpus = engine_kernel.n_cpus(e);
@@ -254,7 +274,8 @@ static void check_map_type(uint32_t type, const char *name)
 			key32 = (uint32_t)i;
 			for (uint32_t cpu = 0; cpu < n_cpus; cpu++)
 				value[cpu] = i;
-			CHECK(engine_test_update(map, is_array ? (void *)&key32 : (void *)&i, value) == 0);
+			CHECK(engine_test_update(map, is_array ? (void *)&key32 : (void *)&i,
+						 value) == 0);
 		}
 		if (type == BPF_MAP_TYPE_PERCPU_ARRAY || type == BPF_MAP_TYPE_PERCPU_HASH ||
 		    type == BPF_MAP_TYPE_LRU_PERCPU_HASH)
@@ -271,10 +292,13 @@ static void check_map_type(uint32_t type, const char *name)
 			uint64_t key64 = 17;
 
 			memset(value, 0, 8 * n_cpus);
-			CHECK_OK(engine_kernel.map_lookup(e, map, is_array ? (void *)&key32 : (void *)&key64, value));
+			CHECK_OK(engine_kernel.map_lookup(
+				e, map, is_array ? (void *)&key32 : (void *)&key64, value));
 			CHECK_INT(value[0], 17);
 			key64 = 1u << 30;
-			struct err *err = is_array ? NULL : engine_kernel.map_lookup(e, map, &key64, value);
+			struct err *err = is_array
+						  ? NULL
+						  : engine_kernel.map_lookup(e, map, &key64, value);
 
 			CHECK(is_array || err_code(err) == ENOENT);
 			err_free(err);
@@ -322,20 +346,24 @@ TEST(constant_maps_are_filled_and_frozen)
 
 	arena_init(&arena);
 	im = make_image(&arena);
-	map = image_add_map(im, (struct image_map){
-		.name = STR_INIT("const"),
-		.role = MAP_CONST,
-		.bpf_type = BPF_MAP_TYPE_ARRAY,
-		.key_size = 4,
-		.value_size = sizeof(table), /* addresses of values are of the first row only, for the kernel */
-		.max_entries = 1,
-		.flags = BPF_F_RDONLY_PROG,
-		.init = table,
-		.at = SPAN_NONE,
-	});
+	map = image_add_map(
+		im,
+		(struct image_map){
+			.name = STR_INIT("const"),
+			.role = MAP_CONST,
+			.bpf_type = BPF_MAP_TYPE_ARRAY,
+			.key_size = 4,
+			.value_size = sizeof(
+				table), /* addresses of values are of the first row only, for the kernel */
+			.max_entries = 1,
+			.flags = BPF_F_RDONLY_PROG,
+			.init = table,
+			.at = SPAN_NONE,
+		});
 	/* r0 = the third word (RELOC_MAP_VALUE with an offset) */
 	put_start(&c);
-	c.relocs[c.n_relocs++] = (struct image_reloc){ .insn = c.n, .kind = RELOC_MAP_VALUE, .index = map };
+	c.relocs[c.n_relocs++] =
+		(struct image_reloc){ .insn = c.n, .kind = RELOC_MAP_VALUE, .index = map };
 	put(&c, BPF_LD | BPF_IMM | BPF_DW, 1, 0, 0, 0);
 	put(&c, 0, 0, 0, 0, 16);
 	put(&c, BPF_LDX | BPF_MEM | BPF_DW, 0, 1, 0, 0);
@@ -496,7 +524,8 @@ static uint32_t kernel_maps_named(const char *name)
 		attr.start_id = attr.next_id;
 		if (fd < 0)
 			continue;
-		get = (union bpf_attr){ .info.bpf_fd = (uint32_t)fd, .info.info_len = sizeof(info),
+		get = (union bpf_attr){ .info.bpf_fd = (uint32_t)fd,
+					.info.info_len = sizeof(info),
 					.info.info = (uintptr_t)&info };
 		if (syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &get, sizeof(get)) == 0)
 			found += strcmp(info.name, name) == 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The kernel engine with probes: user probes on functions of this very program by each of the three ways, tracepoints,
- * clocks, counters, watchpoints, iterators; what goes wrong; what is left in the kernel afterwards. How often something
- * happened is known because the test makes it happen. Needs root. Fallbacks come last: they switch features off for the
- * rest of the process.
+ * The kernel engine with probes: user probes on functions of this very program by each of the three
+ * ways, tracepoints, clocks, counters, watchpoints, iterators; what goes wrong; what is left in the
+ * kernel afterwards. How often something happened is known because the test makes it happen. Needs
+ * root. Fallbacks come last: they switch features off for the rest of the process.
  */
 #include "engine/kernel/features.h"
 #include "engine/kernel/sys.h"
@@ -43,7 +43,8 @@ static struct probe_shape *function_shape(struct arena *arena, enum probe_kind k
 
 	s->is_return = kind == PROBE_URETPROBE;
 	for (uint32_t i = 0; i < n; i++) {
-		s->points[i].file_offset = own_offset(arena, probed_functions, &s->points[i].path) + i * FUNC_BYTES;
+		s->points[i].file_offset = own_offset(arena, probed_functions, &s->points[i].path) +
+					   i * FUNC_BYTES;
 		s->points[i].cookie = i + 100;
 	}
 	return s;
@@ -63,7 +64,8 @@ static uint32_t kernel_progs_named(const char *name)
 		attr.start_id = attr.next_id;
 		if (fd < 0)
 			continue;
-		get = (union bpf_attr){ .info.bpf_fd = (uint32_t)fd, .info.info_len = sizeof(info),
+		get = (union bpf_attr){ .info.bpf_fd = (uint32_t)fd,
+					.info.info_len = sizeof(info),
 					.info.info = (uintptr_t)&info };
 		if (syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &get, sizeof(get)) == 0)
 			found += strcmp(info.name, name) == 0;
@@ -91,8 +93,8 @@ struct session {
 	struct engine_attach_result res;
 };
 
-static bool start(struct session *s, const char *name, uint32_t type, struct probe_shape *shape, const struct code *c,
-		  const struct engine_opts *opts)
+static bool start(struct session *s, const char *name, uint32_t type, struct probe_shape *shape,
+		  const struct code *c, const struct engine_opts *opts)
 {
 	add_prog(s->im, name, type, shape, c);
 	return CHECK_OK(engine_kernel.open(s->im, NULL, opts, &s->e)) &&
@@ -126,7 +128,8 @@ TEST(uprobes_340_sites_attach_and_detach_quickly)
 	put_start(&c);
 	put_bump_cookie(&c);
 	put_end(&c, 0);
-	add_prog(s.im, "many_sites", BPF_PROG_TYPE_KPROBE, function_shape(&s.arena, PROBE_UPROBE, N_FUNCS), &c);
+	add_prog(s.im, "many_sites", BPF_PROG_TYPE_KPROBE,
+		 function_shape(&s.arena, PROBE_UPROBE, N_FUNCS), &c);
 	features_has(FEATURE_UPROBE_MULTI);
 	if (CHECK_OK(engine_kernel.open(s.im, NULL, &opts, &s.e))) {
 		t = now_ms();
@@ -164,17 +167,20 @@ TEST(uretprobe_and_order_of_clauses)
 	put_bump(&c, 1);
 	put_event(&c, 0, 1);
 	put_end(&c, 0);
-	add_prog(s.im, "first", BPF_PROG_TYPE_KPROBE, function_shape(&s.arena, PROBE_UPROBE, 4), &c);
+	add_prog(s.im, "first", BPF_PROG_TYPE_KPROBE, function_shape(&s.arena, PROBE_UPROBE, 4),
+		 &c);
 	put_start(&c);
 	put_bump(&c, 2);
 	put_event(&c, 0, 2);
 	put_end(&c, 0);
-	add_prog(s.im, "second", BPF_PROG_TYPE_KPROBE, function_shape(&s.arena, PROBE_UPROBE, 4), &c);
+	add_prog(s.im, "second", BPF_PROG_TYPE_KPROBE, function_shape(&s.arena, PROBE_UPROBE, 4),
+		 &c);
 	put_start(&c);
 	put_bump(&c, 3);
 	put_event(&c, 0, 3);
 	put_end(&c, 0);
-	if (start(&s, "at_return", BPF_PROG_TYPE_KPROBE, function_shape(&s.arena, PROBE_URETPROBE, 4), &c, &opts)) {
+	if (start(&s, "at_return", BPF_PROG_TYPE_KPROBE,
+		  function_shape(&s.arena, PROBE_URETPROBE, 4), &c, &opts)) {
 		CHECK_INT(s.res.n_attached, 12);
 		call_function(3);
 		CHECK_INT(hits_of(s.e, 1), 1);
@@ -210,7 +216,8 @@ TEST(clauses_on_one_site_run_in_the_order_of_the_script)
 		put_start(&c);
 		put_event(&c, 0, i);
 		put_end(&c, 0);
-		add_prog(s.im, "clause", BPF_PROG_TYPE_KPROBE, function_shape(&s.arena, PROBE_UPROBE, 1), &c);
+		add_prog(s.im, "clause", BPF_PROG_TYPE_KPROBE,
+			 function_shape(&s.arena, PROBE_UPROBE, 1), &c);
 	}
 	if (CHECK_OK(engine_kernel.open(s.im, NULL, &opts, &s.e)) &&
 	    CHECK_OK(engine_kernel.attach(s.e, &s.res))) {
@@ -244,7 +251,8 @@ static void check_process_filter(void)
 	put_start(&c);
 	put_bump(&c, 1);
 	put_end(&c, 0);
-	if (start(&s, "one_process", BPF_PROG_TYPE_KPROBE, function_shape(&s.arena, PROBE_UPROBE, 2), &c, &opts)) {
+	if (start(&s, "one_process", BPF_PROG_TYPE_KPROBE,
+		  function_shape(&s.arena, PROBE_UPROBE, 2), &c, &opts)) {
 		call_function(0);
 		CHECK_INT(hits_of(s.e, 1), 1);
 		CHECK_INT(pthread_create(&thread, NULL, call_in_thread, NULL), 0);
@@ -290,7 +298,9 @@ TEST(bad_sites_are_named_and_the_others_attached)
 {
 	NEED_ROOT();
 	struct reports reports = { 0 };
-	struct engine_opts opts = { .warn_missing = true, .report = take_report, .report_arg = &reports };
+	struct engine_opts opts = { .warn_missing = true,
+				    .report = take_report,
+				    .report_arg = &reports };
 	struct probe_shape *shape;
 	struct session s;
 	struct code c;
@@ -317,8 +327,8 @@ TEST(bad_sites_are_named_and_the_others_attached)
 }
 
 /* the error text of attaching one uprobe program with a changed point */
-static void check_attach_error(struct probe_shape *shape, struct session *s, const struct engine_opts *opts,
-			       uint32_t type, const char *want)
+static void check_attach_error(struct probe_shape *shape, struct session *s,
+			       const struct engine_opts *opts, uint32_t type, const char *want)
 {
 	STRBUF_AUTO text = { 0 };
 	struct err *err;
@@ -349,7 +359,8 @@ TEST(missing_file_is_named)
 	session_init(&s);
 	shape = function_shape(&s.arena, PROBE_UPROBE, 2);
 	shape->points[0].path = shape->points[1].path = STR("/no/such/file");
-	check_attach_error(shape, &s, &opts, BPF_PROG_TYPE_KPROBE, "'/no/such/file': No such file or directory");
+	check_attach_error(shape, &s, &opts, BPF_PROG_TYPE_KPROBE,
+			   "'/no/such/file': No such file or directory");
 }
 
 TEST(dead_process_is_named)
@@ -360,8 +371,8 @@ TEST(dead_process_is_named)
 	struct session s;
 
 	session_init(&s);
-	check_attach_error(function_shape(&s.arena, PROBE_UPROBE, 2), &s, &opts, BPF_PROG_TYPE_KPROBE,
-			   "process 4000000 does not exist");
+	check_attach_error(function_shape(&s.arena, PROBE_UPROBE, 2), &s, &opts,
+			   BPF_PROG_TYPE_KPROBE, "process 4000000 does not exist");
 }
 
 TEST(kprobes_are_attached_or_what_is_missing_is_said)
@@ -376,7 +387,8 @@ TEST(kprobes_are_attached_or_what_is_missing_is_said)
 	shape = make_shape(&s.arena, PROBE_KPROBE, 1);
 	shape->points[0].symbol = STR("do_sys_openat2");
 	if (!features_has(FEATURE_KPROBE)) {
-		check_attach_error(shape, &s, &opts, BPF_PROG_TYPE_KPROBE, "this kernel has no kprobes");
+		check_attach_error(shape, &s, &opts, BPF_PROG_TYPE_KPROBE,
+				   "this kernel has no kprobes");
 		return;
 	}
 	put_start(&c);
@@ -527,7 +539,8 @@ TEST(profile_of_this_process_only_ticks_while_it_runs)
 		while (clock() - t < CLOCKS_PER_SEC / 10) /* 0.1 s of our own time */
 			;
 		awake = hits_of(s.e, 1) - asleep;
-		printf("# %llu ticks asleep, %llu awake\n", (unsigned long long)asleep, (unsigned long long)awake);
+		printf("# %llu ticks asleep, %llu awake\n", (unsigned long long)asleep,
+		       (unsigned long long)awake);
 		CHECK(asleep < 20);
 		CHECK(awake > 50 && awake < 200);
 	}
@@ -555,8 +568,8 @@ TEST(software_events_are_counted)
 		enum { PAGES = 100 };
 		uint64_t before = hits_of(s.e, 1), n;
 		size_t page = (size_t)getpagesize();
-		volatile char *fresh = mmap(NULL, PAGES * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-					    -1, 0);
+		volatile char *fresh = mmap(NULL, PAGES * page, PROT_READ | PROT_WRITE,
+					    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		madvise((void *)fresh, PAGES * page, MADV_NOHUGEPAGE);
 		for (int i = 0; i < PAGES; i++)
@@ -584,7 +597,8 @@ TEST(hardware_events_are_counted_or_refused_clearly)
 	shape->points[0].perf_config = PERF_COUNT_HW_CPU_CYCLES;
 	shape->points[0].period = 1000000;
 	shape->points[0].symbol = STR("cycles");
-	check_attach_error(shape, &s, &opts, BPF_PROG_TYPE_PERF_EVENT, "no hardware counter for 'cycles'");
+	check_attach_error(shape, &s, &opts, BPF_PROG_TYPE_PERF_EVENT,
+			   "no hardware counter for 'cycles'");
 }
 
 static volatile uint64_t watched;
@@ -671,8 +685,8 @@ static pid_t attach_in_child(const char *name, bool no_multi)
 		put_start(&c);
 		put_bump(&c, 1);
 		put_end(&c, 0);
-		if (!start(&s, name, BPF_PROG_TYPE_KPROBE, function_shape(&s.arena, PROBE_UPROBE, N_FUNCS), &c,
-			   &opts))
+		if (!start(&s, name, BPF_PROG_TYPE_KPROBE,
+			   function_shape(&s.arena, PROBE_UPROBE, N_FUNCS), &c, &opts))
 			_exit(1);
 		if (write(ready[1], "x", 1) != 1)
 			_exit(2);
@@ -736,7 +750,8 @@ TEST(tracefs_event_of_a_killed_tracer_is_removed_by_the_next)
 	put_start(&c);
 	put_bump(&c, 1);
 	put_end(&c, 0);
-	start(&s, "cleans_up", BPF_PROG_TYPE_KPROBE, function_shape(&s.arena, PROBE_UPROBE, 20), &c, &opts);
+	start(&s, "cleans_up", BPF_PROG_TYPE_KPROBE, function_shape(&s.arena, PROBE_UPROBE, 20), &c,
+	      &opts);
 	CHECK(!uprobe_events_hold(name));
 	session_end(&s);
 }
@@ -758,7 +773,8 @@ TEST(tracefs_event_for_340_sites)
 	put_end(&c, 0);
 	snprintf(name, sizeof(name), "sonde_%d/p0", (int)getpid());
 	t = now_ms();
-	if (start(&s, "one_event", BPF_PROG_TYPE_KPROBE, function_shape(&s.arena, PROBE_UPROBE, N_FUNCS), &c, &opts)) {
+	if (start(&s, "one_event", BPF_PROG_TYPE_KPROBE,
+		  function_shape(&s.arena, PROBE_UPROBE, N_FUNCS), &c, &opts)) {
 		attach = now_ms() - t;
 		CHECK(uprobe_events_hold(name));
 		CHECK_INT(s.res.n_attached, N_FUNCS);
@@ -766,8 +782,8 @@ TEST(tracefs_event_for_340_sites)
 		CHECK_INT(hits_of(s.e, 1), N_FUNCS);
 		t = now_ms();
 		engine_kernel.detach(s.e);
-		printf("# %u sites in one event: open and attach %.1f ms, detach %.1f ms\n", N_FUNCS, attach,
-		       now_ms() - t);
+		printf("# %u sites in one event: open and attach %.1f ms, detach %.1f ms\n",
+		       N_FUNCS, attach, now_ms() - t);
 		CHECK(!uprobe_events_hold(name));
 		call_all();
 		CHECK_INT(hits_of(s.e, 1), N_FUNCS);
@@ -786,7 +802,8 @@ TEST(single_perf_events_have_cookies)
 	put_start(&c);
 	put_bump_cookie(&c);
 	put_end(&c, 0);
-	if (start(&s, "singles", BPF_PROG_TYPE_KPROBE, function_shape(&s.arena, PROBE_UPROBE, 3), &c, &opts)) {
+	if (start(&s, "singles", BPF_PROG_TYPE_KPROBE, function_shape(&s.arena, PROBE_UPROBE, 3),
+		  &c, &opts)) {
 		CHECK_INT(s.res.n_attached, 3);
 		call_function(0);
 		call_function(2);

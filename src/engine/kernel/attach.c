@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Attaching all programs of an image and taking them off again: the order, the list of links, what happens with points
- * that fail. How one program is attached is in attach_*.c. Whatever is attached hangs on a descriptor of this process,
- * so that its death takes it off too; the one exception, events in tracefs, is uprobe_events.c's.
+ * Attaching all programs of an image and taking them off again: the order, the list of links, what
+ * happens with points that fail. How one program is attached is in attach_*.c. Whatever is attached
+ * hangs on a descriptor of this process, so that its death takes it off too; the one exception,
+ * events in tracefs, is uprobe_events.c's.
  */
 #include "engine/kernel/kernel.h"
 
@@ -31,10 +32,14 @@ static kernel_attach_fn *const attach_by_kind[PROBE_N_KINDS] = {
 	[PROBE_FEXIT] = kernel_attach_fentry,
 };
 
-/* the kernel runs what was attached last first, for these: they are attached from the last clause to the first */
+/*
+ * the kernel runs what was attached last first, for these: they are attached from the last clause
+ * to the first
+ */
 static bool runs_last_first(enum probe_kind kind)
 {
-	return kind == PROBE_UPROBE || kind == PROBE_URETPROBE || kind == PROBE_USDT || kind == PROBE_KPROBE;
+	return kind == PROBE_UPROBE || kind == PROBE_URETPROBE || kind == PROBE_USDT ||
+	       kind == PROBE_KPROBE;
 }
 
 void kernel_link_add(struct engine *e, struct kernel_link l)
@@ -55,9 +60,12 @@ static void link_close(struct kernel_link *l)
 	l->fd = l->perf_fd = -1;
 }
 
-struct err *kernel_link_perf(struct engine *e, uint32_t prog, int perf_fd, const struct probe_point *p)
+struct err *kernel_link_perf(struct engine *e, uint32_t prog, int perf_fd,
+			     const struct probe_point *p)
 {
-	struct kernel_link l = { .fd = -1, .perf_fd = perf_fd, .prog = prog, .address = p->address };
+	struct kernel_link l = {
+		.fd = -1, .perf_fd = perf_fd, .prog = prog, .address = p->address
+	};
 	int prog_fd = e->progs[prog].fd;
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = p->cookie);
 	int code;
@@ -65,7 +73,8 @@ struct err *kernel_link_perf(struct engine *e, uint32_t prog, int perf_fd, const
 	l.fd = bpf_link_create(prog_fd, perf_fd, BPF_PERF_EVENT, &opts);
 	code = errno;
 	/* before 5.15 there are no such links; the older call knows no cookies */
-	if (l.fd < 0 && code == EINVAL && !p->cookie && ioctl(perf_fd, PERF_EVENT_IOC_SET_BPF, prog_fd) == 0)
+	if (l.fd < 0 && code == EINVAL && !p->cookie &&
+	    ioctl(perf_fd, PERF_EVENT_IOC_SET_BPF, prog_fd) == 0)
 		code = 0;
 	else if (l.fd >= 0)
 		code = 0;
@@ -89,8 +98,8 @@ void kernel_point_pids(const struct engine *e, const struct probe_point *p, stru
 		vec_push(pids, e->opts.pids[i]);
 }
 
-struct err *kernel_attach_failed(struct engine *e, uint32_t prog, const struct probe_point *p, struct err *why,
-				 struct engine_attach_result *res)
+struct err *kernel_attach_failed(struct engine *e, uint32_t prog, const struct probe_point *p,
+				 struct err *why, struct engine_attach_result *res)
 {
 	const struct image_prog *ip = e->image->progs[prog];
 	STRBUF_AUTO text = { 0 };
@@ -100,9 +109,12 @@ struct err *kernel_attach_failed(struct engine *e, uint32_t prog, const struct p
 		bool has_hint = err_get_hint(why);
 
 		why = err_wrap(why, "Unable to attach probe: %.*s", STR_ARG(p->name));
-		return has_hint ? why :
-				  err_hint(why, "if that is to be expected, set the 'missing_probes' config variable "
-						"to 'warn'");
+		return has_hint
+			       ? why
+			       : err_hint(
+					 why,
+					 "if that is to be expected, set the 'missing_probes' config variable "
+					 "to 'warn'");
 	}
 	if (e->opts.warn_missing && e->opts.report) {
 		strbuf_printf(&text, "Unable to attach probe: %.*s. Skipping. (", STR_ARG(p->name));
@@ -114,7 +126,8 @@ struct err *kernel_attach_failed(struct engine *e, uint32_t prog, const struct p
 	return NULL;
 }
 
-static struct err *attach_prog(struct engine *e, uint32_t i, bool last_first, struct engine_attach_result *res)
+static struct err *attach_prog(struct engine *e, uint32_t i, bool last_first,
+			       struct engine_attach_result *res)
 {
 	const struct image_prog *p = e->image->progs[i];
 	kernel_attach_fn *attach = p->shape ? attach_by_kind[p->shape->kind] : NULL;
@@ -147,23 +160,44 @@ struct err *kernel_attach(struct engine *e, struct engine_attach_result *res)
 	return NULL;
 }
 
+/*
+ * First the links: with them the programs stop running, at once and for all probes. Then the events
+ * below. Those of tracepoints are quiet without a program, but the kernel takes 40 ms for each to
+ * close, one after another; they are left to close(), so that the session can print its results
+ * first.
+ */
 void kernel_detach(struct engine *e)
 {
 	uint64_t start = sys_monotonic_ns();
+	struct sys_ints links = { 0 }, events = { 0 };
 	size_t n = e->links.n;
 
 	kernel_iter_stop(e);
-	/* all events stop before the first is closed: closing waits for the kernel's grace periods */
-	vec_each(l, &e->links)
-		if (l->perf_fd >= 0)
+	vec_each(l, &e->links) {
+		if (l->perf_fd >= 0) {
 			ioctl(l->perf_fd, PERF_EVENT_IOC_DISABLE, 0);
-	vec_each(l, &e->links)
-		link_close(l);
+			vec_push(l->kind == PROBE_TRACEPOINT && l->fd >= 0 ? &e->late_fds : &events,
+				 l->perf_fd);
+		}
+		if (l->fd >= 0)
+			vec_push(&links, l->fd);
+	}
 	e->links.n = 0;
+	kernel_close_all(links.v, links.n);
+	kernel_close_all(events.v, events.n);
+	vec_free(&links);
+	vec_free(&events);
 	kernel_uprobe_events_remove(e);
 	if (e->is_attached)
-		log_verbose("detached %zu links in %.1f ms", n, (double)(sys_monotonic_ns() - start) / 1e6);
+		log_verbose("detached %zu links in %.1f ms", n,
+			    (double)(sys_monotonic_ns() - start) / 1e6);
 	e->is_attached = false;
+}
+
+void kernel_detach_late(struct engine *e)
+{
+	kernel_close_all(e->late_fds.v, e->late_fds.n);
+	vec_free(&e->late_fds);
 }
 
 struct err *kernel_unwatch(struct engine *e, uint64_t address)
@@ -171,10 +205,12 @@ struct err *kernel_unwatch(struct engine *e, uint64_t address)
 	uint32_t n = 0;
 
 	vec_each(l, &e->links) {
-		if (l->kind != PROBE_WATCHPOINT || l->address != address || (l->fd < 0 && l->perf_fd < 0))
+		if (l->kind != PROBE_WATCHPOINT || l->address != address ||
+		    (l->fd < 0 && l->perf_fd < 0))
 			continue;
 		link_close(l);
 		n++;
 	}
-	return n ? NULL : err_new(0, "unwatch: no watchpoint at 0x%llx", (unsigned long long)address);
+	return n ? NULL
+		 : err_new(0, "unwatch: no watchpoint at 0x%llx", (unsigned long long)address);
 }

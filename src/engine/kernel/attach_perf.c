@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Attaching what perf events sample: profile (a clock on each CPU), interval (a clock on one CPU, whatever processes are
- * asked for), software and hardware (a counter on each CPU), watchpoint (a debug register).
+ * Attaching what perf events sample: profile (a clock on each CPU), interval (a clock on one CPU,
+ * whatever processes are asked for), software and hardware (a counter on each CPU), watchpoint (a
+ * debug register).
  *
- * For chosen processes there is an event for each of their threads instead, inherited by threads that these start. A thread
- * that is born between the listing and its parent's event is missed; the window is some microseconds.
+ * For chosen processes there is an event for each of their threads instead, inherited by threads
+ * that these start. A thread that is born between the listing and its parent's event is missed; the
+ * window is some microseconds.
  */
 #include "engine/kernel/kernel.h"
 
@@ -20,7 +22,8 @@ struct places {
 	int32_t dead_pid; /* a process that is not there, or 0 */
 };
 
-static void find_places(const struct engine *e, const struct probe_point *p, bool one_cpu, struct places *places)
+static void find_places(const struct engine *e, const struct probe_point *p, bool one_cpu,
+			struct places *places)
 {
 	struct sys_ints pids = { 0 };
 
@@ -85,8 +88,10 @@ static struct err *explain_sampled(const struct probe_point *p, int code)
 	int64_t max = sys_read_number("/proc/sys/kernel/perf_event_max_sample_rate");
 
 	if (p->perf_type == PERF_TYPE_HARDWARE && (code == ENOENT || code == EOPNOTSUPP))
-		return err_hint(err_new(0, "this machine has no hardware counter for '%.*s'", STR_ARG(p->symbol)),
-				"virtual machines often have none; software events and profile probes work there");
+		return err_hint(
+			err_new(0, "this machine has no hardware counter for '%.*s'",
+				STR_ARG(p->symbol)),
+			"virtual machines often have none; software events and profile probes work there");
 	if (code == EINVAL && p->frequency && max > 0 && p->frequency > (uint64_t)max)
 		return err_hint(err_new(0, "%llu Hz is above the kernel's limit of %lld",
 					(unsigned long long)p->frequency, (long long)max),
@@ -109,7 +114,8 @@ struct err *kernel_attach_sampled(struct engine *e, uint32_t prog, struct engine
 		} else {
 			attr.sample_period = p->period ? p->period : 1;
 		}
-		err = open_everywhere(e, prog, p, &attr, shape->kind == PROBE_INTERVAL, explain_sampled);
+		err = open_everywhere(e, prog, p, &attr, shape->kind == PROBE_INTERVAL,
+				      explain_sampled);
 		if (err)
 			TRY(kernel_attach_failed(e, prog, p, err, res));
 		else
@@ -124,13 +130,16 @@ static struct err *explain_watchpoint(const struct probe_point *p, int code)
 		return err_hint(err_new(0, "all debug registers of the processor are in use"),
 				"x86-64 has four; a debugger may hold some");
 	if (code == EINVAL)
-		return err_new(0, "the processor takes no watchpoint of this length and mode at 0x%llx (it must be "
-				  "aligned to its length; reads alone cannot be watched on x86)",
-			       (unsigned long long)p->address);
+		return err_new(
+			0,
+			"the processor takes no watchpoint of this length and mode at 0x%llx (it must be "
+			"aligned to its length; reads alone cannot be watched on x86)",
+			(unsigned long long)p->address);
 	return sys_err_explain(err_new(code, "open the watchpoint"));
 }
 
-struct err *kernel_attach_watchpoint(struct engine *e, uint32_t prog, struct engine_attach_result *res)
+struct err *kernel_attach_watchpoint(struct engine *e, uint32_t prog,
+				     struct engine_attach_result *res)
 {
 	const struct probe_shape *shape = e->image->progs[prog]->shape;
 

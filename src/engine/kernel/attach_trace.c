@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Attaching kprobes and kretprobes (one kprobe_multi link for many functions, perf events for single ones), fentry and
- * fexit (a program for each function), and iterators. Kernels without ftrace or kprobes, as those of small virtual
- * machines, refuse all but iterators; the message then says which option the kernel lacks.
+ * Attaching kprobes and kretprobes (one kprobe_multi link for many functions, perf events for
+ * single ones), fentry and fexit (a program for each function), and iterators. Kernels without
+ * ftrace or kprobes, as those of small virtual machines, refuse all but iterators; the message then
+ * says which option the kernel lacks.
  */
 #include "engine/kernel/kernel.h"
 
@@ -33,21 +34,25 @@ static struct err *explain_function(enum probe_kind kind, const struct probe_poi
 	if (err)
 		return err;
 	if (code == ENOENT || code == ESRCH)
-		return err_new(0, "this kernel has no function '%.*s', or it is not traceable", STR_ARG(p->symbol));
+		return err_new(0, "this kernel has no function '%.*s', or it is not traceable",
+			       STR_ARG(p->symbol));
 	if (code == EILSEQ)
-		return err_hint(err_new(code, "'%.*s'", STR_ARG(p->symbol)),
-				"Possible attachment attempt in the middle of an instruction, try a different offset.");
-	return sys_err_explain(err_new(code, "probe the kernel function '%.*s'", STR_ARG(p->symbol)));
+		return err_hint(
+			err_new(code, "'%.*s'", STR_ARG(p->symbol)),
+			"Possible attachment attempt in the middle of an instruction, try a different offset.");
+	return sys_err_explain(
+		err_new(code, "probe the kernel function '%.*s'", STR_ARG(p->symbol)));
 }
 
-static struct err *attach_kprobe_multi(struct engine *e, uint32_t prog, struct engine_attach_result *res)
+static struct err *attach_kprobe_multi(struct engine *e, uint32_t prog,
+				       struct engine_attach_result *res)
 {
 	const struct probe_shape *shape = e->image->progs[prog]->shape;
 	uint32_t n = shape->n_points;
 	const char **names = base_alloc(n * sizeof(*names));
 	__u64 *cookies = base_alloc(n * sizeof(*cookies));
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .kprobe_multi.syms = names, .kprobe_multi.cookies = cookies,
-		    .kprobe_multi.cnt = n,
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .kprobe_multi.syms = names,
+		    .kprobe_multi.cookies = cookies, .kprobe_multi.cnt = n,
 		    .kprobe_multi.flags = shape->is_return ? BPF_F_KPROBE_MULTI_RETURN : 0);
 	struct err *err = NULL;
 	int fd;
@@ -75,7 +80,9 @@ static struct err *attach_kprobe_perf(struct engine *e, uint32_t prog, const str
 {
 	const struct probe_shape *shape = e->image->progs[prog]->shape;
 	int64_t type = sys_read_number("/sys/bus/event_source/devices/kprobe/type");
-	struct perf_event_attr attr = { .config = shape->is_return, .disabled = 1, .probe_offset = p->func_offset };
+	struct perf_event_attr attr = { .config = shape->is_return,
+					.disabled = 1,
+					.probe_offset = p->func_offset };
 	STRBUF_AUTO name = { 0 };
 	int fd;
 
@@ -175,7 +182,8 @@ static struct err *iter_link(struct engine *e, uint32_t prog, uint32_t point, in
 	vec_free(&pids);
 	*link = bpf_link_create(fd, 0, BPF_TRACE_ITER, &opts);
 	if (*link < 0)
-		return sys_err_explain(err_new(errno, "make the iterator '%.*s'", STR_ARG(p->symbol)));
+		return sys_err_explain(
+			err_new(errno, "make the iterator '%.*s'", STR_ARG(p->symbol)));
 	return NULL;
 }
 
@@ -198,7 +206,8 @@ static struct err *attach_iterator(struct engine *e, uint32_t prog, uint32_t poi
 	if (fd < 0) {
 		int code = errno;
 
-		return sys_err_explain(err_new(code, "start the iterator '%.*s'", STR_ARG(p->symbol)));
+		return sys_err_explain(
+			err_new(code, "start the iterator '%.*s'", STR_ARG(p->symbol)));
 	}
 	vec_push(&e->iter_fds, fd);
 	return NULL;
@@ -220,8 +229,8 @@ struct err *kernel_attach_iter(struct engine *e, uint32_t prog, struct engine_at
 }
 
 /*
- * Reading an iterator runs its program for each object. What the program prints comes as events; text that the kernel's
- * seq_file would give is not used.
+ * Reading an iterator runs its program for each object. What the program prints comes as events;
+ * text that the kernel's seq_file would give is not used.
  */
 static void *read_iterators(void *arg)
 {
@@ -259,7 +268,10 @@ struct err *kernel_iter_start(struct engine *e)
 
 void kernel_iter_stop(struct engine *e)
 {
-	/* programs end at once when the script is exiting, so that the walk of the kernel is soon over */
+	/*
+	 * programs end at once when the script is exiting, so that the walk of the kernel is soon
+	 * over
+	 */
 	if (e->iter_running)
 		pthread_join(e->iter_thread, NULL);
 	e->iter_running = false;

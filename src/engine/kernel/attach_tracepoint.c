@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Attaching tracepoints (a perf event of the tracepoint's id with the program linked to it) and raw tracepoints (by name).
- * One perf event on one CPU is enough: the program runs for the tracepoint wherever it fires. For the same reason a
- * process cannot be picked here; the program compares the pid itself.
+ * Attaching tracepoints (a perf event of the tracepoint's id with the program linked to it) and raw
+ * tracepoints (by name). One perf event on one CPU is enough: the program runs for the tracepoint
+ * wherever it fires. For the same reason a process cannot be picked here; the program compares the
+ * pid itself.
  */
 #include "engine/kernel/kernel.h"
 
@@ -25,7 +26,8 @@ static struct err *open_tracepoint(const struct probe_point *p, int *fd)
 	return sys_err_explain(err_new(errno, "open the tracepoint"));
 }
 
-struct err *kernel_attach_tracepoint(struct engine *e, uint32_t prog, struct engine_attach_result *res)
+struct err *kernel_attach_tracepoint(struct engine *e, uint32_t prog,
+				     struct engine_attach_result *res)
 {
 	const struct probe_shape *shape = e->image->progs[prog]->shape;
 
@@ -44,7 +46,8 @@ struct err *kernel_attach_tracepoint(struct engine *e, uint32_t prog, struct eng
 	return NULL;
 }
 
-struct err *kernel_attach_rawtracepoint(struct engine *e, uint32_t prog, struct engine_attach_result *res)
+struct err *kernel_attach_rawtracepoint(struct engine *e, uint32_t prog,
+					struct engine_attach_result *res)
 {
 	const struct probe_shape *shape = e->image->progs[prog]->shape;
 
@@ -58,17 +61,22 @@ struct err *kernel_attach_rawtracepoint(struct engine *e, uint32_t prog, struct 
 		fd = sys_raw_tracepoint_open(strbuf_cstr(&name), e->progs[prog].fd, p->cookie);
 		code = errno;
 		if (fd >= 0) {
-			kernel_link_add(e, (struct kernel_link){ .fd = fd, .perf_fd = -1, .prog = prog });
+			kernel_link_add(
+				e, (struct kernel_link){ .fd = fd, .perf_fd = -1, .prog = prog });
 			res->n_attached++;
 			continue;
 		}
 		if (code == ENOENT)
 			err = err_new(0, "this kernel has no tracepoint '%s'", strbuf_cstr(&name));
 		else if (code == EINVAL)
-			err = err_new(0, "the program reads more arguments than the tracepoint '%s' has, or this "
-					 "kernel has no cookies for raw tracepoints", strbuf_cstr(&name));
+			err = err_new(
+				0,
+				"the program reads more arguments than the tracepoint '%s' has, or this "
+				"kernel has no cookies for raw tracepoints",
+				strbuf_cstr(&name));
 		else
-			err = sys_err_explain(err_new(code, "open the raw tracepoint '%s'", strbuf_cstr(&name)));
+			err = sys_err_explain(
+				err_new(code, "open the raw tracepoint '%s'", strbuf_cstr(&name)));
 		TRY(kernel_attach_failed(e, prog, p, err, res));
 	}
 	return NULL;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Attaching uprobes, uretprobes and USDT probes. In this order: one uprobe_multi link for all sites of a file (Linux 6.6
- * and later), one tracefs event with all sites (many sites that need no cookie), one perf event for each site. Closing a
- * perf event waits for the kernel each time, 35 to 110 ms: 340 sites take it 12 to 37 s, so that way is for few.
+ * Attaching uprobes, uretprobes and USDT probes. In this order: one uprobe_multi link for all sites
+ * of a file (Linux 6.6 and later), one tracefs event with all sites (many sites that need no
+ * cookie), one perf event for each site. Closing a perf event waits for the kernel each time, 35 to
+ * 110 ms: 340 sites take it 12 to 37 s, so that way is for few.
  *
- * The kernel opens the object file by the path that it is given: paths into containers come as /proc/PID/root/... .
+ * The kernel opens the object file by the path that it is given: paths into containers come as
+ * /proc/PID/root/... .
  */
 #include "engine/kernel/kernel.h"
 
@@ -22,9 +24,11 @@ enum uprobe_way kernel_uprobe_choose(const struct image_prog *p, bool by_process
 
 	if (kind != PROBE_UPROBE && kind != PROBE_URETPROBE && kind != PROBE_USDT)
 		return UPROBE_NONE;
-	if (features_has(FEATURE_UPROBE_MULTI) && (!by_process || features_has(FEATURE_UPROBE_MULTI_PROCESS)))
+	if (features_has(FEATURE_UPROBE_MULTI) &&
+	    (!by_process || features_has(FEATURE_UPROBE_MULTI_PROCESS)))
 		return UPROBE_MULTI;
-	if (p->shape->n_points > FEW_SITES && !p->shape->needs_sites && features_has(FEATURE_UPROBE_EVENTS))
+	if (p->shape->n_points > FEW_SITES && !p->shape->needs_sites &&
+	    features_has(FEATURE_UPROBE_EVENTS))
 		return UPROBE_EVENT;
 	return UPROBE_PERF;
 }
@@ -33,15 +37,14 @@ enum uprobe_way kernel_uprobe_choose(const struct image_prog *p, bool by_process
 static struct err *explain_site(const struct probe_point *p, int32_t pid, int code)
 {
 	switch (code) {
-	case ESRCH:
-		return err_new(0, "process %d does not exist", pid);
-	case ENOENT:
-		return err_new(code, "'%.*s'", STR_ARG(p->path));
+	case ESRCH: return err_new(0, "process %d does not exist", pid);
+	case ENOENT: return err_new(code, "'%.*s'", STR_ARG(p->path));
 	case EINVAL:
-		return err_new(0, "the kernel takes no probe at offset 0x%llx of '%.*s': not code, or past its end",
-			       (unsigned long long)p->file_offset, STR_ARG(p->path));
-	case EBADF:
-		return err_new(0, "'%.*s' is no regular file", STR_ARG(p->path));
+		return err_new(
+			0,
+			"the kernel takes no probe at offset 0x%llx of '%.*s': not code, or past its end",
+			(unsigned long long)p->file_offset, STR_ARG(p->path));
+	case EBADF: return err_new(0, "'%.*s' is no regular file", STR_ARG(p->path));
 	case ENOTSUP:
 	case 524: /* the kernel's ENOTSUPP */
 	case ENOEXEC:
@@ -49,13 +52,16 @@ static struct err *explain_site(const struct probe_point *p, int32_t pid, int co
 			       (unsigned long long)p->file_offset, STR_ARG(p->path));
 	default:
 		return sys_err_explain(err_new(code, "probe offset 0x%llx of '%.*s'",
-					       (unsigned long long)p->file_offset, STR_ARG(p->path)));
+					       (unsigned long long)p->file_offset,
+					       STR_ARG(p->path)));
 	}
 }
 
 /* ---- uprobe_multi ---- */
 
-/* points [from, to) of a shape, which are of one file; the arrays are over all points of the shape */
+/*
+ * points [from, to) of a shape, which are of one file; the arrays are over all points of the shape
+ */
 struct multi {
 	struct engine *e;
 	uint32_t prog;
@@ -84,8 +90,9 @@ static int multi_link(const struct multi *m, uint32_t from, uint32_t to)
 }
 
 /*
- * One link for the range. When the kernel refuses it because of a site, halves are tried until the site stands alone, so
- * that the message names it and the others can be attached: 2 log2(n) calls for each bad site.
+ * One link for the range. When the kernel refuses it because of a site, halves are tried until the
+ * site stands alone, so that the message names it and the others can be attached: 2 log2(n) calls
+ * for each bad site.
  */
 static struct err *multi_attach(const struct multi *m, uint32_t from, uint32_t to)
 {
@@ -94,17 +101,20 @@ static struct err *multi_attach(const struct multi *m, uint32_t from, uint32_t t
 	int code = errno;
 
 	if (fd >= 0) {
-		kernel_link_add(m->e, (struct kernel_link){ .fd = fd, .perf_fd = -1, .prog = m->prog });
+		kernel_link_add(m->e,
+				(struct kernel_link){ .fd = fd, .perf_fd = -1, .prog = m->prog });
 		if (m->counts)
 			m->res->n_attached += to - from;
 		return NULL;
 	}
 	if (code == EINTR)
 		return multi_attach(m, from, to);
-	if (to - from == 1 || code == EPERM || code == ENOMEM || code == ESRCH || code == ENOENT || code == EBADF) {
+	if (to - from == 1 || code == EPERM || code == ENOMEM || code == ESRCH || code == ENOENT ||
+	    code == EBADF) {
 		m->res->n_failed += to - from - 1;
 		return kernel_attach_failed(m->e, m->prog, &m->shape->points[from],
-					    explain_site(&m->shape->points[from], m->pid, code), m->res);
+					    explain_site(&m->shape->points[from], m->pid, code),
+					    m->res);
 	}
 	TRY(multi_attach(m, from, middle));
 	return multi_attach(m, middle, to);
@@ -163,7 +173,8 @@ static struct err *attach_multi(struct engine *e, uint32_t prog, struct engine_a
 
 /* ---- single perf events ---- */
 
-static struct err *perf_attach(struct engine *e, uint32_t prog, const struct probe_point *p, int32_t pid)
+static struct err *perf_attach(struct engine *e, uint32_t prog, const struct probe_point *p,
+			       int32_t pid)
 {
 	const struct probe_shape *shape = e->image->progs[prog]->shape;
 	int64_t type = sys_read_number("/sys/bus/event_source/devices/uprobe/type");
@@ -180,8 +191,11 @@ static struct err *perf_attach(struct engine *e, uint32_t prog, const struct pro
 	attr.type = (uint32_t)type;
 	attr.uprobe_path = (uintptr_t)strbuf_cstr(&path);
 	attr.probe_offset = p->file_offset;
-	attr.config |= p->ref_ctr_offset << 32; /* the upper half, see .../uprobe/format/ref_ctr_offset */
-	/* of a process: the event follows all its threads, for a uprobe belongs to an address space */
+	attr.config |= p->ref_ctr_offset
+		       << 32; /* the upper half, see .../uprobe/format/ref_ctr_offset */
+	/*
+	 * of a process: the event follows all its threads, for a uprobe belongs to an address space
+	 */
 	fd = sys_perf_event_open(&attr, pid ? pid : -1, pid ? -1 : 0);
 	if (fd < 0)
 		return explain_site(p, pid, errno);
@@ -213,17 +227,15 @@ static struct err *attach_perf(struct engine *e, uint32_t prog, struct engine_at
 
 struct err *kernel_attach_uprobe(struct engine *e, uint32_t prog, struct engine_attach_result *res)
 {
-	static const char *const ways[] = { "", "one uprobe_multi link", "one tracefs event", "single perf events" };
+	static const char *const ways[] = { "", "one uprobe_multi link", "one tracefs event",
+					    "single perf events" };
 	enum uprobe_way way = e->progs[prog].way;
 	const struct image_prog *p = e->image->progs[prog];
 
 	log_verbose("%.*s: %u sites by %s", STR_ARG(p->name), p->shape->n_points, ways[way]);
 	switch (way) {
-	case UPROBE_MULTI:
-		return attach_multi(e, prog, res);
-	case UPROBE_EVENT:
-		return kernel_uprobe_event_attach(e, prog, res);
-	default:
-		return attach_perf(e, prog, res);
+	case UPROBE_MULTI: return attach_multi(e, prog, res);
+	case UPROBE_EVENT: return kernel_uprobe_event_attach(e, prog, res);
+	default: return attach_perf(e, prog, res);
 	}
 }

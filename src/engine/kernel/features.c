@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Finding out what the kernel can do, see features.h: tiny programs, maps and links are made and dropped at once. A check
- * costs some 20 to 100 us here, those that read the kernel's BTF some ms; the engine itself asks for two or three of them.
+ * Finding out what the kernel can do, see features.h: tiny programs, maps and links are made and
+ * dropped at once. A check costs some 20 to 100 us here, those that read the kernel's BTF some ms;
+ * the engine itself asks for two or three of them.
  *
- * A check answers no on any refusal, so that without privileges everything is "no": the way on then fails with the
- * reason of the first real call.
+ * A check answers no on any refusal, so that without privileges everything is "no": the way on then
+ * fails with the reason of the first real call.
  */
 #include "engine/kernel/features.h"
 
@@ -17,8 +18,12 @@
 #include <errno.h>
 #include <zlib.h>
 
-#define INSN(op, dst, src, offset, value) \
-	((struct bpf_insn){ .code = (op), .dst_reg = (dst), .src_reg = (src), .off = (offset), .imm = (value) })
+#define INSN(op, dst, src, offset, value)     \
+	((struct bpf_insn){ .code = (op),     \
+			    .dst_reg = (dst), \
+			    .src_reg = (src), \
+			    .off = (offset),  \
+			    .imm = (value) })
 #define INSN_MOV(dst, value) INSN(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, value)
 #define INSN_CALL(func) INSN(BPF_JMP | BPF_CALL, 0, 0, 0, func)
 #define INSN_EXIT INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
@@ -31,9 +36,11 @@ union feature_arg {
 
 static const struct bpf_insn prog_return_0[] = { INSN_MOV(0, 0), INSN_EXIT };
 
-static int load(uint32_t type, uint32_t attach_type, uint32_t btf_id, const struct bpf_insn *insns, size_t n)
+static int load(uint32_t type, uint32_t attach_type, uint32_t btf_id, const struct bpf_insn *insns,
+		size_t n)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach_type, .attach_btf_id = btf_id);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach_type,
+		    .attach_btf_id = btf_id);
 
 	return bpf_prog_load(type, NULL, "GPL", insns, n, &opts);
 }
@@ -51,15 +58,16 @@ static bool works(int fd)
 }
 
 /*
- * The verifier looks up the helper before its arguments, of which this program sets none: only its words tell a missing
- * helper from wrong arguments. They changed in 6.8; both are known here.
+ * The verifier looks up the helper before its arguments, of which this program sets none: only its
+ * words tell a missing helper from wrong arguments. They changed in 6.8; both are known here.
  */
 static bool helper_in(uint32_t type, uint32_t attach_type, uint32_t btf_id, int helper)
 {
 	const struct bpf_insn insns[] = { INSN_CALL(helper), INSN_MOV(0, 0), INSN_EXIT };
 	char log[4096] = "";
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach_type, .attach_btf_id = btf_id,
-		    .log_level = 1, .log_buf = log, .log_size = sizeof(log));
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach_type,
+		    .attach_btf_id = btf_id, .log_level = 1, .log_buf = log,
+		    .log_size = sizeof(log));
 	int fd = bpf_prog_load(type, NULL, "GPL", insns, 3, &opts);
 
 	if (works(fd))
@@ -171,7 +179,9 @@ static bool check_perf_link(union feature_arg unused)
 
 static bool check_perf_hardware(union feature_arg unused)
 {
-	struct perf_event_attr attr = { .type = PERF_TYPE_HARDWARE, .config = PERF_COUNT_HW_CPU_CYCLES, .disabled = 1 };
+	struct perf_event_attr attr = { .type = PERF_TYPE_HARDWARE,
+					.config = PERF_COUNT_HW_CPU_CYCLES,
+					.disabled = 1 };
 
 	return works(sys_perf_event_open(&attr, 0, -1));
 }
@@ -190,7 +200,8 @@ static bool check_kprobe_multi(union feature_arg attach_type)
 
 	if (prog < 0)
 		return false;
-	return works(bpf_link_create(prog, 0, attach_type.number, &opts)) || errno == ESRCH || errno == ENOENT;
+	return works(bpf_link_create(prog, 0, attach_type.number, &opts)) || errno == ESRCH ||
+	       errno == ENOENT;
 }
 
 /* a directory as the object file: EBADF behind the test of the attach type, EINVAL before it */
@@ -232,9 +243,10 @@ static const struct {
 	const char *text;
 	int number;
 } features[] = {
-#define FEATURE_TEXT(x) _Generic((x), char *: (x), default: NULL)
-#define FEATURE_NUMBER(x) _Generic((x), char *: 0, default: (x))
-#define FEATURE(id, name, check, arg) { name, check_##check, FEATURE_TEXT(arg), FEATURE_NUMBER(arg) },
+#define FEATURE_TEXT(x) _Generic((x), char * : (x), default : NULL)
+#define FEATURE_NUMBER(x) _Generic((x), char * : 0, default : (x))
+#define FEATURE(id, name, check, arg) \
+	{ name, check_##check, FEATURE_TEXT(arg), FEATURE_NUMBER(arg) },
 #include "engine/kernel/features.def"
 #undef FEATURE
 };
@@ -269,9 +281,10 @@ struct err *features_disable(const char *names)
 		for (f = 0; f < FEATURE_N && !str_is(name, features[f].name); f++)
 			;
 		if (name.n && f == FEATURE_N)
-			return err_hint(err_new(0, "unknown feature '%.*s'", STR_ARG(name)),
-					"--no-feature takes uprobe_multi, kprobe_multi, kprobe_session and the names "
-					"that --info lists, with commas between them");
+			return err_hint(
+				err_new(0, "unknown feature '%.*s'", STR_ARG(name)),
+				"--no-feature takes uprobe_multi, kprobe_multi, kprobe_session and the names "
+				"that --info lists, with commas between them");
 		if (name.n)
 			answers[f] = NO;
 	}
@@ -290,7 +303,8 @@ uint32_t features_instruction_limit(void)
 	for (uint32_t i = 0; i < OLD_LIMIT; i++)
 		insns[i] = INSN_MOV(0, 0);
 	insns[OLD_LIMIT] = INSN_EXIT;
-	limit = works(load(BPF_PROG_TYPE_KPROBE, 0, 0, insns, OLD_LIMIT + 1)) ? NEW_LIMIT : OLD_LIMIT;
+	limit = works(load(BPF_PROG_TYPE_KPROBE, 0, 0, insns, OLD_LIMIT + 1)) ? NEW_LIMIT
+									      : OLD_LIMIT;
 	free(insns);
 	return limit;
 }
@@ -303,7 +317,10 @@ char features_config(const char *option)
 
 	if (!file)
 		return 0;
-	/* "CONFIG_X=y" or "# CONFIG_X is not set"; an option that depends on a missing one is not listed at all */
+	/*
+	 * "CONFIG_X=y" or "# CONFIG_X is not set"; an option that depends on a missing one is not
+	 * listed at all
+	 */
 	found = 'n';
 	while (found == 'n' && gzgets(file, line, sizeof(line)))
 		if (strncmp(line, option, n) == 0 && line[n] == '=')

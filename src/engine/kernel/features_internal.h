@@ -7,7 +7,10 @@
 
 #define BTF_FUNCTION 12 /* BTF_KIND_FUNC */
 
-/* whether the pid of a uprobe_multi link means a process (and not one thread of it): tried on ourselves */
+/*
+ * whether the pid of a uprobe_multi link means a process (and not one thread of it): tried on
+ * ourselves
+ */
 bool features_try_uprobe_multi_process(void);
 
 #endif

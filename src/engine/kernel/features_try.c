@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The longer checks of features.c: a walk through the kernel's own BTF, and a probe on ourselves. The first kernels with
- * uprobe_multi (6.6 to 6.9, without later fixes) take the pid of a link for one thread; there -p would miss the others,
- * so the engine asks here and otherwise uses perf events, which follow the process.
+ * The longer checks of features.c: a walk through the kernel's own BTF, and a probe on ourselves.
+ * The first kernels with uprobe_multi (6.6 to 6.9, without later fixes) take the pid of a link for
+ * one thread; there -p would miss the others, so the engine asks here and otherwise uses perf
+ * events, which follow the process.
  */
 #include "engine/kernel/features_internal.h"
 
@@ -21,20 +22,15 @@ static size_t btf_tail(unsigned kind, unsigned vlen)
 	switch (kind) {
 	case 1:  /* int */
 	case 14: /* var */
-	case 17: /* decl tag */
-		return 4;
-	case 3: /* array */
-		return 12;
+	case 17: /* decl tag */ return 4;
+	case 3: /* array */ return 12;
 	case 4:  /* struct */
 	case 5:  /* union */
 	case 15: /* data section */
-	case 19: /* enum64 */
-		return 12 * vlen;
-	case 6:  /* enum */
-	case 13: /* prototype */
-		return 8 * vlen;
-	default:
-		return 0;
+	case 19: /* enum64 */ return 12 * vlen;
+	case 6: /* enum */
+	case 13: /* prototype */ return 8 * vlen;
+	default: return 0;
 	}
 }
 
@@ -50,7 +46,8 @@ static uint32_t btf_find(struct bytes btf, const char *name, unsigned kind)
 	type_len = bytes_u32(&btf);
 	str_off = bytes_u32(&btf);
 	str_len = bytes_u32(&btf);
-	if (btf.bad || (uint64_t)header + type_off + type_len > btf.n || (uint64_t)header + str_off + str_len > btf.n)
+	if (btf.bad || (uint64_t)header + type_off + type_len > btf.n ||
+	    (uint64_t)header + str_off + str_len > btf.n)
 		return 0;
 	types = bytes_make(btf.p + header + type_off, type_len);
 	for (uint32_t id = 1; bytes_left(&types) && !types.bad; id++) {
@@ -98,7 +95,8 @@ static bool own_file_offset(uintptr_t address, uint64_t *offset)
 	while (maps && fgets(line, sizeof(line), maps)) {
 		unsigned long start, end, from;
 
-		if (sscanf(line, "%lx-%lx %*s %lx", &start, &end, &from) == 3 && address >= start && address < end) {
+		if (sscanf(line, "%lx-%lx %*s %lx", &start, &end, &from) == 3 && address >= start &&
+		    address < end) {
 			*offset = address - start + from;
 			return true;
 		}
@@ -113,18 +111,25 @@ static int load_counter(int map)
 		{ .code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = 10, .off = -4 },
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 2, .src_reg = 10 },
 		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 2, .imm = -4 },
-		{ .code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = 1, .src_reg = BPF_PSEUDO_MAP_FD, .imm = map },
+		{ .code = BPF_LD | BPF_IMM | BPF_DW,
+		  .dst_reg = 1,
+		  .src_reg = BPF_PSEUDO_MAP_FD,
+		  .imm = map },
 		{ 0 },
 		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_map_lookup_elem },
 		{ .code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = 0, .off = 2 },
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 1, .imm = 1 },
-		{ .code = BPF_STX | BPF_ATOMIC | BPF_DW, .dst_reg = 0, .src_reg = 1, .imm = BPF_ADD },
+		{ .code = BPF_STX | BPF_ATOMIC | BPF_DW,
+		  .dst_reg = 0,
+		  .src_reg = 1,
+		  .imm = BPF_ADD },
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = SYS_BPF_TRACE_UPROBE_MULTI);
 
-	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "GPL", insns, sizeof(insns) / sizeof(*insns), &opts);
+	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "GPL", insns,
+			     sizeof(insns) / sizeof(*insns), &opts);
 }
 
 bool features_try_uprobe_multi_process(void)
@@ -132,7 +137,9 @@ bool features_try_uprobe_multi_process(void)
 	FD_AUTO map = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, 8, 1, NULL);
 	FD_AUTO prog = map >= 0 ? load_counter(map) : -1;
 	uint64_t offset, hits = 0;
-	struct sys_uprobe_multi multi = { .path = "/proc/self/exe", .offsets = &offset, .n = 1, .pid = getpid() };
+	struct sys_uprobe_multi multi = {
+		.path = "/proc/self/exe", .offsets = &offset, .n = 1, .pid = getpid()
+	};
 	uint32_t key = 0;
 	pthread_t thread;
 

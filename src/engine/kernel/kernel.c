@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The kernel engine: runs an image by bpf(2). This file opens and closes it and holds the table of its operations; see
- * kernel.h for the files behind them and for which program types the image must carry.
+ * The kernel engine: runs an image by bpf(2). This file opens and closes it and holds the table of
+ * its operations; see kernel.h for the files behind them and for which program types the image must
+ * carry.
  */
 #include "engine/kernel/kernel.h"
 
@@ -14,7 +15,8 @@ static int no_print(enum libbpf_print_level level, const char *format, va_list a
 	return 0;
 }
 
-static struct engine *engine_new(const struct image *im, struct sources *s, const struct engine_opts *opts)
+static struct engine *engine_new(const struct image *im, struct sources *s,
+				 const struct engine_opts *opts)
 {
 	struct engine *e = base_alloc(sizeof(*e));
 	int cpus = libbpf_num_possible_cpus();
@@ -38,6 +40,7 @@ static void kernel_close(struct engine *e)
 	if (!e)
 		return;
 	kernel_detach(e);
+	kernel_detach_late(e);
 	vec_free(&e->links);
 	kernel_ring_close(e);
 	kernel_progs_unload(e);
@@ -45,8 +48,8 @@ static void kernel_close(struct engine *e)
 	free(e);
 }
 
-static struct err *kernel_open(const struct image *im, struct sources *s, const struct engine_opts *opts,
-			       struct engine **ret)
+static struct err *kernel_open(const struct image *im, struct sources *s,
+			       const struct engine_opts *opts, struct engine **ret)
 {
 	struct engine *e;
 	struct err *err;

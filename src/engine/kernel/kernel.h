@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The inside of the kernel engine, shared by its files only. The engine owns everything in it: engine_close gives back
- * all descriptors, mappings and tracefs events; the image, the sources and the options are the session's and outlive it.
+ * The inside of the kernel engine, shared by its files only. The engine owns everything in it:
+ * engine_close gives back all descriptors, mappings and tracefs events; the image, the sources and
+ * the options are the session's and outlive it.
  *
- * Programs without an event (begin, end, self, test, bench) must have prog_type BPF_PROG_TYPE_RAW_TRACEPOINT: that type
- * can be test-run, has the tracing helpers and needs no sleepable context (SYSCALL has fewer helpers and sleeps). Their
- * context is 12 zero words. uprobe, uretprobe, usdt, kprobe, kretprobe: KPROBE; tracepoint: TRACEPOINT; profile,
- * interval, software, hardware, watchpoint: PERF_EVENT; rawtracepoint: RAW_TRACEPOINT; fentry, fexit, iter: TRACING.
+ * Programs without an event (begin, end, self, test, bench) must have prog_type
+ * BPF_PROG_TYPE_RAW_TRACEPOINT: that type can be test-run, has the tracing helpers and needs no
+ * sleepable context (SYSCALL has fewer helpers and sleeps). Their context is 12 zero words. uprobe,
+ * uretprobe, usdt, kprobe, kretprobe: KPROBE; tracepoint: TRACEPOINT; profile, interval, software,
+ * hardware, watchpoint: PERF_EVENT; rawtracepoint: RAW_TRACEPOINT; fentry, fexit, iter: TRACING.
  * expected_attach_type is chosen here when image_prog.attach_type is 0.
  */
 #ifndef SONDE_ENGINE_KERNEL_KERNEL_H
@@ -63,7 +65,7 @@ struct engine {
 	struct engine_opts opts;
 	uint32_t n_cpus;
 	int btf_fd;
-	int *map_fds; /* image.n_maps */
+	int *map_fds;              /* image.n_maps */
 	struct kernel_prog *progs; /* image.n_progs */
 	VEC(struct kernel_link) links;
 	VEC(struct kernel_trace_event) trace_events;
@@ -73,12 +75,13 @@ struct engine {
 	size_t globals_size;
 	struct image_fault_count *faults;
 	size_t faults_size;
+	struct sys_ints late_fds; /* perf events of tracepoints that no program hangs on any more */
 	bool is_attached;
 	/* iterators run in a thread of their own, so that their events are read while they run */
 	pthread_t iter_thread;
-	bool iter_running;      /* the thread exists */
+	bool iter_running; /* the thread exists */
 	struct sys_ints iter_fds;
-	int iter_done;          /* atomic: the thread has read everything */
+	int iter_done; /* atomic: the thread has read everything */
 };
 
 /* ---- maps.c ---- */
@@ -87,51 +90,70 @@ void kernel_maps_destroy(struct engine *e);
 
 /* ---- mapio.c: the operations of engine_ops of the same names ---- */
 struct err *kernel_map_each(struct engine *e, uint32_t map,
-			    bool (*fn)(void *arg, const void *key, const void *value, uint32_t n_cpus), void *arg);
+			    bool (*fn)(void *arg, const void *key, const void *value,
+				       uint32_t n_cpus),
+			    void *arg);
 struct err *kernel_map_lookup(struct engine *e, uint32_t map, const void *key, void *value);
 struct err *kernel_map_clear(struct engine *e, uint32_t map);
 struct err *kernel_map_zero(struct engine *e, uint32_t map);
 /* bytes of a value as user space sees it: all CPUs of per-CPU maps */
-size_t kernel_map_value_bytes(const struct engine *e, const struct image_map *m, uint32_t *n_values);
+size_t kernel_map_value_bytes(const struct engine *e, const struct image_map *m,
+			      uint32_t *n_values);
 
 /* ---- load.c ---- */
 struct err *kernel_progs_load(struct engine *e) ERR_MUST;
 void kernel_progs_unload(struct engine *e);
 /* a TRACING program for one point; the fd belongs to the caller */
-struct err *kernel_prog_load_point(struct engine *e, uint32_t prog, const struct probe_point *p, int *fd) ERR_MUST;
+struct err *kernel_prog_load_point(struct engine *e, uint32_t prog, const struct probe_point *p,
+				   int *fd) ERR_MUST;
 
 /* ---- refusal.c ---- */
 /* make an error of the verifier's log, with the place in the script reported through opts.report */
-struct err *kernel_prog_refused(struct engine *e, const struct image_prog *p, const char *log, int code) ERR_MUST;
+struct err *kernel_prog_refused(struct engine *e, const struct image_prog *p, const char *log,
+				int code) ERR_MUST;
 
 /* ---- attach.c ---- */
 struct err *kernel_attach(struct engine *e, struct engine_attach_result *res) ERR_MUST;
 void kernel_detach(struct engine *e);
 struct err *kernel_unwatch(struct engine *e, uint64_t address) ERR_MUST;
 /*
- * A point could not be attached: by missing_probes that is an error, a warning or nothing. Takes why; returns it, with the
- * point's name, when attaching must stop.
+ * A point could not be attached: by missing_probes that is an error, a warning or nothing. Takes
+ * why; returns it, with the point's name, when attaching must stop.
  */
-struct err *kernel_attach_failed(struct engine *e, uint32_t prog, const struct probe_point *p, struct err *why,
-				 struct engine_attach_result *res) ERR_MUST;
+struct err *kernel_attach_failed(struct engine *e, uint32_t prog, const struct probe_point *p,
+				 struct err *why, struct engine_attach_result *res) ERR_MUST;
 /* remember a link (fds are taken over) */
 void kernel_link_add(struct engine *e, struct kernel_link l);
-/* join a program to a perf event that is then remembered (perf_fd is taken over, also on failure) and enabled */
-struct err *kernel_link_perf(struct engine *e, uint32_t prog, int perf_fd, const struct probe_point *p) ERR_MUST;
+/*
+ * join a program to a perf event that is then remembered (perf_fd is taken over, also on failure)
+ * and enabled
+ */
+struct err *kernel_link_perf(struct engine *e, uint32_t prog, int perf_fd,
+			     const struct probe_point *p) ERR_MUST;
 /* processes that a point is limited to: its own pid, else those of -p; none: every process */
 void kernel_point_pids(const struct engine *e, const struct probe_point *p, struct sys_ints *pids);
 
+/* close what was left to close() */
+void kernel_detach_late(struct engine *e);
+
+/* ---- closer.c ---- */
+/* close them all, waiting for the kernel once rather than for each */
+void kernel_close_all(const int *fds, size_t n);
+
 /* ---- attach_*.c: attach all points of one program ---- */
-typedef struct err *kernel_attach_fn(struct engine *e, uint32_t prog, struct engine_attach_result *res);
-kernel_attach_fn kernel_attach_uprobe, kernel_attach_tracepoint, kernel_attach_rawtracepoint, kernel_attach_sampled,
-	kernel_attach_watchpoint, kernel_attach_kprobe, kernel_attach_fentry, kernel_attach_iter;
+typedef struct err *kernel_attach_fn(struct engine *e, uint32_t prog,
+				     struct engine_attach_result *res);
+kernel_attach_fn kernel_attach_uprobe, kernel_attach_tracepoint, kernel_attach_rawtracepoint,
+	kernel_attach_sampled, kernel_attach_watchpoint, kernel_attach_kprobe, kernel_attach_fentry,
+	kernel_attach_iter;
 enum uprobe_way kernel_uprobe_choose(const struct image_prog *p, bool by_process);
 /* start, stop the thread that reads iterators */
 struct err *kernel_iter_start(struct engine *e) ERR_MUST;
 void kernel_iter_stop(struct engine *e);
 
 /* ---- uprobe_events.c: user probes through tracefs ---- */
-struct err *kernel_uprobe_event_attach(struct engine *e, uint32_t prog, struct engine_attach_result *res) ERR_MUST;
+struct err *kernel_uprobe_event_attach(struct engine *e, uint32_t prog,
+				       struct engine_attach_result *res) ERR_MUST;
 void kernel_uprobe_events_remove(struct engine *e);
 
 /* ---- ring.c ---- */
@@ -141,7 +163,8 @@ struct err *kernel_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, v
 int kernel_poll_fd(struct engine *e);
 
 /* ---- run.c ---- */
-struct err *kernel_run_once(struct engine *e, uint32_t prog, uint32_t repeat, uint64_t *retval, uint64_t *ns);
+struct err *kernel_run_once(struct engine *e, uint32_t prog, uint32_t repeat, uint64_t *retval,
+			    uint64_t *ns);
 uint64_t kernel_missed(struct engine *e, uint32_t prog);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reading and emptying maps from user space: many elements per system call where the kernel can, one by one elsewhere.
- * Programs go on writing meanwhile; each element is read whole, the map as a whole is no snapshot.
+ * Reading and emptying maps from user space: many elements per system call where the kernel can,
+ * one by one elsewhere. Programs go on writing meanwhile; each element is read whole, the map as a
+ * whole is no snapshot.
  */
 #include "engine/kernel/kernel.h"
 
@@ -17,10 +18,8 @@ static bool is_hash(const struct image_map *m)
 	case BPF_MAP_TYPE_HASH:
 	case BPF_MAP_TYPE_PERCPU_HASH:
 	case BPF_MAP_TYPE_LRU_HASH:
-	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
-		return true;
-	default:
-		return false;
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH: return true;
+	default: return false;
 	}
 }
 
@@ -62,8 +61,9 @@ static struct err *walk_error(const struct walk *w, int code)
 }
 
 /*
- * One element after another. The next key is asked for before fn runs, because fn may delete the key; a key that vanishes
- * meanwhile starts the kernel's walk again, so it is bounded by twice the size of the map.
+ * One element after another. The next key is asked for before fn runs, because fn may delete the
+ * key; a key that vanishes meanwhile starts the kernel's walk again, so it is bounded by twice the
+ * size of the map.
  */
 static struct err *walk_singly(struct walk *w, element_fn *fn, void *arg)
 {
@@ -93,7 +93,8 @@ static struct err *walk_singly(struct walk *w, element_fn *fn, void *arg)
 /* ENOTSUPP (524) is the kernel's own word for "this map type has no batches" */
 #define KERNEL_ENOTSUPP 524
 
-static struct err *walk_batches(struct walk *w, bool remove, element_fn *fn, void *arg, bool *unsupported)
+static struct err *walk_batches(struct walk *w, bool remove, element_fn *fn, void *arg,
+				bool *unsupported)
 {
 	uint64_t position[2]; /* opaque: a bucket of hash maps, a key of arrays */
 	bool first = true, last = false;
@@ -105,11 +106,11 @@ static struct err *walk_batches(struct walk *w, bool remove, element_fn *fn, voi
 		int r;
 
 		if (remove)
-			r = bpf_map_lookup_and_delete_batch(w->fd, first ? NULL : position, position, w->keys,
-							    w->values, &n, NULL);
+			r = bpf_map_lookup_and_delete_batch(w->fd, first ? NULL : position,
+							    position, w->keys, w->values, &n, NULL);
 		else
-			r = bpf_map_lookup_batch(w->fd, first ? NULL : position, position, w->keys, w->values, &n,
-						 NULL);
+			r = bpf_map_lookup_batch(w->fd, first ? NULL : position, position, w->keys,
+						 w->values, &n, NULL);
 		if (r < 0 && errno == ENOSPC) {
 			walk_resize(w, w->capacity * 2);
 			continue;
@@ -118,7 +119,8 @@ static struct err *walk_batches(struct walk *w, bool remove, element_fn *fn, voi
 			continue;
 		last = r < 0; /* ENOENT: this was the last batch, and it holds n elements */
 		if (last && errno != ENOENT) {
-			*unsupported = first && (errno == EINVAL || errno == KERNEL_ENOTSUPP || errno == EOPNOTSUPP);
+			*unsupported = first && (errno == EINVAL || errno == KERNEL_ENOTSUPP ||
+						 errno == EOPNOTSUPP);
 			return *unsupported ? NULL : walk_error(w, errno);
 		}
 		first = false;
@@ -147,7 +149,9 @@ static struct err *walk_map(struct engine *e, uint32_t map, element_fn *fn, void
 }
 
 struct err *kernel_map_each(struct engine *e, uint32_t map,
-			    bool (*fn)(void *arg, const void *key, const void *value, uint32_t n_cpus), void *arg)
+			    bool (*fn)(void *arg, const void *key, const void *value,
+				       uint32_t n_cpus),
+			    void *arg)
 {
 	return walk_map(e, map, fn, arg);
 }
@@ -176,7 +180,8 @@ static bool change_one(void *arg, const void *key, const void *value, uint32_t n
 	int fd = c->e->map_fds[c->map], r;
 
 	/* BPF_EXIST: a key that a program has deleted meanwhile must not come back */
-	r = c->zero ? bpf_map_update_elem(fd, key, c->zero, BPF_EXIST) : bpf_map_delete_elem(fd, key);
+	r = c->zero ? bpf_map_update_elem(fd, key, c->zero, BPF_EXIST)
+		    : bpf_map_delete_elem(fd, key);
 	if (r < 0 && errno != ENOENT)
 		c->code = errno;
 	return c->code == 0;
@@ -195,7 +200,8 @@ static struct err *change_all(struct engine *e, uint32_t map, bool to_zero)
 	err = walk_map(e, map, change_one, &c);
 	free(zero);
 	if (!err && c.code)
-		err = err_new(c.code, "%s map '%.*s'", to_zero ? "zero" : "clear", STR_ARG(m->name));
+		err = err_new(c.code, "%s map '%.*s'", to_zero ? "zero" : "clear",
+			      STR_ARG(m->name));
 	return err;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Making the maps of an image: created, filled where they have first contents, frozen where they are constant, mapped where
- * the session reads or writes them directly. Nothing is pinned: maps die with their descriptors. libbpf raises the limit
- * of locked memory by itself on kernels that still count it (before 5.11).
+ * Making the maps of an image: created, filled where they have first contents, frozen where they
+ * are constant, mapped where the session reads or writes them directly. Nothing is pinned: maps die
+ * with their descriptors. libbpf raises the limit of locked memory by itself on kernels that still
+ * count it (before 5.11).
  */
 #include "engine/kernel/kernel.h"
 
@@ -62,12 +63,14 @@ static uint64_t prealloc_bytes(const struct engine *e, const struct image_map *m
 
 static struct err *explain_map_error(const struct image_map *m, int code)
 {
-	struct err *err = err_new(code, "create map '%.*s' (%u entries of %u + %u bytes)", STR_ARG(m->name),
-				  m->max_entries, m->key_size, m->value_size);
+	struct err *err = err_new(code, "create map '%.*s' (%u entries of %u + %u bytes)",
+				  STR_ARG(m->name), m->max_entries, m->key_size, m->value_size);
 
 	if (code == E2BIG || code == EINVAL)
-		return err_hint(err, "the kernel takes keys and values up to some limits only: a value of a per-CPU map "
-				     "is at most 32 KB, a key must fit the stack of its kernel functions");
+		return err_hint(
+			err,
+			"the kernel takes keys and values up to some limits only: a value of a per-CPU map "
+			"is at most 32 KB, a key must fit the stack of its kernel functions");
 	return sys_err_explain(err);
 }
 
@@ -99,7 +102,8 @@ static struct err *map_fill(const struct image_map *m, int fd, uint32_t rows)
 		keys[i] = i;
 	if (rows == 1 || bpf_map_update_batch(fd, keys, m->init, &n, NULL) < 0)
 		for (uint32_t i = 0; i < rows && !code; i++)
-			if (bpf_map_update_elem(fd, &keys[i], row + (size_t)i * m->value_size, BPF_ANY) < 0)
+			if (bpf_map_update_elem(fd, &keys[i], row + (size_t)i * m->value_size,
+						BPF_ANY) < 0)
 				code = errno;
 	free(keys);
 	return code ? err_new(code, "fill map '%.*s'", STR_ARG(m->name)) : NULL;
@@ -110,13 +114,15 @@ static struct err *map_init(const struct image_map *m, int fd)
 	if (m->init && m->max_entries)
 		TRY(map_fill(m, fd, m->max_entries));
 	/* frozen: the verifier then knows the contents and folds them into the program */
-	if ((m->role == MAP_CONST || m->role == MAP_SITES) && bpf_map_freeze(fd) < 0 && errno != EBUSY)
+	if ((m->role == MAP_CONST || m->role == MAP_SITES) && bpf_map_freeze(fd) < 0 &&
+	    errno != EBUSY)
 		return err_new(errno, "freeze map '%.*s'", STR_ARG(m->name));
 	return NULL;
 }
 
 /* an array with BPF_F_MMAPABLE; its elements are rounded up to 8 bytes */
-static struct err *map_mmap(const struct image_map *m, int fd, bool writable, void **at, size_t *size)
+static struct err *map_mmap(const struct image_map *m, int fd, bool writable, void **at,
+			    size_t *size)
 {
 	size_t page = (size_t)getpagesize();
 	size_t bytes = (size_t)((m->value_size + 7) & ~7u) * (m->max_entries ? m->max_entries : 1);
@@ -138,10 +144,10 @@ struct err *kernel_maps_create(struct engine *e)
 		TRY(map_create(e, im->maps[i], &e->map_fds[i]));
 		TRY(map_init(im->maps[i], e->map_fds[i]));
 	}
-	TRY(map_mmap(im->maps[im->globals_map], e->map_fds[im->globals_map], true, (void **)&e->globals,
-		     &e->globals_size));
-	return map_mmap(im->maps[im->faults_map], e->map_fds[im->faults_map], false, (void **)&e->faults,
-			&e->faults_size);
+	TRY(map_mmap(im->maps[im->globals_map], e->map_fds[im->globals_map], true,
+		     (void **)&e->globals, &e->globals_size));
+	return map_mmap(im->maps[im->faults_map], e->map_fds[im->faults_map], false,
+			(void **)&e->faults, &e->faults_size);
 }
 
 void kernel_maps_destroy(struct engine *e)

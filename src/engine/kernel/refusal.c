@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the verifier's refusal means for the script: its log names an instruction, image_line says which words of the
- * script and which IR instruction that came from. Log lines look like "12: (79) r1 = *(u64 *)(r2 +8)", subprograms
- * count on in the same numbering; the reason stands alone on one of the last lines. Only text is made here.
+ * What the verifier's refusal means for the script: its log names an instruction, image_line says
+ * which words of the script and which IR instruction that came from. Log lines look like "12: (79)
+ * r1 = *(u64 *)(r2 +8)", subprograms count on in the same numbering; the reason stands alone on one
+ * of the last lines. Only text is made here.
  */
 #include "engine/kernel/kernel.h"
 
@@ -12,10 +13,10 @@
 #define N_LAST_LINES 3
 
 struct refusal {
-	uint32_t insn;          /* IMAGE_NONE: the log names none */
-	struct str insn_text;   /* "r1 = *(u64 *)(r2 +8)" */
-	struct str reason;      /* the verifier's last words */
-	struct str last_lines;  /* the end of the log, statistics left out */
+	uint32_t insn;         /* IMAGE_NONE: the log names none */
+	struct str insn_text;  /* "r1 = *(u64 *)(r2 +8)" */
+	struct str reason;     /* the verifier's last words */
+	struct str last_lines; /* the end of the log, statistics left out */
 };
 
 /* "12: (79) text": the number and the text */
@@ -89,7 +90,8 @@ static const struct image_line *find_line(const struct image_prog *p, uint32_t i
 
 static const char *hint_for(struct str reason, int code)
 {
-	if (str_find(reason, STR("too large. Processed")) >= 0 || str_find(reason, STR("jumps is too complex")) >= 0)
+	if (str_find(reason, STR("too large. Processed")) >= 0 ||
+	    str_find(reason, STR("jumps is too complex")) >= 0)
 		return "the verifier walks every path and gave up: shorter loops, smaller max_strlen or fewer "
 		       "comparisons of long strings help; splitting the clause into several does too";
 	if (str_find(reason, STR("combined stack size")) >= 0)
@@ -106,7 +108,8 @@ static const char *hint_for(struct str reason, int code)
 static void print_refusal(struct strbuf *out, const struct image_prog *p, const struct refusal *r,
 			  const struct image_line *line)
 {
-	strbuf_printf(out, "the kernel's verifier refuses '%.*s': %.*s\n", STR_ARG(p->name), STR_ARG(r->reason));
+	strbuf_printf(out, "the kernel's verifier refuses '%.*s': %.*s\n", STR_ARG(p->name),
+		      STR_ARG(r->reason));
 	if (r->insn != IMAGE_NONE) {
 		strbuf_printf(out, "  eBPF instruction %u: %.*s\n", r->insn, STR_ARG(r->insn_text));
 		if (line)
@@ -121,7 +124,8 @@ static void print_refusal(struct strbuf *out, const struct image_prog *p, const 
 	out->n--; /* no newline behind a message */
 }
 
-struct err *kernel_prog_refused(struct engine *e, const struct image_prog *p, const char *log, int code)
+struct err *kernel_prog_refused(struct engine *e, const struct image_prog *p, const char *log,
+				int code)
 {
 	const struct image_line *line;
 	STRBUF_AUTO text = { 0 };
@@ -134,10 +138,11 @@ struct err *kernel_prog_refused(struct engine *e, const struct image_prog *p, co
 		line = find_line(p, r.insn);
 		print_refusal(&text, p, &r, line);
 		if (e->opts.report)
-			e->opts.report(e->opts.report_arg, line ? line->at : p->at, "ERROR", strbuf_cstr(&text));
+			e->opts.report(e->opts.report_arg, line ? line->at : p->at, "ERROR",
+				       strbuf_cstr(&text));
 		/* the errno ("permission denied") says less than the reason, and something else */
-		err = err_new(code == EPERM ? code : 0, "load program '%.*s': %.*s", STR_ARG(p->name),
-			      STR_ARG(r.reason));
+		err = err_new(code == EPERM ? code : 0, "load program '%.*s': %.*s",
+			      STR_ARG(p->name), STR_ARG(r.reason));
 	} else {
 		err = err_new(code, "load program '%.*s'", STR_ARG(p->name));
 	}

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reading events: the kernel writes records into a ring that is mapped here, each behind a header of 8 bytes whose first
- * word is the length and two marks (busy: not yet committed, discard). The layout is from Documentation/bpf/ringbuf.rst.
+ * Reading events: the kernel writes records into a ring that is mapped here, each behind a header
+ * of 8 bytes whose first word is the length and two marks (busy: not yet committed, discard). The
+ * layout is from Documentation/bpf/ringbuf.rst.
  *
- * A poll delivers what was there when it began and then returns, so that a flood of events cannot keep the session from
- * its signals and its clock. Our position is given back to the kernel after each record: room is free at once.
+ * A poll delivers what was there when it began and then returns, so that a flood of events cannot
+ * keep the session from its signals and its clock. Our position is given back to the kernel after
+ * each record: room is free at once.
  */
 #include "engine/kernel/kernel.h"
 
@@ -112,7 +114,8 @@ int kernel_poll_fd(struct engine *e)
 
 struct err *kernel_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, void *arg)
 {
-	uint64_t until = timeout_ms < 0 ? UINT64_MAX : sys_monotonic_ns() + (uint64_t)timeout_ms * 1000000u;
+	uint64_t until = timeout_ms < 0 ? UINT64_MAX
+					: sys_monotonic_ns() + (uint64_t)timeout_ms * 1000000u;
 
 	for (;;) {
 		struct pollfd p = { .fd = kernel_poll_fd(e), .events = POLLIN };
@@ -129,7 +132,10 @@ struct err *kernel_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, v
 			return errno == EINTR ? NULL : err_new(errno, "wait for events");
 		if (r == 0)
 			return NULL;
-		/* readable means a record, perhaps one that its program has not finished: let that one run */
+		/*
+		 * readable means a record, perhaps one that its program has not finished: let that
+		 * one run
+		 */
 		if (!drain_all(e, fn, arg))
 			sched_yield();
 		else

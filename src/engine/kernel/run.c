@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Programs without an event (begin, end, self, test, bench) are RAW_TRACEPOINT programs that BPF_PROG_TEST_RUN calls in
- * our own context: pid, comm and stacks are those of sonde, as with any other tracer. The kernel has no repeat for that
- * type, so benchmarks loop here; their time is the kernel's own account of the program (BPF_ENABLE_STATS), which leaves
- * the system calls out, or, where that is refused, the whole of the calls. Also: hits that the kernel itself did not
- * deliver.
+ * Programs without an event (begin, end, self, test, bench) are RAW_TRACEPOINT programs that
+ * BPF_PROG_TEST_RUN calls in our own context: pid, comm and stacks are those of sonde, as with any
+ * other tracer. The kernel has no repeat for that type, so benchmarks loop here; their time is the
+ * kernel's own account of the program (BPF_ENABLE_STATS), which leaves the system calls out, or,
+ * where that is refused, the whole of the calls. Also: hits that the kernel itself did not deliver.
  */
 #include "engine/kernel/kernel.h"
 
@@ -32,13 +32,15 @@ static struct err *run_again(struct engine *e, uint32_t prog, uint64_t *retval)
 
 	while (bpf_prog_test_run_opts(e->progs[prog].fd, &opts) < 0)
 		if (errno != EINTR)
-			return sys_err_explain(err_new(errno, "run program '%.*s'", STR_ARG(p->name)));
+			return sys_err_explain(
+				err_new(errno, "run program '%.*s'", STR_ARG(p->name)));
 	if (retval)
 		*retval = opts.retval;
 	return NULL;
 }
 
-struct err *kernel_run_once(struct engine *e, uint32_t prog, uint32_t repeat, uint64_t *retval, uint64_t *ns)
+struct err *kernel_run_once(struct engine *e, uint32_t prog, uint32_t repeat, uint64_t *retval,
+			    uint64_t *ns)
 {
 	FD_AUTO stats = ns ? bpf_enable_stats(BPF_STATS_RUN_TIME) : -1;
 	struct bpf_prog_info before, after;

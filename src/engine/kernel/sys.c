@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Raw system calls and small files, see sys.h. Attribute layouts of bpf(2) that Debian's headers (6.1) do not have are
- * written down here, and only here; they are from include/uapi/linux/bpf.h of Linux 6.6 and 6.10.
+ * Raw system calls and small files, see sys.h. Attribute layouts of bpf(2) that Debian's headers
+ * (6.1) do not have are written down here, and only here; they are from include/uapi/linux/bpf.h of
+ * Linux 6.6 and 6.10.
  */
 #include "engine/kernel/sys.h"
 
@@ -191,13 +192,17 @@ static struct err *explain_caps(struct err *e, uint64_t caps)
 
 	for (size_t i = 0; i < sizeof(wanted_caps) / sizeof(*wanted_caps); i++)
 		if (!(caps >> wanted_caps[i].bit & 1))
-			strbuf_printf(&missing, "%s%s", missing.n ? " and " : "", wanted_caps[i].name);
+			strbuf_printf(&missing, "%s%s", missing.n ? " and " : "",
+				      wanted_caps[i].name);
 	if (missing.n && sys_read_number("/proc/sys/kernel/unprivileged_bpf_disabled") > 0)
-		return err_hint(e, "this process lacks %s (and kernel.unprivileged_bpf_disabled is set): run as root",
-				strbuf_cstr(&missing));
+		return err_hint(
+			e,
+			"this process lacks %s (and kernel.unprivileged_bpf_disabled is set): run as root",
+			strbuf_cstr(&missing));
 	if (missing.n)
 		return err_hint(e, "this process lacks %s: run as root", strbuf_cstr(&missing));
-	return err_hint(e, "this process lacks CAP_SYS_ADMIN, which this kernel wants here: run as root");
+	return err_hint(
+		e, "this process lacks CAP_SYS_ADMIN, which this kernel wants here: run as root");
 }
 
 /* the level in brackets of "none [integrity] confidentiality" */
@@ -223,7 +228,9 @@ struct err *sys_err_explain(struct err *e)
 	uint64_t caps = 0;
 
 	if (code == ENOMEM)
-		return err_hint(e, "the kernel has no memory for it: fewer or smaller maps (max_map_keys) need less");
+		return err_hint(
+			e,
+			"the kernel has no memory for it: fewer or smaller maps (max_map_keys) need less");
 	if (code == EMFILE)
 		return err_hint(e, "raise the limit of open files (ulimit -n)");
 	if (code != EPERM && code != EACCES)
@@ -235,9 +242,12 @@ struct err *sys_err_explain(struct err *e)
 			return explain_caps(e, caps);
 	}
 	if (read_lockdown(&level))
-		return err_hint(e, "the kernel is locked down (%s): see kernel_lockdown(7)", strbuf_cstr(&level));
+		return err_hint(e, "the kernel is locked down (%s): see kernel_lockdown(7)",
+				strbuf_cstr(&level));
 	if (code == EPERM)
-		return err_hint(e, "this process has the capabilities: a seccomp filter, a user namespace or a security "
-				   "module refuses bpf(2) or perf_event_open(2)");
+		return err_hint(
+			e,
+			"this process has the capabilities: a seccomp filter, a user namespace or a security "
+			"module refuses bpf(2) or perf_event_open(2)");
 	return e;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The bottom of the kernel engine: system calls that neither libc nor libbpf 1.1 wraps, small files of /proc and /sys,
- * and why the kernel said no. Knows nothing of images or probes. Strings given back are the caller's to free.
+ * The bottom of the kernel engine: system calls that neither libc nor libbpf 1.1 wraps, small files
+ * of /proc and /sys, and why the kernel said no. Knows nothing of images or probes. Strings given
+ * back are the caller's to free.
  */
 #ifndef SONDE_ENGINE_KERNEL_SYS_H
 #define SONDE_ENGINE_KERNEL_SYS_H
@@ -56,8 +57,8 @@ const char *sys_tracefs(void);
 uint64_t sys_monotonic_ns(void);
 
 /*
- * Give e the hint that fits its code: which capability this process lacks, which sysctl or which lockdown
- * forbids it, that locked memory is out. Returns e.
+ * Give e the hint that fits its code: which capability this process lacks, which sysctl or which
+ * lockdown forbids it, that locked memory is out. Returns e.
  */
 struct err *sys_err_explain(struct err *e);
 

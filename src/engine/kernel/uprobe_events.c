@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * User probes through tracefs, for kernels without uprobe_multi links: one event "sonde_PID/pN" to which each site is
- * appended as a probe of its own, and one perf event that the program hangs on. 340 sites attach in 20 ms and detach in
- * 100 ms that way. The sites have one cookie between them; programs that need to know their site do not come here.
+ * User probes through tracefs, for kernels without uprobe_multi links: one event "sonde_PID/pN" to
+ * which each site is appended as a probe of its own, and one perf event that the program hangs on.
+ * 340 sites attach in 20 ms and detach in 100 ms that way. The sites have one cookie between them;
+ * programs that need to know their site do not come here.
  *
- * Events in tracefs are names, they outlive this process. They are removed on each way out that we see; those that a
- * killed sonde left behind carry its pid in their name, and the next sonde that comes here removes them. An event that
- * is in use cannot be removed, so a wrong guess (another pid namespace) does no harm.
+ * Events in tracefs are names, they outlive this process. They are removed on each way out that we
+ * see; those that a killed sonde left behind carry its pid in their name, and the next sonde that
+ * comes here removes them. An event that is in use cannot be removed, so a wrong guess (another pid
+ * namespace) does no harm.
  */
 #include "engine/kernel/kernel.h"
 
@@ -79,7 +81,8 @@ static void remove_stale(int fd)
 			continue;
 		last = name;
 		if (remove_event(fd, name) == 0)
-			log_verbose("removed the uprobe event '%.*s' of a sonde that has died", STR_ARG(name));
+			log_verbose("removed the uprobe event '%.*s' of a sonde that has died",
+				    STR_ARG(name));
 	}
 }
 
@@ -91,32 +94,36 @@ static void trace_event_add(struct engine *e, const char *name)
 }
 
 /* append a site; blanks in paths end them for the kernel, so those are refused here */
-static struct err *add_site(int fd, const char *name, const struct probe_shape *shape, const struct probe_point *p)
+static struct err *add_site(int fd, const char *name, const struct probe_shape *shape,
+			    const struct probe_point *p)
 {
 	STRBUF_AUTO line = { 0 };
 	int code;
 
 	if (str_find_char(p->path, ' ', 0) >= 0)
 		return err_new(0, "tracefs takes no path with a blank: '%.*s'", STR_ARG(p->path));
-	strbuf_printf(&line, "%c:%s %.*s:0x%llx", shape->is_return ? 'r' : 'p', name, STR_ARG(p->path),
-		      (unsigned long long)p->file_offset);
+	strbuf_printf(&line, "%c:%s %.*s:0x%llx", shape->is_return ? 'r' : 'p', name,
+		      STR_ARG(p->path), (unsigned long long)p->file_offset);
 	if (p->ref_ctr_offset)
 		strbuf_printf(&line, "(0x%llx)", (unsigned long long)p->ref_ctr_offset);
 	strbuf_putc(&line, '\n');
 	code = write_command(fd, &line);
 	if (!code)
 		return NULL;
-	return sys_err_explain(err_new(code, "probe offset 0x%llx of '%.*s'", (unsigned long long)p->file_offset,
-				       STR_ARG(p->path)));
+	return sys_err_explain(err_new(code, "probe offset 0x%llx of '%.*s'",
+				       (unsigned long long)p->file_offset, STR_ARG(p->path)));
 }
 
 /*
- * A perf event for each process. The program hangs on the first and runs for all of them: they are one event to the kernel,
- * which refuses a program twice; the others only let their process in.
+ * A perf event for each process. The program hangs on the first and runs for all of them: they are
+ * one event to the kernel, which refuses a program twice; the others only let their process in.
  */
-static struct err *open_event(struct engine *e, uint32_t prog, const char *name, const struct probe_point *first)
+static struct err *open_event(struct engine *e, uint32_t prog, const char *name,
+			      const struct probe_point *first)
 {
-	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT, .disabled = 1, .sample_period = 1 };
+	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT,
+					.disabled = 1,
+					.sample_period = 1 };
 	struct probe_point no_cookie = *first;
 	struct sys_ints pids = { 0 };
 	struct err *err = NULL;
@@ -138,7 +145,8 @@ static struct err *open_event(struct engine *e, uint32_t prog, const char *name,
 		else if (i == 0)
 			err = kernel_link_perf(e, prog, fd, &no_cookie);
 		else
-			kernel_link_add(e, (struct kernel_link){ .fd = -1, .perf_fd = fd, .prog = prog });
+			kernel_link_add(
+				e, (struct kernel_link){ .fd = -1, .perf_fd = fd, .prog = prog });
 		if (i > 0 && !err && ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0)
 			err = err_new(errno, "enable the uprobe event '%s'", name);
 	}
@@ -146,7 +154,8 @@ static struct err *open_event(struct engine *e, uint32_t prog, const char *name,
 	return err;
 }
 
-struct err *kernel_uprobe_event_attach(struct engine *e, uint32_t prog, struct engine_attach_result *res)
+struct err *kernel_uprobe_event_attach(struct engine *e, uint32_t prog,
+				       struct engine_attach_result *res)
 {
 	const struct probe_shape *shape = e->image->progs[prog]->shape;
 	FD_AUTO fd = open_events(O_WRONLY | O_APPEND);
@@ -186,7 +195,8 @@ void kernel_uprobe_events_remove(struct engine *e)
 		int code = fd >= 0 ? remove_event(fd, str_from(ev->name)) : EBADF;
 
 		if (code && code != ENOENT)
-			log_verbose("the uprobe event '%s' could not be removed: %s", ev->name, strerror(code));
+			log_verbose("the uprobe event '%s' could not be removed: %s", ev->name,
+				    strerror(code));
 		free(ev->name);
 	}
 	vec_free(&e->trace_events);
