@@ -280,6 +280,8 @@ struct err *cli_opts_parse(int argc, char **argv, struct cli_opts *ret)
 		TRY(parse_one(opt, optarg, ret));
 	}
 	parse_rest(argc, argv, dashes, ret);
+	if (ret->session.follow && !ret->session.pids.n && !ret->session.command)
+		return err_hint(err_new(0, "--follow needs a process to start from"), "add -p PID or -c COMMAND");
 	if (ret->action == ACTION_RUN && !ret->program && !ret->script)
 		return err_hint(err_new(0, "no script given"), "pass a file, or a program with -e; see --help");
 	return NULL;

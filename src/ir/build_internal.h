@@ -115,6 +115,7 @@ struct builder {
 	struct hashmap const_index; /* bytes -> offset + 1 */
 	uint32_t *script_maps;      /* unit map index -> image map index */
 	uint32_t n_callbacks;
+	uint32_t follow_map; /* --follow */
 };
 
 /* ---- build_put.c: one call, one instruction ---- */
@@ -289,6 +290,12 @@ struct value string_literal(struct builder *b, struct str s, const struct type *
 /* ---- build_prog.c ---- */
 
 void build_program(struct builder *b, const struct clause_inst *inst);
+/* a program of our own: between the two, code is emitted into its entry function */
+void program_begin(struct builder *b, const struct probe_shape *shape, struct str name, struct span at);
+void program_end(struct builder *b);
+/* build_follow.c: programs that keep the set of traced processes, and the test of it */
+void build_follow(struct builder *b);
+void build_follow_filter(struct builder *b);
 /* an error about a limit; the build goes on so that all are reported */
 void build_limit(struct builder *b, enum diag_code code, struct span at, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

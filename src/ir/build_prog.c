@@ -330,31 +330,39 @@ static void reserve_frame(struct builder *b)
 	(void)mem;
 }
 
-static void program_init(struct builder *b, const struct clause_inst *inst)
+void program_begin(struct builder *b, const struct probe_shape *shape, struct str name, struct span at)
 {
 	struct image_prog *p = arena_new(b->arena, struct image_prog);
 
-	b->inst = inst;
-	b->shape = inst->shape;
-	b->at = inst->clause->at;
+	b->shape = shape;
+	b->at = at;
 	b->prog = p;
 	b->prog_index = b->m->n_progs;
-	p->name = program_name(b, inst->shape->kind, inst->index);
-	p->prog_type = prog_type(inst->shape->kind);
-	p->attach_type = attach_type(inst->shape->kind);
-	p->shape = inst->shape;
-	p->at = inst->clause->at;
-	b->main = b->fn = fn_new(b, p->name, IR_FUNC_PROGRAM);
-	b->homes = arena_array(b->arena, struct var_home, inst->n_vars + 1);
+	p->name = name;
+	p->prog_type = prog_type(shape->kind);
+	p->attach_type = attach_type(shape->kind);
+	p->shape = shape;
+	p->at = at;
+	b->main = b->fn = fn_new(b, name, IR_FUNC_PROGRAM);
 	b->scratch_used = b->scratch_peak = b->scratch_floor = 0;
 	b->has_frame = b->uses_scratch = false;
 	b->n_callbacks = 0;
 	b->inlined = NULL;
 	b->m->progs[b->m->n_progs++] = (struct ir_prog){ b->main->index, p };
 	b->im->progs[b->im->n_progs++] = p;
-	p->drops_fault = image_add_fault(b->im, (struct image_fault){ .kind = FAULT_RING_FULL, .at = p->at,
+	p->drops_fault = image_add_fault(b->im, (struct image_fault){ .kind = FAULT_RING_FULL, .at = at,
 								      .prog = b->prog_index, .map = IMAGE_NONE,
 								      .helper = STR("ringbuf_output") });
+	b->main->ctx = new_vreg(b);
+	b->main->scratch = new_vreg(b);
+	b->main->frame = new_vreg(b);
+	b->main->leave = new_label(b);
+	put_raw(b, (struct ir_insn){ .op = IR_CTX, .dst = b->main->ctx });
+}
+
+void program_end(struct builder *b)
+{
+	fn_done(b->main);
 }
 
 static void build_filters(struct builder *b)
@@ -363,7 +371,9 @@ static void build_filters(struct builder *b)
 
 	if (is_event_driven(kind))
 		build_exit_test(b);
-	if (b->opts->n_pids && filters_by_pid(kind))
+	if (b->opts->fork_shape && is_event_driven(kind) && kind != PROBE_INTERVAL && kind != PROBE_ITER)
+		build_follow_filter(b);
+	else if (b->opts->n_pids && filters_by_pid(kind))
 		build_pid_filter(b);
 	if (b->opts->cgroup_id && is_event_driven(kind) && kind != PROBE_INTERVAL && kind != PROBE_ITER)
 		build_cgroup_filter(b);
@@ -401,13 +411,11 @@ void build_program(struct builder *b, const struct clause_inst *inst)
 	struct mem_mark mark;
 	uint32_t result, setup_at;
 
-	program_init(b, inst);
-	b->main->ctx = new_vreg(b);
-	b->main->scratch = new_vreg(b);
-	result = b->main->frame = new_vreg(b);
-	b->main->leave = new_label(b);
+	b->inst = inst;
+	b->homes = arena_array(b->arena, struct var_home, inst->n_vars + 1);
+	program_begin(b, inst->shape, program_name(b, inst->shape->kind, inst->index), inst->clause->at);
+	result = b->main->frame;
 	reserve_frame(b);
-	put_raw(b, (struct ir_insn){ .op = IR_CTX, .dst = b->main->ctx });
 	build_filters(b);
 	put_imm_to(b, result, 0);
 	setup_at = b->main->f->n;
@@ -431,7 +439,7 @@ void build_program(struct builder *b, const struct clause_inst *inst)
 	if (b->uses_scratch || b->has_frame)
 		insert_setup(b, setup_at);
 	check_scratch(b);
-	fn_done(b->main);
+	program_end(b);
 }
 
 /* ---- the module ---- */
@@ -460,11 +468,13 @@ struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o, 
 	b.m->arena = u->arena;
 	b.im = b.m->image = image_new(u->arena);
 	b.im->license = u->config.license;
-	b.im->progs = arena_array(u->arena, struct image_prog *, u->n_insts + 1);
-	b.m->progs = arena_array(u->arena, struct ir_prog, u->n_insts + 1);
+	b.im->progs = arena_array(u->arena, struct image_prog *, u->n_insts + 3);
+	b.m->progs = arena_array(u->arena, struct ir_prog, u->n_insts + 3);
 	b.const_map = IMAGE_NONE;
 	b.script_maps = arena_array(u->arena, uint32_t, u->n_maps + 1);
 	image_maps_make(&b);
+	if (o->fork_shape)
+		build_follow(&b);
 	for (uint32_t i = 0; i < u->n_insts; i++)
 		build_program(&b, u->insts[i]);
 	finish_maps(&b);

@@ -201,6 +201,21 @@ static void dump(const char *title, struct strbuf *text)
 	strbuf_clear(text);
 }
 
+/* --follow is kept by two programs of our own on the scheduler's events */
+static const struct probe_shape *scheduler_event(struct compilation *c, const char *event)
+{
+	struct attach_point ap = { .n_parts = 3, .parts = { STR("tracepoint"), STR("sched"), str_from(event) } };
+
+	ap.text = arena_printf(&c->arena, "tracepoint:sched:%s", event);
+	return probe_match(&c->probes, &ap, false, &c->diags);
+}
+
+static void follow(struct compilation *c, struct ir_build_opts *bo)
+{
+	bo->fork_shape = scheduler_event(c, "sched_process_fork");
+	bo->exit_shape = scheduler_event(c, "sched_process_exit");
+}
+
 static bool generate(struct compilation *c)
 {
 	const struct session_opts *o = c->opts;
@@ -223,6 +238,10 @@ static bool generate(struct compilation *c)
 	bo.n_cpus = world.n_cpus;
 	vec_each(p, &o->pids)
 		vec_push(&pids, *p);
+	if (o->follow && c->child)
+		vec_push(&pids, c->child);
+	if (o->follow)
+		follow(c, &bo);
 	bo.pids = pids.v;
 	bo.n_pids = (uint32_t)pids.n;
 	find_pid_namespace(&bo);
