@@ -32,6 +32,7 @@ void output_clock_init(struct output_clock *c)
 {
 	int64_t tai = read_ns(CLOCK_TAI), real = read_ns(CLOCK_REALTIME);
 
+	tzset(); /* localtime_r need not */
 	c->offset[CLOCK_STORED_MONOTONIC] = measure_offset(CLOCK_MONOTONIC);
 	c->offset[CLOCK_STORED_BOOT] = measure_offset(CLOCK_BOOTTIME);
 	/* whole seconds by definition; 0 until someone told the kernel the number of leap seconds */

@@ -9,10 +9,12 @@
 
 #include "output/action.h"
 #include "output/aggregate.h"
+#include "output/cgroup.h"
 #include "output/faults.h"
 #include "output/json.h"
 #include "output/mapdump.h"
 #include "output/pcap.h"
+#include "output/users.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -117,6 +119,8 @@ void output_free(struct output *o)
 	sink_free(&o->out);
 	arena_free(&o->formats_arena);
 	pcap_close_all(&o->pcaps);
+	cgroup_forget();
+	users_forget();
 	free(o->formats);
 	free(o->faults_seen);
 	free(o->was_zeroed);
@@ -144,14 +148,6 @@ bool output_exit_requested(const struct output *o)
 int output_error(const struct output *o)
 {
 	return o->out.error;
-}
-
-static void emit_printf(struct output *o, struct str text)
-{
-	if (o->opts.format == OUTPUT_JSON)
-		output_json_text(o, "printf", text);
-	else
-		strbuf_add_str(&o->out.pending, text);
 }
 
 /* errorf, warnf: place and text, no line of the script (it would only show the call), then the macros it came out of */
@@ -187,10 +183,15 @@ static void emit_formatted(struct output *o, const struct event_layout *l, uint3
 {
 	STRBUF_AUTO text = { 0 };
 
+	/* the common case: nothing to do with the text but to write it */
+	if (l->kind == EVENT_PRINTF && o->opts.format == OUTPUT_TEXT) {
+		printf_render(&o->env, &o->formats[index], l->fields, l->n_fields, payload, &o->out.pending);
+		return;
+	}
 	printf_render(&o->env, &o->formats[index], l->fields, l->n_fields, payload, &text);
 	switch (l->kind) {
 	case EVENT_PRINTF:
-		emit_printf(o, strbuf_str(&text));
+		output_json_text(o, "printf", strbuf_str(&text));
 		break;
 	case EVENT_ERRORF:
 	case EVENT_WARNF:

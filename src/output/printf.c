@@ -93,12 +93,17 @@ static void put_integer(struct strbuf *out, const struct format_spec *s, uint64_
 		strbuf_printf(out, format, s->width, s->precision, (unsigned long long)format_to_unsigned(s, value));
 }
 
+/* with width and precision, which need the text as a whole */
 static void put_text(struct render *r, const struct format_spec *s, const struct argument *a)
 {
 	STRBUF_AUTO text = { 0 };
 	struct str t;
 	uint64_t v;
 
+	if (s->conv == FORMAT_S && !s->width && s->precision < 0) {
+		value_put(r->env, VALUE_TEXT, a->type, a->data, r->out);
+		return;
+	}
 	switch (s->conv) {
 	case FORMAT_C:
 		strbuf_putc(&text, (char)argument_number(a));

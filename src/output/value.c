@@ -8,10 +8,10 @@
 #include "output/aggregate.h"
 #include "output/cgroup.h"
 #include "output/json.h"
+#include "output/users.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
-#include <pwd.h>
 
 struct punctuation {
 	const char *tuple_open, *tuple_next, *tuple_close;
@@ -149,9 +149,12 @@ static void put_string(const struct walk *w, const struct type *t, const char *d
 	STRBUF_AUTO text = { 0 };
 	size_t n = strnlen(data, t->size ? t->size - 1 : 0);
 
+	if (!t->size || !data[t->size - 1]) {
+		value_put_string(w->env, w->form, str_make(data, n), w->out);
+		return;
+	}
 	strbuf_add(&text, data, n);
-	if (t->size && data[t->size - 1])
-		strbuf_add_str(&text, w->env->trunc_trailer);
+	strbuf_add_str(&text, w->env->trunc_trailer);
 	value_put_string(w->env, w->form, strbuf_str(&text), w->out);
 }
 
@@ -319,18 +322,12 @@ static void make_cgroup_path(const struct value_env *env, const void *data, stru
 	cgroup_put_path(cg.id, stored_text(env, cg.filter), text);
 }
 
-/* a uid without an entry prints as its number: it is what is known */
 static void make_username(const void *data, struct strbuf *text)
 {
 	uint32_t uid;
-	struct passwd *pw;
 
 	memcpy(&uid, data, sizeof(uid));
-	pw = getpwuid(uid);
-	if (pw)
-		strbuf_puts(text, pw->pw_name);
-	else
-		strbuf_printf(text, "%u", uid);
+	users_put_name(uid, text);
 }
 
 static void make_symbol(const struct value_env *env, const struct type *t, const void *data, struct strbuf *text)

@@ -3,14 +3,17 @@
 #include "output/printf.h"
 
 #include "output/aggregate.h"
+#include "output/cgroup.h"
 #include "output/gfp.h"
 #include "output/json.h"
+#include "output/users.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "tap.h"
 
@@ -295,6 +298,51 @@ TEST(addresses)
 	end();
 }
 
+/* the first hierarchy that is mounted, as output names it, and the id of its root */
+static bool find_hierarchy(char name[64], uint64_t *id)
+{
+	FILE *f = fopen("/proc/self/mounts", "re");
+	char line[4096], root[1024], type[32];
+	bool found = false;
+	struct stat st;
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%*s %1023s %31s", root, type) != 2 || strncmp(type, "cgroup", 6) != 0)
+			continue;
+		found = stat(root, &st) == 0;
+		*id = st.st_ino;
+		snprintf(name, 64, "%.60s", strcmp(type, "cgroup2") == 0 ? "unified" : strrchr(root, '/') + 1);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+TEST(control_group_paths)
+{
+	struct stored_cgroup_path cg = { 0, UINT32_MAX, 0 };
+	struct str filters[] = { STR_NULL, STR("no such") };
+	char name[64], want[72];
+
+	if (!find_hierarchy(name, &cg.id))
+		SKIP("no control groups are mounted");
+	begin();
+	snprintf(want, sizeof(want), "%s:/", name);
+	CHECK_HAS(text(type_simple(TYPE_CGROUP_PATH), &cg), want);
+	filters[0] = str_from(name);
+	env.strings = filters;
+	env.n_strings = 2;
+	cg.filter = 0;
+	CHECK_STR(text(type_simple(TYPE_CGROUP_PATH), &cg), want);
+	cg.filter = 1;
+	CHECK_STR(text(type_simple(TYPE_CGROUP_PATH), &cg), "");
+	cg.id = UINT64_MAX;
+	cg.filter = UINT32_MAX;
+	CHECK_STR(text(type_simple(TYPE_CGROUP_PATH), &cg), "");
+	cgroup_forget();
+	end();
+}
+
 TEST(user_names)
 {
 	uint32_t uid = 0, nobody_has = 4123456789u;
@@ -302,6 +350,7 @@ TEST(user_names)
 	begin();
 	CHECK_STR(text(type_simple(TYPE_USERNAME), &uid), "root");
 	CHECK_STR(text(type_simple(TYPE_USERNAME), &nobody_has), "4123456789");
+	users_forget();
 	end();
 }
 
