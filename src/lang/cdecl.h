@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The types of the C text at the top of a script, as a source of types: struct, union and enum definitions, typedefs,
+ * with the layout that C gives them on x86-64 (System V ABI, bit-fields included). What the text names and does not
+ * define is looked for in the next source (the kernel's BTF). Everything else of C in it (prototypes, inline
+ * functions, variables) is passed over.
+ */
+#ifndef SONDE_LANG_CDECL_H
+#define SONDE_LANG_CDECL_H
+
+#include "diag/diag.h"
+#include "types/type.h"
+
+struct cpp;
+
+struct cdecl_opts {
+	struct type_table *table; /* types live in its arena */
+	struct diag_list *diags;
+	struct type_source *next; /* asked for names the text does not define; may be NULL */
+};
+
+/* the caller frees it; the types stay valid as long as the table's arena, but must be complete by then */
+struct type_source *cdecl_new(const struct cdecl_opts *opts);
+void cdecl_free(struct type_source *src);
+/* reads all that cpp has put out so far; call it once, when everything has been fed */
+void cdecl_parse(struct type_source *src, const struct cpp *cpp);
+/* does the text define any type or constant at all? */
+bool cdecl_is_empty(const struct type_source *src);
+
+#endif
