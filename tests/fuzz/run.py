@@ -23,10 +23,15 @@ KINDS = {
     "fuzz_elf": ("programs", 65536, None),
     "fuzz_usdt": ("operands", 512, "usdt.dict"),
     "fuzz_demangle": ("names", 512, None),
+    "fuzz_proc": ("texts", 4096, None),
 }
 OPERANDS = ["-4@%eax 8@152(%rdi)", "8@$5 -1@-44(%rbp)", "-8@(%rdx,%rax,8)", "4@global+8(%rip)", "8f@%xmm0"]
 NAMES = ["_ZN3foo3barEv", "_RNvC6_123foo3bar", "_ZN4core3fmt9Formatter9write_str17h0123456789abcdefE",
          "_ZNSt6vectorIiSaIiEE9push_backERKi"]
+
+# the first byte picks the reader: see fuzz_proc.c
+TEXTS = ["\x00401000-402000 r-xp 00001000 fe:01 12 /bin/x (deleted)\n", "\x011000 20 method\n0x1010 8 newer\n",
+         "\x02ffffffff81000000 T _stext\nffffffffc0000000 t f\t[mod]\n", "\x03glibc-ld.so.cache1.1" + "\x01\0\0\0" * 12]
 
 
 def seeds(kind, build, folder):
@@ -41,7 +46,7 @@ def seeds(kind, build, folder):
             if os.path.isfile(path) and os.access(path, os.X_OK) and os.path.getsize(path) < 65536:
                 shutil.copy(path, folder)
     else:
-        for i, text in enumerate(OPERANDS if kind == "operands" else NAMES):
+        for i, text in enumerate({"operands": OPERANDS, "names": NAMES, "texts": TEXTS}[kind]):
             with open(os.path.join(folder, str(i)), "w") as f:
                 f.write(text)
 

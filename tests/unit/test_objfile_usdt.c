@@ -4,6 +4,7 @@
 
 #include "arch/x86_64/regs.h"
 #include "base/cleanup.h"
+#include "objfile/symtab.h"
 
 #include "objfile_build.h"
 #include "tap.h"
@@ -241,6 +242,75 @@ TEST(openjdk_17_has_531_notes)
 	if (!CHECK(!e))
 		return;
 	CHECK_INT(objfile_usdt(f)->n, 531);
+}
+
+/* what gcc makes of globals, in a program at a fixed address and in one that is not */
+TEST(symbols_of_a_compiled_program)
+{
+	static const char *const flags[] = { "-fPIE -pie", "-no-pie -fno-pie" };
+	char dir[] = "/tmp/sonde-usdt-XXXXXX", path[64];
+	STRBUF_AUTO out = { 0 };
+
+	if (!CHECK(mkdtemp(dir)))
+		return;
+	snprintf(path, sizeof(path), "%s/p", dir);
+	for (int i = 0; i < 2; i++) {
+		OBJFILE_AUTO f = NULL;
+		const struct symbol *global, *array;
+		struct usdt_operand *ops;
+		struct usdt_table *t;
+		struct arena a;
+
+		if (!test_run(&out, "cd %s && printf '%%s' '#include <sys/sdt.h>\n"
+			      "int global = 5; static long array[8]; int main(int c, char **v) { "
+			      "array[c] = c; STAP_PROBE4(prov, first, global, array[3], c, 77); "
+			      "STAP_PROBE(prov, second); return (int)array[c]; }' | sed 's/\\\\n/\\n/' > p.c && "
+			      "gcc -O2 %s p.c -o p 2>&1", dir, flags[i])) {
+			test_run(&out, "rm -rf %s", dir);
+			SKIP("no gcc or no <sys/sdt.h>");
+		}
+		err_free(objfile_open(path, &f));
+		if (!CHECK(f))
+			continue;
+		t = objfile_usdt(f);
+		CHECK_INT(t->n, 2);
+		global = symtab_find(objfile_symtab(f), STR("global"));
+		array = symtab_find(objfile_symtab(f), STR("array"));
+		if (!CHECK(t->n == 2 && global && array))
+			continue;
+		CHECK_VIEW(t->v[0].provider, "prov");
+		CHECK_VIEW(t->v[0].name, "first");
+		CHECK_INT(t->v[0].semaphore, 0);
+		arena_init(&a);
+		CHECK_INT(usdt_parse_args(f, t->v[1].args, &a, &ops), 0);
+		if (CHECK_INT(usdt_parse_args(f, t->v[0].args, &a, &ops), 4)) {
+			printf("# %.*s\n", STR_ARG(t->v[0].args));
+			/* gcc may load a value into a register first: then there is no symbol to check */
+			if (ops[0].kind == USDT_ARG_MEM) {
+				CHECK(ops[0].is_file_addr && ops[0].size == 4 && ops[0].is_signed);
+				CHECK_INT(ops[0].value, global->addr);
+			}
+			if (ops[1].kind == USDT_ARG_MEM && !ops[1].has_base) {
+				CHECK(ops[1].is_file_addr && ops[1].size == 8);
+				CHECK_INT(ops[1].value, array->addr + 24);
+			}
+			CHECK(ops[0].kind != USDT_ARG_UNSUPPORTED && ops[1].kind != USDT_ARG_UNSUPPORTED);
+			CHECK(ops[3].kind == USDT_ARG_CONST && ops[3].value == 77);
+		}
+		/* forms that a compiler may choose, resolved in this file */
+		ops[0] = usdt_parse_operand(f, STR("8@8+array+8(%rip)"));
+		CHECK(ops[0].kind == USDT_ARG_MEM && ops[0].is_file_addr && (uint64_t)ops[0].value == array->addr + 16);
+		ops[0] = usdt_parse_operand(f, STR("8@array(,%rax,8)"));
+		CHECK(ops[0].kind == USDT_ARG_MEM && ops[0].has_index && ops[0].is_file_addr);
+		ops[0] = usdt_parse_operand(f, STR("8@array(%rax)"));
+		CHECK_INT(ops[0].kind, i ? USDT_ARG_MEM : USDT_ARG_UNSUPPORTED);
+		ops[0] = usdt_parse_operand(f, STR("8@$array"));
+		CHECK_INT(ops[0].kind, i ? USDT_ARG_CONST : USDT_ARG_UNSUPPORTED);
+		ops[0] = usdt_parse_operand(f, STR("8@nowhere(%rip)"));
+		CHECK_HAS(ops[0].refusal, "not in the file's symbol tables");
+		arena_free(&a);
+	}
+	CHECK(test_run(&out, "rm -rf %s", dir));
 }
 
 /* --- notes built byte by byte --------------------------------------------------------------------------------- */
