@@ -52,9 +52,8 @@ static bool list_rawtracepoint(void *arg, struct str name, uint32_t id)
 	struct listing *l = arg;
 	bool go_on = list_line(l, "rawtracepoint:vmlinux:%.*s", STR_ARG(name));
 
-	/* the first parameter is not the program's */
 	if (go_on && l->o->verbose)
-		btfsrc_print_params(l->c->btf, id, 1, false, "    ", &l->out);
+		rawtracepoint_print_args(l->c, name, id, &l->out);
 	return go_on;
 }
 

@@ -72,6 +72,7 @@ bool tracepoint_print_args(struct probe_ctx *c, struct str subsystem, struct str
 /* provider_rawtracepoint.c: typedefs btf_trace_NAME; id is that of the typedef */
 bool rawtracepoint_each(struct probe_ctx *c, struct str pattern,
 			bool (*visit)(void *arg, struct str name, uint32_t id), void *arg);
+bool rawtracepoint_print_args(struct probe_ctx *c, struct str name, uint32_t typedef_id, struct strbuf *out);
 
 /* provider_iter.c */
 void iter_each(struct probe_ctx *c, struct str pattern, bool (*visit)(void *arg, struct str name), void *arg);

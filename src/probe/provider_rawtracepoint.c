@@ -2,7 +2,8 @@
 /*
  * rawtracepoint: a tracepoint's arguments as the kernel passes them, each in a word of the context. BTF knows them: for
  * every tracepoint NAME there is a typedef btf_trace_NAME of a pointer to a function that takes a void * (the probe's own
- * data, not shown to programs) and then the arguments.
+ * data, not shown to programs) and then the arguments, without their names. The function __traceiter_NAME, which calls
+ * the attached probes, has the same parameters with names.
  *
  * A kernel without BTF still takes raw tracepoints; their names are then looked up in tracefs and the arguments have no
  * types.
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 
 #define TYPEDEF_PREFIX "btf_trace_"
+#define CALLER_PREFIX "__traceiter_"
 /* the words of the context that a program may read when nothing says how many there are */
 #define MAX_RAW_ARGS 12
 
@@ -42,10 +44,27 @@ bool rawtracepoint_each(struct probe_ctx *c, struct str pattern,
 	return true;
 }
 
+static uint32_t find_caller(struct probe_ctx *c, struct str name)
+{
+	STRBUF_AUTO b = { 0 };
+
+	strbuf_printf(&b, CALLER_PREFIX "%.*s", STR_ARG(name));
+	return btfsrc_find_id(c->btf, BTFSRC_FUNC, strbuf_str(&b));
+}
+
+bool rawtracepoint_print_args(struct probe_ctx *c, struct str name, uint32_t typedef_id, struct strbuf *out)
+{
+	uint32_t id = find_caller(c, name);
+
+	return btfsrc_print_params(c->btf, id ? id : typedef_id, 1, false, "    ", out);
+}
+
 /* the arguments as a struct of words: what a script sees as args. *n: how many there are */
 static const struct type *args_of(struct match *m, uint32_t typedef_id, struct str name, uint32_t *n)
 {
-	const struct type *f = btfsrc_pointed_function(m->c->btf, typedef_id);
+	uint32_t caller = find_caller(m->c, name);
+	const struct type *f = caller ? btfsrc_function(m->c->btf, caller) :
+					btfsrc_pointed_function(m->c->btf, typedef_id);
 	struct type *args;
 
 	*n = MAX_RAW_ARGS;
