@@ -113,6 +113,7 @@ enum event_kind {
 	EVENT_EXIT,  /* wakes the consumer; code is in globals */
 	EVENT_SKB,   /* format is the pcap path */
 	EVENT_UNWATCH, /* one field: address */
+	EVENT_NOTE,    /* one field: u32 process id, seen for the first time: its mappings are to be remembered */
 	EVENT_N_KINDS
 };
 

@@ -261,6 +261,37 @@ static uint32_t hash_frames(struct builder *b, struct value buf, uint32_t frames
 	return h;
 }
 
+/*
+ * A process met for the first time: the consumer is told at once, so that it can remember the mappings while the process
+ * lives. The set forgets the longest unseen ones, which then are told again.
+ */
+static void note_process(struct builder *b, uint32_t tgid)
+{
+	struct value key = mem_new_bytes(b, 8);
+	struct value field = value_reg(tgid, type_int(4, false));
+	uint32_t known = new_label(b);
+
+	if (b->noted_map == IMAGE_NONE)
+		b->noted_map = image_add_map(b->im, (struct image_map){ .name = STR("noted"), .role = MAP_PRIVATE,
+									.bpf_type = BPF_MAP_TYPE_LRU_HASH,
+									.key_size = 4, .value_size = 4,
+									.max_entries = 4096 });
+	put_store(b, key.reg, key.off, tgid, 4);
+	put_br_imm(b, CC_NE, map_lookup(b, b->noted_map, key.reg), 0, known);
+	put_helper(b, BPF_FUNC_map_update_elem, put_map(b, b->noted_map), key.reg, key.reg, put_imm(b, BPF_ANY));
+	event_send(b, EVENT_NOTE, (struct event_layout){ .map = IMAGE_NONE }, &field, 1);
+	put_label(b, known);
+}
+
+/* process id of a user address's owner, whose mappings will be needed */
+uint32_t build_noted_pid(struct builder *b)
+{
+	uint32_t tgid = put_op_imm(b, IR_SHR, call0(b, BPF_FUNC_get_current_pid_tgid), 32);
+
+	note_process(b, tgid);
+	return tgid;
+}
+
 /* frames go once into the map of stacks, under their hash; the value is the hash */
 static struct value call_stack(struct builder *b, struct node *call)
 {
@@ -281,7 +312,7 @@ static struct value call_stack(struct builder *b, struct node *call)
 	put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_stack, n_frames), n, 4);
 	if (is_user)
 		put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_stack, pid),
-			   put_op_imm(b, IR_SHR, call0(b, BPF_FUNC_get_current_pid_tgid), 32), 4);
+			   build_noted_pid(b), 4);
 	key = value_address(b, to); /* the hash stands first */
 	put_br_imm(b, CC_NE, map_lookup(b, b->im->stacks_map, key), 0, known);
 	map_update(b, b->im->stacks_map, value_address(b, to), value_address(b, buf), BPF_ANY);
@@ -363,7 +394,7 @@ static struct value call_func(struct builder *b, struct node *call)
 	put_store(b, to.reg, to.off, function_address(b), 8);
 	if (call->type->kind == TYPE_USYM)
 		put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_usym, pid),
-			   put_op_imm(b, IR_SHR, call0(b, BPF_FUNC_get_current_pid_tgid), 32), 4);
+			   build_noted_pid(b), 4);
 	return to;
 }
 

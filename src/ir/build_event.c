@@ -56,7 +56,8 @@ static void count_drop(struct builder *b)
 
 static bool is_control(enum event_kind kind)
 {
-	return kind == EVENT_PRINT_MAP || kind == EVENT_CLEAR || kind == EVENT_ZERO || kind == EVENT_EXIT;
+	return kind == EVENT_PRINT_MAP || kind == EVENT_CLEAR || kind == EVENT_ZERO || kind == EVENT_EXIT ||
+	       kind == EVENT_NOTE;
 }
 
 /* flags for the ring helpers; jumps to full when a data event has to stand back */

@@ -116,6 +116,7 @@ struct builder {
 	uint32_t *script_maps;      /* unit map index -> image map index */
 	uint32_t n_callbacks;
 	uint32_t follow_map; /* --follow */
+	uint32_t noted_map;  /* processes that the consumer knows of, IMAGE_NONE until needed */
 };
 
 /* ---- build_put.c: one call, one instruction ---- */
@@ -275,6 +276,8 @@ build_call_fn *call_builder_context(enum builtin_id id); /* pid, comm, args, ret
 build_call_fn *call_builder_string(enum builtin_id id);  /* str, buf, strncmp, ... */
 build_call_fn *call_builder_misc(enum builtin_id id);    /* symbols, addresses, signals, keys of maps */
 struct value build_call(struct builder *b, struct node *call);
+/* the current process id in a vreg; the consumer is told to remember the process's mappings */
+uint32_t build_noted_pid(struct builder *b);
 /* argument N of the probe in a vreg, by the shape's form */
 uint32_t build_arg(struct builder *b, uint32_t n);
 /*

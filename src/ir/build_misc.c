@@ -19,7 +19,7 @@ static struct value call_sym(struct builder *b, struct node *call)
 	put_store(b, to.reg, to.off, addr, 8);
 	if (call->type->kind == TYPE_USYM)
 		put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_usym, pid),
-			   put_op_imm(b, IR_SHR, put_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL), 32), 4);
+			   build_noted_pid(b), 4);
 	return to;
 }
 

@@ -470,7 +470,7 @@ struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o, 
 	b.im->license = u->config.license;
 	b.im->progs = arena_array(u->arena, struct image_prog *, u->n_insts + 3);
 	b.m->progs = arena_array(u->arena, struct ir_prog, u->n_insts + 3);
-	b.const_map = IMAGE_NONE;
+	b.const_map = b.noted_map = IMAGE_NONE;
 	b.script_maps = arena_array(u->arena, uint32_t, u->n_maps + 1);
 	image_maps_make(&b);
 	if (o->fork_shape)

@@ -370,6 +370,15 @@ static void emit_map_event(struct output *o, const struct event_layout *l)
 		o->was_zeroed[l->map] = l->kind == EVENT_ZERO;
 }
 
+static void note_process(struct output *o, const char *payload)
+{
+	uint32_t pid;
+
+	memcpy(&pid, payload, sizeof(pid));
+	if (o->env.symbols && o->env.symbols->note_process)
+		o->env.symbols->note_process(o->env.symbols->arg, pid);
+}
+
 static void emit_unwatch(struct output *o, const struct event_layout *l, const char *payload)
 {
 	if (l->n_fields && o->engine && o->ops->unwatch)
@@ -411,6 +420,9 @@ static void emit(struct output *o, const struct event_layout *l, uint32_t index,
 		break;
 	case EVENT_UNWATCH:
 		emit_unwatch(o, l, payload);
+		break;
+	case EVENT_NOTE:
+		note_process(o, payload);
 		break;
 	default:
 		break;

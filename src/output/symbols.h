@@ -19,6 +19,8 @@ struct output_symbols {
 	/* false: not known; the address is printed instead. True with an empty name: only the module is known. May be NULL */
 	bool (*kernel)(void *arg, uint64_t addr, struct output_symbol *out);
 	bool (*user)(void *arg, uint32_t pid, uint64_t addr, struct output_symbol *out);
+	/* a process whose addresses will be asked for later, perhaps when it has exited; may be NULL */
+	void (*note_process)(void *arg, uint32_t pid);
 	/* build id of the object at addr and the offset in its file; returns the id's length, 0 when not known */
 	size_t (*build_id)(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64], uint64_t *file_offset);
 };

@@ -104,8 +104,6 @@ static ERR_MUST struct err *open_engine(struct run *r)
 	if (!o->follow) {
 		vec_each(p, &o->pids)
 			vec_push(&pids, *p);
-		if (r->child.pid)
-			vec_push(&pids, r->child.pid);
 	}
 	/* the engine keeps a copy of the options, not of the list */
 	eo.pids = arena_alloc(&r->c.arena, (pids.n + 1) * sizeof(*pids.v));

@@ -51,9 +51,15 @@ static size_t build_id(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64], u
 	return n;
 }
 
+static void note_process(void *arg, uint32_t pid)
+{
+	symbolizer_note_process(arg, (pid_t)pid);
+}
+
 void symbols_init(struct output_symbols *out, struct symbolizer *s)
 {
-	*out = (struct output_symbols){ .arg = s, .kernel = kernel, .user = user, .build_id = build_id };
+	*out = (struct output_symbols){ .arg = s, .kernel = kernel, .user = user, .build_id = build_id,
+					.note_process = note_process };
 }
 
 bool proc_is_alive(pid_t pid)

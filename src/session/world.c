@@ -16,8 +16,14 @@
 static struct probe_shape *match(void *arg, const struct attach_point *ap, struct diag_list *diags)
 {
 	struct compilation *c = arg;
+	struct probe_shape *first = probe_match(&c->probes, ap, false, diags);
 
-	return probe_match(&c->probes, ap, false, diags);
+	/* as documented: with -c the USDT probes of the child alone are meant */
+	for (struct probe_shape *s = first; s && c->child; s = s->next)
+		for (uint32_t i = 0; s->kind == PROBE_USDT && i < s->n_points; i++)
+			if (s->points[i].pid <= 0 && !c->opts->follow)
+				s->points[i].pid = c->child;
+	return first;
 }
 
 static bool kernel_symbol(void *arg, struct str name, uint64_t *addr)
