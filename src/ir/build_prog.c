@@ -243,14 +243,13 @@ static void build_cgroup_filter(struct builder *b)
 static void build_claim(struct builder *b)
 {
 	uint32_t got = new_label(b);
-	struct value key = mem_new_bytes(b, 8);
-	uint32_t zero = put_imm(b, 0), one = put_imm(b, 1);
+	uint32_t key = put_slot(b, b->frame_slot + 1), zero = put_imm(b, 0), one = put_imm(b, 1);
 
 	for (uint32_t i = 0; i < SCRATCH_ELEMENTS; i++) {
 		uint32_t next = new_label(b), elem;
 
-		put_store_imm(b, key.reg, key.off, i, 4);
-		elem = put_helper(b, BPF_FUNC_map_lookup_elem, put_map(b, b->im->scratch_map), key.reg);
+		put_store_imm(b, key, 0, i, 4);
+		elem = put_helper(b, BPF_FUNC_map_lookup_elem, put_map(b, b->im->scratch_map), key);
 		put_br_imm(b, CC_EQ, elem, 0, next);
 		put_mov_to(b, b->main->scratch, elem);
 		put_br_imm(b, CC_EQ, put_cmpxchg(b, elem, 0, zero, one), 0, got);
@@ -319,15 +318,17 @@ static void build_way_out(struct builder *b, uint32_t result)
 	put_ret(b, result);
 }
 
-/* the frame's slot is number 0 of every program; its size is set when all shared variables are known */
-static void reserve_frame(struct builder *b)
+/*
+ * Slots that must be there whatever else uses up the stack: the frame, whose size is set when all shared variables are
+ * known, and behind it the key for claiming scratch.
+ */
+static void reserve_slots(struct builder *b)
 {
-	struct value mem = mem_new_bytes(b, 8);
-
+	mem_new_bytes(b, 8);
+	mem_new_bytes(b, 8);
 	b->main->live_slots.n = 0; /* never reused */
-	b->frame_slot = b->main->f->n_slots - 1;
+	b->frame_slot = b->main->f->n_slots - 2;
 	b->frame_bytes = FRAME_VARS;
-	(void)mem;
 }
 
 void program_begin(struct builder *b, const struct probe_shape *shape, struct str name, struct span at)
@@ -415,7 +416,7 @@ void build_program(struct builder *b, const struct clause_inst *inst)
 	b->homes = arena_array(b->arena, struct var_home, inst->n_vars + 1);
 	program_begin(b, inst->shape, program_name(b, inst->shape->kind, inst->index), inst->clause->at);
 	result = b->main->frame;
-	reserve_frame(b);
+	reserve_slots(b);
 	build_filters(b);
 	put_imm_to(b, result, 0);
 	setup_at = b->main->f->n;
