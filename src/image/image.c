@@ -87,8 +87,8 @@ uint32_t image_add_fault(struct image *im, struct image_fault f)
 {
 	im->faults = image_grow(im->arena, im->faults, im->n_faults, &im->cap_faults, sizeof(*im->faults));
 	im->faults[im->n_faults++] = f;
-	/* one counter per site; an array map needs at least one element */
-	im->maps[im->faults_map]->max_entries = im->n_faults;
+	/* one counter per site, all in one element: addresses are to be had only in arrays of one element */
+	im->maps[im->faults_map]->value_size = im->n_faults * (uint32_t)sizeof(struct image_fault_count);
 	return im->n_faults - 1;
 }
 

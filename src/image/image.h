@@ -19,7 +19,7 @@ enum image_map_role {
 	MAP_SCRIPT,  /* an @map of the script */
 	MAP_RING,    /* events to user space (BPF_MAP_TYPE_RINGBUF) */
 	MAP_GLOBALS, /* one struct image_globals, mmapable array */
-	MAP_FAULTS,  /* struct image_fault_count per fault site, mmapable array */
+	MAP_FAULTS,  /* mmapable array of one element: struct image_fault_count per fault site */
 	MAP_SCRATCH, /* per-CPU array of claimed work areas: struct image_scratch_head first */
 	MAP_STACKS,  /* hash: u64 hash -> u64 frames[limit] of user and kernel stacks */
 	MAP_SITES,   /* array by cookie: per attach point data (name of the probe, ...) */

@@ -457,7 +457,6 @@ static void finish_maps(struct builder *b)
 		m->value_size = (uint32_t)b->const_data.n;
 		m->init = arena_str(b->arena, strbuf_str(&b->const_data)).p;
 	}
-	im->maps[im->faults_map]->max_entries = im->n_faults ? im->n_faults : 1;
 }
 
 struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o, struct diag_list *diags)

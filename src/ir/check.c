@@ -52,6 +52,22 @@ static ERR_MUST struct err *check_sizes(const struct checker *c, const struct ir
 	}
 }
 
+/* the kernel gives addresses only into arrays of one element (array_map_direct_value_addr) */
+static ERR_MUST struct err *check_map_value(const struct checker *c, const struct ir_insn *in)
+{
+	const struct image *im = c->m->image;
+	const struct image_map *map;
+
+	if (!im)
+		return NULL;
+	if ((uint64_t)in->imm >= im->n_maps)
+		return fault(c, "no such map");
+	map = im->maps[in->imm];
+	if (map->bpf_type != BPF_MAP_TYPE_ARRAY || map->max_entries != 1)
+		return fault(c, "map is not an array of one element");
+	return in->off >= 0 && (uint32_t)in->off < map->value_size ? NULL : fault(c, "offset outside of the map's value");
+}
+
 static ERR_MUST struct err *check_numbers(const struct checker *c, const struct ir_insn *in)
 {
 	const struct ir_module *m = c->m;
@@ -65,8 +81,10 @@ static ERR_MUST struct err *check_numbers(const struct checker *c, const struct 
 	case IR_PARAM:
 		return c->f->kind != IR_FUNC_PROGRAM && imm < 5 && imm < c->f->n_params ?
 			       NULL : fault(c, "no such parameter");
-	case IR_MAP: case IR_MAP_VALUE:
+	case IR_MAP:
 		return !m->image || imm < m->image->n_maps ? NULL : fault(c, "no such map");
+	case IR_MAP_VALUE:
+		return check_map_value(c, in);
 	case IR_FUNC:
 		if (imm >= m->n_funcs)
 			return fault(c, "no such function");
