@@ -40,7 +40,7 @@ static inline struct ir_func *mk_func(struct mk *k, enum ir_func_kind kind, cons
 	f->name = arena_str(&k->arena, str_from(name));
 	f->kind = kind;
 	f->n_params = n_params;
-	f->slots = arena_array(&k->arena, struct ir_slot, 4096);
+	f->slots = arena_array(&k->arena, struct ir_slot, 8192);
 	if (kind == IR_FUNC_PROGRAM) {
 		struct image_prog *p = arena_new(&k->arena, struct image_prog);
 
