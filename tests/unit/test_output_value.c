@@ -409,7 +409,7 @@ static size_t fake_build_id(void *arg, uint32_t pid, uint64_t addr, uint8_t id[6
 	return addr >= 0x400000 ? 3 : 0;
 }
 
-static const struct output_symbols fake_symbols = { NULL, fake_kernel, fake_user, fake_build_id };
+static const struct output_symbols fake_symbols = { .kernel = fake_kernel, .user = fake_user, .build_id = fake_build_id };
 
 static bool fake_stack(void *arg, uint64_t hash, uint64_t *frames, uint32_t max)
 {
@@ -612,5 +612,53 @@ TEST(order_of_values)
 	CHECK(value_compare(type_int(8, false), &a, &b) > 0);
 	CHECK(value_compare(type_string(&tt, 4), "ab\0", "b\0\0") < 0);
 	CHECK_INT(value_compare(type_int(8, true), &a, &a), 0);
+	end();
+}
+
+/* whatever the programs stored: no read outside of the value (ASan), JSON stays valid UTF-8 without control bytes */
+TEST(random_bytes_of_every_type)
+{
+	const struct type *types[24];
+	uint32_t n = 0, seed = 1;
+
+	begin();
+	env.symbols = &fake_symbols;
+	env.escape_control = true;
+	types[n++] = type_bool();
+	types[n++] = type_int(8, true);
+	types[n++] = type_pointer(&tt, type_void(), SPACE_KERNEL);
+	types[n++] = type_string(&tt, 9);
+	types[n++] = type_buffer(&tt, 9);
+	types[n++] = type_array(&tt, type_int(2, false), 3);
+	types[n++] = type_stack(&tt, TYPE_USTACK, STACK_MODE_PERF, 127);
+	for (enum type_kind k = TYPE_KSYM; k <= TYPE_COUNT; k++)
+		if (k != TYPE_CGROUP_PATH)
+			types[n++] = type_simple(k);
+	types[n++] = type_aggregate(&tt, TYPE_STATS, true, NULL);
+	types[n] = type_tuple(&tt, types, NULL, n);
+	n++;
+	CHECK(types[n - 1]->size > 100);
+	for (int round = 0; round < 300; round++) {
+		const struct type *t = types[round % (int)n];
+		char *exact = malloc(t->size + 1);
+		const char *j;
+
+		for (uint32_t i = 0; i < t->size; i++) {
+			seed = seed * 1103515245 + 12345;
+			exact[i] = (char)(seed >> 16);
+		}
+		exact = realloc(exact, t->size ? t->size : 1);
+		text(t, exact);
+		j = json(t, exact);
+		for (size_t i = 0; j[i];) {
+			size_t len = utf8_length((const uint8_t *)j + i, strlen(j) - i);
+
+			if (!CHECK(len > 0 && (uint8_t)j[i] >= 0x20))
+				break;
+			i += len;
+		}
+		free(exact);
+	}
+	users_forget();
 	end();
 }
