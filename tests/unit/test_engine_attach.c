@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/btf.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -741,7 +742,7 @@ TEST(tracefs_event_of_a_killed_tracer_is_removed_by_the_next)
 	child = attach_in_child("killed_event", true);
 	if (!CHECK(child > 0))
 		return;
-	snprintf(name, sizeof(name), "sonde_%d/p0", (int)child);
+	snprintf(name, sizeof(name), "sonde_%d/p0_0", (int)child);
 	CHECK(uprobe_events_hold(name));
 	kill(child, SIGKILL);
 	waitpid(child, &status, 0);
@@ -771,7 +772,7 @@ TEST(tracefs_event_for_340_sites)
 	put_start(&c);
 	put_bump(&c, 1);
 	put_end(&c, 0);
-	snprintf(name, sizeof(name), "sonde_%d/p0", (int)getpid());
+	snprintf(name, sizeof(name), "sonde_%d/p0_0", (int)getpid());
 	t = now_ms();
 	if (start(&s, "one_event", BPF_PROG_TYPE_KPROBE,
 		  function_shape(&s.arena, PROBE_UPROBE, N_FUNCS), &c, &opts)) {
@@ -789,6 +790,80 @@ TEST(tracefs_event_for_340_sites)
 		CHECK_INT(hits_of(s.e, 1), N_FUNCS);
 	}
 	session_end(&s);
+}
+
+/* BTF of one function "f" of one pointer, as the code generator writes it: header, types, strings */
+static void add_btf(struct image *im)
+{
+	static const uint32_t words[] = {
+		0x0001eb9f,
+		24,
+		0,
+		16 + 12 + 20 + 12,
+		16 + 12 + 20 + 12,
+		12, /* header */
+		1,
+		BTF_KIND_INT << 24,
+		8,
+		1 << 24 | 64, /* 1: long */
+		0,
+		BTF_KIND_PTR << 24,
+		0, /* 2: void * */
+		0,
+		BTF_KIND_FUNC_PROTO << 24 | 1,
+		1,
+		6,
+		2, /* 3: long (void *a) */
+		8,
+		BTF_KIND_FUNC << 24 | BTF_FUNC_GLOBAL,
+		3, /* 4: f */
+	};
+	static const char strings[12] = "\0long\0a\0f";
+	char *blob = arena_alloc(im->arena, sizeof(words) + sizeof(strings));
+	struct image_func_info *func = arena_new(im->arena, struct image_func_info);
+
+	memcpy(blob, words, sizeof(words));
+	memcpy(blob + sizeof(words), strings, sizeof(strings));
+	im->btf = blob;
+	im->btf_size = sizeof(words) + sizeof(strings);
+	func->type_id = 4;
+	im->progs[0]->funcs = func;
+	im->progs[0]->n_funcs = 1;
+}
+
+static void check_sites_of_event(bool with_btf)
+{
+	struct engine_opts opts = { .no_feature = "uprobe_multi" };
+	struct session s;
+	struct code c;
+
+	session_init(&s);
+	put_start(&c);
+	put_bump_cookie(&c);
+	put_end(&c, 0);
+	add_prog(s.im, "event_sites", BPF_PROG_TYPE_KPROBE,
+		 function_shape(&s.arena, PROBE_UPROBE, N_FUNCS), &c);
+	if (with_btf)
+		add_btf(s.im);
+	if (CHECK_OK(engine_kernel.open(s.im, NULL, &opts, &s.e)) &&
+	    CHECK_OK(engine_kernel.attach(s.e, &s.res))) {
+		CHECK_INT(s.res.n_attached, N_FUNCS);
+		call_all();
+		call_function(300);
+		for (unsigned i = 0; i < N_FUNCS; i++)
+			CHECK_INT(hits_of(s.e, i + 100), i == 300 ? 2 : 1);
+	}
+	session_end(&s);
+}
+
+/* 340 functions of 16 bytes are more than a page: some have the same low 12 bits */
+TEST(sites_of_a_tracefs_event_are_told_apart)
+{
+	NEED_ROOT();
+	if (!features_has(FEATURE_UPROBE_EVENTS))
+		SKIP("no uprobe_events");
+	check_sites_of_event(false);
+	check_sites_of_event(true);
 }
 
 TEST(single_perf_events_have_cookies)

@@ -27,8 +27,8 @@ enum uprobe_way kernel_uprobe_choose(const struct image_prog *p, bool by_process
 	if (features_has(FEATURE_UPROBE_MULTI) &&
 	    (!by_process || features_has(FEATURE_UPROBE_MULTI_PROCESS)))
 		return UPROBE_MULTI;
-	if (p->shape->n_points > FEW_SITES && !p->shape->needs_sites &&
-	    features_has(FEATURE_UPROBE_EVENTS))
+	if (p->shape->n_points > FEW_SITES && p->shape->points[0].pid <= 0 &&
+	    features_has(FEATURE_UPROBE_EVENTS) && !(p->shape->is_return && kernel_sites_wanted(p)))
 		return UPROBE_EVENT;
 	return UPROBE_PERF;
 }

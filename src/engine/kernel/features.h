@@ -39,6 +39,8 @@ uint32_t features_instruction_limit(void);
 struct err *features_missing(const char *name) ERR_MUST;
 /* id of a function (kind 12) or of another kind by name in the kernel's own BTF; 0 when absent */
 uint32_t features_btf_id(const char *name, unsigned kind);
+/* bytes behind the three words that every type of BTF has (Documentation/bpf/btf.rst) */
+uint32_t features_btf_tail(unsigned kind, unsigned vlen);
 
 /*
  * the sections of `sonde --info` behind Build: Kernel helpers, Kernel features, Map types, Probe

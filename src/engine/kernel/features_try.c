@@ -16,8 +16,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 
-/* bytes behind the three words that every type of BTF has (Documentation/bpf/btf.rst) */
-static size_t btf_tail(unsigned kind, unsigned vlen)
+uint32_t features_btf_tail(unsigned kind, unsigned vlen)
 {
 	switch (kind) {
 	case 1:  /* int */
@@ -57,7 +56,7 @@ static uint32_t btf_find(struct bytes btf, const char *name, unsigned kind)
 		if ((info >> 24 & 31) == kind && (uint64_t)at + n <= str_len &&
 		    memcmp(btf.p + header + str_off + at, name, n) == 0)
 			return id;
-		bytes_take(&types, btf_tail(info >> 24 & 31, info & 0xffff));
+		bytes_take(&types, features_btf_tail(info >> 24 & 31, info & 0xffff));
 	}
 	return 0;
 }

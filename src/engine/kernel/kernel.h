@@ -25,7 +25,7 @@
 enum uprobe_way {
 	UPROBE_NONE,  /* not a user probe */
 	UPROBE_MULTI, /* one link for all sites of a file */
-	UPROBE_EVENT, /* one tracefs event for all sites: no cookie of their own */
+	UPROBE_EVENT, /* one tracefs event, or a few, for all sites; sites.c tells them apart */
 	UPROBE_PERF,  /* one perf event per site */
 };
 
@@ -34,6 +34,10 @@ struct kernel_prog {
 	uint32_t attach_type;
 	enum uprobe_way way;
 	struct sys_ints point_fds; /* TRACING: the programs of the points */
+	/* UPROBE_EVENT with cookies, see sites.c */
+	int sites_fd;    /* table of sites, or -1 */
+	uint32_t *group; /* the event that each point belongs to */
+	uint32_t n_groups;
 };
 
 /* one thing that is attached: closing fd, then perf_fd, takes it off */
@@ -65,6 +69,7 @@ struct engine {
 	struct engine_opts opts;
 	uint32_t n_cpus;
 	int btf_fd;
+	uint32_t btf_static_func; /* id of the function that sites.c added, or 0 */
 	int *map_fds;              /* image.n_maps */
 	struct kernel_prog *progs; /* image.n_progs */
 	VEC(struct kernel_link) links;
@@ -150,6 +155,15 @@ enum uprobe_way kernel_uprobe_choose(const struct image_prog *p, bool by_process
 /* start, stop the thread that reads iterators */
 struct err *kernel_iter_start(struct engine *e) ERR_MUST;
 void kernel_iter_stop(struct engine *e);
+
+/* ---- sites.c ---- */
+/* whether the program asks for the cookie of its site */
+bool kernel_sites_wanted(const struct image_prog *p);
+struct err *kernel_sites_create(struct engine *e, uint32_t prog) ERR_MUST;
+/* insns (from malloc) with the lookup behind them; *n grows */
+struct bpf_insn *kernel_sites_rewrite(struct bpf_insn *insns, uint32_t *n, int table_fd);
+/* the blob and a static function more, whose id it gives; 0: could not */
+uint32_t kernel_sites_extend_btf(const void *btf, uint32_t size, struct strbuf *out);
 
 /* ---- uprobe_events.c: user probes through tracefs ---- */
 struct err *kernel_uprobe_event_attach(struct engine *e, uint32_t prog,

@@ -69,43 +69,84 @@ static void short_name(struct str name, char out[BPF_OBJ_NAME_LEN])
 	out[n] = 0;
 }
 
-static struct err *prog_load(struct engine *e, const struct image_prog *p, uint32_t attach_type,
-			     const struct probe_point *point, int *fd)
-{
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach_type,
-		    .prog_flags = p->flags, .attempts = 5);
-	struct bpf_insn *insns = prog_relocate(e, p);
-	STRBUF_AUTO license = { 0 };
-	char name[BPF_OBJ_NAME_LEN], *log = NULL;
-	struct err *err = NULL;
-	int code;
+/* what one load needs; made once for the try without a log and the one with it */
+struct loading {
+	struct bpf_insn *insns;
+	uint32_t n_insns;
+	struct image_func_info *funcs;
+	struct strbuf license;
+	char name[BPF_OBJ_NAME_LEN];
+	struct bpf_prog_load_opts opts;
+};
 
-	short_name(p->name, name);
-	strbuf_add_str(&license, e->image->license);
+static int loading_try(struct loading *l, const struct image_prog *p)
+{
+	return bpf_prog_load(p->prog_type, l->name, strbuf_cstr(&l->license), l->insns, l->n_insns,
+			     &l->opts);
+}
+
+static void loading_init(struct loading *l, const struct engine *e, uint32_t prog,
+			 const struct probe_point *point)
+{
+	const struct image_prog *p = e->image->progs[prog];
+	const struct kernel_prog *k = &e->progs[prog];
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = k->attach_type,
+		    .prog_flags = p->flags, .attempts = 5);
+	uint32_t n_funcs = p->n_funcs;
+
+	*l = (struct loading){ .insns = prog_relocate(e, p), .n_insns = p->n_insns };
+	short_name(p->name, l->name);
+	strbuf_add_str(&l->license, e->image->license);
 	if (point && is_tracing(p)) {
 		opts.attach_btf_id = point->btf_id;
 		opts.attach_btf_obj_fd = point->btf_fd_module;
 	}
-	if (e->btf_fd >= 0 && p->n_funcs) {
-		opts.prog_btf_fd = (uint32_t)e->btf_fd;
-		opts.func_info = p->funcs;
-		opts.func_info_cnt = p->n_funcs;
-		opts.func_info_rec_size = sizeof(*p->funcs);
+	l->funcs = base_alloc((n_funcs + 1) * sizeof(*l->funcs));
+	if (n_funcs)
+		memcpy(l->funcs, p->funcs, n_funcs * sizeof(*l->funcs));
+	if (k->sites_fd >= 0) {
+		l->funcs[n_funcs] = (struct image_func_info){ .insn = l->n_insns,
+							      .type_id = e->btf_static_func };
+		n_funcs += n_funcs > 0;
+		l->insns = kernel_sites_rewrite(l->insns, &l->n_insns, k->sites_fd);
 	}
-	*fd = e->opts.verifier_log ? -1
-				   : bpf_prog_load(p->prog_type, name, strbuf_cstr(&license), insns,
-						   p->n_insns, &opts);
+	if (e->btf_fd >= 0 && n_funcs) {
+		opts.prog_btf_fd = (uint32_t)e->btf_fd;
+		opts.func_info = l->funcs;
+		opts.func_info_cnt = n_funcs;
+		opts.func_info_rec_size = sizeof(*l->funcs);
+	}
+	l->opts = opts;
+}
+
+static void loading_free(struct loading *l)
+{
+	strbuf_free(&l->license);
+	free(l->funcs);
+	free(l->insns);
+}
+
+static struct err *prog_load(struct engine *e, uint32_t prog, const struct probe_point *point,
+			     int *fd)
+{
+	const struct image_prog *p = e->image->progs[prog];
+	struct err *err = NULL;
+	struct loading l;
+	char *log = NULL;
+	int code;
+
+	loading_init(&l, e, prog, point);
+	*fd = e->opts.verifier_log ? -1 : loading_try(&l, p);
 	code = errno;
 	if (*fd < 0) {
-		opts.log_size = e->opts.log_size ? e->opts.log_size : LOG_BYTES_DEFAULT;
-		opts.log_level = 1;
-		opts.log_buf = log =
-			malloc(opts.log_size); /* not zeroed: only what is written gets memory */
+		l.opts.log_size = e->opts.log_size ? e->opts.log_size : LOG_BYTES_DEFAULT;
+		l.opts.log_level = 1;
+		/* not zeroed: only what is written gets memory */
+		l.opts.log_buf = log = malloc(l.opts.log_size);
 		if (!log)
 			base_out_of_memory();
 		log[0] = 0;
-		*fd = bpf_prog_load(p->prog_type, name, strbuf_cstr(&license), insns, p->n_insns,
-				    &opts);
+		*fd = loading_try(&l, p);
 		/* a log that did not fit hides the verifier's own answer behind ENOSPC */
 		if (*fd < 0 && errno != ENOSPC)
 			code = errno;
@@ -115,48 +156,76 @@ static struct err *prog_load(struct engine *e, const struct image_prog *p, uint3
 	if (*fd < 0)
 		err = kernel_prog_refused(e, p, log ? log : "", code);
 	free(log);
-	free(insns);
+	loading_free(&l);
 	return err;
 }
 
 struct err *kernel_prog_load_point(struct engine *e, uint32_t prog, const struct probe_point *p,
 				   int *fd)
 {
-	return prog_load(e, e->image->progs[prog], e->progs[prog].attach_type, p, fd);
+	return prog_load(e, prog, p, fd);
 }
 
-static struct err *load_btf(struct engine *e)
+static struct err *load_btf(struct engine *e, bool has_sites)
 {
+	const void *btf = e->image->btf;
+	uint32_t size = e->image->btf_size;
+	STRBUF_AUTO extended = { 0 };
 	char log[1024] = "";
 	LIBBPF_OPTS(bpf_btf_load_opts, opts, .log_buf = log, .log_size = sizeof(log),
 		    .log_level = 1);
 
-	if (!e->image->btf)
+	if (!btf)
 		return NULL;
-	/* the log is wanted on failure only */
-	e->btf_fd = bpf_btf_load(e->image->btf, e->image->btf_size, NULL);
+	if (has_sites) {
+		e->btf_static_func = kernel_sites_extend_btf(btf, size, &extended);
+		if (!e->btf_static_func)
+			return err_new(0, "the BTF of the functions has no place for one more");
+		btf = extended.p;
+		size = (uint32_t)extended.n;
+	}
+	e->btf_fd = bpf_btf_load(btf, size, NULL);
 	if (e->btf_fd >= 0)
 		return NULL;
-	bpf_btf_load(e->image->btf, e->image->btf_size, &opts);
+	/* the log is wanted on failure only */
+	bpf_btf_load(btf, size, &opts);
 	return sys_err_explain(
 		err_new(errno, "load the BTF of the functions%s%s", log[0] ? ": " : "", log));
 }
 
-struct err *kernel_progs_load(struct engine *e)
+static const struct probe_point *first_point(const struct image_prog *p)
+{
+	return p->shape && p->shape->n_points ? p->shape->points : NULL;
+}
+
+/* how each program will be attached decides how it is loaded */
+static struct err *choose_ways(struct engine *e, bool *has_sites)
 {
 	const struct image *im = e->image;
 
-	TRY(load_btf(e));
 	for (uint32_t i = 0; i < im->n_progs; i++) {
 		const struct image_prog *p = im->progs[i];
+		const struct probe_point *first = first_point(p);
 		struct kernel_prog *k = &e->progs[i];
-		const struct probe_point *first = p->shape && p->shape->n_points ? p->shape->points
-										 : NULL;
 
 		k->way = kernel_uprobe_choose(p, e->opts.n_pids || (first && first->pid > 0));
 		k->attach_type = default_attach_type(e, p, k->way);
-		TRY(prog_load(e, p, k->attach_type, first, &k->fd));
+		if (k->way == UPROBE_EVENT && kernel_sites_wanted(p)) {
+			TRY(kernel_sites_create(e, i));
+			*has_sites = true;
+		}
 	}
+	return NULL;
+}
+
+struct err *kernel_progs_load(struct engine *e)
+{
+	bool has_sites = false;
+
+	TRY(choose_ways(e, &has_sites));
+	TRY(load_btf(e, has_sites));
+	for (uint32_t i = 0; i < e->image->n_progs; i++)
+		TRY(prog_load(e, i, first_point(e->image->progs[i]), &e->progs[i].fd));
 	return NULL;
 }
 
@@ -170,6 +239,9 @@ void kernel_progs_unload(struct engine *e)
 		vec_each(fd, &k->point_fds)
 			close(*fd);
 		vec_free(&k->point_fds);
+		if (k->sites_fd >= 0)
+			close(k->sites_fd);
+		free(k->group);
 	}
 	if (e->btf_fd >= 0)
 		close(e->btf_fd);

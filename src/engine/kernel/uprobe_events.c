@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * User probes through tracefs, for kernels without uprobe_multi links: one event "sonde_PID/pN" to
+ * User probes through tracefs, for kernels without uprobe_multi links: one event "sonde_PID/pN_0" to
  * which each site is appended as a probe of its own, and one perf event that the program hangs on.
  * 340 sites attach in 20 ms and detach in 100 ms that way. The sites have one cookie between them;
- * programs that need to know their site do not come here.
+ * for programs that ask for it sites.c makes a few events of them.
  *
  * Events in tracefs are names, they outlive this process. They are removed on each way out that we
  * see; those that a killed sonde left behind carry its pid in their name, and the next sonde that
@@ -115,16 +115,16 @@ static struct err *add_site(int fd, const char *name, const struct probe_shape *
 }
 
 /*
- * A perf event for each process. The program hangs on the first and runs for all of them: they are
+ * A perf event for each process, all with the number of the group as their cookie. The program hangs on the first and runs for all of them: they are
  * one event to the kernel, which refuses a program twice; the others only let their process in.
  */
-static struct err *open_event(struct engine *e, uint32_t prog, const char *name,
+static struct err *open_event(struct engine *e, uint32_t prog, uint32_t group, const char *name,
 			      const struct probe_point *first)
 {
 	struct perf_event_attr attr = { .type = PERF_TYPE_TRACEPOINT,
 					.disabled = 1,
 					.sample_period = 1 };
-	struct probe_point no_cookie = *first;
+	struct probe_point of_group = *first;
 	struct sys_ints pids = { 0 };
 	struct err *err = NULL;
 	char path[192];
@@ -135,7 +135,7 @@ static struct err *open_event(struct engine *e, uint32_t prog, const char *name,
 	if (id < 0)
 		return err_new(errno, "read '%s'", path);
 	attr.config = (uint64_t)id;
-	no_cookie.cookie = 0;
+	of_group.cookie = group;
 	kernel_point_pids(e, first, &pids);
 	for (size_t i = 0; i < (pids.n ? pids.n : 1) && !err; i++) {
 		int fd = sys_perf_event_open(&attr, pids.n ? pids.v[i] : -1, pids.n ? -1 : 0);
@@ -143,7 +143,7 @@ static struct err *open_event(struct engine *e, uint32_t prog, const char *name,
 		if (fd < 0)
 			err = sys_err_explain(err_new(errno, "open the uprobe event '%s'", name));
 		else if (i == 0)
-			err = kernel_link_perf(e, prog, fd, &no_cookie);
+			err = kernel_link_perf(e, prog, fd, &of_group);
 		else
 			kernel_link_add(
 				e, (struct kernel_link){ .fd = -1, .perf_fd = fd, .prog = prog });
@@ -154,22 +154,21 @@ static struct err *open_event(struct engine *e, uint32_t prog, const char *name,
 	return err;
 }
 
-struct err *kernel_uprobe_event_attach(struct engine *e, uint32_t prog,
-				       struct engine_attach_result *res)
+/* the points of one group; there is one group where the program does not ask for its site */
+static struct err *attach_group(struct engine *e, uint32_t prog, uint32_t group, int fd,
+				struct engine_attach_result *res)
 {
 	const struct probe_shape *shape = e->image->progs[prog]->shape;
-	FD_AUTO fd = open_events(O_WRONLY | O_APPEND);
+	const uint32_t *group_of = e->progs[prog].group;
 	uint32_t n_added = 0, first = 0;
 	struct err *err;
 	char name[64];
 
-	if (fd < 0)
-		return sys_err_explain(err_new(errno, "open uprobe_events of tracefs"));
-	if (!e->trace_events.n)
-		remove_stale(fd);
-	snprintf(name, sizeof(name), GROUP_PREFIX "%d/p%u", (int)getpid(), prog);
+	snprintf(name, sizeof(name), GROUP_PREFIX "%d/p%u_%u", (int)getpid(), prog, group);
 	trace_event_add(e, name); /* first, so that it is removed on any way out */
 	for (uint32_t i = 0; i < shape->n_points; i++) {
+		if (group_of && group_of[i] != group)
+			continue;
 		err = add_site(fd, name, shape, &shape->points[i]);
 		if (err) {
 			TRY(kernel_attach_failed(e, prog, &shape->points[i], err, res));
@@ -180,10 +179,25 @@ struct err *kernel_uprobe_event_attach(struct engine *e, uint32_t prog,
 	}
 	if (!n_added)
 		return NULL;
-	err = open_event(e, prog, name, &shape->points[first]);
+	err = open_event(e, prog, group, name, &shape->points[first]);
 	if (err)
 		return kernel_attach_failed(e, prog, &shape->points[first], err, res);
 	res->n_attached += n_added;
+	return NULL;
+}
+
+struct err *kernel_uprobe_event_attach(struct engine *e, uint32_t prog,
+				       struct engine_attach_result *res)
+{
+	FD_AUTO fd = open_events(O_WRONLY | O_APPEND);
+	uint32_t n_groups = e->progs[prog].group ? e->progs[prog].n_groups : 1;
+
+	if (fd < 0)
+		return sys_err_explain(err_new(errno, "open uprobe_events of tracefs"));
+	if (!e->trace_events.n)
+		remove_stale(fd);
+	for (uint32_t group = 0; group < n_groups; group++)
+		TRY(attach_group(e, prog, group, fd, res));
 	return NULL;
 }
 
