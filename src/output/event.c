@@ -159,7 +159,7 @@ static void emit_located(struct output *o, const struct event_layout *l, struct 
 
 	if (!is_error && o->opts.no_warnings)
 		return;
-	o->n_errorf += is_error;
+	o->n_errors += is_error;
 	if (o->opts.format == OUTPUT_JSON) {
 		strbuf_printf(&o->out.pending, "{\"type\": \"%s\", \"msg\": ", is_error ? "errorf" : "warnf");
 		json_put_string(&o->out.pending, text);

@@ -44,7 +44,7 @@ struct output {
 	uint64_t *faults_seen;     /* per fault site */
 	uint64_t lost_seen;        /* events and hits reported as lost so far */
 	bool *was_zeroed;          /* per map: zero() came after the last clear() */
-	uint64_t n_errorf;         /* errorf() events: a test that has one failed */
+	uint64_t n_errors;         /* errorf() events and faults (quiet ones not): a test that has one failed */
 	bool is_exiting;           /* an exit event came */
 	struct pcap_file *pcaps;   /* of skboutput() */
 };

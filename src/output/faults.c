@@ -153,6 +153,8 @@ void faults_poll(struct output *o)
 
 		if (n == o->faults_seen[i])
 			continue;
+		if (!f->is_quiet && !is_loss(f->kind))
+			o->n_errors += n - o->faults_seen[i];
 		if (!o->faults_seen[i] && is_shown(o, f))
 			show(o, f, c[i].last_retcode);
 		o->faults_seen[i] = n;

@@ -15,6 +15,7 @@ static ERR_MUST struct err *run_test(struct compilation *c, const struct engine_
 {
 	struct image_globals *g = ops->globals(e);
 	uint64_t ret = 0;
+	uint64_t errors = out->n_errors;
 	int fd = out->out.fd;
 	struct err *err;
 
@@ -26,11 +27,12 @@ static ERR_MUST struct err *run_test(struct compilation *c, const struct engine_
 	err = ops->run_once(e, prog, 1, &ret, &t->ns);
 	if (!err)
 		err = ops->poll(e, 0, output_event, out);
+	faults_poll(out);
 	t->text = arena_str(&c->arena, strbuf_str(&out->out.pending));
 	strbuf_clear(&out->out.pending);
 	out->out.fd = fd;
 	out->out.error = 0;
-	t->passed = ret == 0 && g->exit_code == 0;
+	t->passed = ret == 0 && g->exit_code == 0 && out->n_errors == errors;
 	return err;
 }
 

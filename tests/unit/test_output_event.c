@@ -524,6 +524,7 @@ TEST(a_fault_is_shown_once_with_its_place)
 	engine.faults[0].count = 12;
 	faults_poll(output);
 	CHECK_STR(take_err(), "");
+	CHECK_INT(output->n_errors, 12);
 	faults_report_totals(output);
 	CHECK_HAS(take_err(), "(12 times)\n");
 	teardown();
@@ -663,7 +664,7 @@ TEST(without_a_descriptor_everything_is_kept)
 	send(w, NULL, 0);
 	output_batch_end(output);
 	CHECK_VIEW(strbuf_str(&output->out.pending), "x\nstdin:1:9-20: ERROR: bad\n");
-	CHECK_INT(output->n_errorf, 1);
+	CHECK_INT(output->n_errors, 1);
 	CHECK_INT(output_error(output), 0);
 	CHECK_STR(take_err(), "");
 	teardown();
