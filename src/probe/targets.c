@@ -76,8 +76,13 @@ struct err *targets_find(struct probe_ctx *c, struct str target, struct target_f
 void targets_report(struct match *m, struct err *e)
 {
 	struct str hint, text = match_err_text(m, e, &hint);
-	struct diag *d = match_missing(m, D_PROBE_TARGET, "Cannot probe '%.*s': %.*s.", STR_ARG(m->spec->target),
-				       STR_ARG(text));
+	struct diag *d;
+
+	if (m->spec->target.n)
+		d = match_missing(m, D_PROBE_TARGET, "Cannot probe '%.*s': %.*s.", STR_ARG(m->spec->target),
+				  STR_ARG(text));
+	else
+		d = match_missing(m, D_PROBE_TARGET, "Cannot probe the process: %.*s.", STR_ARG(text));
 
 	if (d && hint.n)
 		diag_hint(m->diags, d, "%.*s", STR_ARG(hint));
