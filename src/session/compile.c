@@ -68,6 +68,7 @@ void compilation_init(struct compilation *c, const struct session_opts *o)
 	c->probes.n_pids = (uint32_t)o->pids.n;
 	c->probes.is_unsafe = o->is_unsafe;
 	c->probes.traceable = o->traceable;
+	c->probes.lacks = features_missing;
 	c->symbolizer = symbolizer_new(&so);
 	c->is_colour = wants_colour();
 }
