@@ -66,7 +66,7 @@ static void update_simple(struct builder *b, struct node *target, struct node *c
 	const struct type *t = m->value_type;
 	uint32_t v = call->call.args ? build_reg(b, call->call.args) : 0;
 	uint32_t done = new_label(b);
-	uint32_t elem = find_or_make(b, m, map_key(b, m, target->map.key), done);
+	uint32_t elem = find_or_make(b, m, map_key_address(b, m, target->map.key), done);
 
 	switch (t->kind) {
 	case TYPE_COUNT:
@@ -164,7 +164,7 @@ static uint32_t tseries_now(struct builder *b)
 	now = new_vreg(b);
 	absent = new_label(b);
 	put_imm_to(b, now, 0);
-	elem = map_lookup(b, map_image_index(b, m), map_key(b, m, NULL));
+	elem = map_lookup(b, map_image_index(b, m), map_key_address(b, m, NULL));
 	put_br_imm(b, CC_EQ, elem, 0, absent);
 	put_mov_to(b, now, put_load(b, elem, 0, 8, false));
 	put_label(b, absent);

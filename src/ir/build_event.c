@@ -303,7 +303,7 @@ static void call_print(struct builder *b, struct node *call)
 		return;
 	}
 	/* one key: aggregations are read by the consumer, who adds up the CPUs */
-	struct value v[2] = { value_retype(value_mem(map_key(b, p->map, arg->map.key), 0, SPACE_BPF, NULL),
+	struct value v[2] = { value_retype(value_mem(map_key_address(b, p->map, arg->map.key), 0, SPACE_BPF, NULL),
 					   p->map->key_type) };
 
 	if (!type_is_aggregation(p->map->value_type))

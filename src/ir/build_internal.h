@@ -237,7 +237,7 @@ void var_declare(struct builder *b, struct variable *v); /* new home, zero */
 /* ---- build_map.c ---- */
 
 /* pointer to the key bytes (key_type, or the one key of a scalar map) */
-uint32_t map_key(struct builder *b, const struct map_info *m, struct node *key);
+uint32_t map_key_address(struct builder *b, const struct map_info *m, struct node *key);
 /* value of @m[k], in BPF memory or a vreg; zero when absent */
 struct value map_read(struct builder *b, struct node *n);
 void map_write(struct builder *b, struct node *n, struct value v);

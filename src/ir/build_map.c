@@ -123,7 +123,7 @@ static struct value key_memory(struct builder *b, const struct map_info *m, stru
 	return mem;
 }
 
-uint32_t map_key(struct builder *b, const struct map_info *m, struct node *key)
+uint32_t map_key_address(struct builder *b, const struct map_info *m, struct node *key)
 {
 	struct value v;
 
@@ -178,7 +178,7 @@ static void count_missing(struct builder *b, uint32_t map)
 struct value map_read(struct builder *b, struct node *n)
 {
 	const struct map_info *m = n->map.ref;
-	uint32_t map = map_image_index(b, m), key = map_key(b, m, n->map.key), elem;
+	uint32_t map = map_image_index(b, m), key = map_key_address(b, m, n->map.key), elem;
 	uint32_t absent = new_label(b), done = new_label(b);
 	struct value to;
 
@@ -217,6 +217,6 @@ void map_write(struct builder *b, struct node *n, struct value v)
 			put_store_imm(b, mem.reg, mem.off, 0, 8);
 		value_store(b, value_retype(mem, m->value_type), v);
 	}
-	key = map_key(b, m, n->map.key);
+	key = map_key_address(b, m, n->map.key);
 	map_update(b, map_image_index(b, m), key, value_address(b, mem), BPF_ANY);
 }

@@ -216,7 +216,7 @@ static struct value call_delete(struct builder *b, struct node *call)
 		event_send(b, EVENT_CLEAR, (struct event_layout){ .at = call->at, .map = map }, NULL, 0);
 		return value_reg(put_imm(b, 1), call->type);
 	}
-	ret = put_helper(b, BPF_FUNC_map_delete_elem, put_map(b, map), map_key(b, m, key));
+	ret = put_helper(b, BPF_FUNC_map_delete_elem, put_map(b, map), map_key_address(b, m, key));
 	ok = put_set_imm(b, CC_EQ, ret, 0);
 	if (!call->call.info) /* the result is not used: say when there was nothing to delete */
 		fault_if_negative(b, (struct image_fault){ .kind = FAULT_MAP_DELETE, .map = map, .is_quiet = true,
@@ -228,7 +228,7 @@ static struct value call_has_key(struct builder *b, struct node *call)
 {
 	struct node *target = call->call.args;
 	const struct map_info *m = target->map.ref;
-	uint32_t elem = map_lookup(b, map_image_index(b, m), map_key(b, m, target->next));
+	uint32_t elem = map_lookup(b, map_image_index(b, m), map_key_address(b, m, target->next));
 
 	return value_reg(put_set_imm(b, CC_NE, elem, 0), call->type);
 }
