@@ -151,6 +151,8 @@ struct sema_world {
 	uint32_t n_cpus;
 	/* feature by name: "kfunc:NAME", "boot_clock", "tai_clock", ...; see engine/kernel/features.h */
 	bool (*has_feature)(void *arg, const char *name);
+	/* called once, before the first match: the configuration is known now (missing_probes); may be NULL */
+	void (*config_ready)(void *arg, const struct sema_config *config);
 };
 
 struct sema_opts {
