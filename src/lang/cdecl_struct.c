@@ -187,7 +187,10 @@ const struct type *c_parse_struct(struct c_parser *p, bool is_union, bool *defin
 	}
 	c_expect(p, TOKEN_RBRACE, "to close the struct or union");
 	c_parse_attributes(p, &a);
-	lay_out(p, t, &m, &a);
+	if (t->is_complete) /* a definition of the same name among its own members */
+		c_error(p, D_C_REDEFINED, at, "'%s %.*s' is defined already", is_union ? "union" : "struct", STR_ARG(name));
+	else
+		lay_out(p, t, &m, &a);
 	vec_free(&m.v);
 	return t;
 }

@@ -407,6 +407,7 @@ TEST(declaration_faults)
 	check_error("struct s { int x; int x; };", "there is a member 'x' already");
 	check_error("struct s { int x;", "expected '}' to close the struct or union, found the end of the C text");
 	check_error("struct s { int; }; struct s { int y; };", "'struct s' is defined already");
+	check_error("struct s { int a; struct s { int b; int c; } x; };", "'struct s' is defined already");
 	check_error("struct s { struct s inner; };", "type of unknown size: struct s");
 	check_error("struct s { void v; };", "type of unknown size");
 	check_error("struct s { int a[-1]; };", "must be from 0");
