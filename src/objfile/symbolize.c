@@ -70,6 +70,7 @@ static void name_in_file(struct symbolizer *s, struct objfile *f, uint64_t vaddr
 
 	out->in_file = true;
 	out->file_addr = vaddr;
+	out->file = f;
 	if (sym)
 		set_name(s, out, symbol_name(sym), vaddr - sym->addr);
 }

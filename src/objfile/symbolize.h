@@ -29,6 +29,7 @@ struct symbol_info {
 	struct str module; /* user: path of the object; kernel: module name or empty; "[vdso]", "perf map" for JIT code */
 	bool in_file;      /* module, file_addr are valid (also when the name was not found) */
 	uint64_t file_addr; /* the address in the file's own address space (vaddr) */
+	struct objfile *file; /* in_file: that file (build-id, offsets), borrowed from the symbolizer; else NULL */
 };
 
 struct symbolizer;
