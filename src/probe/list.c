@@ -165,8 +165,8 @@ static void list_file(struct listing *l, const struct pattern *p)
 }
 
 /*
- * Without a process, "*" for the target would mean every file of the machine: nothing is listed then, as long as the
- * user did not ask for this provider alone.
+ * Without a process, "*" for the target means every file that any process has mapped. That is only done for who asks
+ * for a name in them ("usdt:*:loop"), not in passing.
  */
 static struct err *list_user(struct listing *l, const struct pattern *p)
 {
@@ -174,10 +174,15 @@ static struct err *list_user(struct listing *l, const struct pattern *p)
 	struct str target = p->n ? p->parts[0] : STR("*");
 	struct err *e;
 
-	if (p->n > 3 || (p->n < 2 && l->c->n_pids == 0))
+	if (p->n > 3)
 		return NULL;
-	if (str_is(target, "*") && l->c->n_pids == 0 && l->is_wide)
-		return NULL;
+	if (str_is(target, "*") && l->c->n_pids == 0 && (l->is_wide || p->n < 2)) {
+		const char *provider = provider_names[l->kind].name;
+
+		return l->is_wide ? NULL :
+				    err_hint(err_new(0, "'%s:*' needs a program or a process", provider),
+					     "%s:PATH:*, or -p PID", provider);
+	}
 	e = targets_find(l->c, target, &files);
 	for (size_t i = 0; !e && i < files.files.n; i++) {
 		l->file = &files.files.v[i];

@@ -372,6 +372,56 @@ TEST(demangled_names)
 	remove_tree();
 }
 
+/* a note as <sys/sdt.h> writes it, so that the test needs no such header */
+#define NOTE(label, provider, name, args)                                                            \
+	"asm(\"" label ": nop\\n.pushsection .note.stapsdt,\\\"\\\",\\\"note\\\"\\n.balign 4\\n"           \
+	".4byte 992f-991f, 994f-993f, 3\\n991: .asciz \\\"stapsdt\\\"\\n992: .balign 4\\n"               \
+	"993: .8byte " label "\\n.8byte 0\\n.8byte 0\\n.asciz \\\"" provider "\\\"\\n.asciz \\\"" name        \
+	"\\\"\\n.asciz \\\"" args "\\\"\\n994: .balign 4\\n.popsection\");\n"
+
+TEST(usdt_places_and_operands)
+{
+	static const char text_of[] = "int main() {\n" NOTE("pa", "app", "hit", "-4@%edi 8@%rsi")
+				      NOTE("pb", "app", "hit", "-4@%edi 8@%rsi")
+				      NOTE("pc", "app", "hit", "-4@$7 8@8(%rsp)") NOTE("pd", "other", "miss", "")
+				      "return 0; }\n";
+	char bin[128], cmd[256], text[256];
+	struct probe_shape *s;
+
+	fresh();
+	strcpy(dir, "/tmp/sonde-test-prog-XXXXXX");
+	CHECK(mkdtemp(dir) != NULL);
+	put_file("p.c", text_of);
+	snprintf(bin, sizeof(bin), "%s/prog", dir);
+	snprintf(cmd, sizeof(cmd), "cc -no-pie -O0 -o %s %s/p.c 2>/dev/null", bin, dir);
+	if (system(cmd) != 0)
+		SKIP("no C compiler");
+	snprintf(text, sizeof(text), "usdt:%s:app:hit", bin);
+	s = match(text);
+	if (!CHECK(s && s->next && !s->next->next))
+		return;
+	/* two places with the same operands share a program, the third has its own */
+	CHECK_INT(s->n_points, 2);
+	CHECK_INT(s->points[0].address, nm(bin, "pa"));
+	CHECK_INT(s->points[1].address, nm(bin, "pb"));
+	CHECK(!s->points[0].is_repeat && s->points[1].is_repeat && s->next->points[0].is_repeat);
+	CHECK_INT(s->n_argn, 2);
+	CHECK(s->operands[0].kind == USDT_ARG_REG && s->operands[0].is_signed && s->operands[0].size == 4);
+	CHECK(s->next->operands[0].kind == USDT_ARG_CONST && s->next->operands[0].value == 7);
+	CHECK(s->next->operands[1].kind == USDT_ARG_MEM && s->next->operands[1].value == 8);
+	s = probe_match(&ctx, cut(text), true, &diags);
+	CHECK(s && !s->next && s->n_points == 3 && !s->operands);
+	snprintf(text, sizeof(text), "usdt:%s:*", bin);
+	s = match(text);
+	CHECK(s && s->next && s->next->next);
+	snprintf(text, sizeof(text), "usdt:%s:app:hot", bin);
+	CHECK(!match(text));
+	CHECK_HAS(first_hint(), "app:hit");
+	CHECK(!match("usdt:/bin/true:x"));
+	CHECK_HAS(first_hint(), "has no USDT probes");
+	remove_tree();
+}
+
 /* ---- the kernel's side ---- */
 
 TEST(raw_tracepoints_and_iterators)
