@@ -5,6 +5,7 @@
  */
 #include "lang/cdecl_impl.h"
 
+#include "lang/constants.h"
 #include "lang/cpp.h"
 #include "lang/ctypes.h"
 
@@ -42,11 +43,11 @@ static bool source_find_constant(struct type_source *src, struct str name, int64
 	struct cdecl *d = (struct cdecl *)src;
 	const struct c_constant *c = hashmap_get(&d->constants, name);
 
-	if (!c)
-		return false;
-	*value = c->value;
 	if (type)
-		*type = c->type;
+		*type = c ? c->type : NULL;
+	if (!c)
+		return constant_find(name, value);
+	*value = c->value;
 	return true;
 }
 

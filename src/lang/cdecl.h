@@ -3,7 +3,8 @@
  * The types of the C text at the top of a script, as a source of types: struct, union and enum definitions, typedefs,
  * with the layout that C gives them on x86-64 (System V ABI, bit-fields included). What the text names and does not
  * define is looked for in the next source (the kernel's BTF). Everything else of C in it (prototypes, inline
- * functions, variables) is passed over.
+ * functions, variables) is passed over. Constants of the Linux user interface are known whatever the text says
+ * (constants.h); they have no type (*type is NULL).
  */
 #ifndef SONDE_LANG_CDECL_H
 #define SONDE_LANG_CDECL_H

@@ -6,6 +6,7 @@
 #include "lang/cdecl_impl.h"
 
 #include "lang/const_expr.h"
+#include "lang/constants.h"
 #include "lang/ctypes.h"
 
 #define MAX_DEPTH 100
@@ -240,6 +241,8 @@ static bool constant_name(void *arg, struct const_expr *x, int64_t *value)
 		*value = c->value;
 		return true;
 	}
+	if (constant_find(t->name, value))
+		return true;
 	return d->o.next && d->o.next->ops->find_constant &&
 	       d->o.next->ops->find_constant(d->o.next, t->name, value, &type);
 }

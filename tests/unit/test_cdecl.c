@@ -540,14 +540,20 @@ TEST(includes)
 
 TEST(constants)
 {
-	struct type_source s;
+	struct c_text c;
+	const struct type *type = type_int(1, false);
 	int64_t v;
 
-	constant_source_init(&s, NULL);
-	CHECK(s.ops->find_constant(&s, STR("AF_INET6"), &v, NULL));
+	c_open(&c, "struct s { char name[IFNAMSIZ]; int x[AF_INET6]; }; enum { AF_INET = 77 };");
+	CHECK_STR(c_errors(&c), "");
+	CHECK_INT(c_find(&c, 's', "s")->size, 16 + 40);
+	CHECK(c.src->ops->find_constant(c.src, STR("AF_INET6"), &v, &type));
 	CHECK_INT(v, 10);
+	CHECK(!type);
+	CHECK(c.src->ops->find_constant(c.src, STR("AF_INET"), &v, &type));
+	CHECK_INT(v, 77);
 	CHECK(constant_find(STR("AT_FDCWD"), &v));
 	CHECK_INT(v, -100);
 	CHECK(!constant_find(STR("NO_SUCH_NAME"), &v));
-	CHECK(!s.ops->find(&s, 's', STR("x")));
+	c_close(&c);
 }
