@@ -423,12 +423,10 @@ TEST(random_programs_agree)
 			want.ret = eval_func(&k.m, k.m.funcs[0], param);
 			ok = try_all(&k, &in, &want, &n_kernel);
 		}
-#ifdef HAVE_IR_OPT
 		if (ok) {
 			ir_optimize(&k.m);
 			ok = check_err(ir_check(&k.m), "ir_check of the optimised") && try_all(&k, &in, &want, &n_kernel);
 		}
-#endif
 		if (!ok) {
 			printf("# seed %lu\n", s);
 			show(&k);
