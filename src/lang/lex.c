@@ -305,6 +305,8 @@ static void scan_map(struct lexer *l, struct token *t)
 	t->kind = TOKEN_MAP;
 	scan_name(l);
 	t->name = str_sub(l->text, start, l->pos);
+	if (t->name.n > 1 && lex_is_digit(t->name.p[1]))
+		set_error(t, D_LEX_BAD_NAME, span_from(l, start), STR("the name of a map cannot begin with a digit"));
 }
 
 static void scan_bad(struct lexer *l, struct token *t)

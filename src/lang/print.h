@@ -23,5 +23,8 @@ void node_print(const struct node *n, struct sources *sources, struct strbuf *ou
  */
 void script_format(const struct script *s, struct sources *sources, uint16_t file, struct lex_comments *comments,
 		   struct strbuf *out);
+/* parses source number file and formats it: all of --fmt. False when it has faults (then they are in diags) */
+bool source_format(struct arena *arena, struct sources *sources, struct diag_list *diags, uint16_t file,
+		   struct strbuf *out);
 
 #endif

@@ -8,6 +8,7 @@
 #include "lang/print.h"
 
 #include "lang/lex.h"
+#include "lang/parse.h"
 
 struct format {
 	struct sources *sources;
@@ -742,4 +743,19 @@ void script_format(const struct script *s, struct sources *sources, uint16_t fil
 	}
 	flush_comments(&f, UINT32_MAX);
 	free(items);
+}
+
+bool source_format(struct arena *arena, struct sources *sources, struct diag_list *diags, uint16_t file,
+		   struct strbuf *out)
+{
+	struct lex_comments comments = { 0 };
+	struct parse_opts opts = { .arena = arena, .sources = sources, .diags = diags, .comments = &comments };
+	uint32_t before = diags->n_errors;
+	struct script *s = script_parse(&opts, file);
+	bool ok = diags->n_errors == before;
+
+	if (ok)
+		script_format(s, sources, file, &comments, out);
+	free(comments.v);
+	return ok;
 }

@@ -222,6 +222,7 @@ TEST(other_errors)
 	check_error("x \xe2\x80\x9c y", D_LEX_BAD_CHAR, 2, 5, "unexpected character");
 	check_error("\x01", D_LEX_BAD_CHAR, 0, 1, "\\x01");
 	check_error("$ x", D_LEX_BAD_NAME, 0, 1, "without a name");
+	check_error("@ + @1x", D_LEX_BAD_NAME, 4, 7, "cannot begin with a digit");
 	check_error("'a'", D_LEX_BAD_CHAR, 0, 1, "'''");
 }
 
