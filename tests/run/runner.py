@@ -27,7 +27,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import leaks  # noqa: E402
 
-ATTACHED = b"__BPFTRACE_NOTIFY_PROBES_ATTACHED\n"
+ATTACHED = re.compile(rb"__BPFTRACE_NOTIFY_PROBES_ATTACHED\r?\n")
 ATTACH_LIMIT = 15.0  # seconds until the probes must be attached
 DEFAULT_TIMEOUT = 10  # seconds from there to the end
 END_LIMIT = 5.0  # seconds from SIGINT to the end of the process
@@ -125,9 +125,9 @@ class Streams:
 
     def take_attached(self):
         """the line that tells of the attachment is for us alone"""
-        found = any(ATTACHED in d for d in self.data.values())
+        found = any(ATTACHED.search(d) for d in self.data.values())
         for f in self.data:
-            self.data[f] = self.data[f].replace(ATTACHED, b"")
+            self.data[f] = ATTACHED.sub(b"", self.data[f])
         return found
 
     def close(self):
@@ -143,10 +143,20 @@ class Running:
         self.procs = []
         self.before_pid = ""
         self.tmp = tempfile.mkdtemp(prefix="sonde-test-")
+        self.progs = os.path.join(self.tmp, "progs")
+        self.copy_progs()
         self.out, self.err, self.rc = b"", b"", None
 
+    def copy_progs(self):
+        """a uprobe is on a file: with files of its own a test does not see what the tests beside it run"""
+        os.mkdir(self.progs)
+        for name in os.listdir(self.o.progs) if os.path.isdir(self.o.progs) else []:
+            path = os.path.join(self.o.progs, name)
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                shutil.copy2(path, self.progs)
+
     def fill(self, s):
-        for k, v in (("SONDE", self.o.sonde), ("PROGS", self.o.progs), ("TMP", self.tmp), ("SRC", self.o.src),
+        for k, v in (("SONDE", self.o.sonde), ("PROGS", self.progs), ("TMP", self.tmp), ("SRC", self.o.src),
                      ("BEFORE_PID", str(self.before_pid))):
             s = s.replace("{{" + k + "}}", v)
         return s
