@@ -104,7 +104,7 @@ void match_iter(struct match *m)
 	}
 	i = match_add_shape(m, ARGS_ITER);
 	shape = m->shapes.v[i].shape;
-	shape->ctx = type_pointer(m->c->types, btfsrc_type(m->c->btf, ctx_id), SPACE_BPF);
+	shape->ctx = btfsrc_type(m->c->btf, ctx_id);
 	p = match_add_point(m, i);
 	p->symbol = s->target;
 	p->btf_id = id;

@@ -215,9 +215,14 @@ static const struct type *args_of(struct match *m, const struct type *f, struct 
 static size_t fentry_shape(struct match *m, struct str name, uint32_t id)
 {
 	const struct type *f = btfsrc_function(m->c->btf, id);
-	size_t i = match_add_shape(m, ARGS_U64_ARRAY);
-	struct probe_shape *shape = m->shapes.v[i].shape;
+	struct probe_shape *shape;
+	size_t i;
 
+	/* one program serves all entries when nobody asks for arguments; the result stands behind them, so exits differ */
+	if (m->ignores_args && m->spec->kind == PROBE_FENTRY && m->shapes.n)
+		return 0;
+	i = match_add_shape(m, ARGS_U64_ARRAY);
+	shape = m->shapes.v[i].shape;
 	if (!f)
 		return i;
 	shape->args = args_of(m, f, name, &shape->n_argn);

@@ -449,8 +449,8 @@ TEST(raw_tracepoints_and_iterators)
 	CHECK(s && s->n_points == 1);
 	s = match("iter:task");
 	if (CHECK(s && s->ctx)) {
-		CHECK(s->args_form == ARGS_ITER && s->ctx->space == SPACE_BPF);
-		CHECK(type_find_field(s->ctx->elem, STR("task"), &f));
+		CHECK(s->args_form == ARGS_ITER);
+		CHECK(type_find_field(s->ctx, STR("task"), &f));
 		CHECK(str_is(f.type->elem->name, "task_struct"));
 	}
 	s = match("it:task:list");
