@@ -64,6 +64,7 @@ struct sema {
 	struct hashmap said;   /* messages already given: the copies of a clause would repeat them */
 	struct hashmap imported; /* paths */
 	struct hashmap options; /* names that getopt asked for */
+	uint32_t n_expansions; /* of macros */
 
 	/* ---- the body that is being walked ---- */
 	struct clause_inst *inst; /* NULL inside a fn */

@@ -200,11 +200,19 @@ static struct node *constant_named(struct sema *s, struct str name, struct span 
 	return n;
 }
 
+/* every builtin is also known by the name that bpftrace has for it inside its own library */
+static const struct builtin *find_builtin(struct str name, uint32_t *index)
+{
+	if (str_starts(name, STR("__builtin_")))
+		name = str_sub(name, 10, name.n);
+	return builtin_find(name, index);
+}
+
 static void resolve_ident(struct sema *s, struct node **slot)
 {
 	struct node *n = *slot, *c;
 	uint32_t index = 0;
-	const struct builtin *b = builtin_find(n->ident.name, &index);
+	const struct builtin *b = find_builtin(n->ident.name, &index);
 
 	if (b && (b->is_variable || b->min_args == 0) && !b->is_aggregation) {
 		struct str name = n->ident.name;
@@ -356,7 +364,7 @@ static void resolve_call(struct sema *s, struct node **slot)
 {
 	struct node *n = *slot;
 	uint32_t index = 0;
-	const struct builtin *b = builtin_find(n->call.name, &index);
+	const struct builtin *b = find_builtin(n->call.name, &index);
 	struct fn_def *fn = hashmap_get(&s->fns, n->call.name);
 
 	if (fn) {
@@ -573,6 +581,11 @@ static void resolve(struct sema *s, struct node **slot)
 		return;
 	case NODE_POSITIONAL:
 		resolve_positional(s, slot, false);
+		return;
+	case NODE_TYPE_VALUE:
+		sema_error_now(s, D_SEMA_MACRO_ARGS, n->at, "When used as a call argument, `typeof` builtin only valid for "
+			       "macro calls that are expecting a type parameter");
+		n->type = type_poison();
 		return;
 	case NODE_CALL:
 		resolve_call(s, slot);

@@ -2,5 +2,4 @@
 /* Passes that do nothing yet. */
 #include "sema/private.h"
 void imports_run(struct sema *s) { (void)s; }
-void macros_run(struct sema *s) { (void)s; }
 void resources_run(struct sema *s) { (void)s; }

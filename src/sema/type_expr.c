@@ -5,6 +5,7 @@
  * expression, so the same type expression may be resolved again in every round.
  */
 #include "sema/private.h"
+#include "lang/ctypes.h"
 
 struct named_type {
 	const char *name;
@@ -47,22 +48,6 @@ static const struct named_type named_types[] = {
 	{ "hist_t", TYPE_HIST, 8, true },
 	{ "lhist_t", TYPE_LHIST, 8, true },
 	{ "tseries_t", TYPE_TSERIES, 8, true },
-	/* fixed names of C that need no kernel to be known */
-	{ "int8_t", TYPE_INT, 1, true },
-	{ "int16_t", TYPE_INT, 2, true },
-	{ "int32_t", TYPE_INT, 4, true },
-	{ "int64_t", TYPE_INT, 8, true },
-	{ "uint8_t", TYPE_INT, 1, false },
-	{ "uint16_t", TYPE_INT, 2, false },
-	{ "uint32_t", TYPE_INT, 4, false },
-	{ "uint64_t", TYPE_INT, 8, false },
-	{ "uintptr_t", TYPE_INT, 8, false },
-	{ "size_t", TYPE_INT, 8, false },
-	{ "char", TYPE_INT, 1, true },
-	{ "short", TYPE_INT, 2, true },
-	{ "int", TYPE_INT, 4, true },
-	{ "long", TYPE_INT, 8, true },
-	{ "unsigned", TYPE_INT, 4, false },
 };
 
 static const struct type *make_named(struct sema *s, const struct named_type *n)
@@ -87,16 +72,23 @@ static const struct type *make_named(struct sema *s, const struct named_type *n)
 const struct type *find_named_type(struct sema *s, char keyword, struct str name)
 {
 	struct type_source *src = s->opts->source;
+	const struct ctype_base *base;
+	const struct type *t;
 
 	for (size_t i = 0; keyword == 0 && i < sizeof(named_types) / sizeof(*named_types); i++) {
 		if (str_is(name, named_types[i].name))
 			return make_named(s, &named_types[i]);
 	}
-	if (!src)
-		return NULL;
 	if (keyword)
-		return src->ops->find(src, keyword, name);
-	return src->ops->find(src, 't', name);
+		return src ? src->ops->find(src, keyword, name) : NULL;
+	t = src ? src->ops->find(src, 't', name) : NULL;
+	if (t)
+		return t;
+	/* names of C that need no kernel to be known */
+	base = ctype_find_base(name);
+	if (!base)
+		return NULL;
+	return base->is_void ? type_void() : base->is_bool ? type_bool() : type_int(base->size, base->is_signed);
 }
 
 static const struct type *unknown_type(struct sema *s, const struct type_expr *t)
@@ -142,8 +134,9 @@ static const struct type *base_type(struct sema *s, struct type_expr *t, bool *i
 
 	switch (t->form) {
 	case TE_TYPEOF:
+		/* a type that a macro's argument stands for */
 		if (!t->expr)
-			return NULL;
+			return t->elems ? type_expr_resolve(s, t->elems, is_unsized) : NULL;
 		s->in_type++;
 		r = type_plain(s, infer(s, &t->expr, WANT_PLACE | WANT_MAP | WANT_AGGREGATION));
 		s->in_type--;

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The text of stdlib.bt, compiled in. */
+#ifndef SONDE_SEMA_STDLIB_TEXT_H
+#define SONDE_SEMA_STDLIB_TEXT_H
+
+#include "base/str.h"
+
+extern const struct str sema_stdlib_text;
+
+#endif
