@@ -290,5 +290,9 @@ bool compile_image(struct compilation *c)
 		dump("; ---- typed ----", &text);
 	}
 	c->ring_bytes = sizes_ring_bytes(c->unit->config.perf_rb_pages);
-	return generate(c);
+	if (!generate(c))
+		return false;
+	if (c->unit->config.perf_rb_pages <= 0)
+		c->ring_bytes = sizes_ring_for(c->image, c->ring_bytes);
+	return true;
 }

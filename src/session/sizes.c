@@ -5,7 +5,7 @@
 #include <bpf/libbpf.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, MIN_PAGES = 64, MAX_PAGES = 4096 };
+enum { PAGE = 4096, MIN_PAGES = 64, MAX_PAGES = 4096, CONTROL_PAGES = 16 };
 
 /* 1/4096 of the memory, between 256 KiB and 16 MiB: what bpftrace's documentation promises */
 uint64_t sizes_ring_bytes(int64_t pages)
@@ -22,6 +22,22 @@ uint64_t sizes_ring_bytes(int64_t pages)
 	while (size < want)
 		size *= 2;
 	return size;
+}
+
+static bool is_data(enum event_kind kind)
+{
+	/* of these at most one per map or script is on its way at a time */
+	return kind != EVENT_EXIT && kind != EVENT_PRINT_MAP && kind != EVENT_CLEAR && kind != EVENT_ZERO;
+}
+
+uint64_t sizes_ring_for(const struct image *im, uint64_t ring_bytes)
+{
+	uint64_t control = (uint64_t)CONTROL_PAGES * PAGE;
+
+	for (uint32_t i = 0; i < im->n_events; i++)
+		if (is_data(im->events[i]->kind))
+			return ring_bytes;
+	return ring_bytes < control ? ring_bytes : control;
 }
 
 uint32_t sizes_possible_cpus(void)
