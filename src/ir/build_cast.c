@@ -70,13 +70,22 @@ static struct value int_to_array(struct builder *b, struct value v, const struct
 	return value_retype(mem, to);
 }
 
+/* tuples go by position, records by name */
+static const struct type_field *source_field(const struct type *from, const struct type_field *to, uint32_t i)
+{
+	for (uint32_t k = 0; from->kind == TYPE_RECORD && k < from->n_fields; k++)
+		if (str_eq(from->fields[k].name, to->name))
+			return &from->fields[k];
+	return &from->fields[i];
+}
+
 static struct value fields_cast(struct builder *b, struct value v, const struct type *to, struct span at)
 {
 	struct value from = value_to_mem(b, v), mem = mem_new(b, to);
 
 	mem_zero(b, mem, to->size);
 	for (uint32_t i = 0; i < to->n_fields && i < from.type->n_fields; i++) {
-		const struct type_field *f = &from.type->fields[i], *g = &to->fields[i];
+		const struct type_field *g = &to->fields[i], *f = source_field(from.type, g, i);
 		struct value part = value_at(from, (int32_t)f->offset, f->type);
 
 		value_store(b, value_at(mem, (int32_t)g->offset, g->type), build_cast(b, part, g->type, at));
@@ -96,6 +105,22 @@ static struct value buffer_cast(struct builder *b, struct value v, const struct 
 	put_store_imm(b, mem.reg, mem.off, n, 4);
 	mem_read(b, value_at(mem, 4, to), v.form == VAL_MEM ? value_address(b, v) : value_to_reg(b, v), space,
 		 n);
+	return mem;
+}
+
+/* a buffer of another capacity; its length says how much of it counts, so growing is a copy */
+static struct value resize_buffer(struct builder *b, struct value v, const struct type *to)
+{
+	struct value mem = mem_new(b, to), from = value_to_mem(b, v);
+	uint32_t n = from.type->size < to->size ? from.type->size : to->size;
+
+	put_copy(b, mem.reg, mem.off, from.reg, from.off, n);
+	put_zero(b, mem.reg, mem.off + (int32_t)n, to->size - n);
+	if (to->count < from.type->count) {
+		uint32_t len = put_bound(b, put_load(b, from.reg, from.off, 4, false), to->count);
+
+		put_store(b, mem.reg, mem.off, len, 4);
+	}
 	return mem;
 }
 
@@ -124,6 +149,8 @@ struct value build_cast(struct builder *b, struct value v, const struct type *to
 		return scalar_cast(b, v, to);
 	if (to->kind == TYPE_STRING)
 		return to_string(b, v, to);
+	if (to->kind == TYPE_BUFFER && from->kind == TYPE_BUFFER)
+		return resize_buffer(b, v, to);
 	if (to->kind == TYPE_BUFFER)
 		return buffer_cast(b, v, to);
 	if (to->kind == TYPE_ARRAY && type_is_scalar(from))

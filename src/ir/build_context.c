@@ -7,7 +7,11 @@
 #include <linux/bpf.h>
 #include <stddef.h>
 
-enum { STACK_FRAMES = 127, COMM_SIZE = 16 };
+/*
+ * Different stacks kept. Made beforehand (8 MiB): a hash that allocates as it goes runs dry for a moment under a burst of new
+ * stacks, and loses them.
+ */
+enum { STACK_FRAMES = 127, STACKS = 8192, COMM_SIZE = 16 };
 
 static uint32_t call0(struct builder *b, int helper)
 {
@@ -118,7 +122,12 @@ static struct value call_reg(struct builder *b, struct node *call)
 static struct value call_usermode(struct builder *b, struct node *call)
 {
 	const struct arch_reg *cs = arch_reg_find_script(STR("cs"));
-	uint32_t ring = put_op_imm(b, IR_AND, load_reg(b, cs ? cs->offset : 136), 3);
+	uint32_t ring;
+
+	/* programs that the tracer runs itself have no registers, but were called from user mode */
+	if (b->prog->prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT)
+		return value_reg(put_imm(b, 1), call->type);
+	ring = put_op_imm(b, IR_AND, load_reg(b, cs ? cs->offset : 136), 3);
 
 	return value_reg(put_set_imm(b, CC_EQ, ring, 3), call->type);
 }
@@ -243,8 +252,8 @@ static void make_stack_map(struct builder *b)
 	im->stack_limit = STACK_FRAMES;
 	im->stacks_map = image_add_map(im, (struct image_map){ .name = STR("stacks"), .role = MAP_STACKS,
 							       .bpf_type = BPF_MAP_TYPE_HASH, .key_size = 8,
-							       .value_size = STACK_FRAMES * 8, .max_entries = 65536,
-							       .flags = BPF_F_NO_PREALLOC });
+							       .value_size = STACK_FRAMES * 8,
+							       .max_entries = STACKS });
 }
 
 /* FNV-1a over words: all of them, so that there is one path; unused frames are zero */

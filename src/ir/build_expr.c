@@ -69,22 +69,24 @@ static enum ir_op arith_op(enum op op, bool is_signed)
 	}
 }
 
-/* division by zero is counted where the divisor is not a constant; the result is then as eBPF gives it */
-static void check_divisor(struct builder *b, uint32_t divisor, struct node *n)
-{
-	uint32_t fine;
-
-	if (n->kind == NODE_INT && n->integer)
-		return;
-	fine = new_label(b);
-	put_br_imm(b, CC_NE, divisor, 0, fine);
-	fault_count(b, (struct image_fault){ .kind = FAULT_DIV_ZERO, .map = IMAGE_NONE, .at = n->at }, 0);
-	put_label(b, fine);
-}
-
 static uint32_t elem_size(const struct type *pointer)
 {
 	return pointer->elem && pointer->elem->size ? pointer->elem->size : 1;
+}
+
+/* by zero: counted as a fault, and the result is 1, as in bpftrace */
+static uint32_t divide(struct builder *b, enum ir_op op, uint32_t a, uint32_t divisor, struct span at)
+{
+	uint32_t result = new_vreg(b), fine = new_label(b), done = new_label(b);
+
+	put_br_imm(b, CC_NE, divisor, 0, fine);
+	fault_count(b, (struct image_fault){ .kind = FAULT_DIV_ZERO, .map = IMAGE_NONE, .at = at }, 0);
+	put_imm_to(b, result, 1);
+	put_jmp(b, done);
+	put_label(b, fine);
+	put_mov_to(b, result, put_op(b, op, a, divisor));
+	put_label(b, done);
+	return result;
 }
 
 static struct value build_arith(struct builder *b, enum op op, struct value x, struct node *right,
@@ -109,7 +111,7 @@ static struct value build_arith(struct builder *b, enum op op, struct value x, s
 		return value_reg(wrap(b, put_op_imm(b, arith_op(op, is_signed), a, right->integer), t), t);
 	c = build_reg(b, right);
 	if (op == OP_DIV || op == OP_MOD)
-		check_divisor(b, c, right);
+		return value_reg(wrap(b, divide(b, arith_op(op, is_signed), a, c, right->at), t), t);
 	return value_reg(wrap(b, put_op(b, arith_op(op, is_signed), a, c), t), t);
 }
 
@@ -481,7 +483,9 @@ static struct value build_kind(struct builder *b, struct node *n)
 	case NODE_BOOL:
 		return value_reg(put_imm(b, n->integer), n->type);
 	case NODE_STRING:
-		return (struct value){ .form = VAL_STR, .type = n->type, .str = n->string };
+		/* text ends at its first NUL, wherever it comes from */
+		return (struct value){ .form = VAL_STR, .type = n->type,
+				       .str = str_sub(n->string, 0, n->string.n ? strnlen(n->string.p, n->string.n) : 0) };
 	case NODE_VAR:
 		return var_read(b, n->var.ref);
 	case NODE_MAP:

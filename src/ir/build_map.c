@@ -77,8 +77,6 @@ static void make_image_map(struct builder *b, const struct map_info *m)
 		im.bucket_offset = m->key_type ? im.key_size : 0;
 		im.key_size = im.bucket_offset + 8;
 		im.value_size = m->value_type->kind == TYPE_TSERIES ? sizeof(struct stored_tseries) : 8;
-		if (m->key_type && im.bpf_type == BPF_MAP_TYPE_PERCPU_HASH)
-			im.flags = BPF_F_NO_PREALLOC;
 	}
 	if (im.value_size == 0)
 		im.value_size = 8;

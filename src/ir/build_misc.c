@@ -4,6 +4,7 @@
 
 #include "arch/x86_64/regs.h"
 
+#include <arpa/inet.h>
 #include <linux/bpf.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -103,6 +104,16 @@ static struct value call_ntop(struct builder *b, struct node *call)
 	}
 	put_store(b, to.reg, to.off, family, 4);
 	return to;
+}
+
+/* the bytes of an address written as text, known now */
+static struct value call_pton(struct builder *b, struct node *call)
+{
+	struct str text = arena_str(b->arena, call->call.args->string);
+	unsigned char bytes[16] = { 0 };
+
+	inet_pton(call->type->size == 16 ? AF_INET6 : AF_INET, text.p, bytes);
+	return const_bytes(b, bytes, call->type->size, call->type);
 }
 
 static struct value call_macaddr(struct builder *b, struct node *call)
@@ -273,7 +284,7 @@ build_call_fn *call_builder_misc(enum builtin_id id)
 		[BUILTIN_SIGNAL] = call_signal,	    [BUILTIN_SIGNAL_THREAD] = call_signal,
 		[BUILTIN_OVERRIDE] = call_override, [BUILTIN_WRITE_USER] = call_write_user,
 		[BUILTIN_DELETE] = call_delete,	    [BUILTIN_HAS_KEY] = call_has_key,
-		[BUILTIN_LEN] = call_len,
+		[BUILTIN_LEN] = call_len,	    [BUILTIN_PTON] = call_pton,
 	};
 
 	return table[id];

@@ -4,6 +4,8 @@
  */
 #include "ir/build_internal.h"
 
+#include <linux/bpf.h>
+
 struct ir_insn *put_raw(struct builder *b, struct ir_insn insn)
 {
 	struct ir_func *f = b->fn->f;
@@ -156,15 +158,28 @@ void put_store_imm(struct builder *b, uint32_t base, int32_t off, int64_t imm, u
 				      .imm = imm });
 }
 
+/* beyond this a helper call is less code than stores, and quicker */
+enum { MAX_INLINE_BYTES = 512 };
+
+/*
+ * Helpers that read kernel memory clear their destination when the address is no good, and address 0 never is: the shortest
+ * way to clear much memory.
+ */
 void put_zero(struct builder *b, uint32_t base, int32_t off, uint32_t n)
 {
-	if (n)
+	if (n > MAX_INLINE_BYTES)
+		put_helper(b, BPF_FUNC_probe_read_kernel, put_op_imm(b, IR_ADD, base, off), put_imm(b, n),
+			   put_imm(b, 0));
+	else if (n)
 		put_raw(b, (struct ir_insn){ .op = IR_ZERO, .a = base, .off = off, .imm = n });
 }
 
 void put_copy(struct builder *b, uint32_t to, int32_t to_off, uint32_t from, int32_t from_off, uint32_t n)
 {
-	if (n)
+	if (n > MAX_INLINE_BYTES)
+		put_helper(b, BPF_FUNC_probe_read_kernel, put_op_imm(b, IR_ADD, to, to_off), put_imm(b, n),
+			   put_op_imm(b, IR_ADD, from, from_off));
+	else if (n)
 		put_raw(b, (struct ir_insn){ .op = IR_COPY, .a = to, .off = to_off, .b = from, .off2 = from_off,
 					      .imm = n });
 }

@@ -145,7 +145,8 @@ static ERR_MUST struct err *run_kind(struct run *r, enum probe_kind kind)
 		if (kind == PROBE_BEGIN && ops->globals(r->engine)->exiting)
 			break; /* begin clauses behind one that called exit() do not run */
 	}
-	return drain(r, 0);
+	/* what begin prints comes behind the line that says how many probes are attached */
+	return kind == PROBE_BEGIN ? NULL : drain(r, 0);
 }
 
 /* is there anything that can still happen after begin? */
@@ -172,7 +173,7 @@ static bool should_stop(struct run *r, unsigned round)
 	if (signals_stop || output_exit_requested(r->out) || output_error(r->out) ||
 	    ops->globals(r->engine)->exiting)
 		return true;
-	if (child_ended(&r->child))
+	if (child_ended(&r->child) || ops->is_finished(r->engine))
 		return true;
 	return round % CHECK_ROUNDS == 0 && all_gone(r);
 }
@@ -210,7 +211,8 @@ static ERR_MUST struct err *trace(struct run *r)
 	struct engine_attach_result res = { 0 };
 	struct err *err;
 
-	TRY(run_kind(r, PROBE_BEGIN));
+	if (!r->o->is_dry_run)
+		TRY(run_kind(r, PROBE_BEGIN));
 	if (!ops->globals(r->engine)->exiting && !signals_stop) {
 		r->is_attached = true;
 		TRY(ops->attach(r->engine, &res));
@@ -288,17 +290,20 @@ int session_run(struct session_opts *o)
 		r.status = 1;
 	else if (!err)
 		err = run_script(&r);
-	if (r.engine)
-		ops->close(r.engine);
-	child_stop(&r.child);
+	/* what was printed is on its way before anything waits: closing perf events takes the kernel long */
+	if (r.out) {
+		output_batch_end(r.out);
+		sink_flush(&r.out->out);
+	}
 	if (err) {
-		if (r.out)
-			output_batch_end(r.out);
 		report_error(&r.c, err);
 		r.status = 1;
 		err_free(err);
 	}
+	child_stop(&r.child);
 	finish_output(&r);
+	if (r.engine)
+		ops->close(r.engine);
 	compilation_free(&r.c);
 	return r.status;
 }

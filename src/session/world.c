@@ -109,6 +109,18 @@ static bool feature(void *arg, const char *name)
 	return false;
 }
 
+static void config_ready(void *arg, const struct sema_config *config)
+{
+	static const enum probe_missing missing[] = {
+		[MISSING_ERROR] = PROBE_MISSING_ERROR,
+		[MISSING_WARN] = PROBE_MISSING_WARN,
+		[MISSING_IGNORE] = PROBE_MISSING_IGNORE,
+	};
+	struct compilation *c = arg;
+
+	c->probes.missing = missing[config->missing_probes];
+}
+
 void world_init(struct sema_world *w, struct compilation *c)
 {
 	*w = (struct sema_world){
@@ -120,5 +132,6 @@ void world_init(struct sema_world *w, struct compilation *c)
 		.read_file = read_file,
 		.n_cpus = sizes_possible_cpus(),
 		.has_feature = feature,
+		.config_ready = config_ready,
 	};
 }
