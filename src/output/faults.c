@@ -7,6 +7,7 @@
 
 #include "output/json.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 static bool is_loss(enum fault_kind kind)
@@ -34,10 +35,25 @@ static struct str helper_name(const struct image_fault *f)
 	return f->helper.n || !names[f->kind] ? f->helper : str_from(names[f->kind]);
 }
 
-static void put_message(const struct image_fault *f, int64_t retcode, struct strbuf *out)
+static bool is_script_map(const struct output *o, uint32_t map)
 {
+	return map >= o->image->n_maps || o->image->maps[map]->role == MAP_SCRIPT;
+}
+
+static void put_message(const struct output *o, const struct image_fault *f, int64_t retcode, struct strbuf *out)
+{
+	const char *text = strerror(retcode < 0 ? (int)-retcode : (int)retcode);
+
 	switch (f->kind) {
 	case FAULT_MAP_FULL:
+		if (!is_script_map(o, f->map)) {
+			strbuf_printf(out, "No room to keep the frames of a stack (%s).", text);
+			break;
+		}
+		if (retcode == -ENOMEM) {
+			strbuf_puts(out, text);
+			break;
+		}
 		strbuf_puts(out, "Map full; can't update element. Try increasing max_map_keys config or manually "
 				 "setting the max entries in a map declaration e.g. `let @a = hash(5000)`");
 		break;
@@ -58,7 +74,7 @@ static void put_message(const struct image_fault *f, int64_t retcode, struct str
 		strbuf_printf(out, "Error reading %s.", str_is(f->helper, "kstack") ? "kstack" : "ustack");
 		break;
 	default:
-		strbuf_puts(out, strerror(retcode < 0 ? (int)-retcode : (int)retcode));
+		strbuf_puts(out, text);
 	}
 }
 
@@ -75,7 +91,7 @@ static void put_json(struct output *o, const struct image_fault *f, int64_t retc
 		strbuf_printf(out, ", \"retcode\": %" PRId64, retcode);
 	} else {
 		strbuf_puts(out, "{\"type\": \"runtime_error\", \"msg\": ");
-		put_message(f, retcode, &msg);
+		put_message(o, f, retcode, &msg);
 		json_put_string(out, strbuf_str(&msg));
 	}
 	output_json_place(o, f->at, out);
@@ -92,7 +108,7 @@ static void show(struct output *o, const struct image_fault *f, int64_t retcode)
 		put_json(o, f, retcode);
 		return;
 	}
-	put_message(f, retcode, &msg);
+	put_message(o, f, retcode, &msg);
 	if (is_helper(f->kind))
 		strbuf_printf(&info, "Additional Info - helper: %.*s, retcode: %" PRId64, STR_ARG(helper_name(f)),
 			      retcode);
@@ -200,7 +216,7 @@ static void report_repeated(struct output *o, const struct image_fault *f, uint6
 
 	span_print(o->sources, f->at, &text);
 	strbuf_puts(&text, text.n ? ": WARNING: " : "WARNING: ");
-	put_message(f, retcode, &text);
+	put_message(o, f, retcode, &text);
 	strbuf_printf(&text, " (%" PRIu64 " times)\n", n);
 	output_message(o, strbuf_str(&text));
 }

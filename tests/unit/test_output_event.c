@@ -530,6 +530,25 @@ TEST(a_fault_is_shown_once_with_its_place)
 	teardown();
 }
 
+TEST(a_full_map_is_told_from_lack_of_memory)
+{
+	uint32_t stacks;
+
+	setup(OUTPUT_TEXT);
+	add_fault(FAULT_MAP_FULL, "map_update_elem", false);
+	add_fault(FAULT_MAP_FULL, "map_update_elem", false);
+	stacks = image_add_map(image, (struct image_map){ .name = STR("stacks"), .role = MAP_STACKS });
+	image->faults[1].map = stacks;
+	start();
+	engine.faults[0] = (struct image_fault_count){ 1, -12 };
+	faults_poll(output);
+	CHECK_HAS(take_err(), "WARNING: Cannot allocate memory\nAdditional Info - helper: map_update_elem, retcode: -12\n");
+	engine.faults[1] = (struct image_fault_count){ 1, -7 };
+	faults_poll(output);
+	CHECK_HAS(take_err(), "WARNING: No room to keep the frames of a stack (");
+	teardown();
+}
+
 TEST(quiet_faults_need_the_option)
 {
 	setup(OUTPUT_TEXT);
