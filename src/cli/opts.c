@@ -81,6 +81,7 @@ void cli_print_help(const char *name, FILE *to)
 		"  -v, --verbose          say what is chosen and why\n"
 		"  -d, --debug STAGE      print a stage: ast, types, ir, ir-raw, ebpf (or dis), image, verifier, all\n"
 		"  --dry-run              attach, then end\n"
+		"  --mode codegen         compile, then end (with -d: look at a stage without root)\n"
 		"  --fmt FILE             print a script in canonical form\n"
 		"\n"
 		"language:\n"
@@ -172,7 +173,7 @@ static ERR_MUST struct err *parse_mode(const char *text, struct session_opts *s)
 	else if (!strcmp(text, "format"))
 		s->is_format = true;
 	else if (!strcmp(text, "codegen") || !strcmp(text, "compiler-bench"))
-		s->is_dry_run = true;
+		s->is_compile_only = true;
 	else
 		return err_hint(err_new(0, "unknown mode '%s'", text),
 				"--mode takes test, bench, format, codegen or compiler-bench");

@@ -288,7 +288,7 @@ int session_run(struct session_opts *o)
 	r.c.child = r.child.pid;
 	if (!err && !compile_image(&r.c))
 		r.status = 1;
-	else if (!err)
+	else if (!err && !o->is_compile_only)
 		err = run_script(&r);
 	/* what was printed is on its way before anything waits: closing perf events takes the kernel long */
 	if (r.out) {

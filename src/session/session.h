@@ -36,6 +36,7 @@ struct session_opts {
 	bool is_quiet;		 /* no "Attached N probes" */
 	unsigned warn_level;	 /* -k once or twice */
 	bool no_warnings;
+	bool is_compile_only; /* nothing is loaded: -d shows what would be */
 	bool is_unsafe, is_dry_run, is_test, is_bench, is_format;
 	bool is_bpftrace; /* called by that name */
 	const char *probe_filter;
