@@ -141,22 +141,38 @@ struct str match_target_text(const struct match *m)
 	return s;
 }
 
-struct diag *match_missing(struct match *m, enum diag_code code, const char *fmt, ...)
+static struct diag *report(struct match *m, enum diag_code code, struct span at, const char *fmt, va_list ap)
 {
-	struct diag *d = NULL;
 	struct str text;
-	va_list ap;
 
 	m->is_reported = true;
 	if (m->c->missing == PROBE_MISSING_IGNORE)
 		return NULL;
-	va_start(ap, fmt);
 	text = arena_vprintf(m->diags->arena, fmt, ap);
-	va_end(ap);
 	if (m->c->missing == PROBE_MISSING_WARN)
-		d = diag_warning(m->diags, code, m->spec->ap->at, "%.*s Skipping.", STR_ARG(text));
-	else
-		d = diag_error(m->diags, code, m->spec->ap->at, "%.*s", STR_ARG(text));
+		return diag_warning(m->diags, code, at, "%.*s Skipping.", STR_ARG(text));
+	return diag_error(m->diags, code, at, "%.*s", STR_ARG(text));
+}
+
+struct diag *match_missing(struct match *m, enum diag_code code, const char *fmt, ...)
+{
+	struct diag *d;
+	va_list ap;
+
+	va_start(ap, fmt);
+	d = report(m, code, m->spec->ap->at, fmt, ap);
+	va_end(ap);
+	return d;
+}
+
+struct diag *match_unplaceable(struct match *m, const char *fmt, ...)
+{
+	struct diag *d;
+	va_list ap;
+
+	va_start(ap, fmt);
+	d = report(m, D_PROBE_PLACE, SPAN_NONE, fmt, ap);
+	va_end(ap);
 	return d;
 }
 

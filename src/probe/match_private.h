@@ -38,6 +38,8 @@ void match_none(struct match *m, const char *hint);
 /* another reason why this attach point cannot be used, under the same rule */
 struct diag *match_missing(struct match *m, enum diag_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* the same without a place in the script: bpftrace says these when it attaches, and its tests want the line alone */
+struct diag *match_unplaceable(struct match *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* an error whatever missing_probes says */
 struct diag *match_error(struct match *m, enum diag_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

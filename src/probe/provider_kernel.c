@@ -155,17 +155,20 @@ static bool found_function(void *arg, struct str module, struct str name)
 	return false;
 }
 
-/* in the symbol table at all, traceable or not */
-static bool in_kallsyms(struct probe_ctx *c, struct str name)
+/* in the list that the user gave, else in the symbol table at all, traceable or not */
+static bool is_known_function(struct probe_ctx *c, struct str name)
 {
 	bool found = false;
 	struct function_walk w = { .c = c, .kind = PROBE_KPROBE, .pattern = name, .visit = found_function,
 				   .arg = &found };
-	FILE_AUTO f = fopen(c->kallsyms, "re");
+	FILE_AUTO f = fopen(c->traceable ? c->traceable : c->kallsyms, "re");
 
 	if (!f)
 		return true; /* nobody knows: do not claim that it is absent */
-	walk_kallsyms(&w, f);
+	if (c->traceable)
+		walk_list(&w, f);
+	else
+		walk_kallsyms(&w, f);
 	return found;
 }
 
@@ -347,7 +350,7 @@ void match_kernel(struct match *m)
 		return;
 	}
 	/* a function that does not exist is the more useful thing to hear */
-	if (lacking && (str_has_glob(s->func) || in_kallsyms(m->c, s->func))) {
+	if (lacking && (str_has_glob(s->func) || is_known_function(m->c, s->func))) {
 		report_lacking(m, lacking);
 		return;
 	}

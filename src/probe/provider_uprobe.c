@@ -55,14 +55,13 @@ static bool check_place(struct uprobe_match *u, const struct symbol *s, uint64_t
 	if (s->size == 0) {
 		/* a wildcard leaves such symbols out; who names one is told */
 		if (!str_has_glob(m->spec->func))
-			match_missing(m, D_PROBE_PLACE,
-				      "Could not determine boundary for %.*s (symbol has size 0).\n" UNSAFE_TEXT,
-				      STR_ARG(name));
+			match_unplaceable(m, "Could not determine boundary for %.*s (symbol has size 0).\n"
+					     UNSAFE_TEXT, STR_ARG(name));
 		return false;
 	}
 	if (offset >= s->size) {
-		match_missing(m, D_PROBE_PLACE, "Offset outside the function bounds ('%.*s' size is %llu)",
-			      STR_ARG(name), (unsigned long long)s->size);
+		match_unplaceable(m, "Offset outside the function bounds ('%.*s' size is %llu)", STR_ARG(name),
+				  (unsigned long long)s->size);
 		return false;
 	}
 	if (offset == 0)
@@ -71,12 +70,12 @@ static bool check_place(struct uprobe_match *u, const struct symbol *s, uint64_t
 	case BOUNDARY_YES:
 		return true;
 	case BOUNDARY_NO:
-		match_missing(m, D_PROBE_PLACE,
-			      "Possible attachment attempt in the middle of an instruction, try a different offset.");
+		match_unplaceable(m, "Possible attachment attempt in the middle of an instruction, try a different "
+				     "offset.");
 		return false;
 	default:
-		match_missing(m, D_PROBE_PLACE, "Cannot decode '%.*s' up to offset %llu.\n" UNSAFE_TEXT, STR_ARG(name),
-			      (unsigned long long)offset);
+		match_unplaceable(m, "Cannot decode '%.*s' up to offset %llu.\n" UNSAFE_TEXT, STR_ARG(name),
+				  (unsigned long long)offset);
 		return false;
 	}
 }
@@ -89,8 +88,8 @@ static void add_point(struct uprobe_match *u, uint64_t addr, const struct symbol
 	uint64_t file_offset;
 
 	if (!objfile_vaddr_to_offset(u->file->f, addr, &file_offset)) {
-		match_missing(m, D_PROBE_PLACE, "Address 0x%llx is not in the file '%.*s'.", (unsigned long long)addr,
-			      STR_ARG(u->file->path));
+		match_unplaceable(m, "Address 0x%llx is not in the file '%.*s'.", (unsigned long long)addr,
+				  STR_ARG(u->file->path));
 		return;
 	}
 	p = match_add_point(m, u->shape);
@@ -138,11 +137,23 @@ static void match_address(struct uprobe_match *u)
 	const struct symbol *s = symtab_at(objfile_symtab(u->file->f), addr);
 
 	if (!s && !m->c->is_unsafe) {
-		match_missing(m, D_PROBE_PLACE, "Could not resolve address: %.*s:0x%llx", STR_ARG(u->file->path),
-			      (unsigned long long)addr);
+		match_unplaceable(m, "Could not resolve address: %.*s:0x%llx", STR_ARG(u->file->path),
+				  (unsigned long long)addr);
 	} else if (!s || check_place(u, s, addr - s->addr)) {
 		add_point(u, addr, s);
 	}
+}
+
+/* --unsafe: a file that is no ELF file may hold code too; addresses are places in the file then */
+static void add_flat(struct uprobe_match *u)
+{
+	struct match *m = u->m;
+	struct probe_point *p = match_add_point(m, u->shape);
+
+	p->path = u->file->open_path;
+	p->address = p->file_offset = m->spec->address;
+	p->name = arena_printf(m->c->arena, "%s:%.*s:%llu", provider_names[m->spec->kind].name,
+			       STR_ARG(u->file->path), (unsigned long long)p->address);
 }
 
 /* ---- what to say when there is none ---- */
@@ -224,13 +235,15 @@ void match_uprobe(struct match *m)
 	u.shape = match_add_shape(m, ARGS_REGS);
 	m->shapes.v[u.shape].shape->n_argn = ARCH_N_ARG_REGS;
 	vec_each(f, &files.files) {
-		if (!f->f) {
+		u.file = f;
+		if (f->f) {
+			match_file(&u);
+		} else if (m->c->is_unsafe && m->spec->has_address) {
+			add_flat(&u);
+		} else {
 			targets_report(m, f->error);
 			f->error = NULL;
-			continue;
 		}
-		u.file = f;
-		match_file(&u);
 	}
 	if (match_n_points(m) == 0 && !m->is_reported)
 		report_missing(m, &files);

@@ -103,8 +103,8 @@ static struct err *multi_attach(const struct multi *m, uint32_t from, uint32_t t
 	if (fd >= 0) {
 		kernel_link_add(m->e,
 				(struct kernel_link){ .fd = fd, .perf_fd = -1, .prog = m->prog });
-		if (m->counts)
-			m->res->n_attached += to - from;
+		for (uint32_t i = from; m->counts && i < to; i++)
+			m->res->n_attached += !m->shape->points[i].is_repeat;
 		return NULL;
 	}
 	if (code == EINTR)
@@ -220,7 +220,7 @@ static struct err *attach_perf(struct engine *e, uint32_t prog, struct engine_at
 		if (err)
 			TRY(kernel_attach_failed(e, prog, p, err, res));
 		else
-			res->n_attached++;
+			res->n_attached += !p->is_repeat;
 	}
 	return NULL;
 }

@@ -160,7 +160,7 @@ static struct err *attach_group(struct engine *e, uint32_t prog, uint32_t group,
 {
 	const struct probe_shape *shape = e->image->progs[prog]->shape;
 	const uint32_t *group_of = e->progs[prog].group;
-	uint32_t n_added = 0, first = 0;
+	uint32_t n_added = 0, n_counted = 0, first = 0;
 	struct err *err;
 	char name[64];
 
@@ -176,13 +176,14 @@ static struct err *attach_group(struct engine *e, uint32_t prog, uint32_t group,
 		}
 		if (!n_added++)
 			first = i;
+		n_counted += !shape->points[i].is_repeat;
 	}
 	if (!n_added)
 		return NULL;
 	err = open_event(e, prog, group, name, &shape->points[first]);
 	if (err)
 		return kernel_attach_failed(e, prog, &shape->points[first], err, res);
-	res->n_attached += n_added;
+	res->n_attached += n_counted;
 	return NULL;
 }
 
