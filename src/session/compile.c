@@ -104,6 +104,9 @@ bool compile_report(struct compilation *c)
 	STRBUF_AUTO text = { 0 };
 	uint32_t errors = c->diags.n_errors;
 
+	/* the stable codes, for -v: tests/checks/diagcodes.py reads them */
+	for (const struct diag *d = c->diags.first; d; d = d->next)
+		log_verbose("%s: %.*s", diag_code_name(d->code), STR_ARG(d->msg));
 	if (c->diags.first && !(c->opts->no_warnings && !errors)) {
 		diag_render(&c->diags, &c->sources, c->is_colour, &text);
 		fflush(stdout);
