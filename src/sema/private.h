@@ -62,7 +62,6 @@ struct sema {
 	struct hashmap macros; /* name -> struct macro_set * */
 	struct hashmap consts; /* enumerators found so far: name -> struct node * */
 	struct hashmap said;   /* messages already given: the copies of a clause would repeat them */
-	struct hashmap imported; /* paths */
 	struct hashmap options; /* names that getopt asked for */
 	uint32_t n_expansions; /* of macros */
 
@@ -126,7 +125,6 @@ const struct type *type_as_number(const struct type *t);
 /* ---- passes ---- */
 
 bool config_run(struct sema *s);   /* config.c */
-void imports_run(struct sema *s);  /* imports.c */
 void macros_run(struct sema *s);   /* macro.c */
 void expand_run(struct sema *s);   /* expand.c */
 void resolve_run(struct sema *s);  /* resolve.c */

@@ -134,7 +134,6 @@ static struct unit *unit_new(const struct sema_opts *opts)
 static void run(struct sema *s)
 {
 	config_run(s);
-	imports_run(s);
 	macros_run(s);
 	collect_fns(s);
 	expand_run(s);
@@ -165,7 +164,6 @@ struct unit *sema_check(struct script *script, const struct sema_opts *opts)
 	hashmap_free(&s.macros);
 	hashmap_free(&s.consts);
 	hashmap_free(&s.said);
-	hashmap_free(&s.imported);
 	hashmap_free(&s.options);
 	hashmap_free(&s.bindings);
 	return opts->diags->n_errors ? NULL : s.unit;

@@ -5,13 +5,14 @@
  * ir reads the unit and asks no questions of its own.
  *
  * Passes, in order (one file each):
- *   imports    merge imported scripts
+ *   imports    merge imported scripts (sema_import: before the C types are made)
  *   config     config block and environment -> struct sema_config
- *   expand     match attach points into shapes (through struct sema_world), clone a clause for each shape, expand macros
- *   resolve    names -> builtins, constants, variables (scopes), maps, fns
- *   infer      types of variables, maps, expressions, to a fixed point
- *   check_types, check_calls   report what does not fit, insert casts
- *   fold       constants
+ *   macro      expand macros, hygienically
+ *   expand     match attach points into shapes (through struct sema_world), clone a clause for each shape
+ *   resolve    names -> builtins, constants, variables (scopes), maps, fns; fold operators on literals
+ *   infer*, calls*   types of variables, maps, expressions, in rounds to a fixed point
+ *   comptime   sizeof, typeinfo, comptime branches; then infer again
+ *   infer*, calls* once more: report what does not fit, put in casts (coerce)
  *   resources  limits: max_probes, sizes of keys and values
  *
  * What ir may rely on, when no error was reported:
@@ -31,12 +32,19 @@
  *   - positional parameters, sizeof, offsetof, typeinfo, getopt, enumerators, defines, comptime are NODE_INT, NODE_BOOL, NODE_STRING,
  *     tuples or records of these; branches not taken by comptime carry NODE_F_DEAD or are removed
  *   - compound string operations are calls
+ *   - delete: args[0] is the NODE_MAP without key, args[1] the key (none for a scalar map); call.info is not NULL when the
+ *     result is used; has_key the same; len of a map: the NODE_MAP, else a stack (len of an array is a literal)
+ *   - addresses for str, buf, join, macaddr, memcmp, ... are pointers whose space is said
+ *   - pton's argument is a NODE_STRING of the 4 or 16 bytes of the address; signal's an integer; write_user's second the
+ *     value to be written, all of it
+ *   - pid, tid, nsecs, kstack, ustack keep the words in their arguments (NODE_IDENT); what they mean is in call.info or the type
  */
 #ifndef SONDE_SEMA_SEMA_H
 #define SONDE_SEMA_SEMA_H
 
 #include "lang/ast.h"
 #include "lang/builtins.h"
+#include "lang/parse.h"
 #include "probe/point.h"
 
 /* ---- results ---- */
@@ -171,6 +179,12 @@ struct sema_opts {
 	bool is_bpftrace;       /* behave as bpftrace where sonde differs */
 	bool has_child;         /* -c */
 };
+
+/*
+ * Takes in what the script imports. To be called between the parser and sema_check, and before cdecl_parse: imported headers are
+ * fed to po->cpp. Faults are in po->diags.
+ */
+void sema_import(struct script *script, const struct parse_opts *po, const struct sema_world *world);
 
 /* NULL result: diags has the errors */
 struct unit *sema_check(struct script *script, const struct sema_opts *opts);

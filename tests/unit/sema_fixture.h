@@ -199,6 +199,7 @@ static void fixture_check(struct fixture *f, const char *script)
 	f->ctypes = cdecl_new(&(struct cdecl_opts){ .table = &f->types, .diags = &f->diags });
 	cdecl_parse(f->ctypes, f->cpp);
 	if (!f->diags.n_errors) {
+		sema_import(parsed, &po, &fixture_world);
 		so = (struct sema_opts){ .arena = &f->arena, .types = &f->types, .source = f->ctypes,
 					 .sources = &f->sources, .diags = &f->diags, .world = &fixture_world,
 					 .positional = fixture_params, .n_positional = 2,
