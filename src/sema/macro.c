@@ -251,6 +251,11 @@ static void substitute_types(const struct expansion_state *e, struct type_expr *
 		}
 	} else if (t->expr) {
 		substitute((void *)e, &t->expr);
+		if (t->expr->kind == NODE_TYPE_VALUE) {
+			t->elems = t->expr->type_value;
+			t->expr = NULL;
+			return;
+		}
 	}
 	for (struct type_expr *elem = t->elems; elem; elem = elem->next)
 		substitute_types(e, elem);
@@ -320,6 +325,19 @@ static void substitute_map(const struct expansion_state *e, struct node *n)
 		       "Unhygienic access to map: %.*s. Maps must be passed into the macro as arguments", STR_ARG(n->map.name));
 }
 
+/* where a type or an expression may stand, a type has come in place of the expression */
+static void take_type(struct node *n)
+{
+	if ((n->kind == NODE_SIZEOF || n->kind == NODE_TYPEINFO) && n->sizeof_.expr &&
+	    n->sizeof_.expr->kind == NODE_TYPE_VALUE) {
+		n->sizeof_.type = n->sizeof_.expr->type_value;
+		n->sizeof_.expr = NULL;
+	} else if (n->kind == NODE_OFFSETOF && n->offsetof_.expr && n->offsetof_.expr->kind == NODE_TYPE_VALUE) {
+		n->offsetof_.type = n->offsetof_.expr->type_value;
+		n->offsetof_.expr = NULL;
+	}
+}
+
 static void substitute(void *arg, struct node **slot)
 {
 	const struct expansion_state *e = arg;
@@ -365,6 +383,7 @@ static void substitute(void *arg, struct node **slot)
 		return;
 	}
 	node_children(n, substitute, arg);
+	take_type(n);
 }
 
 /* ---- expansion ---- */
