@@ -228,11 +228,17 @@ static const struct type *call_space(struct sema *s, struct node *call, enum spa
 	return type_pointer(s->tt, t->kind == TYPE_POINTER ? t->elem : type_int(8, false), space);
 }
 
+/* probes whose arguments the verifier knows as pointers to kernel structs */
+static bool is_typed_kernel_probe(enum probe_kind kind)
+{
+	return kind == PROBE_FENTRY || kind == PROBE_FEXIT || kind == PROBE_RAWTRACEPOINT || kind == PROBE_ITER;
+}
+
 static const struct type *call_socket_cookie(struct sema *s, struct node *call)
 {
 	const struct type *t = infer(s, call_arg(call, 0), 0);
 
-	if (s->shape && s->shape->kind != PROBE_FENTRY && s->shape->kind != PROBE_FEXIT)
+	if (s->shape && !is_typed_kernel_probe(s->shape->kind))
 		sema_error(s, D_SEMA_PROBE_KIND, call->at, "socket_cookie can not be used with \"%s\" probes",
 			   probe_kind_name(s->shape->kind));
 	else if (!is_unknown(t) && t->kind != TYPE_POINTER)
@@ -377,7 +383,7 @@ const struct type *call_act(struct sema *s, struct node **slot, unsigned want)
 	case BUILTIN_WRITE_USER:
 		return call_write_user(s, call);
 	default: /* skboutput */
-		if (s->shape && s->shape->kind != PROBE_FENTRY && s->shape->kind != PROBE_FEXIT)
+		if (s->shape && !is_typed_kernel_probe(s->shape->kind))
 			sema_error(s, D_SEMA_PROBE_KIND, call->at, "skboutput can not be used with \"%s\" probes",
 				   probe_kind_name(s->shape->kind));
 		arg_string(s, call, 0, &path);

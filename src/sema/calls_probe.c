@@ -287,7 +287,7 @@ const struct type *call_probe(struct sema *s, struct node **slot, unsigned want)
 	case BUILTIN_PROBE:
 		return name_type(s, call, false);
 	case BUILTIN_USERMODE:
-		return needs_context(s, call) ? type_bool() : type_poison();
+		return needs_context(s, call) ? type_int(1, false) : type_poison();
 	case BUILTIN_CPID:
 		return call_cpid(s, slot);
 	default: /* uid, gid, elapsed, cgroup, jiffies */

@@ -57,7 +57,7 @@ static const struct type *call_str(struct sema *s, struct node *call)
 		make_pointer(s, call_arg(call, 0), type_int(1, true));
 	else if (t->kind != TYPE_STRING && !(t->kind == TYPE_ARRAY && is_int(t->elem) && t->elem->size == 1))
 		return refuse(s, call, t);
-	size = c->max_strlen;
+	size = c->max_strlen + 1;
 	/* one byte more than the text, for the end or the mark that it was cut */
 	if (length >= 0 && length + !c->str_len_counts_nul <= size)
 		size = length + !c->str_len_counts_nul;
@@ -134,7 +134,7 @@ static const struct type *arg_text(struct sema *s, struct node *call, uint32_t n
 static uint32_t text_size(struct sema *s, const struct type *t)
 {
 	return t->kind == TYPE_STRING ? t->size : t->kind == TYPE_ARRAY ? t->count + 1 :
-	       (uint32_t)s->unit->config.max_strlen;
+	       (uint32_t)s->unit->config.max_strlen + 1;
 }
 
 static const struct type *call_strncmp(struct sema *s, struct node *call)

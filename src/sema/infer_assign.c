@@ -224,6 +224,12 @@ static void assign_to_map(struct sema *s, struct node *n)
 		report_locked(s, n, m->m.name, true, t, m->locked_value);
 		return;
 	}
+	/* pointer += integer */
+	if (n->op != OP_NONE && has->kind == TYPE_POINTER) {
+		number_of(s, &n->assign.value);
+		coerce(s, &n->assign.value, type_int(8, true));
+		return;
+	}
 	if (is_aggregation_call(n->assign.value)) {
 		if (!type_join(s, t, has) || t->kind != has->kind)
 			report_mismatch(s, n, t, has, true);

@@ -429,11 +429,42 @@ static void resolve_block(struct sema *s, struct node *n)
 	scope_close(s);
 }
 
-static void resolve_assign(struct sema *s, struct node *n)
+/*
+ * @m = { statements; sum(x) }: an aggregation is no value that a block could hand out, so the assignment goes into the
+ * block, to its end.
+ */
+static bool sink_into_block(struct sema *s, struct node **slot)
 {
-	struct node *target = n->assign.target;
+	struct node *n = *slot, *block = n->assign.value, *call, **end;
+	const struct builtin *b;
+	uint32_t index;
+
+	if (n->op != OP_NONE || n->assign.target->kind != NODE_MAP || block->kind != NODE_BLOCK)
+		return false;
+	call = block->block.value;
+	if (!call || call->kind != NODE_CALL)
+		return false;
+	b = find_builtin(call->call.name, &index);
+	if (!b || !b->is_aggregation)
+		return false;
+	replace(slot, block);
+	block->block.value = NULL;
+	for (end = &block->block.stmts; *end; end = &(*end)->next)
+		;
+	n->assign.value = call;
+	n->next = NULL;
+	*end = n;
+	resolve(s, slot);
+	return true;
+}
+
+static void resolve_assign(struct sema *s, struct node **slot)
+{
+	struct node *n = *slot, *target = n->assign.target;
 	struct var_state *v;
 
+	if (sink_into_block(s, slot))
+		return;
 	resolve(s, &n->assign.value);
 	if (target->kind == NODE_MAP) {
 		resolve_map(s, target, false);
@@ -594,7 +625,7 @@ static void resolve(struct sema *s, struct node **slot)
 		resolve_block(s, n);
 		return;
 	case NODE_ASSIGN:
-		resolve_assign(s, n);
+		resolve_assign(s, slot);
 		return;
 	case NODE_LET:
 		resolve_let(s, n);
