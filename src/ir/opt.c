@@ -481,47 +481,74 @@ static void remove_insn(struct optimizer *o, struct ir_insn *in)
 	o->changed = true;
 }
 
-static void remove_dead_in_block(struct optimizer *o, const struct ir_flow *flow, uint32_t b, uint32_t *live_until)
+/* liveness while going up a block */
+struct block_scan {
+	const struct ir_flow *flow;
+	uint32_t block;
+	uint32_t *mark; /* by vreg: end + 1 of the block: read below; UINT32_MAX - end: written below before it is read */
+};
+
+static bool is_live_below(const struct block_scan *s, uint32_t v)
 {
-	const struct ir_block *bl = &flow->blocks[b];
+	uint32_t end = s->flow->blocks[s->block].end;
+
+	if (s->mark[v] == end + 1)
+		return true;
+	return s->mark[v] != UINT32_MAX - end && ir_flow_live_out(s->flow, s->block, v);
+}
+
+/* `t = op ...; x = t` with t not read any more -> `x = op ...` */
+static bool merge_move(struct optimizer *o, const struct block_scan *s, uint32_t i)
+{
+	struct ir_insn *in = &o->f->insn[i], *before = in - 1;
+
+	if (in->op != IR_MOV || i == s->flow->blocks[s->block].first || ir_def(before) != in->a || in->a == in->dst ||
+	    is_live_below(s, in->a))
+		return false;
+	before->dst = in->dst;
+	remove_insn(o, in);
+	return true;
+}
+
+static void remove_dead_in_block(struct optimizer *o, const struct block_scan *s)
+{
+	const struct ir_block *bl = &s->flow->blocks[s->block];
 	uint32_t use[IR_MAX_USES];
 
-	/* live_until[v] == bl->end + 1 says that v is read below in this block, without a definition between */
 	for (uint32_t i = bl->end; i-- > bl->first;) {
 		struct ir_insn *in = &o->f->insn[i];
 		uint32_t def = ir_def(in);
 		unsigned n;
 
-		if (def) {
-			bool is_live = live_until[def] == bl->end + 1 ||
-				       (live_until[def] != UINT32_MAX - bl->end && ir_flow_live_out(flow, b, def));
-
-			if (!is_live && ir_is_pure(in)) {
+		if (def && !is_live_below(s, def)) {
+			if (ir_is_pure(in)) {
 				remove_insn(o, in);
 				continue;
 			}
-			if (!is_live)
-				in->dst = IR_NO_VREG; /* calls and atomics stay, their result does not */
-			else
-				live_until[def] = UINT32_MAX - bl->end; /* above here it is dead again */
+			in->dst = IR_NO_VREG; /* calls and atomics stay, their result does not */
+		} else if (def) {
+			if (merge_move(o, s, i))
+				continue;
+			s->mark[def] = UINT32_MAX - bl->end;
 		}
 		n = ir_uses(in, use);
 		for (unsigned u = 0; u < n; u++)
-			live_until[use[u]] = bl->end + 1;
+			s->mark[use[u]] = bl->end + 1;
 	}
 }
 
 static void remove_dead(struct optimizer *o, struct arena *arena)
 {
-	uint32_t *live_until = arena_array(arena, uint32_t, o->f->n_vregs + 1);
 	struct ir_flow flow;
+	struct block_scan s = { &flow, 0, arena_array(arena, uint32_t, o->f->n_vregs + 1) };
 
 	ir_flow_build(o->f, arena, &flow);
 	for (uint32_t b = 0; b < flow.n_blocks; b++) {
 		const struct ir_block *bl = &flow.blocks[b];
 
 		if (bl->is_reachable) {
-			remove_dead_in_block(o, &flow, b, live_until);
+			s.block = b;
+			remove_dead_in_block(o, &s);
 			continue;
 		}
 		for (uint32_t i = bl->first; i < bl->end; i++)

@@ -25,8 +25,6 @@ static bool check_err(struct err *e, const char *what)
 
 static bool compile(struct mk *k, struct ebpf_opts opts)
 {
-	STRBUF_AUTO b = { 0 };
-
 	if (!check_err(ir_check(&k->m), "ir_check") || !check_err(ebpf_compile(&k->m, k->m.image, &opts), "compile"))
 		return false;
 	return true;
