@@ -84,17 +84,37 @@ static bool list_kernel_function(void *arg, struct str module, struct str name)
 	return go_on;
 }
 
-/* [module:]function, wildcards in both; who asks for them alone is told when there can be none */
-static struct err *list_kernel(struct listing *l, const struct pattern *p)
+/*
+ * Names of functions and their prototypes are worth a listing even where they cannot be probed: but that must be said,
+ * and who only looks around is spared them.
+ */
+static bool is_worth_listing(struct listing *l)
+{
+	struct err *e = kernel_lacks(l->c, l->kind);
+	STRBUF_AUTO text = { 0 };
+
+	if (!e)
+		return true;
+	if (l->is_wide && !l->o->with_lacking) {
+		err_free(e);
+		return false;
+	}
+	err_format(e, &text);
+	strbuf_printf(&text, ": %s probes are listed, but cannot be attached", provider_names[l->kind].name);
+	if (l->o->warn)
+		l->o->warn(l->o->arg, strbuf_cstr(&text));
+	err_free(e);
+	return true;
+}
+
+/* [module:]function, wildcards in both */
+static void list_kernel(struct listing *l, const struct pattern *p)
 {
 	struct str module = p->n == 2 ? p->parts[0] : STR_NULL;
 
-	if (!l->is_wide)
-		TRY(kernel_lacks(l->c, l->kind));
 	l->shows_module = p->n == 2;
-	if (p->n <= 2)
+	if (p->n <= 2 && is_worth_listing(l))
 		kernel_each(l->c, l->kind, module, p->n ? p->parts[p->n - 1] : STR("*"), list_kernel_function, l);
-	return NULL;
 }
 
 static void list_perf(struct listing *l, const struct pattern *p)
@@ -235,7 +255,8 @@ static struct err *list_kind(struct listing *l, const struct pattern *p)
 	case PROBE_KRETPROBE:
 	case PROBE_FENTRY:
 	case PROBE_FEXIT:
-		return list_kernel(l, p);
+		list_kernel(l, p);
+		return NULL;
 	default:
 		/* begin, end and the like are not looked for: list them only by their names */
 		if (!l->is_wide)
@@ -283,7 +304,8 @@ static bool write_matching(void *arg, struct str text)
 
 static struct err *list_by_text(struct listing *l, struct str text)
 {
-	struct probe_list_opts inner = { .verbose = l->o->verbose, .write = write_matching, .arg = l };
+	struct probe_list_opts inner = { .verbose = l->o->verbose, .with_lacking = l->o->with_lacking,
+					 .write = write_matching, .arg = l };
 	STRBUF_AUTO filter = { 0 };
 
 	strbuf_printf(&filter, str_has_glob(text) ? "%.*s" : "*%.*s*", STR_ARG(text));

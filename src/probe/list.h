@@ -18,7 +18,14 @@ struct probe_list_opts {
 	bool verbose; /* arguments, definitions */
 	/* takes text (whole lines); returns false to stop (a closed pipe) */
 	bool (*write)(void *arg, struct str text);
+	/* takes a remark for stderr, e.g. that the kernel cannot attach what is listed; may be NULL */
+	void (*warn)(void *arg, const char *text);
 	void *arg;
+	/*
+	 * Functions of the kernel are listed also where it has no kprobes or fentry, when a pattern asks for them (with a
+	 * remark); this lists them in a search over all probe types too, as bpftrace does.
+	 */
+	bool with_lacking;
 	uint64_t n_listed; /* out: probes and types */
 };
 

@@ -83,7 +83,7 @@ bool iter_print_args(struct probe_ctx *c, struct str name, struct strbuf *out);
 /* provider_perf.c: names in alphabetic order, aliases too; NULL ends */
 const char *perf_event_name(enum probe_kind kind, uint32_t i);
 
-/* provider_kernel.c: functions that probes of this kind can go to; nothing when the kernel has no such probes */
+/* provider_kernel.c: functions that probes of this kind can go to, or could if the kernel had such probes */
 void kernel_each(struct probe_ctx *c, enum probe_kind kind, struct str module, struct str pattern,
 		 bool (*visit)(void *arg, struct str module, struct str name), void *arg);
 /* why the kernel takes no probes of this kind, or NULL */

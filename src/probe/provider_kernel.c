@@ -141,12 +141,8 @@ void kernel_each(struct probe_ctx *c, enum probe_kind kind, struct str module, s
 		 bool (*visit)(void *arg, struct str module, struct str name), void *arg)
 {
 	struct function_walk w = { c, kind, module, pattern, visit, arg };
-	struct err *e = kernel_lacks(c, kind);
 
-	if (e)
-		err_free(e);
-	else
-		walk_functions(&w);
+	walk_functions(&w);
 }
 
 static bool found_function(void *arg, struct str module, struct str name)
@@ -327,6 +323,16 @@ static void report_missing(struct match *m, bool is_lacking)
 	match_none(m, nearest_hint(&near, m->diags->arena).p);
 }
 
+/* with --unsafe a function need not be known; that there is nothing to attach to is told all the same */
+static void report_unsafe(struct match *m, const struct err *lacking)
+{
+	STRBUF_AUTO why = { 0 };
+
+	err_format(lacking, &why);
+	match_missing(m, D_PROBE_KERNEL, "Unable to attach probe: %s:%.*s: %s.", provider_names[m->spec->kind].name,
+		      STR_ARG(match_target_text(m)), strbuf_cstr(&why));
+}
+
 void match_kernel(struct match *m)
 {
 	const struct probe_spec *s = m->spec;
@@ -364,6 +370,8 @@ void match_kernel(struct match *m)
 			warn_not_traceable(m);
 		if (m->c->is_unsafe && !lacking && !is_fentry(s->kind))
 			add_function(m, s->target.n ? s->target : STR("vmlinux"), s->func);
+		else if (m->c->is_unsafe && lacking)
+			report_unsafe(m, lacking);
 		else
 			report_missing(m, lacking != NULL);
 	}

@@ -12,6 +12,23 @@ static bool write_text(void *arg, struct str text)
 	return fwrite(text.p, 1, text.n, stdout) == text.n;
 }
 
+static void warn(void *arg, const char *text)
+{
+	fflush(stdout);
+	fprintf(stderr, "WARNING: %s\n", text);
+}
+
+/* a script that is not there is no pattern that fits nothing */
+static void warn_of_file_name(const char *pattern)
+{
+	struct str s = str_from(pattern);
+
+	if (str_ends(s, STR(".bt")) && str_find_char(s, ':', 0) < 0 && !str_has_glob(s))
+		fprintf(stderr,
+			"WARNING: It appears that '%s' is a filename but the file does not exist. Treating '%s' as a search "
+			"pattern.\n", pattern, pattern);
+}
+
 static ERR_MUST struct err *list_script(struct compilation *c, struct probe_list_opts *lo)
 {
 	if (!compile_parse(c))
@@ -23,12 +40,15 @@ static ERR_MUST struct err *list_script(struct compilation *c, struct probe_list
 
 int session_list(struct session_opts *o, const char *pattern, bool verbose)
 {
-	struct probe_list_opts lo = { .verbose = verbose, .write = write_text };
+	struct probe_list_opts lo = { .verbose = verbose, .write = write_text, .warn = warn,
+				      .with_lacking = o->is_bpftrace };
 	struct compilation c;
 	struct err *err;
 	int status = 0;
 
 	compilation_init(&c, o);
+	if (pattern && !o->text.n)
+		warn_of_file_name(pattern);
 	if (o->text.n)
 		err = list_script(&c, &lo);
 	else

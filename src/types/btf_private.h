@@ -32,6 +32,8 @@ struct btfsrc {
 	unsigned nesting;         /* calls into each other: completing, alignments */
 	struct btfsrc_index names;
 	struct btfsrc_index constants;
+	struct btf_dump *dump;   /* btf_text.c, NULL until it is needed */
+	struct strbuf *dump_out; /* where it writes now */
 	struct btfsrc_enumerator *enumerators;
 	uint32_t n_enumerators;
 };

@@ -45,6 +45,7 @@ void btfsrc_free(struct btfsrc *s)
 {
 	if (!s)
 		return;
+	btf_dump__free(s->dump);
 	btf__free(s->btf);
 	free(s->path);
 	free(s->made);

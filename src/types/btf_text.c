@@ -7,7 +7,18 @@
 
 static void dump_to_strbuf(void *ctx, const char *fmt, va_list args)
 {
-	strbuf_vprintf(ctx, fmt, args);
+	struct btfsrc *s = ctx;
+
+	strbuf_vprintf(s->dump_out, fmt, args);
+}
+
+/* one dumper for all questions: making one costs as much as an array over all types */
+static struct btf_dump *dumper(struct btfsrc *s, struct strbuf *out)
+{
+	if (!s->dump)
+		s->dump = btf_dump__new(s->btf, dump_to_strbuf, s, NULL);
+	s->dump_out = out;
+	return s->dump;
 }
 
 /* "const char *name", or without a name "const char *" */
@@ -55,7 +66,7 @@ bool btfsrc_print_params(struct btfsrc *s, uint32_t id, uint32_t skip, bool with
 
 	if (!proto)
 		return false;
-	d = btf_dump__new(s->btf, dump_to_strbuf, out, NULL);
+	d = dumper(s, out);
 	if (!d)
 		return false;
 	for (uint32_t i = skip; i < btf_vlen(proto); i++) {
@@ -66,7 +77,6 @@ bool btfsrc_print_params(struct btfsrc *s, uint32_t id, uint32_t skip, bool with
 	}
 	if (with_result && proto->type)
 		print_variable(d, proto->type, STR("retval"), indent, out);
-	btf_dump__free(d);
 	return true;
 }
 
@@ -101,7 +111,7 @@ bool btfsrc_print_definition(struct btfsrc *s, uint32_t id, struct strbuf *out)
 
 	if (!t || (!btf_is_composite(t) && !btf_is_any_enum(t)))
 		return false;
-	d = btf_dump__new(s->btf, dump_to_strbuf, out, NULL);
+	d = dumper(s, out);
 	if (!d)
 		return false;
 	strbuf_printf(out, "%s %.*s {\n",
@@ -112,6 +122,5 @@ bool btfsrc_print_definition(struct btfsrc *s, uint32_t id, struct strbuf *out)
 	else
 		print_enumerators(s, btfsrc_type(s, id), out);
 	strbuf_puts(out, "};\n");
-	btf_dump__free(d);
 	return true;
 }
