@@ -110,6 +110,11 @@ static int act(struct cli_opts *c, const char *name)
 		if (is_file(c->list_pattern)) { /* the probes of a script */
 			c->script = c->list_pattern;
 			c->list_pattern = NULL;
+		} else if (c->list_pattern && str_ends(str_from(c->list_pattern), STR(".bt"))) {
+			fprintf(stderr,
+				"WARNING: It appears that '%s' is a filename but the file does not exist. Treating '%s' "
+				"as a search pattern.\n",
+				c->list_pattern, c->list_pattern);
 		}
 		return run(c);
 	default:
@@ -130,6 +135,8 @@ int main(int argc, char **argv)
 	if (err) {
 		print_error(err);
 		err_free(err);
+		fputc('\n', stderr);
+		cli_print_help(name, stderr);
 		session_opts_free(&c.session);
 		return 1;
 	}

@@ -55,7 +55,7 @@ static const struct option long_options[] = {
 void cli_print_help(const char *name, FILE *to)
 {
 	fprintf(to,
-		"usage: %s [options] FILE [parameters]\n"
+		"USAGE: %s [options] FILE [parameters]\n"
 		"       %s [options] -e 'PROGRAM' [parameters]\n"
 		"       %s -l [PATTERN|FILE]\n"
 		"\n"
@@ -102,10 +102,18 @@ void cli_print_help(const char *name, FILE *to)
 
 static ERR_MUST struct err *parse_pid(const char *text, struct session_opts *s)
 {
-	uint64_t pid;
+	static const char hint[] = "pass the number that ps shows: -p 4711";
+	enum { PID_MAX = 4194304 }; /* the kernel's limit */
+	char *end;
+	long long pid = strtoll(text, &end, 10);
 
-	if (!str_to_u64(str_from(text), &pid) || pid == 0 || pid > INT32_MAX)
-		return err_hint(err_new(0, "'%s' is no process id", text), "pass the number that ps shows: -p 4711");
+	if (end == text)
+		return err_hint(err_new(0, "Failed to parse pid: invalid integer: %s", text), hint);
+	if (*end)
+		return err_hint(err_new(0, "Failed to parse pid: invalid trailing bytes: %s", text), hint);
+	if (pid <= 0 || pid > PID_MAX)
+		return err_hint(err_new(0, "Pid out of range: %s", text),
+				hint);
 	vec_push(&s->pids, (pid_t)pid);
 	return NULL;
 }
@@ -147,7 +155,7 @@ static ERR_MUST struct err *parse_format(const char *text, enum output_format *f
 	else if (!strcmp(text, "json"))
 		*format = OUTPUT_JSON;
 	else
-		return err_hint(err_new(0, "unknown output format '%s'", text), "-f takes text or json");
+		return err_hint(err_new(0, "Invalid output format \"%s\"", text), "Valid formats: 'text', 'json'");
 	return NULL;
 }
 

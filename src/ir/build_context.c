@@ -67,7 +67,7 @@ static uint32_t usdt_value(struct builder *b, const struct usdt_operand *o)
 	case USDT_ARG_MEM:
 		return usdt_memory(b, o);
 	default:
-		return put_imm(b, o->value);
+		return put_ext(b, put_imm(b, o->value), o->size, o->is_signed);
 	}
 }
 

@@ -185,7 +185,12 @@ static struct value build_deref(struct builder *b, struct node *n)
 	struct value p = build_expr(b, n->unary.a);
 	enum space space = p.type->space != SPACE_NONE ? p.type->space : pointer_space(b, n);
 
-	/* sema knows better only where the pointer's own type says nothing */
+	/*
+	 * The verifier types what tracing programs load from their context, and then allows no arithmetic on pointers that may be
+	 * null. Read by helper, they are plain numbers.
+	 */
+	if (space == SPACE_BPF && b->prog->prog_type == BPF_PROG_TYPE_TRACING)
+		space = SPACE_KERNEL;
 	return place_value(b, value_mem(value_to_reg(b, p), 0, space, n->type));
 }
 

@@ -4,7 +4,6 @@
 
 #include "arch/x86_64/regs.h"
 
-#include <arpa/inet.h>
 #include <linux/bpf.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -106,14 +105,12 @@ static struct value call_ntop(struct builder *b, struct node *call)
 	return to;
 }
 
-/* the bytes of an address written as text, known now */
+/* the bytes of an address that was written as text */
 static struct value call_pton(struct builder *b, struct node *call)
 {
-	struct str text = arena_str(b->arena, call->call.args->string);
-	unsigned char bytes[16] = { 0 };
+	struct str bytes = call->call.args->string; /* sema read the text */
 
-	inet_pton(call->type->size == 16 ? AF_INET6 : AF_INET, text.p, bytes);
-	return const_bytes(b, bytes, call->type->size, call->type);
+	return const_bytes(b, bytes.p, (uint32_t)bytes.n, call->type);
 }
 
 static struct value call_macaddr(struct builder *b, struct node *call)

@@ -25,8 +25,8 @@ static void assign(struct builder *b, struct node *n)
 	} else if (t->kind == NODE_VAR) {
 		struct value x = build_expr(b, v);
 
-		if (x.form == VAL_MEM || x.form == VAL_STR || !type_is_scalar(t->type))
-			x = value_retype(x, x.type ? x.type : t->type);
+		if (t->type->kind == TYPE_RECORD && x.type != t->type)
+			x = build_cast(b, x, t->type, v->at);
 		var_assign(b, t->var.ref, x);
 	}
 }

@@ -75,6 +75,8 @@ void compilation_init(struct compilation *c, const struct session_opts *o)
 
 void compilation_free(struct compilation *c)
 {
+	if (c->has_filter)
+		regfree(&c->filter);
 	symbolizer_free(c->symbolizer);
 	probe_ctx_free(&c->probes);
 	if (c->script_types)
@@ -281,8 +283,29 @@ static bool generate(struct compilation *c)
 	return true;
 }
 
+static bool compile_filter(struct compilation *c)
+{
+	ERR_AUTO err = NULL;
+	char why[256];
+	int code;
+
+	if (!c->opts->probe_filter)
+		return true;
+	code = regcomp(&c->filter, c->opts->probe_filter, REG_EXTENDED | REG_NOSUB);
+	c->has_filter = code == 0;
+	if (!code)
+		return true;
+	regerror(code, &c->filter, why, sizeof(why));
+	err = err_hint(err_new(0, "Invalid --probe-filter regex '%s': %s", c->opts->probe_filter, why),
+		       "it is an extended regular expression, as of grep -E");
+	report_error(c, err);
+	return false;
+}
+
 bool compile_image(struct compilation *c)
 {
+	if (!compile_filter(c))
+		return false;
 	if (!compile_parse(c) || !check(c))
 		return false;
 	if (c->opts->debug & STAGE_TYPES) {

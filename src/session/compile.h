@@ -14,6 +14,8 @@
 #include "sema/sema.h"
 #include "session/session.h"
 
+#include <regex.h>
+
 struct compilation {
 	const struct session_opts *opts;
 	struct arena arena;
@@ -33,6 +35,8 @@ struct compilation {
 	uint64_t ring_bytes;
 	pid_t child; /* of -c, 0: none */
 	bool is_colour;
+	regex_t filter; /* --probe-filter, when has_filter */
+	bool has_filter;
 };
 
 void compilation_init(struct compilation *c, const struct session_opts *o);

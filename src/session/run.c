@@ -190,16 +190,47 @@ static ERR_MUST struct err *loop(struct run *r)
 	return NULL;
 }
 
-static void announce(struct run *r, const struct engine_attach_result *res)
+/* is point k of program i one more place of a USDT probe that the same clause named before? */
+static bool names_earlier_place(const struct image *im, uint32_t i, uint32_t k)
+{
+	struct str name = im->progs[i]->shape->points[k].name;
+
+	for (uint32_t p = 0; p <= i; p++) {
+		const struct probe_shape *s = im->progs[p]->shape;
+
+		if (im->progs[p]->at.start != im->progs[i]->at.start || s->kind != PROBE_USDT)
+			continue;
+		for (uint32_t q = 0; q < (p == i ? k : s->n_points); q++)
+			if (str_eq(s->points[q].name, name))
+				return true;
+	}
+	return false;
+}
+
+/*
+ * What users call a probe: a USDT probe counts once however many places it has in the code, and begin, end and self count
+ * too, though nothing is attached for them.
+ */
+static uint32_t count_probes(const struct image *im, const struct engine_attach_result *res)
 {
 	uint32_t n = res->n_attached;
 
-	for (uint32_t i = 0; i < r->c.image->n_progs; i++)
-		if (r->c.image->progs[i]->shape->kind == PROBE_BEGIN || r->c.image->progs[i]->shape->kind == PROBE_END ||
-		    r->c.image->progs[i]->shape->kind == PROBE_SELF)
-			n += r->c.image->progs[i]->shape->n_points ? r->c.image->progs[i]->shape->n_points : 1;
+	for (uint32_t i = 0; i < im->n_progs; i++) {
+		const struct probe_shape *s = im->progs[i]->shape;
+
+		if (s->kind == PROBE_BEGIN || s->kind == PROBE_END || s->kind == PROBE_SELF)
+			n += s->n_points ? s->n_points : 1;
+		for (uint32_t k = 0; s->kind == PROBE_USDT && k < s->n_points; k++)
+			if (names_earlier_place(im, i, k))
+				n--;
+	}
+	return n;
+}
+
+static void announce(struct run *r, const struct engine_attach_result *res)
+{
 	if (!r->o->is_quiet)
-		output_attached_probes(r->out, n);
+		output_attached_probes(r->out, count_probes(r->c.image, res));
 	output_batch_end(r->out);
 	if (getenv("__BPFTRACE_NOTIFY_PROBES_ATTACHED"))
 		(void)!write(STDOUT_FILENO, "__BPFTRACE_NOTIFY_PROBES_ATTACHED\n", 34);
@@ -244,10 +275,8 @@ static void note_processes(struct run *r)
 static ERR_MUST struct err *run_script(struct run *r)
 {
 	TRY(open_output(r));
-	if (!r->c.image->n_progs) {
-		output_attached_probes(r->out, 0);
-		return NULL;
-	}
+	if (!r->c.image->n_progs)
+		return err_new(0, "No probes to attach");
 	TRY(open_engine(r));
 	note_processes(r);
 	if (r->o->is_test || r->o->is_bench)
