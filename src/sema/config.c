@@ -19,7 +19,7 @@ struct config_var {
 };
 
 static const struct config_var config_vars[] = {
-#define CONFIG(name, form, member, words) { #name, FORM_##form, offsetof(struct sema_config, member), words },
+#define CONFIG(name, form, member, words, summary) { #name, FORM_##form, offsetof(struct sema_config, member), words },
 #include "sema/config.def"
 #undef CONFIG
 };
