@@ -13,8 +13,9 @@ A file (tests/golden/*.golden) is a list of blocks:
   ---
   what stdout and stderr together print; a last line [exit N] when the status is not 0
 
-A line that starts with '# ' before the first block is a comment. {{FILE}} in ARGS gives the program as
-a file named prog.bt instead of -e. Prints TAP and "golden: N passed, N failed".
+A line that starts with '#' before the first block is a comment. {{FILE}} in ARGS gives the program as a file named
+prog.bt instead of -e, {{PROGRAM}} as the argument that stands there. `REQUIRES: cmd` skips the blocks up to the next
+ARGS where the command fails: what they show is different on this machine. progs/ holds the traced programs. Prints TAP and a line of counts.
 """
 import argparse
 import difflib
@@ -29,22 +30,25 @@ TIMEOUT = 10
 
 
 class Block:
-    def __init__(self, path, line, name, args):
-        self.path, self.line, self.name, self.args = path, line, name, args
+    def __init__(self, path, line, name, args, requires):
+        self.path, self.line, self.name, self.args, self.requires = path, line, name, args, requires
         self.program, self.want = [], []
 
 
 def parse(path):
     """-> (the file as a list of text lines and blocks, in order)"""
-    parts, block, part, args = [], None, None, "-d ast"
+    parts, block, part, args, requires = [], None, None, "-d ast", None
     with open(path) as f:
         for no, raw in enumerate(f, 1):
             line = raw.rstrip("\n")
             if line.startswith("ARGS:") and part != "program":
-                args, block, part = line[5:].strip(), None, None
+                args, block, part, requires = line[5:].strip(), None, None, None
+                parts.append(line)
+            elif line.startswith("REQUIRES:") and part != "program":
+                requires, block, part = line[9:].strip(), None, None
                 parts.append(line)
             elif line.startswith("=== "):
-                block, part = Block(path, no, line[4:].strip(), args), "program"
+                block, part = Block(path, no, line[4:].strip(), args, requires), "program"
                 parts.append(block)
             elif block is None:
                 if line and not line.startswith("#"):
@@ -63,16 +67,36 @@ def parse(path):
     return parts
 
 
-def actual(sonde, block):
-    program = "\n".join(block.program)
+def progs_of(sonde):
+    """the programs of tests/progs, built beside the binary"""
+    return os.path.join(os.path.dirname(sonde), "..", "..", "tests", "progs")
+
+
+def is_skipped(sonde, block):
+    if not block.requires:
+        return False
     with tempfile.TemporaryDirectory(prefix="sonde-golden-") as tmp:
-        args = shlex.split(block.args)
-        if "{{FILE}}" in args:
-            with open(os.path.join(tmp, "prog.bt"), "w") as f:
-                f.write(program + "\n")
-            cmd = [sonde] + ["prog.bt" if a == "{{FILE}}" else a for a in args]
-        else:
-            cmd = [sonde] + args + ["-e", program]
+        os.symlink(progs_of(sonde), os.path.join(tmp, "progs"))
+        return subprocess.run(["bash", "-c", block.requires], cwd=tmp, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0
+
+
+def command(sonde, block, folder, more=()):
+    """the command line of a block, to be run in the folder"""
+    os.symlink(progs_of(sonde), os.path.join(folder, "progs"))
+    program = "\n".join(block.program)
+    args = shlex.split(block.args)
+    if "{{FILE}}" in args:
+        with open(os.path.join(folder, "prog.bt"), "w") as f:
+            f.write(program + "\n")
+    elif "{{PROGRAM}}" not in args:
+        args += ["-e", program]
+    return [sonde, *more, *({"{{FILE}}": "prog.bt", "{{PROGRAM}}": program}.get(a, a) for a in args)]
+
+
+def actual(sonde, block):
+    with tempfile.TemporaryDirectory(prefix="sonde-golden-") as tmp:
+        cmd = command(sonde, block, tmp)
         try:
             r = subprocess.run(cmd, cwd=tmp, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, timeout=TIMEOUT, env=dict(os.environ, LC_ALL="C.UTF-8"))
@@ -109,29 +133,33 @@ def main():
     files = o.files or sorted(os.path.join(d, f) for d, _, fs in os.walk(here) for f in fs if f.endswith(".golden"))
     if not os.access(o.sonde, os.X_OK):
         raise SystemExit(f"'{o.sonde}' is not there: build it first")
-    passed = failed = 0
+    passed = failed = skipped = 0
     for path in files:
         suite, parts, changed = os.path.basename(path).rsplit(".", 1)[0], parse(path), False
         for b in parts:
             if not isinstance(b, Block) or not re.search(o.only, f"{suite}.{b.name}"):
                 continue
+            if is_skipped(o.sonde, b):
+                skipped += 1
+                print(f"ok {passed + failed + skipped} - {suite}.{b.name} # SKIP requires {b.requires}")
+                continue
             got = actual(o.sonde, b)
             if got == b.want:
                 passed += 1
-                print(f"ok {passed + failed} - {suite}.{b.name}")
+                print(f"ok {passed + failed + skipped} - {suite}.{b.name}")
             elif rewrite and not (got and got[-1].startswith("[signal")):
                 b.want, changed, passed = got, True, passed + 1
                 b.blank = max(b.blank, 1)
-                print(f"ok {passed + failed} - {suite}.{b.name} (rewritten)")
+                print(f"ok {passed + failed + skipped} - {suite}.{b.name} (rewritten)")
             else:
                 failed += 1
-                print(f"not ok {passed + failed} - {suite}.{b.name} ({path}:{b.line})")
+                print(f"not ok {passed + failed + skipped} - {suite}.{b.name} ({path}:{b.line})")
                 for line in difflib.unified_diff(b.want, got, "want", "got", lineterm=""):
                     print("#   " + line)
         if changed:
             write(path, parts)
-    print(f"1..{passed + failed}")
-    print(f"golden: {passed} passed, {failed} failed")
+    print(f"1..{passed + failed + skipped}")
+    print(f"golden: {passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed or not passed else 0
 
 

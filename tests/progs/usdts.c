@@ -14,6 +14,7 @@ __extension__ unsigned short probes_widths_semaphore __attribute__((section(".pr
 __extension__ unsigned short probes_text_semaphore __attribute__((section(".probes"), used));
 __extension__ unsigned short probes_constants_semaphore __attribute__((section(".probes"), used));
 __extension__ unsigned short probes_many_semaphore __attribute__((section(".probes"), used));
+__extension__ unsigned short probes_floating_semaphore __attribute__((section(".probes"), used));
 
 #include <sys/sdt.h>
 
@@ -48,6 +49,8 @@ int main(int argc, char **argv)
 		printf("constants 7 -9 123456789012345\n");
 		DTRACE_PROBE3(probes, many, p->a[i % 4], p->narrow, global.a[2]);
 		printf("many %lld %d %lld\n", (long long)p->a[i % 4], p->narrow, (long long)global.a[2]);
+		volatile double half = 0.5;
+		DTRACE_PROBE1(probes, floating, half); /* which no program in the kernel can read */
 		if (probes_guarded_semaphore) { /* only when somebody looks */
 			DTRACE_PROBE1(probes, guarded, i);
 			printf("guarded %d\n", i);
