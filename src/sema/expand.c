@@ -57,10 +57,24 @@ static bool reads_args(const struct clause *c)
 	return found;
 }
 
+/* every attach point of the clause was left out: by a wildcard that fits nothing, or by missing_probes */
+static void report_empty(struct sema *s, const struct clause *c)
+{
+	struct span at = c->points ? c->points->at : c->at;
+
+	if (s->unit->config.missing_probes == MISSING_ERROR)
+		diag_error(s->diags, D_PROBE_NO_MATCH, at, "Probe has no valid attach points.");
+	else if (s->unit->config.missing_probes == MISSING_WARN)
+		diag_warning(s->diags, D_PROBE_NO_MATCH, at,
+			     "Probe has no valid attach points. It is being removed which may cause issues with "
+			     "program behavior.");
+}
+
 void expand_run(struct sema *s)
 {
 	for (struct clause *c = s->script->clauses; c; c = c->next) {
 		bool is_any = false, ignores_args = !reads_args(c);
+		uint32_t n_errors = s->diags->n_errors;
 
 		for (struct attach_point *ap = c->points; ap; ap = ap->next) {
 			struct probe_shape *shape;
@@ -73,7 +87,8 @@ void expand_run(struct sema *s)
 				is_any = true;
 			}
 		}
-		/* names and types are checked even where nothing is to be attached, but no code is made */
-		(void)is_any;
+		/* what went wrong was said already, if anything did */
+		if (!is_any && s->diags->n_errors == n_errors)
+			report_empty(s, c);
 	}
 }
