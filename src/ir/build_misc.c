@@ -291,6 +291,25 @@ build_call_fn *call_builder_misc(enum builtin_id id)
  * fn: its body stands where it is called (eBPF subprograms take five words and no aggregates; scripts are small).
  * Parameters are variables assigned before; return jumps behind the body.
  */
+static bool may_inline(struct builder *b, const struct node *call)
+{
+	/* far more than the kernel loads; functions that call functions twice double with each level */
+	enum { MAX_INLINED_INSNS = 200000 };
+	struct str name = call->call.fn->name;
+
+	for (const struct inline_fn *f = b->inlined; f; f = f->outer)
+		if (f->def == call->call.fn) {
+			build_limit(b, D_LIMIT_CODE, call->at, "'%.*s' calls itself, which eBPF cannot", STR_ARG(name));
+			return false;
+		}
+	if (b->fn->f->n > MAX_INLINED_INSNS) {
+		if (!b->diags->n_errors)
+			build_limit(b, D_LIMIT_CODE, call->at, "the program is too large with '%.*s' called here", STR_ARG(name));
+		return false;
+	}
+	return true;
+}
+
 static struct value call_fn(struct builder *b, struct node *call)
 {
 	const struct fn_def *def = call->call.fn;
@@ -299,6 +318,8 @@ static struct value call_fn(struct builder *b, struct node *call)
 	struct value args[8];
 	struct var_home *homes = b->homes;
 
+	if (!may_inline(b, call))
+		return value_reg(put_imm(b, 0), call->type);
 	state.done = new_label(b);
 	if (type_is_scalar(call->type)) {
 		state.result = value_reg(new_vreg(b), call->type);
