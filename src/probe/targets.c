@@ -78,7 +78,10 @@ void targets_report(struct match *m, struct err *e)
 	struct str hint, text = match_err_text(m, e, &hint);
 	struct diag *d;
 
-	if (m->spec->target.n)
+	/* most errors name the file themselves */
+	if (m->spec->target.n && str_find(text, m->spec->target) >= 0)
+		d = match_missing(m, D_PROBE_TARGET, "%.*s.", STR_ARG(text));
+	else if (m->spec->target.n)
 		d = match_missing(m, D_PROBE_TARGET, "Cannot probe '%.*s': %.*s.", STR_ARG(m->spec->target),
 				  STR_ARG(text));
 	else
