@@ -65,12 +65,12 @@ static const struct type *call_arg_n(struct sema *s, struct node *call)
 		const struct usdt_operand *o = &shape->operands[n];
 
 		if (o->kind == USDT_ARG_FLOAT) {
-			sema_error(s, D_SEMA_USDT_ARG, call->at, "%.*s is a floating point value ('%.*s'), which programs in "
+			sema_error(s, D_SEMA_ARG_RANGE, call->at, "%.*s is a floating point value ('%.*s'), which programs in "
 				   "the kernel can not read", STR_ARG(call->call.name), STR_ARG(o->text));
 			return type_poison();
 		}
 		if (o->kind == USDT_ARG_UNSUPPORTED) {
-			sema_error(s, D_SEMA_USDT_ARG, call->at, "%.*s can not be read: its place is '%.*s'",
+			sema_error(s, D_SEMA_ARG_RANGE, call->at, "%.*s can not be read: its place is '%.*s'",
 				   STR_ARG(call->call.name), STR_ARG(o->text));
 			return type_poison();
 		}

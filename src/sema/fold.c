@@ -273,6 +273,7 @@ static void fold_strings(struct sema *s, struct node **slot, struct str a, struc
 		if (skip < 0 || skip > (int64_t)a.n || b->flags & NODE_F_UINT64) {
 			sema_error_now(s, D_SEMA_FOLD_OVERFLOW, n->at, "cannot add %lld to a string of length %zu",
 				       (long long)skip, a.n);
+			n->type = type_poison();
 			return;
 		}
 		replace(slot, node_string(s, n->at, str_sub(a, (size_t)skip, a.n)));

@@ -17,6 +17,8 @@ const struct type *var_type(struct var_state *v)
 {
 	if (v->declared && !v->is_unsized)
 		return v->declared;
+	if (v->v.type == type_poison())
+		return type_poison();
 	return !is_unknown(v->v.type) ? v->v.type : v->next ? v->next : type_none();
 }
 
@@ -55,7 +57,9 @@ static const struct type *infer_var(struct sema *s, struct node *n)
 	if (s->is_locking && !v->locked)
 		v->locked = t;
 	if (s->is_checking && is_unknown(t)) {
-		sema_error(s, D_SEMA_NO_TYPE, n->at, "Could not resolve the type of this variable");
+		if (t != type_poison())
+			sema_error(s, D_SEMA_NO_TYPE, n->at, "Could not resolve the type of this variable");
+		v->v.type = type_poison();
 		return type_poison();
 	}
 	return t;

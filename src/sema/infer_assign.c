@@ -117,17 +117,23 @@ static void assign_to_var(struct sema *s, struct node *n, struct var_state *v, s
 {
 	const struct type *t = infer(s, value, 0), *has, *result;
 
-	if (is_unknown(t))
-		return;
-	if (t->kind == TYPE_VOID) {
-		sema_error(s, D_SEMA_VOID_VALUE, n->at, "Invalid expression for assignment");
+	/* after an error in its value a variable is silent */
+	if (is_unknown(t)) {
+		if (s->is_checking && is_unknown(var_type(v)))
+			v->v.type = type_poison();
 		return;
 	}
-	if (is_aggregation_call(*value))
+	if (t->kind == TYPE_VOID) {
+		sema_error(s, D_SEMA_VOID_VALUE, n->at, "Invalid expression for assignment");
+		if (is_unknown(var_type(v)))
+			v->v.type = type_poison();
 		return;
+	}
 	if (type_is_aggregation(t) && !type_is_castable_aggregation(t)) {
 		sema_error(s, D_SEMA_AGGREGATION_USE, n->at, "Value '%s' cannot be assigned to a scratch variable.",
 			   spelled(s, t));
+		if (s->is_checking && is_unknown(var_type(v)))
+			v->v.type = type_poison();
 		return;
 	}
 	t = number_of(s, value);
@@ -149,7 +155,7 @@ static void assign_to_var(struct sema *s, struct node *n, struct var_state *v, s
 	var_joins(s, v, result);
 	if (!s->is_checking || is_unknown(has))
 		return;
-	if (v->locked && v->locked != has) {
+	if (v->locked && v->locked != has && type_plain(s, type_join(s, v->locked, t)) != v->locked) {
 		report_locked(s, n, v->v.name, false, t, v->locked);
 		return;
 	}
@@ -220,7 +226,8 @@ static void assign_to_map(struct sema *s, struct node *n)
 	map_value_joins(s, m, result, n->assign.value);
 	if (!s->is_checking || is_unknown(has))
 		return;
-	if (m->locked_value && m->locked_value != has) {
+	if (m->locked_value && m->locked_value != has &&
+	    type_plain(s, type_join(s, m->locked_value, result)) != m->locked_value) {
 		report_locked(s, n, m->m.name, true, t, m->locked_value);
 		return;
 	}
@@ -268,7 +275,7 @@ void infer_assign(struct sema *s, struct node *n)
 	default:
 		infer(s, &n->assign.target, WANT_PLACE);
 		infer(s, &n->assign.value, 0);
-		sema_error(s, D_SEMA_ASSIGN_PLACE, n->at, "Only variables and maps can be assigned to");
+		sema_error(s, D_PARSE_BAD_TARGET, n->at, "Only variables and maps can be assigned to");
 		return;
 	}
 }

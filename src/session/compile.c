@@ -137,6 +137,12 @@ bool compile_parse(struct compilation *c)
 	vec_each(inc, &o->include_files)
 		cpp_include(c->cpp, *inc, (struct span){ .file = file });
 	c->script = script_parse(&po, file);
+	if (!c->diags.n_errors) {
+		struct sema_world world;
+
+		world_init(&world, c);
+		sema_import(c->script, &po, &world);
+	}
 	if (o->debug & STAGE_AST) {
 		STRBUF_AUTO text = { 0 };
 
