@@ -55,9 +55,10 @@ static const struct option long_options[] = {
 void cli_print_help(const char *name, FILE *to)
 {
 	fprintf(to,
-		"USAGE: %s [options] FILE [parameters]\n"
-		"       %s [options] -e 'PROGRAM' [parameters]\n"
-		"       %s -l [PATTERN|FILE]\n"
+		"USAGE:\n"
+		"  %s [options] FILE [parameters]\n"
+		"  %s [options] -e 'PROGRAM' [parameters]\n"
+		"  %s -l [PATTERN|FILE]\n"
 		"\n"
 		"what to trace:\n"
 		"  -e PROGRAM             the script itself; FILE may be - for standard input\n"

@@ -89,6 +89,13 @@ static bool filters_by_pid(enum probe_kind kind)
 	}
 }
 
+/* iterators end by themselves: exit() lets the walk that it was called in come to its end */
+static bool tests_exit(enum probe_kind kind)
+{
+	return kind != PROBE_BEGIN && kind != PROBE_END && kind != PROBE_TEST && kind != PROBE_BENCH &&
+	       kind != PROBE_SELF && kind != PROBE_ITER;
+}
+
 static bool is_event_driven(enum probe_kind kind)
 {
 	return kind != PROBE_BEGIN && kind != PROBE_END && kind != PROBE_TEST && kind != PROBE_BENCH &&
@@ -370,7 +377,7 @@ static void build_filters(struct builder *b)
 {
 	enum probe_kind kind = b->shape->kind;
 
-	if (is_event_driven(kind))
+	if (tests_exit(kind))
 		build_exit_test(b);
 	if (b->opts->fork_shape && is_event_driven(kind) && kind != PROBE_INTERVAL && kind != PROBE_ITER)
 		build_follow_filter(b);

@@ -328,7 +328,7 @@ static const char *name_of(enum builtin_id id, uint32_t n)
 	case BUILTIN_STRERROR:
 		return strerror((int)n);
 	case BUILTIN_SIGNAL_NAME:
-		return n && n < NSIG ? sigabbrev_np((int)n) : NULL;
+		return strsignal((int)n);
 	default:
 		return n < sizeof(syscall_names) / sizeof(*syscall_names) ? syscall_names[n] : NULL;
 	}
@@ -346,9 +346,10 @@ static struct value call_name(struct builder *b, struct node *call)
 		const char *text = name_of(id, i);
 
 		if (text)
-			snprintf(table + (size_t)i * row, size, "%s%s", id == BUILTIN_SIGNAL_NAME ? "SIG" : "", text);
+			snprintf(table + (size_t)i * row, size, "%s", text);
 	}
-	snprintf(table + (size_t)rows * row, size, id == BUILTIN_STRERROR ? "Unknown error" : "unknown");
+	snprintf(table + (size_t)rows * row, size, id == BUILTIN_STRERROR ? "Unknown error" :
+							   id == BUILTIN_SIGNAL_NAME ? "N/A" : "unknown");
 	n = build_reg(b, call->call.args);
 	base = const_bytes(b, table, (rows + 1) * row, call->type);
 	n = put_op_imm(b, IR_MUL, put_bound(b, n, rows), row);

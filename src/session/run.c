@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POLL_MS = 20, CHECK_ROUNDS = 10 };
+enum { POLL_MS = 20, CHECK_ROUNDS = 10, GRACE_NS = 500000000 };
 
 struct run {
 	const struct session_opts *o;
@@ -28,7 +28,9 @@ struct run {
 	struct output_symbols symbols;
 	int out_fd;
 	bool is_attached;
-	bool warned_late; /* a report of the engine was printed */
+	uint64_t stop_ns;   /* when Ctrl-C was seen; 0: not yet */
+	uint64_t n_skipped; /* events that were waiting then and were not printed any more */
+	bool is_ending;	    /* the end programs have run: what they print is always shown */
 	int status;
 };
 
@@ -123,9 +125,37 @@ static ERR_MUST struct err *open_engine(struct run *r)
 
 /* ---- events ---- */
 
+/*
+ * Events that wait when the user presses Ctrl-C are still printed, but not for longer than half a second: printing can be slow
+ * (system(), a terminal), and there can be many.
+ */
+static void on_event(void *arg, const struct event_head *head, const void *payload, uint32_t size)
+{
+	struct run *r = arg;
+
+	if (signals_stop && !r->is_ending) {
+		uint64_t now = now_ns();
+
+		if (!r->stop_ns)
+			r->stop_ns = now;
+		if (now - r->stop_ns > GRACE_NS) {
+			r->n_skipped++;
+			return;
+		}
+	}
+	output_event(r->out, head, payload, size);
+}
+
+static void say_skipped(const struct run *r)
+{
+	if (r->n_skipped && !r->o->is_quiet)
+		fprintf(stderr, "%llu events that waited at the interrupt were not printed\n",
+			(unsigned long long)r->n_skipped);
+}
+
 static ERR_MUST struct err *drain(struct run *r, int timeout_ms)
 {
-	struct err *err = ops->poll(r->engine, timeout_ms, output_event, r->out);
+	struct err *err = ops->poll(r->engine, timeout_ms, on_event, r);
 
 	output_batch_end(r->out);
 	if (!err)
@@ -190,27 +220,7 @@ static ERR_MUST struct err *loop(struct run *r)
 	return NULL;
 }
 
-/* is point k of program i one more place of a USDT probe that the same clause named before? */
-static bool names_earlier_place(const struct image *im, uint32_t i, uint32_t k)
-{
-	struct str name = im->progs[i]->shape->points[k].name;
-
-	for (uint32_t p = 0; p <= i; p++) {
-		const struct probe_shape *s = im->progs[p]->shape;
-
-		if (im->progs[p]->at.start != im->progs[i]->at.start || s->kind != PROBE_USDT)
-			continue;
-		for (uint32_t q = 0; q < (p == i ? k : s->n_points); q++)
-			if (str_eq(s->points[q].name, name))
-				return true;
-	}
-	return false;
-}
-
-/*
- * What users call a probe: a USDT probe counts once however many places it has in the code, and begin, end and self count
- * too, though nothing is attached for them.
- */
+/* what users call a probe: begin, end and self count too, though nothing is attached for them */
 static uint32_t count_probes(const struct image *im, const struct engine_attach_result *res)
 {
 	uint32_t n = res->n_attached;
@@ -220,9 +230,6 @@ static uint32_t count_probes(const struct image *im, const struct engine_attach_
 
 		if (s->kind == PROBE_BEGIN || s->kind == PROBE_END || s->kind == PROBE_SELF)
 			n += s->n_points ? s->n_points : 1;
-		for (uint32_t k = 0; s->kind == PROBE_USDT && k < s->n_points; k++)
-			if (names_earlier_place(im, i, k))
-				n--;
 	}
 	return n;
 }
@@ -254,6 +261,7 @@ static ERR_MUST struct err *trace(struct run *r)
 	ops->detach(r->engine);
 	if (!err)
 		err = drain(r, 0);
+	r->is_ending = true;
 	if (!err && !r->o->is_dry_run)
 		err = run_kind(r, PROBE_END);
 	if (err)
@@ -262,6 +270,7 @@ static ERR_MUST struct err *trace(struct run *r)
 	if (r->c.unit->config.print_maps_on_exit && !r->o->is_dry_run)
 		output_maps(r->out);
 	faults_report_totals(r->out);
+	say_skipped(r);
 	r->status = (int)ops->globals(r->engine)->exit_code;
 	return NULL;
 }
@@ -275,8 +284,11 @@ static void note_processes(struct run *r)
 static ERR_MUST struct err *run_script(struct run *r)
 {
 	TRY(open_output(r));
-	if (!r->c.image->n_progs)
-		return err_new(0, "No probes to attach");
+	if (!r->c.image->n_progs) {
+		fprintf(stderr, "No probes to attach\n");
+		r->status = 1;
+		return NULL;
+	}
 	TRY(open_engine(r));
 	note_processes(r);
 	if (r->o->is_test || r->o->is_bench)

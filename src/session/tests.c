@@ -58,6 +58,37 @@ static ERR_MUST struct err *bench_one(const struct engine_ops *ops, struct engin
 	return ops->run_once(e, prog, (uint32_t)*rounds, &ret, mean);
 }
 
+static ERR_MUST struct err *run_all(const struct image *im, const struct engine_ops *ops, struct engine *e,
+				    enum probe_kind kind)
+{
+	uint64_t ret, ns;
+
+	for (uint32_t i = 0; i < im->n_progs; i++)
+		if (im->progs[i]->shape->kind == kind)
+			TRY(ops->run_once(e, i, 1, &ret, &ns));
+	return NULL;
+}
+
+/* begin, the benches one after the other, end; what they print comes before the table */
+static ERR_MUST struct err *run_benches(struct compilation *c, const struct engine_ops *ops, struct engine *e,
+					struct output *out, const uint32_t *progs, const struct str *names, uint32_t n)
+{
+	uint64_t *ns = arena_array(&c->arena, uint64_t, n + 1), *rounds = arena_array(&c->arena, uint64_t, n + 1);
+
+	TRY(run_all(c->image, ops, e, PROBE_BEGIN));
+	for (uint32_t i = 0; i < n; i++) {
+		TRY(bench_one(ops, e, progs[i], &ns[i], &rounds[i]));
+		TRY(ops->poll(e, 0, output_event, out));
+	}
+	TRY(run_all(c->image, ops, e, PROBE_END));
+	TRY(ops->poll(e, 0, output_event, out));
+	for (uint32_t i = 0; i < n; i++)
+		output_benchmark_result(out, names, i, n, ns[i], rounds[i]);
+	output_batch_end(out);
+	faults_report_totals(out);
+	return NULL;
+}
+
 struct err *tests_run(struct compilation *c, const struct engine_ops *ops, struct engine *e, struct output *out,
 		      bool is_bench, int *status)
 {
@@ -73,15 +104,9 @@ struct err *tests_run(struct compilation *c, const struct engine_ops *ops, struc
 			tests[n].name = names[n] = probe_label(im->progs[i]);
 			n++;
 		}
+	if (is_bench)
+		return run_benches(c, ops, e, out, progs, names, n);
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t ns = 0, rounds = 0;
-
-		if (is_bench) {
-			TRY(bench_one(ops, e, progs[i], &ns, &rounds));
-			TRY(ops->poll(e, 0, output_event, out));
-			output_benchmark_result(out, names, i, n, ns, rounds);
-			continue;
-		}
 		TRY(run_test(c, ops, e, out, progs[i], &tests[i]));
 		out->out.mode = mode;
 		output_test_result(out, tests, i, n);
