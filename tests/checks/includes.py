@@ -16,7 +16,7 @@ MAY = {
     "types": [],
     "arch": ["types"],
     "lang": ["types"],
-    "sema": ["lang", "types", "probe/point.h"],
+    "sema": ["lang", "types", "probe/point.h", "probe/providers.def"],
     "ir": ["sema", "lang", "types", "arch", "probe/point.h", "probe/providers.def", "image/image.h",
            "image/disasm.h"],
     "ebpf": ["ir", "image", "types", "arch"],
