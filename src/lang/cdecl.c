@@ -176,8 +176,10 @@ static void parse_declaration(struct c_parser *p)
 void cdecl_parse(struct type_source *src, const struct cpp *cpp)
 {
 	const struct cpp_tokens *t = cpp_output(cpp);
-	struct c_parser p = { .d = (struct cdecl *)src, .t = t->v, .n = t->n };
+	struct cdecl *d = (struct cdecl *)src;
+	struct c_parser p = { .d = d, .t = t->v, .n = t->n, .i = d->n_read };
 
+	d->n_read = t->n;
 	while (p.i < p.n) {
 		size_t start = p.i;
 

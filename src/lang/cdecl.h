@@ -23,7 +23,7 @@ struct cdecl_opts {
 /* the caller frees it; the types stay valid as long as the table's arena, but must be complete by then */
 struct type_source *cdecl_new(const struct cdecl_opts *opts);
 void cdecl_free(struct type_source *src);
-/* reads all that cpp has put out so far; call it once, when everything has been fed */
+/* reads what cpp has put out since the last call; a definition must not be spread over two calls */
 void cdecl_parse(struct type_source *src, const struct cpp *cpp);
 /* does the text define any type or constant at all? */
 bool cdecl_is_empty(const struct type_source *src);

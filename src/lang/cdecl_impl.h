@@ -19,6 +19,7 @@ struct cdecl {
 	struct hashmap tags;	  /* "s" "u" "e" + name -> struct type */
 	struct hashmap typedefs;  /* name -> struct type */
 	struct hashmap constants; /* name -> struct c_constant */
+	size_t n_read;		  /* tokens of the preprocessor that have been read */
 };
 
 /* what __attribute__ said about a type or a member */

@@ -102,6 +102,11 @@ struct token parser_take(struct parser *p)
 		return t; /* never taken: whoever looks again sees it again */
 	if (t.error.n && !p->panic)
 		token_report(&t, p->diags);
+	if (t.kind == TOKEN_STRING && t.error.n && t.error_code == D_LEX_UNTERMINATED) {
+		/* it swallowed the rest of its line: what would be missed now, it holds */
+		p->panic = true;
+		p->swallowed = p->line_lost = true;
+	}
 	p->head++;
 	if (p->head < p->ahead.n)
 		p->ahead_from = p->ahead.v[p->head].at.start;
@@ -191,6 +196,9 @@ void parser_sync_statement(struct parser *p)
 
 		if (kind == TOKEN_END || (kind == TOKEN_RBRACE && depth == 0))
 			break;
+		/* the ';' went with a string: the next line is a new statement */
+		if (p->line_lost && parser_peek(p, 0)->at_line_start)
+			break;
 		parser_take(p);
 		if (kind == TOKEN_LBRACE)
 			depth++;
@@ -200,7 +208,7 @@ void parser_sync_statement(struct parser *p)
 		else if (kind == TOKEN_SEMICOLON && depth == 0)
 			break;
 	}
-	p->panic = false;
+	p->panic = p->line_lost = false;
 }
 
 void parser_sync_clause(struct parser *p)
@@ -229,7 +237,7 @@ bool parser_enter(struct parser *p)
 {
 	if (p->depth >= PARSE_MAX_DEPTH) {
 		parser_error(p, D_PARSE_TOO_DEEP, parser_peek(p, 0)->at,
-			     "nested too deep: expressions and blocks may nest %d levels", PARSE_MAX_DEPTH);
+			     "expressions and blocks are nested too deep");
 		return false;
 	}
 	p->depth++;

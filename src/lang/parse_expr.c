@@ -433,6 +433,18 @@ static struct node *parse_offsetof(struct parser *p)
 	return n;
 }
 
+/* behind a condition without parentheses: only a unary expression may stand there */
+void parser_expect_bare_end(struct parser *p)
+{
+	struct diag *d;
+
+	if (parser_at(p, TOKEN_LBRACE))
+		return;
+	d = parser_error_expected(p, "'{'");
+	if (d)
+		diag_hint(p->diags, d, "put a condition with operators in parentheses");
+}
+
 /* if: "if" ('(' expr ')' | unary) block ("else" (if | block))? */
 struct node *parse_if(struct parser *p)
 {
@@ -454,6 +466,7 @@ struct node *parse_if(struct parser *p)
 			n->cond.cond = parser_placeholder(p);
 		} else {
 			n->cond.cond = parse_unary(p);
+			parser_expect_bare_end(p);
 		}
 		n->cond.then = parse_block(p, true);
 		p->in_predicate = in_predicate;

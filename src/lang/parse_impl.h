@@ -28,6 +28,8 @@ struct parser {
 	unsigned depth;
 	bool panic;
 	bool comment_reported; /* the comment without end, once */
+	bool swallowed;	       /* a string without end took text with it: a '}' may be in there */
+	bool line_lost;	       /* ... and the statement has not been left yet */
 	bool in_predicate; /* a '/' before '{' ends the expression */
 	struct script *script;
 };
@@ -64,6 +66,7 @@ struct node *parse_expr(struct parser *p);
 struct node *parse_unary(struct parser *p);
 struct node *parse_if(struct parser *p);
 struct node *parse_map(struct parser *p);
+void parser_expect_bare_end(struct parser *p);
 bool node_is_variable_or_map(const struct node *n);
 
 /* ---- parse_type.c ---- */

@@ -89,6 +89,7 @@ static struct node *parse_loop(struct parser *p, enum node_kind kind)
 		n->loop.cond = parser_placeholder(p);
 	} else {
 		n->loop.cond = parse_unary(p);
+		parser_expect_bare_end(p);
 	}
 	n->loop.body = parse_block(p, false);
 	n->at = span_join(start, p->last);
@@ -287,7 +288,7 @@ struct node *parse_block(struct parser *p, bool wants_value)
 		if (p->panic)
 			parser_sync_statement(p);
 	}
-	if (!parser_accept(p, TOKEN_RBRACE)) {
+	if (!parser_accept(p, TOKEN_RBRACE) && !p->swallowed) {
 		struct diag *d = parser_error_expected(p, "'}' to close the block");
 		struct line_col lc = span_locate(p->o->sources, open);
 

@@ -332,8 +332,9 @@ TEST(faults)
 	check_errors("begin { print(1) print(2); }", 1, "stdin:1:18-23: ERROR: expected ';', found 'print'");
 	check_errors("begin { < }", 1, "stdin:1:9-10: ERROR: expected an expression, found '<'");
 	check_errors("i:s:1            $a", 1, "stdin:1:18-20: ERROR: expected '{' or a predicate");
-	check_errors("kprobe:f { \"asdf }", 2, "string without closing");
+	check_errors("kprobe:f { \"asdf }", 1, "string without closing");
 	check_errors("k:asdf+123abc\n", 1, "expected '{' or a predicate (/.../) behind the probes, found end of the script");
+	check_errors("begin { print(\"a);\n$x = ; print(2); }\nend { + }", 3, "string without closing");
 	check_errors("i:s:1 { @=5++}", 1, "stdin:1:12-14: ERROR: '++' works on variables and maps only");
 	check_errors("i:s:1 { @=--5}", 1, "stdin:1:13-14: ERROR: '--' works on variables and maps only");
 	check_errors("i:s:1 { $x = &1; }", 1, "stdin:1:15-16: ERROR: the address of ('&')");
@@ -351,6 +352,7 @@ TEST(faults)
 	check_errors("begin { for ($i : @m[1]) { } }", 1, "expected a map (@m) or a range");
 	check_errors("begin { $x: int8; }", 1, "stdin:1:11-12: ERROR: expected ';', found ':'");
 	check_errors("begin { if(x=1) {} }", 1, "stdin:1:13-14: ERROR: expected ')' to close the condition, found '='");
+	check_errors("begin { if $a > 1 {} }", 1, "HINT: put a condition with operators in parentheses");
 	check_errors("begin { if (1) {} else print(1) }", 1, "HINT: the branches of an if need braces");
 	check_errors("begin { let @x = 1; }", 1, "expected a variable behind 'let', found '@x'");
 	check_errors("begin { print(1; }", 1, "expected ')' or ',' in the arguments of a call, found ';'");
