@@ -45,7 +45,7 @@ struct probe_point {
 	uint32_t btf_id;   /* fentry, iter: id of the function in vmlinux or module BTF */
 	uint32_t btf_fd_module; /* 0: vmlinux */
 	int32_t pid;       /* -1: any process */
-	bool is_repeat;    /* another place of a probe that an earlier point names: not counted in "Attached N probes" */
+	bool is_repeat;    /* not counted in "Attached N probes": another place of an earlier point's probe, or our own */
 	uint32_t cookie;   /* row of the site table: index within the shape */
 };
 

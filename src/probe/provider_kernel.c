@@ -355,8 +355,9 @@ void match_kernel(struct match *m)
 		err_free(lacking);
 		return;
 	}
-	/* a function that does not exist is the more useful thing to hear */
-	if (lacking && (str_has_glob(s->func) || is_known_function(m->c, s->func))) {
+	/* a function that does not exist is the more useful thing to hear, but some that the compiler inlined are familiar */
+	if (lacking && (str_has_glob(s->func) || is_known_function(m->c, s->func) ||
+			kernel_nearest_event(m->c, s->func, false).n)) {
 		report_lacking(m, lacking);
 		return;
 	}
