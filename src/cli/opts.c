@@ -6,9 +6,12 @@
 #include "cli/opts.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 enum long_only {
 	OPT_INFO = 256, OPT_NO_WARNINGS, OPT_INCLUDE, OPT_UNSAFE, OPT_NO_FEATURE, OPT_DRY_RUN, OPT_TEST, OPT_BENCH,
@@ -192,9 +195,12 @@ static ERR_MUST struct err *parse_mode(const char *text, struct session_opts *s)
 /* the id of a cgroup v2 folder is its inode number */
 static ERR_MUST struct err *parse_cgroup(const char *text, struct session_opts *s)
 {
+	struct statfs fs;
 	struct stat st;
 
-	if (stat(text, &st) || !S_ISDIR(st.st_mode))
+	if (stat(text, &st) || statfs(text, &fs))
+		return err_new(errno, "open cgroup '%s'", text);
+	if (!S_ISDIR(st.st_mode) || fs.f_type != CGROUP2_SUPER_MAGIC)
 		return err_hint(err_new(0, "'%s' is no cgroup", text),
 				"pass a folder of the cgroup v2 hierarchy, e.g. /sys/fs/cgroup/system.slice");
 	s->cgroup_id = st.st_ino;

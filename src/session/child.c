@@ -46,16 +46,17 @@ static struct err *find_program(const char *name, char path[PATH_MAX])
 			"-c takes the path or name of a program and its arguments");
 }
 
-__attribute__((noreturn)) static void child_main(int gate, const char *path, char **argv)
+__attribute__((noreturn)) static void child_main(const int gate[2], const char *path, char **argv)
 {
 	char byte;
 
+	close(gate[1]); /* else the end of the session would not be the end of the pipe */
 	prctl(PR_SET_PDEATHSIG, SIGTERM); /* a tracer that is killed leaves no child behind */
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGUSR1, SIG_DFL);
-	if (read(gate, &byte, 1) != 1)
+	if (read(gate[0], &byte, 1) != 1)
 		_exit(125); /* the session ended before it let us go */
 	execv(path, argv);
 	_exit(127);
@@ -81,7 +82,7 @@ struct err *child_start(const char *command, struct child *ret)
 	}
 	ret->pid = fork();
 	if (ret->pid == 0)
-		child_main(pipe_fds[0], path, words.we_wordv);
+		child_main(pipe_fds, path, words.we_wordv);
 	wordfree(&words);
 	close(pipe_fds[0]);
 	ret->release = pipe_fds[1];

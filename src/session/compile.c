@@ -216,10 +216,15 @@ static void dump(const char *title, struct strbuf *text)
 /* --follow is kept by two programs of our own on the scheduler's events */
 static const struct probe_shape *scheduler_event(struct compilation *c, const char *event)
 {
+	struct probe_shape *shape;
 	struct attach_point ap = { .n_parts = 3, .parts = { STR("tracepoint"), STR("sched"), str_from(event) } };
 
 	ap.text = arena_printf(&c->arena, "tracepoint:sched:%s", event);
-	return probe_match(&c->probes, &ap, false, &c->diags);
+	shape = probe_match(&c->probes, &ap, false, &c->diags);
+	/* no probe of the script's: it is not counted as one */
+	for (uint32_t i = 0; shape && i < shape->n_points; i++)
+		shape->points[i].is_repeat = true;
+	return shape;
 }
 
 static void follow(struct compilation *c, struct ir_build_opts *bo)
@@ -308,12 +313,46 @@ static bool compile_filter(struct compilation *c)
 	return false;
 }
 
+/* keeps the points whose name matches; begin and end are always kept */
+static bool filter_points(struct compilation *c, struct probe_shape *s)
+{
+	uint32_t n = 0;
+
+	if (s->kind == PROBE_BEGIN || s->kind == PROBE_END)
+		return true;
+	for (uint32_t i = 0; i < s->n_points; i++) {
+		const char *name = arena_str(&c->arena, s->points[i].name).p;
+
+		if (regexec(&c->filter, name, 0, NULL, 0))
+			continue;
+		s->points[n] = s->points[i];
+		s->points[n].cookie = n;
+		n++;
+	}
+	s->n_points = n;
+	return n > 0;
+}
+
+static void filter_unit(struct compilation *c)
+{
+	struct unit *u = c->unit;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < u->n_insts; i++)
+		/* shapes are the compilation's own; later stages only read them */
+		if (filter_points(c, (struct probe_shape *)u->insts[i]->shape))
+			u->insts[n++] = u->insts[i];
+	u->n_insts = n;
+}
+
 bool compile_image(struct compilation *c)
 {
 	if (!compile_filter(c))
 		return false;
 	if (!compile_parse(c) || !check(c))
 		return false;
+	if (c->has_filter)
+		filter_unit(c);
 	if (c->opts->debug & STAGE_TYPES) {
 		STRBUF_AUTO text = { 0 };
 

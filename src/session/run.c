@@ -317,6 +317,15 @@ static void finish_output(struct run *r)
 		close(r->out_fd);
 }
 
+/* a process that is not there would be waited for in vain, or another one that gets its number be traced */
+static ERR_MUST struct err *check_pids(const struct session_opts *o)
+{
+	vec_each(p, &o->pids)
+		if (!proc_is_alive(*p))
+			return err_hint(err_new(0, "there is no process %d", (int)*p), "ps -e lists those that run");
+	return NULL;
+}
+
 int session_run(struct session_opts *o)
 {
 	struct run r = { .o = o, .child = { .release = -1 }, .out_fd = -1 };
@@ -324,7 +333,8 @@ int session_run(struct session_opts *o)
 
 	signals_install();
 	compilation_init(&r.c, o);
-	if (o->command)
+	err = check_pids(o);
+	if (!err && o->command)
 		err = child_start(o->command, &r.child);
 	r.c.child = r.child.pid;
 	if (!err && !compile_image(&r.c))

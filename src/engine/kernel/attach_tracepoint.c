@@ -41,7 +41,7 @@ struct err *kernel_attach_tracepoint(struct engine *e, uint32_t prog,
 		if (err)
 			TRY(kernel_attach_failed(e, prog, p, err, res));
 		else
-			res->n_attached++;
+			res->n_attached += !p->is_repeat;
 	}
 	return NULL;
 }
