@@ -71,6 +71,20 @@ bool is_coercible(struct sema *s, const struct type *from, const struct type *to
 	       (joined == to || (to->kind == TYPE_POINTER && joined->kind == TYPE_POINTER));
 }
 
+/* do the items stand in the order of the type's fields? They are computed in the order in which they are written. */
+static bool same_order(const struct node *n, const struct type *to)
+{
+	const struct node *item = n->list.items;
+
+	if (n->kind == NODE_TUPLE)
+		return true;
+	for (uint32_t i = 0; i < to->n_fields && item; i++, item = item->next) {
+		if (!str_eq(item->named.name, to->fields[i].name))
+			return false;
+	}
+	return true;
+}
+
 static bool coerce_items(struct sema *s, struct node *n, const struct type *to)
 {
 	uint32_t i = 0;
@@ -121,7 +135,7 @@ bool coerce(struct sema *s, struct node **slot, const struct type *to)
 	if (n->kind == NODE_INT && (is_int(to) || to->kind == TYPE_BOOL || to->kind == TYPE_ENUM) &&
 	    n->flags & NODE_F_LITERAL)
 		return coerce_literal(s, n, to);
-	if ((n->kind == NODE_TUPLE || n->kind == NODE_RECORD) && n->kind == (to->kind == TYPE_TUPLE ? NODE_TUPLE : NODE_RECORD))
+	if ((n->kind == NODE_TUPLE || n->kind == NODE_RECORD) && same_order(n, to) && n->kind == (to->kind == TYPE_TUPLE ? NODE_TUPLE : NODE_RECORD))
 		return coerce_items(s, n, to);
 	/* the value of a block or of both branches: the conversion goes inside, so that literals stay literals */
 	if (n->kind == NODE_STRING && to->kind == TYPE_STRING && to->size >= n->string.n + 1) {

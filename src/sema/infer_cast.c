@@ -82,20 +82,36 @@ static const struct type *cast_to_enum(struct sema *s, struct node *n, const str
 	return to;
 }
 
+/* an integer becomes an address by its bits: (int8)-1 is 0xff */
+static void as_address(struct sema *s, struct node *n, const struct type *from)
+{
+	struct node *cast;
+
+	if (!s->is_checking || !is_int(from) || !from->is_signed || from->size == 8)
+		return;
+	cast = node_new(s->arena, NODE_CAST, n->cast.a->at);
+	cast->flags = NODE_F_IMPLICIT;
+	cast->cast.a = n->cast.a;
+	cast->type = type_int(from->size, false);
+	n->cast.a = cast;
+}
+
 static const struct type *cast_to_pointer(struct sema *s, struct node *n, const struct type *from, const struct type *to)
 {
 	enum space space;
 
 	if (type_is_castable_aggregation(from))
 		from = number_of(s, &n->cast.a);
-	if (from->kind == TYPE_POINTER)
+	if (from->kind == TYPE_POINTER) {
 		space = from->space;
-	else if (type_is_integer(from))
+	} else if (type_is_integer(from)) {
 		space = s->shape ? default_space(s) : SPACE_NONE;
-	else if (from->kind == TYPE_STRING || (from->kind == TYPE_ARRAY && n->cast.a->space == SPACE_BPF))
+		as_address(s, n, type_plain(s, from));
+	} else if (from->kind == TYPE_STRING || (from->kind == TYPE_ARRAY && n->cast.a->space == SPACE_BPF)) {
 		space = SPACE_BPF;
-	else
+	} else {
 		return refuse(s, n, from, to);
+	}
 	return type_pointer(s->tt, to->elem, space);
 }
 
