@@ -231,6 +231,15 @@ void event_send(struct builder *b, enum event_kind kind, struct event_layout l, 
 		send_built(b, kind, layout, NULL, values, -1);
 }
 
+/* variables stand in memory already: they go into the record without another copy between */
+static bool all_in_memory(struct node *const *nodes, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (nodes[i]->kind != NODE_VAR)
+			return false;
+	return true;
+}
+
 /* fields from expressions: small events evaluate them first, large ones straight into the record */
 static void event_nodes(struct builder *b, enum event_kind kind, struct event_layout l, struct node *first)
 {
@@ -247,7 +256,7 @@ static void event_nodes(struct builder *b, enum event_kind kind, struct event_la
 		l.fields[i].type = nodes[i]->type;
 	tail = place_fields(&l);
 	layout = new_layout(b, kind, &l);
-	if (HEAD + l.size > RESERVE_MAX) {
+	if (HEAD + l.size > RESERVE_MAX && !all_in_memory(nodes, n)) {
 		send_built(b, kind, layout, nodes, NULL, tail);
 		return;
 	}

@@ -446,21 +446,42 @@ static struct value build_block(struct builder *b, struct node *n)
 
 /* ---- aggregates ---- */
 
-static void tuple_into(struct builder *b, struct node *n, struct value to)
+/* what alignment leaves between the fields: equal values must be equal bytes */
+static void zero_padding(struct builder *b, const struct type *t, struct value to)
 {
-	uint32_t i = 0, end = 0;
+	uint32_t end = 0;
 
-	for (struct node *item = n->list.items; item; item = item->next, i++) {
-		const struct type_field *f = &n->type->fields[i];
+	for (uint32_t i = 0; i < t->n_fields; i++) {
+		const struct type_field *f = &t->fields[i];
 
 		if (f->offset > end)
 			put_zero(b, to.reg, to.off + (int32_t)end, f->offset - end);
-		build_into(b, item->kind == NODE_NAMED ? item->named.value : item,
-			   value_at(to, (int32_t)f->offset, f->type));
 		end = f->offset + f->type->size;
 	}
-	if (n->type->size > end)
-		put_zero(b, to.reg, to.off + (int32_t)end, n->type->size - end);
+	if (t->size > end)
+		put_zero(b, to.reg, to.off + (int32_t)end, t->size - end);
+}
+
+/* items are evaluated as written; those of a record may stand in another order than its type's fields */
+static const struct type_field *field_of_item(const struct type *t, const struct node *item, uint32_t i)
+{
+	for (uint32_t k = 0; item->kind == NODE_NAMED && k < t->n_fields; k++)
+		if (str_eq(t->fields[k].name, item->named.name))
+			return &t->fields[k];
+	return &t->fields[i];
+}
+
+static void tuple_into(struct builder *b, struct node *n, struct value to)
+{
+	uint32_t i = 0;
+
+	zero_padding(b, n->type, to);
+	for (struct node *item = n->list.items; item; item = item->next, i++) {
+		const struct type_field *f = field_of_item(n->type, item, i);
+
+		build_into(b, item->kind == NODE_NAMED ? item->named.value : item,
+			   value_at(to, (int32_t)f->offset, f->type));
+	}
 }
 
 void build_into(struct builder *b, struct node *n, struct value to)

@@ -40,7 +40,7 @@ void action_cat(struct output *o, const char *path)
 	FD_AUTO fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0) {
-		output_complain(o, "ERROR: failed to open file '%s': %s\n", path, strerror(errno));
+		output_complain(o, "ERROR: failed to open file '%s' (%s)\n", path, strerror(errno));
 		return;
 	}
 	if (!read_file(fd, o->opts.max_cat_bytes, &text))

@@ -13,37 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* --probe-filter: only points whose name matches stay; begin and end always do */
-static struct probe_shape *filter(struct compilation *c, struct probe_shape *first)
-{
-	struct probe_shape **link = &first;
-
-	while (*link) {
-		struct probe_shape *s = *link;
-		uint32_t n = 0;
-
-		if (s->kind == PROBE_BEGIN || s->kind == PROBE_END) {
-			link = &s->next;
-			continue;
-		}
-		for (uint32_t i = 0; i < s->n_points; i++) {
-			const char *name = arena_str(&c->arena, s->points[i].name).p;
-
-			if (regexec(&c->filter, name, 0, NULL, 0))
-				continue;
-			s->points[n] = s->points[i];
-			s->points[n].cookie = n;
-			n++;
-		}
-		s->n_points = n;
-		if (n)
-			link = &s->next;
-		else
-			*link = s->next;
-	}
-	return first;
-}
-
 static struct probe_shape *match(void *arg, const struct attach_point *ap, struct diag_list *diags)
 {
 	struct compilation *c = arg;
@@ -54,7 +23,7 @@ static struct probe_shape *match(void *arg, const struct attach_point *ap, struc
 		for (uint32_t i = 0; s->kind == PROBE_USDT && i < s->n_points; i++)
 			if (s->points[i].pid <= 0 && !c->opts->follow)
 				s->points[i].pid = c->child;
-	return c->has_filter ? filter(c, first) : first;
+	return first;
 }
 
 static bool kernel_symbol(void *arg, struct str name, uint64_t *addr)
