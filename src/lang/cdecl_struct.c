@@ -119,7 +119,7 @@ static void parse_member(struct c_parser *p, struct members *m)
 
 	if (p->failed)
 		return; /* what is left up to the ';' is passed over */
-	if (c_accept(p, TOKEN_SEMICOLON)) {
+	if (c_peek(p)->kind == TOKEN_RBRACE || c_accept(p, TOKEN_SEMICOLON)) {
 		struct member member = { .field = { .type = base }, .width = -1, .attributes = base_attributes,
 					 .at = start };
 
@@ -141,7 +141,8 @@ static void parse_member(struct c_parser *p, struct members *m)
 			c_error(p, D_C_BAD_LAYOUT, member.at, "a bit-field of no width must have no name");
 		add_member(p, m, &member);
 	} while (!p->failed && c_accept(p, TOKEN_COMMA));
-	if (!p->failed)
+	/* clang takes the last member without ';', and scripts rely on it */
+	if (!p->failed && c_peek(p)->kind != TOKEN_RBRACE)
 		c_expect(p, TOKEN_SEMICOLON, "behind a member");
 }
 

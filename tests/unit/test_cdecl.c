@@ -310,7 +310,7 @@ TEST(unions_and_typedefs)
 		   "typedef int (*handler)(int); struct uses { handler h; pair_p p; pair inner; };\n"
 		   "struct later; struct ref { struct later *l; }; struct later { int x; };\n"
 		   "extern int foo(int a, struct ref *b); static inline int bar(void) { return 1; }\n"
-		   "struct last { __u32 a; u64 b; size_t c; pid_t d; }");
+		   "struct last { __u32 a; u64 b; size_t c; pid_t d }");
 	CHECK_STR(c_errors(&c), "");
 	CHECK_INT(c_find(&c, 't', "pair")->size, 12);
 	CHECK_INT(c_find(&c, 't', "pair_p")->kind, TYPE_POINTER);
@@ -403,7 +403,7 @@ static void check_error(const char *text, const char *part)
 TEST(declaration_faults)
 {
 	check_error("struct s { foo x; };", "stdin:1:12-15: ERROR: unknown type name 'foo'");
-	check_error("struct s { int x };", "expected ';' behind a member, found '}'");
+	check_error("struct s { int x int y; };", "expected ';' behind a member, found 'int'");
 	check_error("struct s { int x; int x; };", "there is a member 'x' already");
 	check_error("struct s { int x;", "expected '}' to close the struct or union, found the end of the C text");
 	check_error("struct s { int; }; struct s { int y; };", "'struct s' is defined already");
