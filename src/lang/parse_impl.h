@@ -64,6 +64,11 @@ struct node *parser_placeholder(struct parser *p); /* for what could not be pars
 /* ---- parse_expr.c ---- */
 struct node *parse_expr(struct parser *p);
 struct node *parse_unary(struct parser *p);
+/* one more link of a chain; false and a diagnostic when there are too many */
+bool parser_chain_grows(struct parser *p, unsigned *count);
+
+/* ---- parse_primary.c ---- */
+struct node *parse_primary(struct parser *p);
 struct node *parse_if(struct parser *p);
 struct node *parse_map(struct parser *p);
 void parser_expect_bare_end(struct parser *p);
