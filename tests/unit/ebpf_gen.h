@@ -258,6 +258,16 @@ static inline void gen_one(struct gen *g)
 	case 8: case 9:
 		gen_call(g);
 		break;
+	case 14:
+		/* what came in at the entry must be there everywhere, in loops too */
+		if (g->f->kind == IR_FUNC_PROGRAM) {
+			v = mk_vreg(g->f);
+			MK(g->f, .op = IR_CTX, .dst = v);
+			MK(g->f, .op = IR_LOAD, .size = 8, .dst = any(g), .a = v, .off = (int32_t)(8 * pick(N_WORDS)));
+		} else {
+			MK(g->f, .op = IR_PARAM, .dst = any(g), .imm = pick(g->f->n_params));
+		}
+		break;
 	case 13:
 		if (g->depth < 3) {
 			g->depth++;
