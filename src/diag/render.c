@@ -18,6 +18,11 @@
 #define TAB_WIDTH 4
 /* a macro chain longer than this is cut: expansion depth is limited elsewhere, this only bounds the output */
 #define MAX_CHAIN 64
+/* longest part of a line that is shown, and how much of it stands before the span */
+/* lines of one span that are shown */
+#define MAX_LINES 50
+#define MAX_LINE 2000
+#define LINE_LEAD 100
 
 /* control bytes of the script must not reach a terminal; one '?' for each keeps the columns */
 static void render_byte(struct strbuf *out, char c)
@@ -25,15 +30,43 @@ static void render_byte(struct strbuf *out, char c)
 	strbuf_putc(out, (unsigned char)c < 0x20 || c == 0x7f ? '?' : c);
 }
 
+/*
+ * A line that no screen holds (a generated script): only the part around the span is shown, "..." where it was cut.
+ */
+static struct str cut_line(struct str line, uint32_t *col, uint32_t *end_col, bool *is_cut_front, bool *is_cut_back)
+{
+	size_t from, to;
+
+	*is_cut_front = *is_cut_back = false;
+	if (line.n <= MAX_LINE)
+		return line;
+	from = *col > LINE_LEAD ? *col - LINE_LEAD : 0;
+	to = from + MAX_LINE;
+	if (to > line.n)
+		to = line.n;
+	*is_cut_front = from > 0;
+	*is_cut_back = to < line.n;
+	*col -= (uint32_t)from;
+	*end_col = *end_col - from > to - from + 1 ? (uint32_t)(to - from + 1) : *end_col - (uint32_t)from;
+	return str_sub(line, from, to);
+}
+
 static void render_one_line(struct strbuf *out, struct str line, uint32_t col, uint32_t end_col)
 {
+	bool is_cut_front, is_cut_back;
+
+	line = cut_line(line, &col, &end_col, &is_cut_front, &is_cut_back);
+	if (is_cut_front)
+		strbuf_puts(out, "...");
 	for (size_t i = 0; i < line.n; i++) {
 		if (line.p[i] == '\t')
 			strbuf_fill(out, ' ', TAB_WIDTH);
 		else
 			render_byte(out, line.p[i]);
 	}
-	strbuf_putc(out, '\n');
+	strbuf_puts(out, is_cut_back ? "...\n" : "\n");
+	if (is_cut_front)
+		strbuf_fill(out, ' ', 3);
 	for (size_t i = 0; i < line.n && i + 1 < end_col; i++) {
 		char mark = i + 1 < col ? ' ' : '~';
 
@@ -52,7 +85,7 @@ static void render_context(struct sources *s, struct span at, struct strbuf *out
 		render_one_line(out, source_line(s, at.file, lc.line), lc.col, lc.end_col);
 		return;
 	}
-	for (uint32_t l = lc.line; l <= lc.end_line; l++) {
+	for (uint32_t l = lc.line; l <= lc.end_line && l < lc.line + MAX_LINES; l++) {
 		struct str line = source_line(s, at.file, l);
 
 		for (size_t i = 0; i < line.n; i++) {
@@ -65,8 +98,8 @@ static void render_context(struct sources *s, struct span at, struct strbuf *out
 	}
 }
 
-static void render_message(struct sources *s, struct span at, const char *severity, struct str msg, struct str info,
-			   const char *colour, struct strbuf *out)
+static void render_message(struct sources *s, struct span at, const char *severity, struct str msg,
+			   struct str info, const char *colour, struct strbuf *out)
 {
 	if (colour)
 		strbuf_puts(out, colour);
@@ -87,8 +120,8 @@ static void render_message(struct sources *s, struct span at, const char *severi
 }
 
 /* the calls that the text at came out of, innermost first */
-static void render_chain(struct sources *s, struct span at, const char *severity, const char *colour,
-			 struct strbuf *out)
+static void render_chain(struct sources *s, struct span at, const char *severity,
+			 const char *colour, struct strbuf *out)
 {
 	for (int i = 0; i < MAX_CHAIN && at.expansion && at.expansion <= s->expansions.n; i++) {
 		struct span call = s->expansions.v[at.expansion - 1].call;
@@ -103,8 +136,8 @@ static const char *severity_colour(const char *severity)
 	return strcmp(severity, "WARNING") == 0 ? COLOUR_YELLOW : COLOUR_RED;
 }
 
-void diag_render_at(struct sources *s, struct span at, const char *severity, struct str msg, struct str info,
-		    bool colour, struct strbuf *out)
+void diag_render_at(struct sources *s, struct span at, const char *severity, struct str msg,
+		    struct str info, bool colour, struct strbuf *out)
 {
 	const char *seq = colour ? severity_colour(severity) : NULL;
 
