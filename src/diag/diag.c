@@ -11,8 +11,8 @@ void diag_list_init(struct diag_list *l, struct arena *arena)
 	l->tail = &l->first;
 }
 
-static struct diag *diag_add(struct diag_list *l, enum severity sev, enum diag_code code, struct span at,
-			     const char *fmt, va_list ap)
+static struct diag *diag_add(struct diag_list *l, enum severity sev, enum diag_code code,
+			     struct span at, const char *fmt, va_list ap)
 {
 	struct diag *d = arena_new(l->arena, struct diag);
 
@@ -29,7 +29,8 @@ static struct diag *diag_add(struct diag_list *l, enum severity sev, enum diag_c
 	return d;
 }
 
-struct diag *diag_error(struct diag_list *l, enum diag_code code, struct span at, const char *fmt, ...)
+struct diag *diag_error(struct diag_list *l, enum diag_code code, struct span at, const char *fmt,
+			...)
 {
 	struct diag *d;
 	va_list ap;
@@ -40,7 +41,8 @@ struct diag *diag_error(struct diag_list *l, enum diag_code code, struct span at
 	return d;
 }
 
-struct diag *diag_warning(struct diag_list *l, enum diag_code code, struct span at, const char *fmt, ...)
+struct diag *diag_warning(struct diag_list *l, enum diag_code code, struct span at, const char *fmt,
+			  ...)
 {
 	struct diag *d;
 	va_list ap;

@@ -46,19 +46,13 @@ void type_expr_children(struct type_expr *t, node_visit_slot *visit, void *arg)
 struct type_expr **node_type_expr(struct node *n)
 {
 	switch (n->kind) {
-	case NODE_CAST:
-		return &n->cast.to;
+	case NODE_CAST: return &n->cast.to;
 	case NODE_SIZEOF:
-	case NODE_TYPEINFO:
-		return &n->sizeof_.type;
-	case NODE_OFFSETOF:
-		return &n->offsetof_.type;
-	case NODE_TYPE_VALUE:
-		return &n->type_value;
-	case NODE_LET:
-		return &n->let.type;
-	default:
-		return NULL;
+	case NODE_TYPEINFO: return &n->sizeof_.type;
+	case NODE_OFFSETOF: return &n->offsetof_.type;
+	case NODE_TYPE_VALUE: return &n->type_value;
+	case NODE_LET: return &n->let.type;
+	default: return NULL;
 	}
 }
 
@@ -79,20 +73,13 @@ void node_children(struct node *n, node_visit_slot *visit, void *arg)
 	case NODE_BREAK:
 	case NODE_CONTINUE:
 	case NODE_IMPORT:
-	case NODE_N_KINDS:
-		break;
-	case NODE_MAP:
-		visit_one(&n->map.key, visit, arg);
-		break;
-	case NODE_CALL:
-		visit_chain(&n->call.args, visit, arg);
-		break;
+	case NODE_N_KINDS: break;
+	case NODE_MAP: visit_one(&n->map.key, visit, arg); break;
+	case NODE_CALL: visit_chain(&n->call.args, visit, arg); break;
 	case NODE_UNARY:
 	case NODE_COMPTIME:
 	case NODE_EXPR:
-	case NODE_RETURN:
-		visit_one(&n->unary.a, visit, arg);
-		break;
+	case NODE_RETURN: visit_one(&n->unary.a, visit, arg); break;
 	case NODE_BINARY:
 		visit_one(&n->binary.a, visit, arg);
 		visit_one(&n->binary.b, visit, arg);
@@ -104,30 +91,18 @@ void node_children(struct node *n, node_visit_slot *visit, void *arg)
 		visit_one(&n->cond.other, visit, arg);
 		break;
 	case NODE_FIELD:
-	case NODE_TUPLE_FIELD:
-		visit_one(&n->field.a, visit, arg);
-		break;
+	case NODE_TUPLE_FIELD: visit_one(&n->field.a, visit, arg); break;
 	case NODE_INDEX:
 		visit_one(&n->index.a, visit, arg);
 		visit_one(&n->index.i, visit, arg);
 		break;
-	case NODE_CAST:
-		visit_one(&n->cast.a, visit, arg);
-		break;
+	case NODE_CAST: visit_one(&n->cast.a, visit, arg); break;
 	case NODE_SIZEOF:
-	case NODE_TYPEINFO:
-		visit_one(&n->sizeof_.expr, visit, arg);
-		break;
-	case NODE_OFFSETOF:
-		visit_one(&n->offsetof_.expr, visit, arg);
-		break;
+	case NODE_TYPEINFO: visit_one(&n->sizeof_.expr, visit, arg); break;
+	case NODE_OFFSETOF: visit_one(&n->offsetof_.expr, visit, arg); break;
 	case NODE_TUPLE:
-	case NODE_RECORD:
-		visit_chain(&n->list.items, visit, arg);
-		break;
-	case NODE_NAMED:
-		visit_one(&n->named.value, visit, arg);
-		break;
+	case NODE_RECORD: visit_chain(&n->list.items, visit, arg); break;
+	case NODE_NAMED: visit_one(&n->named.value, visit, arg); break;
 	case NODE_BLOCK:
 		visit_chain(&n->block.stmts, visit, arg);
 		visit_one(&n->block.value, visit, arg);

@@ -35,10 +35,13 @@ static const struct type *source_find(struct type_source *src, char keyword, str
 	b = ctype_find_base(name);
 	if (!b)
 		return NULL;
-	return b->is_void ? type_void() : b->is_bool ? type_bool() : type_int(b->size, b->is_signed);
+	return b->is_void   ? type_void()
+	       : b->is_bool ? type_bool()
+			    : type_int(b->size, b->is_signed);
 }
 
-static bool source_find_constant(struct type_source *src, struct str name, int64_t *value, const struct type **type)
+static bool source_find_constant(struct type_source *src, struct str name, int64_t *value,
+				 const struct type **type)
 {
 	struct cdecl *d = (struct cdecl *)src;
 	const struct c_constant *c = hashmap_get(&d->constants, name);
@@ -70,8 +73,8 @@ static bool source_complete(struct type_source *src, struct type *t)
 	return true;
 }
 
-static void source_each(struct type_source *src, void (*visit)(void *arg, struct str name, const struct type *t),
-			void *arg)
+static void source_each(struct type_source *src,
+			void (*visit)(void *arg, struct str name, const struct type *t), void *arg)
 {
 	struct cdecl *d = (struct cdecl *)src;
 
@@ -134,7 +137,8 @@ static void add_typedef(struct c_parser *p, struct str name, const struct type *
 	if (!old)
 		hashmap_put(&p->d->typedefs, name, (void *)(uintptr_t)t);
 	else if (old != t)
-		c_error(p, D_C_REDEFINED, at, "the typedef '%.*s' is defined already, as another type", STR_ARG(name));
+		c_error(p, D_C_REDEFINED, at,
+			"the typedef '%.*s' is defined already, as another type", STR_ARG(name));
 }
 
 /*
@@ -148,7 +152,8 @@ static void parse_declaration(struct c_parser *p)
 	bool defines;
 	const struct type *base;
 
-	if (token_is(c_peek(p), "_Static_assert") || token_is(c_peek(p), "asm") || token_is(c_peek(p), "__asm__")) {
+	if (token_is(c_peek(p), "_Static_assert") || token_is(c_peek(p), "asm") ||
+	    token_is(c_peek(p), "__asm__")) {
 		c_sync(p);
 		return;
 	}
@@ -167,8 +172,9 @@ static void parse_declaration(struct c_parser *p)
 		c_expect(p, TOKEN_SEMICOLON, "behind a typedef");
 		return;
 	}
-	if (defines && (c_peek(p)->kind == TOKEN_END || c_peek(p)->at_line_start || token_is(c_peek(p), "struct") ||
-			token_is(c_peek(p), "union") || token_is(c_peek(p), "enum") || token_is(c_peek(p), "typedef")))
+	if (defines && (c_peek(p)->kind == TOKEN_END || c_peek(p)->at_line_start ||
+			token_is(c_peek(p), "struct") || token_is(c_peek(p), "union") ||
+			token_is(c_peek(p), "enum") || token_is(c_peek(p), "typedef")))
 		return;
 	c_sync(p); /* prototypes, variables, functions: of no use to a script */
 }

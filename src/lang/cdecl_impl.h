@@ -16,10 +16,10 @@ struct cdecl {
 	struct type_source base;
 	struct cdecl_opts o;
 	struct arena *arena;
-	struct hashmap tags;	  /* "s" "u" "e" + name -> struct type */
+	struct hashmap tags;      /* "s" "u" "e" + name -> struct type */
 	struct hashmap typedefs;  /* name -> struct type */
 	struct hashmap constants; /* name -> struct c_constant */
-	size_t n_read;		  /* tokens of the preprocessor that have been read */
+	size_t n_read;            /* tokens of the preprocessor that have been read */
 };
 
 /* what __attribute__ said about a type or a member */
@@ -35,7 +35,7 @@ struct c_parser {
 	const struct token *t;
 	size_t n, i;
 	unsigned depth;
-	bool failed; /* a fault has been reported in this declaration */
+	bool failed;     /* a fault has been reported in this declaration */
 	struct span end; /* for messages about text that ends too early */
 };
 
@@ -54,7 +54,8 @@ void c_parse_attributes(struct c_parser *p, struct c_attributes *a);
 /* specifiers of a declaration; never NULL. *defines: a struct, union or enum with a body */
 const struct type *c_parse_specifiers(struct c_parser *p, struct c_attributes *a, bool *defines);
 /* pointers, name, arrays, parameters around the base type; name.n is 0 when there is none */
-const struct type *c_parse_declarator(struct c_parser *p, const struct type *base, struct str *name);
+const struct type *c_parse_declarator(struct c_parser *p, const struct type *base,
+				      struct str *name);
 bool c_parse_constant(struct c_parser *p, int64_t *value, const char *what);
 /* behind the keyword and the tag */
 const struct type *c_parse_struct(struct c_parser *p, bool is_union, bool *defines);
@@ -72,7 +73,8 @@ struct c_layout {
 };
 
 /* place one member: f->type is set; width -1: no bit-field, 0: ends the unit. False when it cannot be laid out */
-bool c_layout_add(struct c_layout *l, struct type_field *f, int width, const struct c_attributes *a);
+bool c_layout_add(struct c_layout *l, struct type_field *f, int width,
+		  const struct c_attributes *a);
 void c_layout_finish(struct c_layout *l, struct type *t);
 
 #endif

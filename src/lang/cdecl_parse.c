@@ -61,10 +61,12 @@ bool c_expect(struct c_parser *p, enum token_kind kind, const char *where)
 	if (c_accept(p, kind))
 		return true;
 	if (t->kind == TOKEN_END)
-		c_error(p, D_C_SYNTAX, t->at, "expected %s %s, found the end of the C text", token_kind_words(kind), where);
+		c_error(p, D_C_SYNTAX, t->at, "expected %s %s, found the end of the C text",
+			token_kind_words(kind), where);
 	else
-		c_error(p, D_C_SYNTAX, t->at, "expected %s %s, found '%.*s'", token_kind_words(kind), where,
-			t->text.n > 40 ? 40 : (int)t->text.n, t->text.p);
+		c_error(p, D_C_SYNTAX, t->at, "expected %s %s, found '%.*s'",
+			token_kind_words(kind), where, t->text.n > 40 ? 40 : (int)t->text.n,
+			t->text.p);
 	return false;
 }
 
@@ -76,18 +78,12 @@ void c_skip_balanced(struct c_parser *p)
 		switch (c_peek(p)->kind) {
 		case TOKEN_LPAREN:
 		case TOKEN_LBRACE:
-		case TOKEN_LBRACKET:
-			depth++;
-			break;
+		case TOKEN_LBRACKET: depth++; break;
 		case TOKEN_RPAREN:
 		case TOKEN_RBRACE:
-		case TOKEN_RBRACKET:
-			depth--;
-			break;
-		case TOKEN_END:
-			return;
-		default:
-			break;
+		case TOKEN_RBRACKET: depth--; break;
+		case TOKEN_END: return;
+		default: break;
 		}
 		p->i++;
 	} while (depth);
@@ -98,21 +94,14 @@ void c_sync(struct c_parser *p)
 	for (;;) {
 		switch (c_peek(p)->kind) {
 		case TOKEN_END:
-		case TOKEN_RBRACE:
-			return;
-		case TOKEN_SEMICOLON:
-			p->i++;
-			return;
+		case TOKEN_RBRACE: return;
+		case TOKEN_SEMICOLON: p->i++; return;
 		case TOKEN_LBRACE:
 			c_skip_balanced(p);
 			c_accept(p, TOKEN_SEMICOLON);
 			return;
-		case TOKEN_LPAREN:
-			c_skip_balanced(p);
-			break;
-		default:
-			p->i++;
-			break;
+		case TOKEN_LPAREN: c_skip_balanced(p); break;
+		default: p->i++; break;
 		}
 	}
 }
@@ -136,7 +125,8 @@ static void parse_attribute(struct c_parser *p, struct c_attributes *a)
 			c_expect(p, TOKEN_RPAREN, "behind the alignment");
 		}
 		if (n < 1 || n > 1 << 16 || (n & (n - 1)))
-			c_error(p, D_C_BAD_LAYOUT, t->at, "an alignment must be a power of two up to 65536");
+			c_error(p, D_C_BAD_LAYOUT, t->at,
+				"an alignment must be a power of two up to 65536");
 		else if ((uint32_t)n > a->aligned)
 			a->aligned = (uint32_t)n;
 	}
@@ -152,15 +142,19 @@ void c_parse_attributes(struct c_parser *p, struct c_attributes *a)
 		if (token_is(t, "__packed")) {
 			a->packed = true;
 			p->i++;
-		} else if (token_is(t, "__randomize_layout") || token_is(t, "__no_randomize_layout") ||
-			   token_is(t, "____cacheline_aligned_in_smp") || token_is(t, "____cacheline_aligned")) {
+		} else if (token_is(t, "__randomize_layout") ||
+			   token_is(t, "__no_randomize_layout") ||
+			   token_is(t, "____cacheline_aligned_in_smp") ||
+			   token_is(t, "____cacheline_aligned")) {
 			p->i++;
 		} else if (token_is(t, "__attribute__") || token_is(t, "__attribute")) {
 			size_t end;
 
 			p->i++;
-			if (c_peek(p)->kind != TOKEN_LPAREN || p->i + 1 >= p->n || p->t[p->i + 1].kind != TOKEN_LPAREN) {
-				c_error(p, D_C_SYNTAX, c_peek(p)->at, "expected '((' behind __attribute__");
+			if (c_peek(p)->kind != TOKEN_LPAREN || p->i + 1 >= p->n ||
+			    p->t[p->i + 1].kind != TOKEN_LPAREN) {
+				c_error(p, D_C_SYNTAX, c_peek(p)->at,
+					"expected '((' behind __attribute__");
 				return;
 			}
 			end = p->i;
@@ -195,8 +189,9 @@ static bool at_type_name(struct c_parser *p, size_t i)
 
 	if (!t || t->kind != TOKEN_NAME)
 		return false;
-	return token_is(t, "struct") || token_is(t, "union") || token_is(t, "enum") || ctype_is_word(t->name) ||
-	       ctype_find_base(t->name) || hashmap_get(&p->d->typedefs, t->name);
+	return token_is(t, "struct") || token_is(t, "union") || token_is(t, "enum") ||
+	       ctype_is_word(t->name) || ctype_find_base(t->name) ||
+	       hashmap_get(&p->d->typedefs, t->name);
 }
 
 /* "(type)" at x->i, read as a declaration without a name */
@@ -259,7 +254,12 @@ static bool skip_cast(void *arg, struct const_expr *x)
 
 bool c_parse_constant(struct c_parser *p, int64_t *value, const char *what)
 {
-	struct const_expr x = { .t = p->t, .n = p->n, .i = p->i, .name = constant_name, .skip_cast = skip_cast, .arg = p };
+	struct const_expr x = { .t = p->t,
+				.n = p->n,
+				.i = p->i,
+				.name = constant_name,
+				.skip_cast = skip_cast,
+				.arg = p };
 	struct span at = c_peek(p)->at;
 	bool ok;
 
@@ -303,7 +303,8 @@ static const struct type *named_type(struct c_parser *p, struct str name)
 	return d->o.next ? d->o.next->ops->find(d->o.next, 't', name) : NULL;
 }
 
-static const struct type *words_type(struct c_parser *p, const struct ctype_words *w, struct span at)
+static const struct type *words_type(struct c_parser *p, const struct ctype_words *w,
+				     struct span at)
 {
 	struct str name = ctype_words_name(w);
 
@@ -313,7 +314,8 @@ static const struct type *words_type(struct c_parser *p, const struct ctype_word
 	if (str_is(name, "double"))
 		return type_int(8, false);
 	if (name.n == 0 || str_is(name, "long double")) {
-		c_error(p, D_C_UNKNOWN_TYPE, at, name.n ? "long double is not supported" : "these words make no type");
+		c_error(p, D_C_UNKNOWN_TYPE, at,
+			name.n ? "long double is not supported" : "these words make no type");
 		return type_int(4, true);
 	}
 	return base_type(ctype_find_base(name));
@@ -344,8 +346,8 @@ const struct type *c_parse_specifiers(struct c_parser *p, struct c_attributes *a
 			if (t || words.n_base)
 				break;
 			p->i++;
-			t = token_is(n, "enum") ? c_parse_enum(p, defines) :
-						  c_parse_struct(p, token_is(n, "union"), defines);
+			t = token_is(n, "enum") ? c_parse_enum(p, defines)
+						: c_parse_struct(p, token_is(n, "union"), defines);
 		} else if (ctype_add_word(&words, n->name)) {
 			if (t && words.n_base)
 				c_error(p, D_C_SYNTAX, n->at, "a second type in one declaration");
@@ -353,7 +355,8 @@ const struct type *c_parse_specifiers(struct c_parser *p, struct c_attributes *a
 		} else if (!t && !words.n_base) {
 			t = named_type(p, n->name);
 			if (!t)
-				c_error(p, D_C_UNKNOWN_TYPE, n->at, "unknown type name '%.*s'", STR_ARG(n->name));
+				c_error(p, D_C_UNKNOWN_TYPE, n->at, "unknown type name '%.*s'",
+					STR_ARG(n->name));
 			p->i++;
 		} else {
 			break;
@@ -366,10 +369,11 @@ const struct type *c_parse_specifiers(struct c_parser *p, struct c_attributes *a
 		const struct token *n = c_peek(p);
 
 		if (n->kind == TOKEN_END)
-			c_error(p, D_C_SYNTAX, n->at, "expected a type, found the end of the C text");
+			c_error(p, D_C_SYNTAX, n->at,
+				"expected a type, found the end of the C text");
 		else
-			c_error(p, D_C_SYNTAX, n->at, "expected a type, found '%.*s'", n->text.n > 40 ? 40 : (int)n->text.n,
-				n->text.p);
+			c_error(p, D_C_SYNTAX, n->at, "expected a type, found '%.*s'",
+				n->text.n > 40 ? 40 : (int)n->text.n, n->text.p);
 		return type_int(4, true);
 	}
 	return t;
@@ -381,7 +385,9 @@ static const struct type *function_type(struct c_parser *p, const struct type *r
 {
 	struct type *f = arena_new(p->d->arena, struct type);
 
-	*f = (struct type){ .kind = TYPE_FUNCTION, .align = 1, .is_complete = true, .elem = result };
+	*f = (struct type){
+		.kind = TYPE_FUNCTION, .align = 1, .is_complete = true, .elem = result
+	};
 	return f;
 }
 
@@ -397,7 +403,8 @@ static const struct type *parse_suffixes(struct c_parser *p, const struct type *
 	}
 	if (p->depth >= MAX_DEPTH || !c_accept(p, TOKEN_LBRACKET))
 		return t;
-	if (c_peek(p)->kind != TOKEN_RBRACKET && !c_parse_constant(p, &count, "the size of an array"))
+	if (c_peek(p)->kind != TOKEN_RBRACKET &&
+	    !c_parse_constant(p, &count, "the size of an array"))
 		return t;
 	c_expect(p, TOKEN_RBRACKET, "to close the size of an array");
 	p->depth++;
@@ -405,11 +412,13 @@ static const struct type *parse_suffixes(struct c_parser *p, const struct type *
 	p->depth--;
 	if (p->failed)
 		return t;
-	if (t->kind == TYPE_VOID || t->kind == TYPE_FUNCTION || (t->kind == TYPE_STRUCT && !type_complete(t))) {
+	if (t->kind == TYPE_VOID || t->kind == TYPE_FUNCTION ||
+	    (t->kind == TYPE_STRUCT && !type_complete(t))) {
 		c_error(p, D_C_BAD_LAYOUT, at, "an array of a type of unknown size");
 		return t;
 	}
-	if (count < 0 || count > INT32_MAX || (uint64_t)count * (t->size ? t->size : 1) > INT32_MAX) {
+	if (count < 0 || count > INT32_MAX ||
+	    (uint64_t)count * (t->size ? t->size : 1) > INT32_MAX) {
 		c_error(p, D_C_BAD_LAYOUT, at, "the size of an array must be from 0 to 2 GiB");
 		return t;
 	}
@@ -423,7 +432,8 @@ static bool at_inner_declarator(struct c_parser *p)
 
 	if (c_peek(p)->kind != TOKEN_LPAREN || !next)
 		return false;
-	return next->kind == TOKEN_STAR || next->kind == TOKEN_LPAREN || token_is(next, "__attribute__") ||
+	return next->kind == TOKEN_STAR || next->kind == TOKEN_LPAREN ||
+	       token_is(next, "__attribute__") ||
 	       (next->kind == TOKEN_NAME && !at_type_name(p, p->i + 1));
 }
 
@@ -443,11 +453,13 @@ const struct type *c_parse_declarator(struct c_parser *p, const struct type *bas
 		c_parse_attributes(p, &ignored);
 		if (c_accept(p, TOKEN_STAR)) {
 			if (n_pointers++ == MAX_POINTERS) {
-				c_error(p, D_C_SYNTAX, c_peek(p)->at, "more than %d '*' in a declarator", MAX_POINTERS);
+				c_error(p, D_C_SYNTAX, c_peek(p)->at,
+					"more than %d '*' in a declarator", MAX_POINTERS);
 				break;
 			}
 			t = type_pointer(p->d->o.table, t, SPACE_NONE);
-		} else if (n_pointers && c_peek(p)->kind == TOKEN_NAME && ctype_is_word(c_peek(p)->name) &&
+		} else if (n_pointers && c_peek(p)->kind == TOKEN_NAME &&
+			   ctype_is_word(c_peek(p)->name) &&
 			   ctype_add_word(&qualifiers, c_peek(p)->name)) {
 			p->i++;
 		} else {

@@ -57,17 +57,20 @@ static void add_member(struct c_parser *p, struct members *m, const struct membe
 		STRBUF_AUTO spelled = { 0 };
 
 		type_spell(type, &spelled);
-		c_error(p, D_C_BAD_LAYOUT, member->at, "the member '%.*s' has a type of unknown size: %s", STR_ARG(name),
+		c_error(p, D_C_BAD_LAYOUT, member->at,
+			"the member '%.*s' has a type of unknown size: %s", STR_ARG(name),
 			strbuf_cstr(&spelled));
 		return;
 	}
 	for (size_t i = 0; name.n && i < m->v.n; i++)
 		if (str_eq(m->v.v[i].field.name, name))
-			c_error(p, D_C_REDEFINED, member->at, "there is a member '%.*s' already", STR_ARG(name));
+			c_error(p, D_C_REDEFINED, member->at, "there is a member '%.*s' already",
+				STR_ARG(name));
 	vec_push(&m->v, *member);
 }
 
-static void lay_out(struct c_parser *p, struct type *t, const struct members *m, const struct c_attributes *a)
+static void lay_out(struct c_parser *p, struct type *t, const struct members *m,
+		    const struct c_attributes *a)
 {
 	struct c_layout layout = { .is_union = t->is_union, .attributes = *a };
 
@@ -103,7 +106,8 @@ static int parse_width(struct c_parser *p, const struct type *type, struct span 
 		return 1;
 	}
 	if (width < 0 || width > (int64_t)type->size * 8) {
-		c_error(p, D_C_BAD_LAYOUT, at, "a bit-field of this type may be 0 to %u bits wide", type->size * 8);
+		c_error(p, D_C_BAD_LAYOUT, at, "a bit-field of this type may be 0 to %u bits wide",
+			type->size * 8);
 		return 1;
 	}
 	return (int)width;
@@ -120,7 +124,9 @@ static void parse_member(struct c_parser *p, struct members *m)
 	if (p->failed)
 		return; /* what is left up to the ';' is passed over */
 	if (c_peek(p)->kind == TOKEN_RBRACE || c_accept(p, TOKEN_SEMICOLON)) {
-		struct member member = { .field = { .type = base }, .width = -1, .attributes = base_attributes,
+		struct member member = { .field = { .type = base },
+					 .width = -1,
+					 .attributes = base_attributes,
 					 .at = start };
 
 		if (base->kind == TYPE_STRUCT && base->name.n == 0)
@@ -128,7 +134,9 @@ static void parse_member(struct c_parser *p, struct members *m)
 		return;
 	}
 	do {
-		struct member member = { .width = -1, .attributes = base_attributes, .at = c_peek(p)->at };
+		struct member member = { .width = -1,
+					 .attributes = base_attributes,
+					 .at = c_peek(p)->at };
 
 		member.field.type = base;
 		if (c_peek(p)->kind != TOKEN_COLON)
@@ -138,7 +146,8 @@ static void parse_member(struct c_parser *p, struct members *m)
 		if (member.field.name.n == 0 && member.width < 0)
 			c_error(p, D_C_SYNTAX, c_peek(p)->at, "expected the name of a member");
 		else if (member.field.name.n && member.width == 0)
-			c_error(p, D_C_BAD_LAYOUT, member.at, "a bit-field of no width must have no name");
+			c_error(p, D_C_BAD_LAYOUT, member.at,
+				"a bit-field of no width must have no name");
 		add_member(p, m, &member);
 	} while (!p->failed && c_accept(p, TOKEN_COMMA));
 	/* clang takes the last member without ';', and scripts rely on it */
@@ -166,12 +175,14 @@ const struct type *c_parse_struct(struct c_parser *p, bool is_union, bool *defin
 	t = find_tag(p, is_union ? 'u' : 's', name, c_peek(p)->kind == TOKEN_LBRACE, &foreign);
 	if (c_peek(p)->kind != TOKEN_LBRACE) {
 		if (name.n == 0)
-			c_error(p, D_C_SYNTAX, c_peek(p)->at, "expected a name or '{' behind struct or union");
+			c_error(p, D_C_SYNTAX, c_peek(p)->at,
+				"expected a name or '{' behind struct or union");
 		return t ? t : foreign;
 	}
 	*defines = true;
 	if (t->is_complete) {
-		c_error(p, D_C_REDEFINED, at, "'%s %.*s' is defined already", is_union ? "union" : "struct", STR_ARG(name));
+		c_error(p, D_C_REDEFINED, at, "'%s %.*s' is defined already",
+			is_union ? "union" : "struct", STR_ARG(name));
 		c_skip_balanced(p);
 		return t;
 	}
@@ -189,7 +200,8 @@ const struct type *c_parse_struct(struct c_parser *p, bool is_union, bool *defin
 	c_expect(p, TOKEN_RBRACE, "to close the struct or union");
 	c_parse_attributes(p, &a);
 	if (t->is_complete) /* a definition of the same name among its own members */
-		c_error(p, D_C_REDEFINED, at, "'%s %.*s' is defined already", is_union ? "union" : "struct", STR_ARG(name));
+		c_error(p, D_C_REDEFINED, at, "'%s %.*s' is defined already",
+			is_union ? "union" : "struct", STR_ARG(name));
 	else
 		lay_out(p, t, &m, &a);
 	vec_free(&m.v);
@@ -215,7 +227,8 @@ static void parse_enumerators(struct c_parser *p, struct enumerators *e)
 
 		p->i++;
 		c_parse_attributes(p, &ignored);
-		if (c_accept(p, TOKEN_ASSIGN) && !c_parse_constant(p, &next, "the value of an enumerator"))
+		if (c_accept(p, TOKEN_ASSIGN) &&
+		    !c_parse_constant(p, &next, "the value of an enumerator"))
 			break;
 		item.value = next;
 		next = (int64_t)((uint64_t)next + 1);
@@ -223,7 +236,8 @@ static void parse_enumerators(struct c_parser *p, struct enumerators *e)
 		c = arena_new(p->d->arena, struct c_constant);
 		c->value = item.value;
 		if (hashmap_put(&p->d->constants, item.name, c)) {
-			c_error(p, D_C_REDEFINED, at, "the enumerator '%.*s' is defined already", STR_ARG(item.name));
+			c_error(p, D_C_REDEFINED, at, "the enumerator '%.*s' is defined already",
+				STR_ARG(item.name));
 			break;
 		}
 		if (!c_accept(p, TOKEN_COMMA))
@@ -253,7 +267,8 @@ const struct type *c_parse_enum(struct c_parser *p, bool *defines)
 	t = find_tag(p, 'e', name, c_peek(p)->kind == TOKEN_LBRACE, &foreign);
 	if (c_peek(p)->kind != TOKEN_LBRACE) {
 		if (!t && !foreign)
-			c_error(p, D_C_UNKNOWN_TYPE, at, "'enum %.*s' is not defined", STR_ARG(name));
+			c_error(p, D_C_UNKNOWN_TYPE, at, "'enum %.*s' is not defined",
+				STR_ARG(name));
 		return t ? t : foreign ? foreign : type_int(4, false);
 	}
 	*defines = true;
@@ -272,8 +287,13 @@ const struct type *c_parse_enum(struct c_parser *p, bool *defines)
 		is_signed |= items[i].value < 0;
 	}
 	for (size_t i = 0; i < e.v.n; i++)
-		is_wide |= is_signed ? items[i].value != (int32_t)items[i].value : items[i].value > UINT32_MAX;
-	t = type_new_enum(d->o.table, name, a.packed ? 1 : is_wide ? 8 : 4, is_signed, items, (uint32_t)e.v.n);
+		is_wide |= is_signed ? items[i].value != (int32_t)items[i].value
+				     : items[i].value > UINT32_MAX;
+	t = type_new_enum(d->o.table, name,
+			  a.packed  ? 1
+			  : is_wide ? 8
+				    : 4,
+			  is_signed, items, (uint32_t)e.v.n);
 	vec_free(&e.v);
 	for (uint32_t i = 0; i < t->n_enumerators; i++)
 		((struct c_constant *)hashmap_get(&d->constants, items[i].name))->type = t;

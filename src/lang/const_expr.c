@@ -11,11 +11,12 @@ static const struct {
 	enum token_kind kind;
 	uint8_t level;
 } levels[] = {
-	{ TOKEN_OR_OR, 1 },	 { TOKEN_AND_AND, 2 }, { TOKEN_OR, 3 },	      { TOKEN_XOR, 4 },
-	{ TOKEN_AND, 5 },	 { TOKEN_EQUAL_EQUAL, 6 }, { TOKEN_NOT_EQUAL, 6 }, { TOKEN_LESS, 7 },
-	{ TOKEN_LESS_EQUAL, 7 }, { TOKEN_GREATER, 7 }, { TOKEN_GREATER_EQUAL, 7 }, { TOKEN_SHL, 8 },
-	{ TOKEN_SHR, 8 },	 { TOKEN_PLUS, 9 },    { TOKEN_MINUS, 9 },    { TOKEN_STAR, 10 },
-	{ TOKEN_SLASH, 10 },	 { TOKEN_PERCENT, 10 },
+	{ TOKEN_OR_OR, 1 },     { TOKEN_AND_AND, 2 },       { TOKEN_OR, 3 },
+	{ TOKEN_XOR, 4 },       { TOKEN_AND, 5 },           { TOKEN_EQUAL_EQUAL, 6 },
+	{ TOKEN_NOT_EQUAL, 6 }, { TOKEN_LESS, 7 },          { TOKEN_LESS_EQUAL, 7 },
+	{ TOKEN_GREATER, 7 },   { TOKEN_GREATER_EQUAL, 7 }, { TOKEN_SHL, 8 },
+	{ TOKEN_SHR, 8 },       { TOKEN_PLUS, 9 },          { TOKEN_MINUS, 9 },
+	{ TOKEN_STAR, 10 },     { TOKEN_SLASH, 10 },        { TOKEN_PERCENT, 10 },
 };
 
 static int64_t fail(struct const_expr *x, const char *why)
@@ -61,8 +62,7 @@ static int64_t evaluate_primary(struct const_expr *x)
 		return evaluate_operand(x);
 	x->i++;
 	switch (t->kind) {
-	case TOKEN_INT:
-		return (int64_t)t->integer;
+	case TOKEN_INT: return (int64_t)t->integer;
 	case TOKEN_LPAREN:
 		v = evaluate(x, 0);
 		if (peek(x) != TOKEN_RPAREN)
@@ -77,8 +77,7 @@ static int64_t evaluate_primary(struct const_expr *x)
 		if (t->kind == TOKEN_MINUS)
 			return (int64_t)(0 - (uint64_t)v);
 		return t->kind == TOKEN_NOT ? !v : t->kind == TOKEN_TILDE ? ~v : v;
-	default:
-		return fail(x, "expected a number, a name or '('");
+	default: return fail(x, "expected a number, a name or '('");
 	}
 }
 
@@ -87,38 +86,22 @@ static int64_t apply(struct const_expr *x, enum token_kind op, int64_t a, int64_
 	uint64_t ua = (uint64_t)a, ub = (uint64_t)b;
 
 	switch (op) {
-	case TOKEN_OR_OR:
-		return a || b;
-	case TOKEN_AND_AND:
-		return a && b;
-	case TOKEN_OR:
-		return a | b;
-	case TOKEN_XOR:
-		return a ^ b;
-	case TOKEN_AND:
-		return a & b;
-	case TOKEN_EQUAL_EQUAL:
-		return a == b;
-	case TOKEN_NOT_EQUAL:
-		return a != b;
-	case TOKEN_LESS:
-		return a < b;
-	case TOKEN_LESS_EQUAL:
-		return a <= b;
-	case TOKEN_GREATER:
-		return a > b;
-	case TOKEN_GREATER_EQUAL:
-		return a >= b;
-	case TOKEN_SHL:
-		return (int64_t)(ub < 64 ? ua << ub : 0);
-	case TOKEN_SHR:
-		return ub < 64 ? a >> ub : (a < 0 ? -1 : 0);
-	case TOKEN_PLUS:
-		return (int64_t)(ua + ub);
-	case TOKEN_MINUS:
-		return (int64_t)(ua - ub);
-	case TOKEN_STAR:
-		return (int64_t)(ua * ub);
+	case TOKEN_OR_OR: return a || b;
+	case TOKEN_AND_AND: return a && b;
+	case TOKEN_OR: return a | b;
+	case TOKEN_XOR: return a ^ b;
+	case TOKEN_AND: return a & b;
+	case TOKEN_EQUAL_EQUAL: return a == b;
+	case TOKEN_NOT_EQUAL: return a != b;
+	case TOKEN_LESS: return a < b;
+	case TOKEN_LESS_EQUAL: return a <= b;
+	case TOKEN_GREATER: return a > b;
+	case TOKEN_GREATER_EQUAL: return a >= b;
+	case TOKEN_SHL: return (int64_t)(ub < 64 ? ua << ub : 0);
+	case TOKEN_SHR: return ub < 64 ? a >> ub : (a < 0 ? -1 : 0);
+	case TOKEN_PLUS: return (int64_t)(ua + ub);
+	case TOKEN_MINUS: return (int64_t)(ua - ub);
+	case TOKEN_STAR: return (int64_t)(ua * ub);
 	default: /* '/' and '%' */
 		if (b == 0)
 			return 0;

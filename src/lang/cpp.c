@@ -66,7 +66,8 @@ static void read_source(struct cpp *c, struct span text);
 
 static bool same_body(const struct cpp_define *a, const struct cpp_define *b)
 {
-	if (a->is_function != b->is_function || a->n_body != b->n_body || a->n_params != b->n_params)
+	if (a->is_function != b->is_function || a->n_body != b->n_body ||
+	    a->n_params != b->n_params)
 		return false;
 	for (uint32_t i = 0; i < a->n_body; i++)
 		if (!str_eq(a->body[i].text, b->body[i].text))
@@ -108,7 +109,8 @@ static bool read_params(struct cpp *c, const struct line *l, size_t *i, struct c
 	d->n_params = (uint32_t)params.n;
 	vec_free(&params);
 	if (!ok)
-		diag_error(c->o.diags, D_CPP_DIRECTIVE, l->at, "#define %.*s: parameters are names between ',' and end in ')'",
+		diag_error(c->o.diags, D_CPP_DIRECTIVE, l->at,
+			   "#define %.*s: parameters are names between ',' and end in ')'",
 			   STR_ARG(d->name));
 	return ok;
 }
@@ -138,8 +140,8 @@ static void directive_define(struct cpp *c, const struct line *l)
 	d->body = body;
 	old = hashmap_put(&c->defines, d->name, d);
 	if (old && !same_body(old, d))
-		diag_warning(c->o.diags, D_CPP_DIRECTIVE, d->at, "'%.*s' is defined again with another text",
-			     STR_ARG(d->name));
+		diag_warning(c->o.diags, D_CPP_DIRECTIVE, d->at,
+			     "'%.*s' is defined again with another text", STR_ARG(d->name));
 }
 
 const struct cpp_define *cpp_find_define(const struct cpp *c, struct str name)
@@ -147,7 +149,8 @@ const struct cpp_define *cpp_find_define(const struct cpp *c, struct str name)
 	return hashmap_get(&c->defines, name);
 }
 
-void cpp_each_define(const struct cpp *c, void (*visit)(void *arg, const struct cpp_define *d), void *arg)
+void cpp_each_define(const struct cpp *c, void (*visit)(void *arg, const struct cpp_define *d),
+		     void *arg)
 {
 	for (size_t i = 0; i < c->defines.n; i++)
 		if (c->defines.entries[i].value)
@@ -174,7 +177,8 @@ static void open_condition(struct cpp *c, const struct line *l, struct str word)
 		if (str_is(word, "if"))
 			cond.active = cpp_evaluate(c, l->t.v + 1, l->t.n - 1, l->at);
 		else if (l->t.n < 2)
-			diag_error(c->o.diags, D_CPP_DIRECTIVE, l->at, "#%.*s needs a name", STR_ARG(word));
+			diag_error(c->o.diags, D_CPP_DIRECTIVE, l->at, "#%.*s needs a name",
+				   STR_ARG(word));
 		else
 			cond.active = line_is_defined(c, l) == str_is(word, "ifdef");
 	}
@@ -217,17 +221,22 @@ static void change_condition(struct cpp *c, const struct line *l, struct str wor
 /* headers whose types come from BTF and whose constants come from our table */
 static bool is_system_header(struct str path)
 {
-	static const char *const folders[] = { "linux/",   "uapi/",    "net/",	 "sys/",  "asm/",    "asm-generic/", "bits/",
-					       "scsi/",	   "sound/",   "rdma/",	 "drm/",  "trace/",  "crypto/",	     "media/",
-					       "acpi/",	   "arpa/",    "netinet/", "xen/", "kvm/",   "generated/",   "vdso/",
-					       "misc/",	   "clocksource/", "video/", "pcmcia/", "soc/", "bpf/", "target/",
-					       "keys/",	   "mtd/",     "netpacket/", "rpc/", "gnu/", "nvme/", "virt/" };
-	static const char *const files[] = { "stdint.h", "stddef.h",  "stdbool.h", "stdio.h",  "stdlib.h", "string.h",
-					     "errno.h",	 "limits.h",  "signal.h",  "unistd.h", "fcntl.h",  "time.h",
-					     "poll.h",	 "netdb.h",   "dirent.h",  "stdarg.h", "inttypes.h", "sched.h",
-					     "pthread.h", "ctype.h",  "assert.h",  "float.h",  "math.h",   "endian.h",
-					     "byteswap.h", "elf.h",   "ucontext.h", "utmp.h",  "pwd.h",	   "grp.h",
-					     "vmlinux.h", "syscall.h", "strings.h", "ifaddrs.h", "mqueue.h", "semaphore.h" };
+	static const char *const folders[] = {
+		"linux/",     "uapi/",      "net/",   "sys/",    "asm/",         "asm-generic/",
+		"bits/",      "scsi/",      "sound/", "rdma/",   "drm/",         "trace/",
+		"crypto/",    "media/",     "acpi/",  "arpa/",   "netinet/",     "xen/",
+		"kvm/",       "generated/", "vdso/",  "misc/",   "clocksource/", "video/",
+		"pcmcia/",    "soc/",       "bpf/",   "target/", "keys/",        "mtd/",
+		"netpacket/", "rpc/",       "gnu/",   "nvme/",   "virt/"
+	};
+	static const char *const files[] = {
+		"stdint.h",   "stddef.h",  "stdbool.h",  "stdio.h",   "stdlib.h",   "string.h",
+		"errno.h",    "limits.h",  "signal.h",   "unistd.h",  "fcntl.h",    "time.h",
+		"poll.h",     "netdb.h",   "dirent.h",   "stdarg.h",  "inttypes.h", "sched.h",
+		"pthread.h",  "ctype.h",   "assert.h",   "float.h",   "math.h",     "endian.h",
+		"byteswap.h", "elf.h",     "ucontext.h", "utmp.h",    "pwd.h",      "grp.h",
+		"vmlinux.h",  "syscall.h", "strings.h",  "ifaddrs.h", "mqueue.h",   "semaphore.h"
+	};
 
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
 		if (str_starts(path, str_from(folders[i])))
@@ -255,7 +264,8 @@ static bool read_file(struct arena *arena, struct str path, struct str *text)
 /* dir/name, read; the text is a new source then */
 static bool try_include(struct cpp *c, struct str dir, struct str name, bool *already)
 {
-	struct str path = dir.n ? arena_printf(c->o.arena, "%.*s/%.*s", STR_ARG(dir), STR_ARG(name)) : name;
+	struct str path = dir.n ? arena_printf(c->o.arena, "%.*s/%.*s", STR_ARG(dir), STR_ARG(name))
+				: name;
 	struct str text;
 	uint16_t file;
 
@@ -265,8 +275,8 @@ static bool try_include(struct cpp *c, struct str dir, struct str name, bool *al
 			return true;
 		}
 	}
-	if (!(c->o.read_file ? c->o.read_file(c->o.read_arg, c->o.arena, path, &text) :
-			       read_file(c->o.arena, path, &text)))
+	if (!(c->o.read_file ? c->o.read_file(c->o.read_arg, c->o.arena, path, &text)
+			     : read_file(c->o.arena, path, &text)))
 		return false;
 	file = sources_add(c->o.sources, path, text);
 	c->include_depth++;
@@ -289,7 +299,8 @@ static void include_path(struct cpp *c, struct str path, bool quoted, struct spa
 	struct diag *d;
 
 	if (c->include_depth >= MAX_INCLUDE_DEPTH) {
-		diag_error(c->o.diags, D_CPP_INCLUDE, at, "headers include each other %d levels deep", MAX_INCLUDE_DEPTH);
+		diag_error(c->o.diags, D_CPP_INCLUDE, at,
+			   "headers include each other %d levels deep", MAX_INCLUDE_DEPTH);
 		return;
 	}
 	if (path.n && path.p[0] == '/') {
@@ -311,7 +322,8 @@ static void include_path(struct cpp *c, struct str path, bool quoted, struct spa
 			return;
 	}
 	d = diag_error(c->o.diags, D_CPP_INCLUDE, at, "header '%.*s' not found", STR_ARG(path));
-	diag_hint(c->o.diags, d, "give its folder with -I; headers of the kernel and of libc need no file");
+	diag_hint(c->o.diags, d,
+		  "give its folder with -I; headers of the kernel and of libc need no file");
 }
 
 static void directive_include(struct cpp *c, const struct line *l, const struct reader *r)
@@ -321,7 +333,8 @@ static void directive_include(struct cpp *c, const struct line *l, const struct 
 	if (first && first->kind == TOKEN_STRING) {
 		/* the raw text: a backslash in a path is no escape */
 		include_path(c, str_sub(first->text, 1, first->text.n - 1), true, l->at);
-	} else if (first && first->kind == TOKEN_LESS && last->kind == TOKEN_GREATER && first->at.file == r->lex.file) {
+	} else if (first && first->kind == TOKEN_LESS && last->kind == TOKEN_GREATER &&
+		   first->at.file == r->lex.file) {
 		include_path(c, str_sub(r->lex.text, first->at.end, last->at.start), false, l->at);
 	} else {
 		diag_error(c->o.diags, D_CPP_INCLUDE, l->at, "#include needs \"file\" or <file>");
@@ -360,17 +373,22 @@ static void run_directive(struct cpp *c, struct reader *r, const struct line *l,
 			hashmap_remove(&c->defines, l->t.v[1].name);
 		else
 			diag_error(c->o.diags, D_CPP_DIRECTIVE, l->at, "#undef needs a name");
-	} else if (str_is(word, "include") || str_is(word, "include_next") || str_is(word, "import")) {
+	} else if (str_is(word, "include") || str_is(word, "include_next") ||
+		   str_is(word, "import")) {
 		directive_include(c, l, r);
 	} else if (str_is(word, "error")) {
-		diag_error(c->o.diags, D_CPP_USER_ERROR, l->at, "#error %.*s", STR_ARG(line_rest(l, r)));
+		diag_error(c->o.diags, D_CPP_USER_ERROR, l->at, "#error %.*s",
+			   STR_ARG(line_rest(l, r)));
 	} else if (str_is(word, "warning")) {
-		diag_warning(c->o.diags, D_CPP_USER_ERROR, l->at, "#warning %.*s", STR_ARG(line_rest(l, r)));
+		diag_warning(c->o.diags, D_CPP_USER_ERROR, l->at, "#warning %.*s",
+			     STR_ARG(line_rest(l, r)));
 	} else if (str_is(word, "pragma")) {
-		if (l->t.n > 1 && str_is(l->t.v[1].text, "once") && r->at.file < c->o.sources->files.n)
+		if (l->t.n > 1 && str_is(l->t.v[1].text, "once") &&
+		    r->at.file < c->o.sources->files.n)
 			vec_push(&c->once, c->o.sources->files.v[r->at.file].name);
 	} else if (!str_is(word, "line") && !str_is(word, "ident")) {
-		diag_error(c->o.diags, D_CPP_DIRECTIVE, l->at, "unknown directive '#%.*s'", STR_ARG(word));
+		diag_error(c->o.diags, D_CPP_DIRECTIVE, l->at, "unknown directive '#%.*s'",
+			   STR_ARG(word));
 	}
 }
 
@@ -380,7 +398,8 @@ static void expand_run(struct cpp *c, struct cpp_tokens *run)
 	c->budget = run->n + MAX_GROWTH;
 	cpp_expand_tokens(c, run->v, run->n, NULL, &c->out);
 	if (c->overflow)
-		diag_error(c->o.diags, D_CPP_EXPANSION, run->v[0].at, "the defines used from here on grow too large");
+		diag_error(c->o.diags, D_CPP_EXPANSION, run->v[0].at,
+			   "the defines used from here on grow too large");
 	c->overflow = false;
 	run->n = 0;
 }
@@ -418,7 +437,8 @@ static void read_source(struct cpp *c, struct span text)
 	}
 	vec_free(&run);
 	while (c->conditions.n > base) {
-		diag_error(c->o.diags, D_CPP_DIRECTIVE, vec_last(&c->conditions).at, "#if without #endif");
+		diag_error(c->o.diags, D_CPP_DIRECTIVE, vec_last(&c->conditions).at,
+			   "#if without #endif");
 		c->conditions.n--;
 	}
 }
@@ -430,7 +450,8 @@ void cpp_feed(struct cpp *c, struct span text)
 
 void cpp_define(struct cpp *c, struct str name, struct str text)
 {
-	struct str line = arena_printf(c->o.arena, "#define %.*s %.*s\n", STR_ARG(name), STR_ARG(text));
+	struct str line = arena_printf(c->o.arena, "#define %.*s %.*s\n", STR_ARG(name),
+				       STR_ARG(text));
 	uint16_t file = sources_add(c->o.sources, STR("<command line>"), line);
 
 	read_source(c, (struct span){ 0, (uint32_t)line.n, file, 0 });
@@ -448,13 +469,15 @@ struct cpp *cpp_new(const struct cpp_opts *opts)
 	uint16_t file;
 
 	c->o = *opts;
-	text = arena_printf(opts->arena,
-			    "#define KERNEL_VERSION(a, b, c) (((a) << 16) + ((b) << 8) + ((c) > 255 ? 255 : (c)))\n"
-			    "#define __linux__ 1\n#define __LP64__ 1\n#define __x86_64__ 1\n#define __bpf__ 1\n%s%s",
-			    opts->have_btf ? "#define BPFTRACE_HAVE_BTF 1\n" : "",
-			    opts->kernel_version ?
-				    arena_printf(opts->arena, "#define LINUX_VERSION_CODE %u\n", opts->kernel_version).p :
-				    "");
+	text = arena_printf(
+		opts->arena,
+		"#define KERNEL_VERSION(a, b, c) (((a) << 16) + ((b) << 8) + ((c) > 255 ? 255 : (c)))\n"
+		"#define __linux__ 1\n#define __LP64__ 1\n#define __x86_64__ 1\n#define __bpf__ 1\n%s%s",
+		opts->have_btf ? "#define BPFTRACE_HAVE_BTF 1\n" : "",
+		opts->kernel_version ? arena_printf(opts->arena, "#define LINUX_VERSION_CODE %u\n",
+						    opts->kernel_version)
+					       .p
+				     : "");
 	file = sources_add(opts->sources, STR("<built-in>"), text);
 	opts->sources->files.v[file].is_internal = true;
 	read_source(c, (struct span){ 0, (uint32_t)text.n, file, 0 });

@@ -35,7 +35,7 @@ struct cpp_opts {
 	struct diag_list *diags;
 	const struct str *include_dirs; /* -I, in order */
 	uint32_t n_include_dirs;
-	bool have_btf; /* defines BPFTRACE_HAVE_BTF */
+	bool have_btf;           /* defines BPFTRACE_HAVE_BTF */
 	uint32_t kernel_version; /* LINUX_VERSION_CODE; 0: not defined */
 	/* how headers are read; NULL: from the file system. False: no such file. Text in an arena or mapped. */
 	bool (*read_file)(void *arg, struct arena *arena, struct str path, struct str *text);
@@ -58,9 +58,10 @@ const struct cpp_define *cpp_find_define(const struct cpp *c, struct str name);
  * What the define stands for at *use, replaced through and through, appended to out. args: for function-like ones the
  * tokens from '(' to its ')'. A fault is reported at the use, out then stays as it is.
  */
-void cpp_expand(struct cpp *c, const struct cpp_define *def, const struct token *use, const struct cpp_tokens *args,
-		struct cpp_tokens *out);
+void cpp_expand(struct cpp *c, const struct cpp_define *def, const struct token *use,
+		const struct cpp_tokens *args, struct cpp_tokens *out);
 /* visit all defines in the order of their names' first definition */
-void cpp_each_define(const struct cpp *c, void (*visit)(void *arg, const struct cpp_define *d), void *arg);
+void cpp_each_define(const struct cpp *c, void (*visit)(void *arg, const struct cpp_define *d),
+		     void *arg);
 
 #endif

@@ -9,7 +9,8 @@
 #define MAX_TOKENS (1u << 16)
 
 /* defined NAME and defined(NAME) become 1 or 0 before anything is replaced; false when the name lacks */
-static bool resolve_defined(const struct cpp *c, const struct token *in, size_t n, struct cpp_tokens *out)
+static bool resolve_defined(const struct cpp *c, const struct token *in, size_t n,
+			    struct cpp_tokens *out)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct token t = in[i];

@@ -74,7 +74,8 @@ static struct token stringize(struct cpp *c, const struct argument *arg, const s
 }
 
 /* a ## b: one token out of both texts */
-static struct token paste(struct cpp *c, const struct token *a, const struct token *b, const struct token *use)
+static struct token paste(struct cpp *c, const struct token *a, const struct token *b,
+			  const struct token *use)
 {
 	struct lexer l = { .arena = c->o.arena, .is_c = true, .file = use->at.file };
 	struct token t;
@@ -82,8 +83,9 @@ static struct token paste(struct cpp *c, const struct token *a, const struct tok
 	l.text = arena_printf(c->o.arena, "%.*s%.*s", STR_ARG(a->text), STR_ARG(b->text));
 	t = lex_next(&l);
 	if (l.pos != l.text.n)
-		diag_error(c->o.diags, D_CPP_EXPANSION, use->at, "'##' makes no token of '%.*s' and '%.*s'",
-			   STR_ARG(a->text), STR_ARG(b->text));
+		diag_error(c->o.diags, D_CPP_EXPANSION, use->at,
+			   "'##' makes no token of '%.*s' and '%.*s'", STR_ARG(a->text),
+			   STR_ARG(b->text));
 	t.space_before = a->space_before;
 	t.at = use->at;
 	t.error_at = use->at;
@@ -91,13 +93,14 @@ static struct token paste(struct cpp *c, const struct token *a, const struct tok
 }
 
 /* the tokens of one element of the body: an argument, a '#arg' or the token itself; raw before and behind '##' */
-static void add_element(struct cpp *c, const struct call *call, const struct token *body, uint32_t *i, bool raw,
-			struct cpp_tokens *out)
+static void add_element(struct cpp *c, const struct call *call, const struct token *body,
+			uint32_t *i, bool raw, struct cpp_tokens *out)
 {
 	const struct token *t = &body[*i];
 	struct argument *arg;
 
-	if (t->kind == TOKEN_HASH && *i + 1 < call->def->n_body && (arg = find_argument(call, &body[*i + 1]))) {
+	if (t->kind == TOKEN_HASH && *i + 1 < call->def->n_body &&
+	    (arg = find_argument(call, &body[*i + 1]))) {
 		(*i)++;
 		emit(c, out, stringize(c, arg, call->use), call->use);
 		return;
@@ -133,7 +136,8 @@ static void substitute(struct cpp *c, const struct call *call, struct cpp_tokens
 			if (out->n > mark) {
 				/* the first of the new tokens and the last of the old become one */
 				out->v[mark - 1] = paste(c, &left, &out->v[mark], call->use);
-				memmove(out->v + mark, out->v + mark + 1, (out->n - mark - 1) * sizeof(*out->v));
+				memmove(out->v + mark, out->v + mark + 1,
+					(out->n - mark - 1) * sizeof(*out->v));
 				out->n--;
 			}
 			continue;
@@ -164,27 +168,30 @@ static bool split_arguments(struct cpp *c, struct call *call, const struct token
 			       !(def->is_variadic && count + 1 >= def->n_params)))
 			continue;
 		if (count < def->n_params)
-			call->args[count] = (struct argument){ .raw = in + start, .n_raw = i - start };
+			call->args[count] = (struct argument){ .raw = in + start,
+							       .n_raw = i - start };
 		if (i > start || count > 0 || def->n_params > 0 || !last)
 			count++;
 		start = i + 1;
 	}
 	if (n < 2 || in[n - 1].kind != TOKEN_RPAREN) {
-		diag_error(c->o.diags, D_CPP_EXPANSION, call->use->at, "the arguments of '%.*s' are not closed by ')'",
-			   STR_ARG(def->name));
+		diag_error(c->o.diags, D_CPP_EXPANSION, call->use->at,
+			   "the arguments of '%.*s' are not closed by ')'", STR_ARG(def->name));
 		return false;
 	}
 	if (count != def->n_params && !(def->is_variadic && count + 1 == def->n_params)) {
-		diag_error(c->o.diags, D_CPP_EXPANSION, call->use->at, "'%.*s' takes %u argument%s, %u given",
-			   STR_ARG(def->name), def->n_params, def->n_params == 1 ? "" : "s", count);
+		diag_error(c->o.diags, D_CPP_EXPANSION, call->use->at,
+			   "'%.*s' takes %u argument%s, %u given", STR_ARG(def->name),
+			   def->n_params, def->n_params == 1 ? "" : "s", count);
 		return false;
 	}
 	return true;
 }
 
 /* the tokens of one use, replaced through and through; args only for function-like defines */
-static bool expand_use(struct cpp *c, const struct cpp_define *def, const struct token *use, const struct token *args,
-		       size_t n_args, const struct token *place, struct cpp_tokens *out)
+static bool expand_use(struct cpp *c, const struct cpp_define *def, const struct token *use,
+		       const struct token *args, size_t n_args, const struct token *place,
+		       struct cpp_tokens *out)
 {
 	struct call call = { .def = def, .use = place ? place : use };
 	struct cpp_tokens text = { 0 };
@@ -253,8 +260,8 @@ void cpp_expand_tokens(struct cpp *c, const struct token *in, size_t n, const st
 	}
 }
 
-void cpp_expand(struct cpp *c, const struct cpp_define *def, const struct token *use, const struct cpp_tokens *args,
-		struct cpp_tokens *out)
+void cpp_expand(struct cpp *c, const struct cpp_define *def, const struct token *use,
+		const struct cpp_tokens *args, struct cpp_tokens *out)
 {
 	size_t mark = out->n;
 
@@ -264,8 +271,8 @@ void cpp_expand(struct cpp *c, const struct cpp_define *def, const struct token 
 		out->n = mark;
 	if (c->overflow) {
 		diag_error(c->o.diags, D_CPP_EXPANSION, use->at,
-			   "the define '%.*s' becomes more than %u tokens or %d defines deep", STR_ARG(def->name), MAX_TOKENS,
-			   MAX_ACTIVE);
+			   "the define '%.*s' becomes more than %u tokens or %d defines deep",
+			   STR_ARG(def->name), MAX_TOKENS, MAX_ACTIVE);
 		out->n = mark;
 	}
 	c->overflow = false;

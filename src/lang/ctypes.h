@@ -25,7 +25,8 @@ bool ctype_is_word(struct str word);
 
 /* the words of one C type, in any order: "unsigned long", "long int unsigned" */
 struct ctype_words {
-	uint8_t n_long, n_short, n_signed, n_unsigned, n_char, n_int, n_bool, n_void, n_float, n_double;
+	uint8_t n_long, n_short, n_signed, n_unsigned, n_char, n_int, n_bool, n_void, n_float,
+		n_double;
 	uint8_t n_base; /* all of the above; not const, volatile, restrict */
 };
 

@@ -152,8 +152,12 @@ static char scan_escape(struct lexer *l, struct token *t)
 		for (; n < 3 && peek(l, 0) >= '0' && peek(l, 0) <= '7'; n++)
 			value = value * 8 + (l->text.p[l->pos++] - '0');
 		if (value > 255)
-			set_error(t, D_LEX_BAD_ESCAPE, span_from(l, start),
-				  arena_printf(l->arena, "octal escape '\\%o' is more than one byte (at most \\377)", value));
+			set_error(
+				t, D_LEX_BAD_ESCAPE, span_from(l, start),
+				arena_printf(
+					l->arena,
+					"octal escape '\\%o' is more than one byte (at most \\377)",
+					value));
 		return (char)value;
 	}
 	if (c == 'x' || c == 'X') {
@@ -177,9 +181,12 @@ static char scan_escape(struct lexer *l, struct token *t)
 	}
 	if (l->pos < l->text.n && c != '\n')
 		l->pos++;
-	set_error(t, D_LEX_BAD_ESCAPE, span_from(l, start),
-		  arena_printf(l->arena, "unknown escape '%.*s' in a string; known are \\n \\t \\r \\\" \\\\ \\ooo \\xhh",
-			       (int)(l->pos - start), l->text.p + start));
+	set_error(
+		t, D_LEX_BAD_ESCAPE, span_from(l, start),
+		arena_printf(
+			l->arena,
+			"unknown escape '%.*s' in a string; known are \\n \\t \\r \\\" \\\\ \\ooo \\xhh",
+			(int)(l->pos - start), l->text.p + start));
 	return c;
 }
 
@@ -230,7 +237,8 @@ static void scan_string(struct lexer *l, struct token *t)
 	if (peek(l, 0) == '"')
 		l->pos++;
 	else
-		set_error(t, D_LEX_UNTERMINATED, span_from(l, start), STR("string without closing '\"' on its line"));
+		set_error(t, D_LEX_UNTERMINATED, span_from(l, start),
+			  STR("string without closing '\"' on its line"));
 }
 
 /* C only: 'x' is a number */
@@ -250,7 +258,8 @@ static void scan_char(struct lexer *l, struct token *t)
 		l->pos++;
 	} else {
 		t->kind = TOKEN_BAD;
-		set_error(t, D_LEX_UNTERMINATED, span_from(l, start), STR("character constant without closing \"'\""));
+		set_error(t, D_LEX_UNTERMINATED, span_from(l, start),
+			  STR("character constant without closing \"'\""));
 	}
 }
 
@@ -261,8 +270,10 @@ static void scan_number(struct lexer *l, struct token *t)
 
 	t->kind = TOKEN_INT;
 	scan_name(l);
-	if (!lex_integer(l->arena, span_from(l, start).end > start ? str_sub(l->text, start, l->pos) : STR_NULL, l->is_c,
-			 &t->integer, &why))
+	if (!lex_integer(l->arena,
+			 span_from(l, start).end > start ? str_sub(l->text, start, l->pos)
+							 : STR_NULL,
+			 l->is_c, &t->integer, &why))
 		set_error(t, D_LEX_BAD_INTEGER, span_from(l, start), why);
 }
 
@@ -281,11 +292,15 @@ static void scan_dollar(struct lexer *l, struct token *t)
 		t->kind = TOKEN_POSITIONAL;
 		digits = str_sub(l->text, start + 1, l->pos);
 		/* the leading digit decides octal in str_to_u64: $010 is meant as 10 by nobody, refuse it with $0 */
-		if (digits.p[0] == '0' || !str_to_u64(digits, &t->integer) || t->integer > INT64_MAX) {
+		if (digits.p[0] == '0' || !str_to_u64(digits, &t->integer) ||
+		    t->integer > INT64_MAX) {
 			t->integer = 1;
-			set_error(t, D_PARSE_POSITIONAL, span_from(l, start),
-				  arena_printf(l->arena, "positional parameter '$%.*s' is out of range: they count from $1",
-					       (int)(digits.n > 40 ? 40 : digits.n), digits.p));
+			set_error(
+				t, D_PARSE_POSITIONAL, span_from(l, start),
+				arena_printf(
+					l->arena,
+					"positional parameter '$%.*s' is out of range: they count from $1",
+					(int)(digits.n > 40 ? 40 : digits.n), digits.p));
 		}
 	} else if (lex_is_name_start(peek(l, 0))) {
 		scan_name(l);
@@ -293,8 +308,9 @@ static void scan_dollar(struct lexer *l, struct token *t)
 		t->name = str_sub(l->text, start + 1, l->pos);
 	} else {
 		t->kind = TOKEN_BAD;
-		set_error(t, D_LEX_BAD_NAME, span_from(l, start),
-			  STR("'$' without a name: expected a variable ($x), a parameter ($1) or $#"));
+		set_error(
+			t, D_LEX_BAD_NAME, span_from(l, start),
+			STR("'$' without a name: expected a variable ($x), a parameter ($1) or $#"));
 	}
 }
 
@@ -306,7 +322,8 @@ static void scan_map(struct lexer *l, struct token *t)
 	scan_name(l);
 	t->name = str_sub(l->text, start, l->pos);
 	if (t->name.n > 1 && lex_is_digit(t->name.p[1]))
-		set_error(t, D_LEX_BAD_NAME, span_from(l, start), STR("the name of a map cannot begin with a digit"));
+		set_error(t, D_LEX_BAD_NAME, span_from(l, start),
+			  STR("the name of a map cannot begin with a digit"));
 }
 
 static void scan_bad(struct lexer *l, struct token *t)
@@ -320,10 +337,12 @@ static void scan_bad(struct lexer *l, struct token *t)
 	t->kind = TOKEN_BAD;
 	if ((unsigned char)l->text.p[start] < 0x20 || l->text.p[start] == 0x7f)
 		set_error(t, D_LEX_BAD_CHAR, span_from(l, start),
-			  arena_printf(l->arena, "unexpected byte \\x%02x", (unsigned char)l->text.p[start]));
+			  arena_printf(l->arena, "unexpected byte \\x%02x",
+				       (unsigned char)l->text.p[start]));
 	else
 		set_error(t, D_LEX_BAD_CHAR, span_from(l, start),
-			  arena_printf(l->arena, "unexpected character '%.*s'", (int)(l->pos - start > 32 ? 32 : l->pos - start),
+			  arena_printf(l->arena, "unexpected character '%.*s'",
+				       (int)(l->pos - start > 32 ? 32 : l->pos - start),
 				       l->text.p + start));
 }
 
@@ -334,7 +353,8 @@ static bool scan_punct(struct lexer *l, struct token *t)
 	for (size_t i = 0; i < sizeof(puncts) / sizeof(*puncts); i++) {
 		const struct punct *p = &puncts[i];
 
-		if (p->text[0] == c && l->text.n - l->pos >= p->n && !memcmp(l->text.p + l->pos, p->text, p->n)) {
+		if (p->text[0] == c && l->text.n - l->pos >= p->n &&
+		    !memcmp(l->text.p + l->pos, p->text, p->n)) {
 			l->pos += p->n;
 			t->kind = p->kind;
 			return true;
@@ -357,7 +377,8 @@ struct token lex_next(struct lexer *l)
 		t.at = (struct span){ start, start, l->file, 0 };
 		if (l->open_comment) /* it swallowed the rest: say so here, where it is noticed */
 			set_error(&t, D_LEX_UNTERMINATED,
-				  (struct span){ l->open_comment - 1, l->open_comment + 1, l->file, 0 },
+				  (struct span){ l->open_comment - 1, l->open_comment + 1, l->file,
+						 0 },
 				  STR("comment without closing '*/'"));
 		return t;
 	}

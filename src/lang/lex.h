@@ -22,9 +22,9 @@ struct token {
 	enum token_kind kind;
 	bool at_line_start; /* only white space and comments before it on its line */
 	bool space_before;  /* white space or a comment before it */
-	bool no_expand;     /* a name that came out of the define of that name: not replaced again */
-	struct span at;     /* of a token out of a C define: where the define is used */
-	struct str text;    /* as written */
+	bool no_expand;  /* a name that came out of the define of that name: not replaced again */
+	struct span at;  /* of a token out of a C define: where the define is used */
+	struct str text; /* as written */
 	union {
 		uint64_t integer;  /* INT, POSITIONAL */
 		struct str string; /* STRING: escapes resolved */
@@ -47,9 +47,9 @@ struct lexer {
 	struct str text;
 	uint32_t pos;
 	uint16_t file;
-	uint32_t open_comment; /* 1 + where a comment without end begins; 0: none met */
+	uint32_t open_comment;         /* 1 + where a comment without end begins; 0: none met */
 	struct lex_comments *comments; /* NULL: not wanted */
-	bool is_c; /* C text: 'x' constants, backslash-newline, $ in no name */
+	bool is_c;                     /* C text: 'x' constants, backslash-newline, $ in no name */
 };
 
 /* texts of 4 GiB and more are cut: spans count in 32 bits */

@@ -49,7 +49,8 @@ static int digit_value(char c)
 
 static bool too_large(struct number *n)
 {
-	*n->why = arena_printf(n->a, "number '%.*s' is too large: the largest is 18446744073709551615",
+	*n->why = arena_printf(n->a,
+			       "number '%.*s' is too large: the largest is 18446744073709551615",
 			       n->text.n > 60 ? 60 : (int)n->text.n, n->text.p);
 	return false;
 }
@@ -77,7 +78,8 @@ static bool scan_digits(struct number *n, unsigned base, uint64_t *value)
 		return false;
 	}
 	if (n->text.p[n->pos - 1] == '_') {
-		*n->why = arena_printf(n->a, "number '%.*s' ends its digits with '_'", STR_ARG(n->text));
+		*n->why = arena_printf(n->a, "number '%.*s' ends its digits with '_'",
+				       STR_ARG(n->text));
 		return false;
 	}
 	return overflow ? too_large(n) : true;
@@ -91,7 +93,8 @@ static bool scan_exponent(struct number *n, uint64_t *value)
 	if (!scan_digits(n, 10, &exponent))
 		return false;
 	if (*value == 0 || *value > 9) {
-		*n->why = arena_printf(n->a, "the part before 'e' of number '%.*s' must be 1 to 9", STR_ARG(n->text));
+		*n->why = arena_printf(n->a, "the part before 'e' of number '%.*s' must be 1 to 9",
+				       STR_ARG(n->text));
 		return false;
 	}
 	for (; exponent; exponent--)
@@ -123,8 +126,9 @@ static bool apply_suffix(struct number *n, bool is_c, uint64_t *value)
 			return true;
 		}
 	}
-	*n->why = arena_printf(n->a, "number '%.*s' has the unknown suffix '%.*s'", n->text.n > 60 ? 60 : (int)n->text.n,
-			       n->text.p, rest.n > 40 ? 40 : (int)rest.n, rest.p);
+	*n->why = arena_printf(n->a, "number '%.*s' has the unknown suffix '%.*s'",
+			       n->text.n > 60 ? 60 : (int)n->text.n, n->text.p,
+			       rest.n > 40 ? 40 : (int)rest.n, rest.p);
 	return false;
 }
 
@@ -139,17 +143,21 @@ bool lex_integer(struct arena *a, struct str text, bool is_c, uint64_t *value, s
 		if (!scan_digits(&n, 16, value))
 			return false;
 	} else if (prefixed && lex_is_digit(text.p[1])) {
-		if (!scan_digits(&n, 8, value)) /* the 0 in front counts as a digit, so that 08 is told below */
+		if (!scan_digits(
+			    &n, 8,
+			    value)) /* the 0 in front counts as a digit, so that 08 is told below */
 			return false;
 		if (n.pos < text.n && lex_is_digit(text.p[n.pos])) {
-			*why = arena_printf(a, "'%c' is no octal digit (a leading 0 makes '%.*s' octal)",
-					    text.p[n.pos], text.n > 60 ? 60 : (int)text.n, text.p);
+			*why = arena_printf(
+				a, "'%c' is no octal digit (a leading 0 makes '%.*s' octal)",
+				text.p[n.pos], text.n > 60 ? 60 : (int)text.n, text.p);
 			return false;
 		}
 	} else {
 		if (!scan_digits(&n, 10, value))
 			return false;
-		if (n.pos < text.n && (text.p[n.pos] == 'e' || text.p[n.pos] == 'E') && !scan_exponent(&n, value))
+		if (n.pos < text.n && (text.p[n.pos] == 'e' || text.p[n.pos] == 'E') &&
+		    !scan_exponent(&n, value))
 			return false;
 	}
 	return apply_suffix(&n, is_c, value);

@@ -29,7 +29,8 @@ static bool follows_dot(const struct parser *p, uint32_t start)
 
 	while (before.n && lex_is_space(before.p[before.n - 1]))
 		before.n--;
-	return str_ends(before, STR("->")) || (str_ends(before, STR(".")) && !str_ends(before, STR("..")));
+	return str_ends(before, STR("->")) ||
+	       (str_ends(before, STR(".")) && !str_ends(before, STR("..")));
 }
 
 /* the arguments of a function-like define, from the text; false when no '(' follows */
@@ -144,7 +145,8 @@ bool parser_expect(struct parser *p, enum token_kind kind, const char *where)
 	if (parser_accept(p, kind))
 		return true;
 	if (!p->panic) {
-		struct str what = arena_printf(p->arena, "%s%s%s", token_kind_words(kind), *where ? " " : "", where);
+		struct str what = arena_printf(p->arena, "%s%s%s", token_kind_words(kind),
+					       *where ? " " : "", where);
 
 		parser_error_expected(p, what.p);
 	}
@@ -153,7 +155,8 @@ bool parser_expect(struct parser *p, enum token_kind kind, const char *where)
 
 /* ---- faults ---- */
 
-struct diag *parser_error(struct parser *p, enum diag_code code, struct span at, const char *fmt, ...)
+struct diag *parser_error(struct parser *p, enum diag_code code, struct span at, const char *fmt,
+			  ...)
 {
 	struct str msg;
 	va_list ap;
@@ -183,7 +186,8 @@ struct diag *parser_error_expected(struct parser *p, const char *what)
 		return NULL;
 	}
 	found = token_describe(p->arena, &t);
-	return parser_error(p, D_PARSE_UNEXPECTED, t.at, "expected %s, found %.*s", what, STR_ARG(found));
+	return parser_error(p, D_PARSE_UNEXPECTED, t.at, "expected %s, found %.*s", what,
+			    STR_ARG(found));
 }
 
 void parser_sync_statement(struct parser *p)
@@ -325,18 +329,22 @@ static void parse_root_item(struct parser *p, struct root_tails *t, bool *main_p
 		p->lex.pos++;
 	} else if (parser_at_c_text(p)) {
 		at = parser_cut_c_text(p);
-		parser_error(p, D_PARSE_ORDER, at, "C definitions must stand at the top of the script, before config, "
-						   "probes and functions");
+		parser_error(p, D_PARSE_ORDER, at,
+			     "C definitions must stand at the top of the script, before config, "
+			     "probes and functions");
 	} else if (str_is(word, "config")) {
 		if (*main_part)
-			parser_error(p, D_PARSE_ORDER, at, "config must appear before probes, macros and functions");
+			parser_error(p, D_PARSE_ORDER, at,
+				     "config must appear before probes, macros and functions");
 		else if (p->script->has_config)
-			parser_error(p, D_PARSE_DUPLICATE, at, "there may be only one config block");
+			parser_error(p, D_PARSE_DUPLICATE, at,
+				     "there may be only one config block");
 		p->panic = false;
 		parse_config(p, &t->config);
 	} else if (str_is(word, "import")) {
 		if (*main_part)
-			parser_error(p, D_PARSE_ORDER, at, "imports must appear before probes, macros and functions");
+			parser_error(p, D_PARSE_ORDER, at,
+				     "imports must appear before probes, macros and functions");
 		p->panic = false;
 		parse_import(p, &t->imports);
 	} else {
@@ -358,7 +366,8 @@ static void parse_root_item(struct parser *p, struct root_tails *t, bool *main_p
 struct script *script_parse(const struct parse_opts *opts, uint16_t file)
 {
 	struct script *s = arena_new(opts->arena, struct script);
-	struct root_tails tails = { &s->clauses, &s->macros, &s->fns, &s->maps, &s->config, &s->imports };
+	struct root_tails tails = { &s->clauses, &s->macros, &s->fns,
+				    &s->maps,    &s->config, &s->imports };
 	bool main_part = false;
 	struct parser p;
 
@@ -378,7 +387,8 @@ struct script *script_parse(const struct parse_opts *opts, uint16_t file)
 		parse_root_item(&p, &tails, &main_part);
 		if (p.lex.pos == from) {
 			/* nothing fits here: one stray character, so that the loop ends */
-			diag_error(p.diags, D_PARSE_UNEXPECTED, (struct span){ from, from + 1, file, 0 },
+			diag_error(p.diags, D_PARSE_UNEXPECTED,
+				   (struct span){ from, from + 1, file, 0 },
 				   "expected a probe, found '%c'", p.lex.text.p[from]);
 			p.lex.pos++;
 		}

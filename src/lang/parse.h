@@ -14,21 +14,23 @@
 
 #include "lang/ast.h"
 
-struct cpp;	     /* cpp.h */
+struct cpp;          /* cpp.h */
 struct lex_comments; /* lex.h */
 
 struct parse_opts {
-	struct arena *arena;       /* tree, strings */
-	struct sources *sources;   /* outlives the tree */
+	struct arena *arena;     /* tree, strings */
+	struct sources *sources; /* outlives the tree */
 	struct diag_list *diags;
-	const struct str *positional; /* $1... inside attach points; in expressions they stay NODE_POSITIONAL */
+	const struct str *
+		positional; /* $1... inside attach points; in expressions they stay NODE_POSITIONAL */
 	uint32_t n_positional;
 	/*
 	 * Takes the C text of the script and gives the defines; one cpp serves the script and its imports. NULL: C text
 	 * is cut out (script.preamble) and nothing is replaced.
 	 */
 	struct cpp *cpp;
-	struct lex_comments *comments; /* lex.h: collects the comments for the formatter; may be NULL */
+	struct lex_comments
+		*comments; /* lex.h: collects the comments for the formatter; may be NULL */
 	bool is_library; /* an imported file or our standard library: may hold only declarations, macros are internal */
 };
 

@@ -33,7 +33,8 @@ static bool at_c_definition(struct parser *p)
 
 	if (word_at(p, l.pos, "typedef"))
 		return true;
-	if (!word_at(p, l.pos, "struct") && !word_at(p, l.pos, "union") && !word_at(p, l.pos, "enum"))
+	if (!word_at(p, l.pos, "struct") && !word_at(p, l.pos, "union") &&
+	    !word_at(p, l.pos, "enum"))
 		return false;
 	l.is_c = true;
 	for (lex_next(&l);;) {
@@ -243,18 +244,10 @@ static bool parse_macro_param(struct parser *p, struct macro_param *param)
 	param->at = t.at;
 	param->name = t.name;
 	switch (t.kind) {
-	case TOKEN_VAR:
-		param->kind = MACRO_VAR;
-		break;
-	case TOKEN_MAP:
-		param->kind = MACRO_MAP;
-		break;
-	case TOKEN_NAME:
-		param->kind = MACRO_EXPR;
-		break;
-	default:
-		parser_error_expected(p, "a parameter: $variable, @map or a name");
-		return false;
+	case TOKEN_VAR: param->kind = MACRO_VAR; break;
+	case TOKEN_MAP: param->kind = MACRO_MAP; break;
+	case TOKEN_NAME: param->kind = MACRO_EXPR; break;
+	default: parser_error_expected(p, "a parameter: $variable, @map or a name"); return false;
 	}
 	parser_take(p);
 	return true;
@@ -279,9 +272,12 @@ void parse_macro(struct parser *p, struct macro_def ***tail)
 			if (!parse_macro_param(p, &param))
 				break;
 			for (size_t i = 0; i < params.n; i++)
-				if (params.v[i].kind == param.kind && str_eq(params.v[i].name, param.name))
-					parser_error(p, D_PARSE_DUPLICATE, param.at, "the macro has a parameter '%s%.*s' already",
-						     param.kind == MACRO_VAR ? "$" : "", STR_ARG(param.name));
+				if (params.v[i].kind == param.kind &&
+				    str_eq(params.v[i].name, param.name))
+					parser_error(p, D_PARSE_DUPLICATE, param.at,
+						     "the macro has a parameter '%s%.*s' already",
+						     param.kind == MACRO_VAR ? "$" : "",
+						     STR_ARG(param.name));
 			vec_push(&params, param);
 			if (!parser_accept(p, TOKEN_COMMA))
 				break;
@@ -324,7 +320,8 @@ static void parse_fn_params(struct parser *p, struct fn_def *f)
 		param.at = span_join(name.at, p->last);
 		for (size_t i = 0; i < params.n; i++)
 			if (str_eq(params.v[i].name, param.name))
-				parser_error(p, D_PARSE_DUPLICATE, param.at, "the function has a parameter '$%.*s' already",
+				parser_error(p, D_PARSE_DUPLICATE, param.at,
+					     "the function has a parameter '$%.*s' already",
 					     STR_ARG(param.name));
 		if (param.type)
 			vec_push(&params, param);
@@ -392,7 +389,8 @@ void parse_map_decl(struct parser *p, struct map_decl ***tail)
 	else
 		parser_error_expected(p, "the number of entries");
 	if (!p->panic && (t.integer == 0 || t.integer > UINT32_MAX))
-		parser_error(p, D_PARSE_UNEXPECTED, t.at, "the number of entries must be from 1 to %u", UINT32_MAX);
+		parser_error(p, D_PARSE_UNEXPECTED, t.at,
+			     "the number of entries must be from 1 to %u", UINT32_MAX);
 	m->max_entries = (int64_t)t.integer;
 	parser_expect(p, TOKEN_RPAREN, "behind the number of entries");
 	m->at = span_join(m->at, p->last);

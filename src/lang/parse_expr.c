@@ -7,7 +7,7 @@
 #include "lang/parse_impl.h"
 
 struct binary_op {
-	uint8_t op; /* enum op */
+	uint8_t op;    /* enum op */
 	uint8_t level; /* 1 binds weakest; 0: no binary operator */
 };
 
@@ -41,8 +41,8 @@ bool parser_chain_grows(struct parser *p, unsigned *count)
 {
 	if (++*count <= PARSE_MAX_CHAIN)
 		return true;
-	parser_error(p, D_PARSE_TOO_DEEP, parser_peek(p, 0)->at, "expression is too long: at most %d operators in a row",
-		     PARSE_MAX_CHAIN);
+	parser_error(p, D_PARSE_TOO_DEEP, parser_peek(p, 0)->at,
+		     "expression is too long: at most %d operators in a row", PARSE_MAX_CHAIN);
 	return false;
 }
 
@@ -133,7 +133,9 @@ static struct node *parse_postfix(struct parser *p, struct node *n)
 				struct token index = parser_take(p);
 
 				outer = parser_node(p, NODE_TUPLE_FIELD, start);
-				outer->field.index = index.integer > UINT32_MAX ? UINT32_MAX : (uint32_t)index.integer;
+				outer->field.index = index.integer > UINT32_MAX
+							     ? UINT32_MAX
+							     : (uint32_t)index.integer;
 			} else if (parser_at(p, TOKEN_NAME)) {
 				struct token name = parser_take(p);
 
@@ -142,8 +144,10 @@ static struct node *parse_postfix(struct parser *p, struct node *n)
 				if (kind == TOKEN_ARROW)
 					outer->flags |= NODE_F_ARROW;
 			} else {
-				parser_error_expected(p, kind == TOKEN_DOT ? "the name or number of a field behind '.'" :
-									     "the name of a field behind '->'");
+				parser_error_expected(
+					p, kind == TOKEN_DOT
+						   ? "the name or number of a field behind '.'"
+						   : "the name of a field behind '->'");
 				break;
 			}
 			outer->field.a = n;
@@ -160,9 +164,11 @@ static struct node *parse_postfix(struct parser *p, struct node *n)
 			struct token op = parser_take(p);
 
 			if (!node_is_variable_or_map(n))
-				parser_error(p, D_PARSE_BAD_TARGET, op.at, "'%.*s' works on variables and maps only",
+				parser_error(p, D_PARSE_BAD_TARGET, op.at,
+					     "'%.*s' works on variables and maps only",
 					     STR_ARG(op.text));
-			outer = unary_node(p, kind == TOKEN_PLUS_PLUS ? OP_POST_INC : OP_POST_DEC, start, n);
+			outer = unary_node(p, kind == TOKEN_PLUS_PLUS ? OP_POST_INC : OP_POST_DEC,
+					   start, n);
 			outer->at = span_join(start, p->last);
 		} else {
 			break;
@@ -177,22 +183,14 @@ static struct node *parse_postfix(struct parser *p, struct node *n)
 static enum op prefix_op(enum token_kind kind)
 {
 	switch (kind) {
-	case TOKEN_MINUS:
-		return OP_NEG;
-	case TOKEN_NOT:
-		return OP_NOT;
-	case TOKEN_TILDE:
-		return OP_INV;
-	case TOKEN_STAR:
-		return OP_DEREF;
-	case TOKEN_AND:
-		return OP_ADDR;
-	case TOKEN_PLUS_PLUS:
-		return OP_PRE_INC;
-	case TOKEN_MINUS_MINUS:
-		return OP_PRE_DEC;
-	default:
-		return OP_NONE;
+	case TOKEN_MINUS: return OP_NEG;
+	case TOKEN_NOT: return OP_NOT;
+	case TOKEN_TILDE: return OP_INV;
+	case TOKEN_STAR: return OP_DEREF;
+	case TOKEN_AND: return OP_ADDR;
+	case TOKEN_PLUS_PLUS: return OP_PRE_INC;
+	case TOKEN_MINUS_MINUS: return OP_PRE_DEC;
+	default: return OP_NONE;
 	}
 }
 
@@ -211,11 +209,14 @@ struct node *parse_unary(struct parser *p)
 		parser_take(p);
 		n = parse_unary(p);
 		if ((op == OP_PRE_INC || op == OP_PRE_DEC) && !node_is_variable_or_map(n))
-			parser_error(p, D_PARSE_BAD_TARGET, n->at, "'%s' works on variables and maps only",
-				     op == OP_PRE_INC ? "++" : "--");
-		if (op == OP_ADDR && (!node_is_variable_or_map(n) || (n->kind == NODE_MAP && n->map.key)))
 			parser_error(p, D_PARSE_BAD_TARGET, n->at,
-				     "the address of ('&') exists for variables and whole maps only");
+				     "'%s' works on variables and maps only",
+				     op == OP_PRE_INC ? "++" : "--");
+		if (op == OP_ADDR &&
+		    (!node_is_variable_or_map(n) || (n->kind == NODE_MAP && n->map.key)))
+			parser_error(
+				p, D_PARSE_BAD_TARGET, n->at,
+				"the address of ('&') exists for variables and whole maps only");
 		n = unary_node(p, op, start, n);
 	}
 	parser_leave(p);

@@ -28,16 +28,17 @@ struct parser {
 	unsigned depth;
 	bool panic;
 	bool comment_reported; /* the comment without end, once */
-	bool swallowed;	       /* a string without end took text with it: a '}' may be in there */
-	bool line_lost;	       /* ... and the statement has not been left yet */
-	bool in_predicate; /* a '/' before '{' ends the expression */
+	bool swallowed;        /* a string without end took text with it: a '}' may be in there */
+	bool line_lost;        /* ... and the statement has not been left yet */
+	bool in_predicate;     /* a '/' before '{' ends the expression */
 	struct script *script;
 };
 
 /* ---- parse.c: tokens, faults ---- */
 void parser_init(struct parser *p, const struct parse_opts *opts, uint16_t file);
 void parser_free(struct parser *p);
-const struct token *parser_peek(struct parser *p, size_t n); /* 0 is the next one; good until the next call */
+const struct token *parser_peek(struct parser *p,
+				size_t n); /* 0 is the next one; good until the next call */
 struct token parser_take(struct parser *p);
 bool parser_at(struct parser *p, enum token_kind kind);
 bool parser_at_word(struct parser *p, const char *word);
@@ -47,8 +48,8 @@ bool parser_expect(struct parser *p, enum token_kind kind, const char *where);
 /* forget the tokens looked at: lex.pos is where the text goes on */
 void parser_rewind(struct parser *p);
 /* a fault at a place; NULL in panic, else to be given a hint */
-struct diag *parser_error(struct parser *p, enum diag_code code, struct span at, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+struct diag *parser_error(struct parser *p, enum diag_code code, struct span at, const char *fmt,
+			  ...) __attribute__((format(printf, 4, 5)));
 /* "expected <what>, found 'x'" at the next token (or that token's own fault) */
 struct diag *parser_error_expected(struct parser *p, const char *what);
 /* behind the next ';' at this level of braces, or before its '}' */
@@ -58,7 +59,8 @@ void parser_sync_clause(struct parser *p);
 /* false and a diagnostic when nested too deep; else parser_leave must follow */
 bool parser_enter(struct parser *p);
 void parser_leave(struct parser *p);
-struct node *parser_node(struct parser *p, enum node_kind kind, struct span start); /* from start to the last token */
+struct node *parser_node(struct parser *p, enum node_kind kind,
+			 struct span start);       /* from start to the last token */
 struct node *parser_placeholder(struct parser *p); /* for what could not be parsed: the literal 0 */
 
 /* ---- parse_expr.c ---- */

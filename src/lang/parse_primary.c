@@ -6,7 +6,8 @@
 #include "lang/parse_impl.h"
 
 /* list: expr (',' expr)*    up to a closing token; typeof(...) may stand for an expression where types are passed */
-static struct node *parse_arguments(struct parser *p, uint32_t *n_items, enum token_kind close, bool types)
+static struct node *parse_arguments(struct parser *p, uint32_t *n_items, enum token_kind close,
+				    bool types)
 {
 	struct node *first = NULL, **tail = &first;
 
@@ -23,7 +24,8 @@ static struct node *parse_arguments(struct parser *p, uint32_t *n_items, enum to
 		}
 		tail = &(*tail)->next;
 		(*n_items)++;
-	} while (!p->panic && parser_accept(p, TOKEN_COMMA) && !(close == TOKEN_RBRACKET && parser_at(p, close)));
+	} while (!p->panic && parser_accept(p, TOKEN_COMMA) &&
+		 !(close == TOKEN_RBRACKET && parser_at(p, close)));
 	return first;
 }
 
@@ -91,7 +93,8 @@ static struct node *parse_record(struct parser *p, struct span start)
 		item->named.value = value;
 		for (const struct node *other = first; other; other = other->next) {
 			if (str_eq(other->named.name, name.name)) {
-				parser_error(p, D_PARSE_DUPLICATE, item->at, "the record has a field '%.*s' already",
+				parser_error(p, D_PARSE_DUPLICATE, item->at,
+					     "the record has a field '%.*s' already",
 					     STR_ARG(name.name));
 				break;
 			}
@@ -121,7 +124,8 @@ static struct node *parse_cast(struct parser *p, struct span start)
 	return n;
 }
 
-static struct node *tuple_node(struct parser *p, struct span start, struct node *items, uint32_t count)
+static struct node *tuple_node(struct parser *p, struct span start, struct node *items,
+			       uint32_t count)
 {
 	struct node *n = parser_node(p, NODE_TUPLE, start);
 
@@ -170,7 +174,8 @@ static struct node *parse_sizeof(struct parser *p, enum node_kind kind)
 	struct type_expr *type = NULL;
 	struct node *expr = NULL, *n;
 
-	if (parser_expect(p, TOKEN_LPAREN, kind == NODE_SIZEOF ? "behind sizeof" : "behind typeinfo"))
+	if (parser_expect(p, TOKEN_LPAREN,
+			  kind == NODE_SIZEOF ? "behind sizeof" : "behind typeinfo"))
 		parse_type_or_expr(p, &type, &expr);
 	else
 		expr = parser_placeholder(p);
@@ -258,7 +263,8 @@ struct node *parse_if(struct parser *p)
 			if (parser_at(p, TOKEN_LBRACE)) {
 				n->cond.other = parse_block(p, true);
 			} else {
-				struct diag *d = parser_error_expected(p, "'{' or 'if' behind 'else'");
+				struct diag *d = parser_error_expected(p,
+								       "'{' or 'if' behind 'else'");
 
 				if (d)
 					diag_hint(p->diags, d, "the branches of an if need braces");
@@ -351,16 +357,10 @@ struct node *parse_primary(struct parser *p)
 		n = parser_node(p, NODE_POSITIONAL, t.at);
 		n->integer = t.kind == TOKEN_POSITIONAL ? (int64_t)t.integer : 0;
 		return n;
-	case TOKEN_MAP:
-		return parse_map(p);
-	case TOKEN_NAME:
-		return parse_name(p);
-	case TOKEN_LPAREN:
-		return parse_paren(p);
-	case TOKEN_LBRACE:
-		return parse_block(p, true);
-	default:
-		parser_error_expected(p, "an expression");
-		return parser_placeholder(p);
+	case TOKEN_MAP: return parse_map(p);
+	case TOKEN_NAME: return parse_name(p);
+	case TOKEN_LPAREN: return parse_paren(p);
+	case TOKEN_LBRACE: return parse_block(p, true);
+	default: parser_error_expected(p, "an expression"); return parser_placeholder(p);
 	}
 }

@@ -28,7 +28,8 @@ static uint32_t find_attach_point_end(const struct parser *p, bool *open_quote)
 				break;
 			continue;
 		}
-		if (lex_is_space(c) || c == '{' || c == ',' || (c == '/' && !colon && i > p->lex.pos))
+		if (lex_is_space(c) || c == '{' || c == ',' ||
+		    (c == '/' && !colon && i > p->lex.pos))
 			break;
 		colon |= c == ':';
 		quote = c == '"';
@@ -50,7 +51,8 @@ static bool ap_end_part(struct ap_cutter *c)
 	struct attach_point *ap = c->ap;
 
 	if (ap->n_parts == sizeof(ap->parts) / sizeof(*ap->parts)) {
-		struct diag *d = parser_error(c->p, D_PARSE_ATTACH_POINT, ap->at, "attach point has too many parts");
+		struct diag *d = parser_error(c->p, D_PARSE_ATTACH_POINT, ap->at,
+					      "attach point has too many parts");
 
 		if (d)
 			diag_hint(c->p->diags, d, "put a part that holds ':' in double quotes");
@@ -89,11 +91,13 @@ static bool ap_add_parameter(struct ap_cutter *c, struct str raw, size_t *i)
 	while (end < raw.n && lex_is_digit(raw.p[end]))
 		end++;
 	if (end == start || raw.p[start] == '0' || !str_to_u64(str_sub(raw, start, end), &number)) {
-		struct diag *d = parser_error(c->p, D_PARSE_POSITIONAL, c->ap->at,
-					      "'$' in an attach point must begin a positional parameter ($1, $2, ...)");
+		struct diag *d = parser_error(
+			c->p, D_PARSE_POSITIONAL, c->ap->at,
+			"'$' in an attach point must begin a positional parameter ($1, $2, ...)");
 
 		if (d)
-			diag_hint(c->p->diags, d, "put the part in double quotes if the '$' belongs to a name");
+			diag_hint(c->p->diags, d,
+				  "put the part in double quotes if the '$' belongs to a name");
 		return false;
 	}
 	*i = end;
@@ -153,7 +157,8 @@ struct attach_point *parse_attach_point(struct parser *p)
 	p->lex.pos = end;
 	p->last = ap->at;
 	if (open_quote) {
-		parser_error(p, D_LEX_UNTERMINATED, ap->at, "attach point without closing '\"' on its line");
+		parser_error(p, D_LEX_UNTERMINATED, ap->at,
+			     "attach point without closing '\"' on its line");
 		return NULL;
 	}
 	ok = ap_cut(&c, raw);
@@ -190,7 +195,7 @@ static bool parse_attach_points(struct parser *p, struct clause *c)
 		if (!ap) {
 			ok = false;
 			if (p->last.end != p->lex.pos)
-				break; /* nothing was read */
+				break;    /* nothing was read */
 			p->panic = false; /* the next attach point may have a fault of its own */
 		} else {
 			c->at = c->points ? span_join(c->at, made->at) : made->at;
@@ -224,7 +229,8 @@ void parse_clause(struct parser *p, struct clause ***tail)
 	p->in_predicate = false;
 	if (!parser_at(p, TOKEN_LBRACE)) {
 		p->panic |= !ok; /* has been told what is wrong */
-		parser_error_expected(p, c->predicate ? "'{'" : "'{' or a predicate (/.../) behind the probes");
+		parser_error_expected(
+			p, c->predicate ? "'{'" : "'{' or a predicate (/.../) behind the probes");
 		parser_sync_clause(p);
 		return;
 	}

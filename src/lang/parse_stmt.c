@@ -44,9 +44,11 @@ static void parse_statement_end(struct parser *p)
 	const struct token *t = parser_peek(p, 0);
 
 	/* in panic the ';' is what the search for firm ground stops at; the end of the text is told by the block */
-	if (p->panic || t->kind == TOKEN_RBRACE || t->kind == TOKEN_END || parser_accept(p, TOKEN_SEMICOLON))
+	if (p->panic || t->kind == TOKEN_RBRACE || t->kind == TOKEN_END ||
+	    parser_accept(p, TOKEN_SEMICOLON))
 		return;
-	if (t->at_line_start && (t->kind == TOKEN_NAME || t->kind == TOKEN_VAR || t->kind == TOKEN_MAP)) {
+	if (t->at_line_start &&
+	    (t->kind == TOKEN_NAME || t->kind == TOKEN_VAR || t->kind == TOKEN_MAP)) {
 		/* a forgotten ';' at the end of a line: the next statement is whole */
 		parser_error_expected(p, "';'");
 		p->panic = false;
@@ -83,7 +85,8 @@ static struct node *parse_loop(struct parser *p, enum node_kind kind)
 
 	if (parser_accept(p, TOKEN_LPAREN)) {
 		n->loop.cond = parse_expr(p);
-		parser_expect(p, TOKEN_RPAREN, kind == NODE_WHILE ? "to close the condition" : "to close the count");
+		parser_expect(p, TOKEN_RPAREN,
+			      kind == NODE_WHILE ? "to close the condition" : "to close the count");
 	} else if (parser_at(p, TOKEN_LBRACE)) {
 		parser_error_expected(p, kind == NODE_WHILE ? "a condition" : "a count");
 		n->loop.cond = parser_placeholder(p);
@@ -117,7 +120,8 @@ static struct node *parse_for(struct parser *p)
 		n->kind = NODE_FOR_MAP;
 		n->for_.map = first;
 		if (first->kind != NODE_MAP || first->map.key) {
-			if (first->kind == NODE_MAP || parser_at(p, TOKEN_LBRACE) || parser_at(p, TOKEN_RPAREN))
+			if (first->kind == NODE_MAP || parser_at(p, TOKEN_LBRACE) ||
+			    parser_at(p, TOKEN_RPAREN))
 				parser_error(p, D_PARSE_UNEXPECTED, first->at,
 					     "expected a map (@m) or a range (0..10) to loop over");
 			else
@@ -162,10 +166,11 @@ static struct node *parse_import_statement(struct parser *p)
 static bool assign_op(enum token_kind kind, uint8_t *op)
 {
 	static const uint8_t ops[TOKEN_N_KINDS] = {
-		[TOKEN_PLUS_ASSIGN] = OP_ADD,	 [TOKEN_MINUS_ASSIGN] = OP_SUB, [TOKEN_STAR_ASSIGN] = OP_MUL,
-		[TOKEN_SLASH_ASSIGN] = OP_DIV,	 [TOKEN_PERCENT_ASSIGN] = OP_MOD, [TOKEN_AND_ASSIGN] = OP_AND,
-		[TOKEN_OR_ASSIGN] = OP_OR,	 [TOKEN_XOR_ASSIGN] = OP_XOR,	[TOKEN_SHL_ASSIGN] = OP_SHL,
-		[TOKEN_SHR_ASSIGN] = OP_SHR,
+		[TOKEN_PLUS_ASSIGN] = OP_ADD,    [TOKEN_MINUS_ASSIGN] = OP_SUB,
+		[TOKEN_STAR_ASSIGN] = OP_MUL,    [TOKEN_SLASH_ASSIGN] = OP_DIV,
+		[TOKEN_PERCENT_ASSIGN] = OP_MOD, [TOKEN_AND_ASSIGN] = OP_AND,
+		[TOKEN_OR_ASSIGN] = OP_OR,       [TOKEN_XOR_ASSIGN] = OP_XOR,
+		[TOKEN_SHL_ASSIGN] = OP_SHL,     [TOKEN_SHR_ASSIGN] = OP_SHR,
 	};
 
 	*op = ops[kind];
@@ -178,13 +183,16 @@ static void report_bad_target(struct parser *p, const struct node *target)
 	struct span at = span_join(target->at, p->last);
 
 	if (target->kind == NODE_FIELD || target->kind == NODE_TUPLE_FIELD)
-		parser_error(p, D_PARSE_BAD_TARGET, at,
-			     "Tuples and records are immutable once created. Consider creating a new value and "
-			     "assigning it instead.");
+		parser_error(
+			p, D_PARSE_BAD_TARGET, at,
+			"Tuples and records are immutable once created. Consider creating a new value and "
+			"assigning it instead.");
 	else if (target->kind == NODE_TUPLE || target->kind == NODE_RECORD)
-		parser_error(p, D_PARSE_BAD_TARGET, at, "a tuple cannot be assigned to; assign to variables one by one");
+		parser_error(p, D_PARSE_BAD_TARGET, at,
+			     "a tuple cannot be assigned to; assign to variables one by one");
 	else
-		parser_error(p, D_PARSE_BAD_TARGET, at, "cannot assign to this: only variables ($x) and maps (@m) change");
+		parser_error(p, D_PARSE_BAD_TARGET, at,
+			     "cannot assign to this: only variables ($x) and maps (@m) change");
 }
 
 /* simple: expr end | target ('=' | '+=' | ...) expr end    an if or a block needs no end */
@@ -293,7 +301,8 @@ struct node *parse_block(struct parser *p, bool wants_value)
 		struct line_col lc = span_locate(p->o->sources, open);
 
 		if (d)
-			diag_hint(p->diags, d, "the block was opened at line %u, column %u", lc.line, lc.col);
+			diag_hint(p->diags, d, "the block was opened at line %u, column %u",
+				  lc.line, lc.col);
 	}
 	n->at = span_join(open, p->last);
 	parser_leave(p);

@@ -18,13 +18,14 @@ static bool is_tag_keyword(const struct token *t)
 /* names that are types wherever they stand: the language's own, C's, and the "_t" habit */
 static bool is_type_name(const struct token *t)
 {
-	return t->kind == TOKEN_NAME && (ctype_is_language_type(t->name) || ctype_find_base(t->name) ||
-					 str_ends(t->name, STR("_t")));
+	return t->kind == TOKEN_NAME && (ctype_is_language_type(t->name) ||
+					 ctype_find_base(t->name) || str_ends(t->name, STR("_t")));
 }
 
 static bool is_builtin_variable(const struct token *t)
 {
-	static const char *const names[] = { "args", "ctx", "kstack", "nsecs", "pid", "tid", "ustack" };
+	static const char *const names[] = { "args", "ctx", "kstack", "nsecs",
+					     "pid",  "tid", "ustack" };
 	struct str rest = STR_NULL;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
@@ -60,10 +61,12 @@ static size_t scan_type(struct parser *p, size_t n, bool *is_bare)
 			return 0;
 		*is_bare = !is_type_name(parser_peek(p, n));
 		if (ctype_is_word(parser_peek(p, n)->name)) {
-			while (parser_peek(p, n)->kind == TOKEN_NAME && ctype_is_word(parser_peek(p, n)->name))
+			while (parser_peek(p, n)->kind == TOKEN_NAME &&
+			       ctype_is_word(parser_peek(p, n)->name))
 				n++;
 			/* "const struct x", "const foo" */
-			if (is_tag_keyword(parser_peek(p, n)) && parser_peek(p, n + 1)->kind == TOKEN_NAME)
+			if (is_tag_keyword(parser_peek(p, n)) &&
+			    parser_peek(p, n + 1)->kind == TOKEN_NAME)
 				n += 2;
 			else if (parser_peek(p, n)->kind == TOKEN_NAME)
 				n++;
@@ -104,9 +107,7 @@ static bool begins_operand(const struct token *t, bool *is_also_infix)
 	switch (t->kind) {
 	case TOKEN_MINUS:
 	case TOKEN_STAR:
-	case TOKEN_AND:
-		*is_also_infix = true;
-		return true;
+	case TOKEN_AND: *is_also_infix = true; return true;
 	case TOKEN_INT:
 	case TOKEN_STRING:
 	case TOKEN_VAR:
@@ -117,14 +118,10 @@ static bool begins_operand(const struct token *t, bool *is_also_infix)
 	case TOKEN_LPAREN:
 	case TOKEN_LBRACE:
 	case TOKEN_NOT:
-	case TOKEN_TILDE:
-		return true;
+	case TOKEN_TILDE: return true;
 	case TOKEN_MINUS_MINUS:
-	case TOKEN_PLUS_PLUS:
-		*is_also_infix = true;
-		return true;
-	default:
-		return false;
+	case TOKEN_PLUS_PLUS: *is_also_infix = true; return true;
+	default: return false;
 	}
 }
 
@@ -136,7 +133,8 @@ bool parser_at_cast(struct parser *p)
 	if (token_is(parser_peek(p, 0), "typeof"))
 		return parser_peek(p, 1)->kind == TOKEN_LPAREN; /* decided in full when parsed */
 	n = scan_type(p, 0, &is_bare);
-	if (n == 0 || parser_peek(p, n)->kind != TOKEN_RPAREN || !begins_operand(parser_peek(p, n + 1), &is_infix))
+	if (n == 0 || parser_peek(p, n)->kind != TOKEN_RPAREN ||
+	    !begins_operand(parser_peek(p, n + 1), &is_infix))
 		return false;
 	/* (x) - 1, (x) * y: a name that nothing says is a type is a value there */
 	return !(is_bare && is_infix);
@@ -154,7 +152,8 @@ static void parse_dimension(struct parser *p, struct type_expr *t)
 
 		size = (int64_t)number.integer;
 		if (size < 0 || size > INT32_MAX) {
-			parser_error(p, D_PARSE_UNEXPECTED, number.at, "array size %llu is too large",
+			parser_error(p, D_PARSE_UNEXPECTED, number.at,
+				     "array size %llu is too large",
 				     (unsigned long long)number.integer);
 			size = 1;
 		}
@@ -164,7 +163,8 @@ static void parse_dimension(struct parser *p, struct type_expr *t)
 	}
 	parser_expect(p, TOKEN_RBRACKET, "to close the array size");
 	if (t->n_dims == 4) {
-		parser_error(p, D_PARSE_TOO_DEEP, span_join(at, p->last), "a type may have at most four dimensions");
+		parser_error(p, D_PARSE_TOO_DEEP, span_join(at, p->last),
+			     "a type may have at most four dimensions");
 		return;
 	}
 	t->dims[t->n_dims] = size;
@@ -185,8 +185,9 @@ static void parse_type_suffixes(struct parser *p, struct type_expr *t)
 				(*count)++;
 		} else if (parser_at(p, TOKEN_LBRACKET)) {
 			if (t->n_outer_pointers)
-				parser_error(p, D_PARSE_TOO_DEEP, parser_peek(p, 0)->at,
-					     "arrays of pointers to arrays cannot be written; use a struct");
+				parser_error(
+					p, D_PARSE_TOO_DEEP, parser_peek(p, 0)->at,
+					"arrays of pointers to arrays cannot be written; use a struct");
 			parse_dimension(p, t);
 		} else {
 			break;

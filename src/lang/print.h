@@ -21,10 +21,10 @@ void node_print(const struct node *n, struct sources *sources, struct strbuf *ou
  * The whole script. It must have been parsed without cpp (defines not replaced) and with the given comments
  * collected; comments is sorted here. Formatting its own output again gives the same text.
  */
-void script_format(const struct script *s, struct sources *sources, uint16_t file, struct lex_comments *comments,
-		   struct strbuf *out);
+void script_format(const struct script *s, struct sources *sources, uint16_t file,
+		   struct lex_comments *comments, struct strbuf *out);
 /* parses source number file and formats it: all of --fmt. False when it has faults (then they are in diags) */
-bool source_format(struct arena *arena, struct sources *sources, struct diag_list *diags, uint16_t file,
-		   struct strbuf *out);
+bool source_format(struct arena *arena, struct sources *sources, struct diag_list *diags,
+		   uint16_t file, struct strbuf *out);
 
 #endif

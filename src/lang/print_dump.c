@@ -6,27 +6,73 @@
 #include "lang/print.h"
 
 static const char *const kind_names[NODE_N_KINDS] = {
-	[NODE_INT] = "int",	       [NODE_STRING] = "string",   [NODE_BOOL] = "bool",
-	[NODE_POSITIONAL] = "param",   [NODE_VAR] = "var",	   [NODE_MAP] = "map",
-	[NODE_IDENT] = "ident",	       [NODE_CALL] = "call",	   [NODE_UNARY] = "unary",
-	[NODE_BINARY] = "binary",      [NODE_TERNARY] = "ternary", [NODE_FIELD] = "field",
-	[NODE_TUPLE_FIELD] = "element", [NODE_INDEX] = "index",	   [NODE_CAST] = "cast",
-	[NODE_SIZEOF] = "sizeof",      [NODE_OFFSETOF] = "offsetof", [NODE_TYPEINFO] = "typeinfo",
-	[NODE_TYPE_VALUE] = "type",    [NODE_TUPLE] = "tuple",	   [NODE_RECORD] = "record",
-	[NODE_NAMED] = "named",	       [NODE_COMPTIME] = "comptime", [NODE_BLOCK] = "block",
-	[NODE_IF] = "if",	       [NODE_ASSIGN] = "assign",   [NODE_EXPR] = "expr",
-	[NODE_LET] = "let",	       [NODE_WHILE] = "while",	   [NODE_UNROLL] = "unroll",
-	[NODE_FOR_MAP] = "for",	       [NODE_FOR_RANGE] = "for",   [NODE_BREAK] = "break",
-	[NODE_CONTINUE] = "continue",  [NODE_RETURN] = "return",   [NODE_IMPORT] = "import",
+	[NODE_INT] = "int",
+	[NODE_STRING] = "string",
+	[NODE_BOOL] = "bool",
+	[NODE_POSITIONAL] = "param",
+	[NODE_VAR] = "var",
+	[NODE_MAP] = "map",
+	[NODE_IDENT] = "ident",
+	[NODE_CALL] = "call",
+	[NODE_UNARY] = "unary",
+	[NODE_BINARY] = "binary",
+	[NODE_TERNARY] = "ternary",
+	[NODE_FIELD] = "field",
+	[NODE_TUPLE_FIELD] = "element",
+	[NODE_INDEX] = "index",
+	[NODE_CAST] = "cast",
+	[NODE_SIZEOF] = "sizeof",
+	[NODE_OFFSETOF] = "offsetof",
+	[NODE_TYPEINFO] = "typeinfo",
+	[NODE_TYPE_VALUE] = "type",
+	[NODE_TUPLE] = "tuple",
+	[NODE_RECORD] = "record",
+	[NODE_NAMED] = "named",
+	[NODE_COMPTIME] = "comptime",
+	[NODE_BLOCK] = "block",
+	[NODE_IF] = "if",
+	[NODE_ASSIGN] = "assign",
+	[NODE_EXPR] = "expr",
+	[NODE_LET] = "let",
+	[NODE_WHILE] = "while",
+	[NODE_UNROLL] = "unroll",
+	[NODE_FOR_MAP] = "for",
+	[NODE_FOR_RANGE] = "for",
+	[NODE_BREAK] = "break",
+	[NODE_CONTINUE] = "continue",
+	[NODE_RETURN] = "return",
+	[NODE_IMPORT] = "import",
 };
 
 static const char *const op_texts[] = {
-	[OP_NONE] = "",	   [OP_ADD] = "+",     [OP_SUB] = "-",	    [OP_MUL] = "*",	 [OP_DIV] = "/",
-	[OP_MOD] = "%",	   [OP_AND] = "&",     [OP_OR] = "|",	    [OP_XOR] = "^",	 [OP_SHL] = "<<",
-	[OP_SHR] = ">>",   [OP_LAND] = "&&",   [OP_LOR] = "||",	    [OP_EQ] = "==",	 [OP_NE] = "!=",
-	[OP_LT] = "<",	   [OP_LE] = "<=",     [OP_GT] = ">",	    [OP_GE] = ">=",	 [OP_NEG] = "-",
-	[OP_NOT] = "!",	   [OP_INV] = "~",     [OP_DEREF] = "*",    [OP_ADDR] = "&",	 [OP_PRE_INC] = "++",
-	[OP_PRE_DEC] = "--", [OP_POST_INC] = "++ (post)", [OP_POST_DEC] = "-- (post)",
+	[OP_NONE] = "",
+	[OP_ADD] = "+",
+	[OP_SUB] = "-",
+	[OP_MUL] = "*",
+	[OP_DIV] = "/",
+	[OP_MOD] = "%",
+	[OP_AND] = "&",
+	[OP_OR] = "|",
+	[OP_XOR] = "^",
+	[OP_SHL] = "<<",
+	[OP_SHR] = ">>",
+	[OP_LAND] = "&&",
+	[OP_LOR] = "||",
+	[OP_EQ] = "==",
+	[OP_NE] = "!=",
+	[OP_LT] = "<",
+	[OP_LE] = "<=",
+	[OP_GT] = ">",
+	[OP_GE] = ">=",
+	[OP_NEG] = "-",
+	[OP_NOT] = "!",
+	[OP_INV] = "~",
+	[OP_DEREF] = "*",
+	[OP_ADDR] = "&",
+	[OP_PRE_INC] = "++",
+	[OP_PRE_DEC] = "--",
+	[OP_POST_INC] = "++ (post)",
+	[OP_POST_DEC] = "-- (post)",
 };
 
 static void print_quoted(struct str s, struct strbuf *out)
@@ -59,9 +105,7 @@ static void dump_detail(const struct node *n, struct strbuf *out)
 		else
 			strbuf_printf(out, " %lld", (long long)n->integer);
 		break;
-	case NODE_BOOL:
-		strbuf_puts(out, n->integer ? " true" : " false");
-		break;
+	case NODE_BOOL: strbuf_puts(out, n->integer ? " true" : " false"); break;
 	case NODE_POSITIONAL:
 		if (n->integer)
 			strbuf_printf(out, " $%lld", (long long)n->integer);
@@ -73,38 +117,21 @@ static void dump_detail(const struct node *n, struct strbuf *out)
 		strbuf_putc(out, ' ');
 		print_quoted(n->string, out);
 		break;
-	case NODE_VAR:
-		strbuf_printf(out, " $%.*s", STR_ARG(n->var.name));
-		break;
-	case NODE_MAP:
-		strbuf_printf(out, " %.*s", STR_ARG(n->map.name));
-		break;
-	case NODE_IDENT:
-		strbuf_printf(out, " %.*s", STR_ARG(n->ident.name));
-		break;
-	case NODE_CALL:
-		strbuf_printf(out, " %.*s", STR_ARG(n->call.name));
-		break;
+	case NODE_VAR: strbuf_printf(out, " $%.*s", STR_ARG(n->var.name)); break;
+	case NODE_MAP: strbuf_printf(out, " %.*s", STR_ARG(n->map.name)); break;
+	case NODE_IDENT: strbuf_printf(out, " %.*s", STR_ARG(n->ident.name)); break;
+	case NODE_CALL: strbuf_printf(out, " %.*s", STR_ARG(n->call.name)); break;
 	case NODE_FIELD:
-		strbuf_printf(out, " %s%.*s", n->flags & NODE_F_ARROW ? "->" : ".", STR_ARG(n->field.name));
+		strbuf_printf(out, " %s%.*s", n->flags & NODE_F_ARROW ? "->" : ".",
+			      STR_ARG(n->field.name));
 		break;
-	case NODE_TUPLE_FIELD:
-		strbuf_printf(out, " .%u", n->field.index);
-		break;
-	case NODE_NAMED:
-		strbuf_printf(out, " %.*s", STR_ARG(n->named.name));
-		break;
+	case NODE_TUPLE_FIELD: strbuf_printf(out, " .%u", n->field.index); break;
+	case NODE_NAMED: strbuf_printf(out, " %.*s", STR_ARG(n->named.name)); break;
 	case NODE_UNARY:
-	case NODE_BINARY:
-		strbuf_printf(out, " %s", op_texts[n->op]);
-		break;
-	case NODE_ASSIGN:
-		strbuf_printf(out, " %s=", op_texts[n->op]);
-		break;
+	case NODE_BINARY: strbuf_printf(out, " %s", op_texts[n->op]); break;
+	case NODE_ASSIGN: strbuf_printf(out, " %s=", op_texts[n->op]); break;
 	case NODE_FOR_MAP:
-	case NODE_FOR_RANGE:
-		strbuf_puts(out, n->kind == NODE_FOR_MAP ? " map" : " range");
-		break;
+	case NODE_FOR_RANGE: strbuf_puts(out, n->kind == NODE_FOR_MAP ? " map" : " range"); break;
 	case NODE_EXPR:
 		if (n->flags & NODE_F_DISCARD)
 			strbuf_puts(out, " _ =");
@@ -117,8 +144,7 @@ static void dump_detail(const struct node *n, struct strbuf *out)
 		for (uint32_t i = 0; i < n->offsetof_.n_path; i++)
 			strbuf_printf(out, "%s%.*s", i ? "." : " .", STR_ARG(n->offsetof_.path[i]));
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 
@@ -177,7 +203,8 @@ static void dump_macro(const struct macro_def *m, struct strbuf *out)
 {
 	strbuf_printf(out, "macro %.*s(", STR_ARG(m->name));
 	for (uint32_t i = 0; i < m->n_params; i++)
-		strbuf_printf(out, "%s%s%.*s", i ? ", " : "", m->params[i].kind == MACRO_VAR ? "$" : "",
+		strbuf_printf(out, "%s%s%.*s", i ? ", " : "",
+			      m->params[i].kind == MACRO_VAR ? "$" : "",
 			      STR_ARG(m->params[i].name));
 	strbuf_puts(out, ")\n");
 	ast_dump_node(m->body, 1, out);

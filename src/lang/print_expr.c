@@ -6,39 +6,43 @@
 #include "lang/print_impl.h"
 
 static const char *const op_texts[] = {
-	[OP_NONE] = "",	 [OP_ADD] = "+",  [OP_SUB] = "-",  [OP_MUL] = "*",    [OP_DIV] = "/",	  [OP_MOD] = "%",
-	[OP_AND] = "&",	 [OP_OR] = "|",	  [OP_XOR] = "^",  [OP_SHL] = "<<",   [OP_SHR] = ">>",	  [OP_LAND] = "&&",
-	[OP_LOR] = "||", [OP_EQ] = "==",  [OP_NE] = "!=",  [OP_LT] = "<",     [OP_LE] = "<=",	  [OP_GT] = ">",
-	[OP_GE] = ">=",	 [OP_NEG] = "-",  [OP_NOT] = "!",  [OP_INV] = "~",    [OP_DEREF] = "*",	  [OP_ADDR] = "&",
+	[OP_NONE] = "",      [OP_ADD] = "+",      [OP_SUB] = "-",       [OP_MUL] = "*",
+	[OP_DIV] = "/",      [OP_MOD] = "%",      [OP_AND] = "&",       [OP_OR] = "|",
+	[OP_XOR] = "^",      [OP_SHL] = "<<",     [OP_SHR] = ">>",      [OP_LAND] = "&&",
+	[OP_LOR] = "||",     [OP_EQ] = "==",      [OP_NE] = "!=",       [OP_LT] = "<",
+	[OP_LE] = "<=",      [OP_GT] = ">",       [OP_GE] = ">=",       [OP_NEG] = "-",
+	[OP_NOT] = "!",      [OP_INV] = "~",      [OP_DEREF] = "*",     [OP_ADDR] = "&",
 	[OP_PRE_INC] = "++", [OP_PRE_DEC] = "--", [OP_POST_INC] = "++", [OP_POST_DEC] = "--",
 };
 
-const char *format_op(uint8_t op)
+const char *print_op(uint8_t op)
 {
 	return op < sizeof(op_texts) / sizeof(*op_texts) ? op_texts[op] : "?";
 }
 
 /* ---- types ---- */
 
-void format_type(struct format *f, const struct type_expr *t)
+void print_type(struct format *f, const struct type_expr *t)
 {
 	struct strbuf *out = f->out;
 
 	if (t->form == TE_TYPEOF) {
 		strbuf_puts(out, "typeof(");
-		format_node(f, t->expr);
+		print_node(f, t->expr);
 		strbuf_putc(out, ')');
 	} else if (t->form == TE_TUPLE) {
 		strbuf_putc(out, '(');
 		for (const struct type_expr *e = t->elems; e; e = e->next) {
-			format_type(f, e);
+			print_type(f, e);
 			if (e->next)
 				strbuf_puts(out, ", ");
 		}
 		strbuf_putc(out, ')');
 	} else {
 		if (t->keyword)
-			strbuf_puts(out, t->keyword == 's' ? "struct " : t->keyword == 'u' ? "union " : "enum ");
+			strbuf_puts(out, t->keyword == 's'   ? "struct "
+					 : t->keyword == 'u' ? "union "
+							     : "enum ");
 		strbuf_add_str(out, t->name);
 	}
 	if (t->n_pointers)
@@ -47,7 +51,7 @@ void format_type(struct format *f, const struct type_expr *t)
 	for (uint8_t i = 0; i < t->n_dims; i++) {
 		strbuf_putc(out, '[');
 		if (t->dim_exprs[i])
-			format_node(f, t->dim_exprs[i]);
+			print_node(f, t->dim_exprs[i]);
 		else if (t->dims[i] >= 0)
 			strbuf_printf(out, "%lld", (long long)t->dims[i]);
 		strbuf_putc(out, ']');
@@ -61,7 +65,7 @@ void type_expr_print(const struct type_expr *t, struct sources *sources, struct 
 {
 	struct format f = { .sources = sources, .out = out };
 
-	format_type(&f, t);
+	print_type(&f, t);
 }
 
 /* ---- expressions ---- */
@@ -69,7 +73,7 @@ void type_expr_print(const struct type_expr *t, struct sources *sources, struct 
 static void format_list(struct format *f, const struct node *items)
 {
 	for (const struct node *n = items; n; n = n->next) {
-		format_node(f, n);
+		print_node(f, n);
 		if (n->next)
 			strbuf_puts(f->out, ", ");
 	}
@@ -89,7 +93,7 @@ static bool format_source_text(struct format *f, const struct node *n)
 	return true;
 }
 
-void format_string(struct format *f, struct str s)
+void print_string(struct format *f, struct str s)
 {
 	strbuf_putc(f->out, '"');
 	for (size_t i = 0; i < s.n; i++) {
@@ -114,27 +118,22 @@ static void format_leaf(struct format *f, const struct node *n)
 	switch (n->kind) {
 	case NODE_INT:
 		if (!format_source_text(f, n))
-			strbuf_printf(out, n->flags & NODE_F_UINT64 ? "%llu" : "%lld", (long long)n->integer);
+			strbuf_printf(out, n->flags & NODE_F_UINT64 ? "%llu" : "%lld",
+				      (long long)n->integer);
 		break;
 	case NODE_STRING:
 		if (!format_source_text(f, n))
-			format_string(f, n->string);
+			print_string(f, n->string);
 		break;
-	case NODE_BOOL:
-		strbuf_puts(out, n->integer ? "true" : "false");
-		break;
+	case NODE_BOOL: strbuf_puts(out, n->integer ? "true" : "false"); break;
 	case NODE_POSITIONAL:
 		if (n->integer)
 			strbuf_printf(out, "$%lld", (long long)n->integer);
 		else
 			strbuf_puts(out, "$#");
 		break;
-	case NODE_VAR:
-		strbuf_printf(out, "$%.*s", STR_ARG(n->var.name));
-		break;
-	default: /* NODE_IDENT */
-		strbuf_add_str(out, n->ident.name);
-		break;
+	case NODE_VAR: strbuf_printf(out, "$%.*s", STR_ARG(n->var.name)); break;
+	default: /* NODE_IDENT */ strbuf_add_str(out, n->ident.name); break;
 	}
 }
 
@@ -150,7 +149,7 @@ static void format_map(struct format *f, const struct node *n)
 	if (key->kind == NODE_TUPLE && key->at.start == n->at.start)
 		format_list(f, key->list.items);
 	else
-		format_node(f, key);
+		print_node(f, key);
 	strbuf_putc(f->out, ']');
 }
 
@@ -160,45 +159,49 @@ static void format_unary(struct format *f, const struct node *n)
 	const struct node *a = n->unary.a;
 
 	if (post) {
-		format_node(f, a);
+		print_node(f, a);
 		strbuf_puts(f->out, op_texts[n->op]);
 		return;
 	}
 	strbuf_puts(f->out, op_texts[n->op]);
 	/* "- -x" must not become "--x" */
-	if (a->kind == NODE_UNARY && !(a->flags & NODE_F_PAREN) && op_texts[a->op][0] == op_texts[n->op][0] &&
-	    a->op != OP_POST_INC && a->op != OP_POST_DEC && (n->op == OP_NEG || n->op == OP_ADDR))
+	if (a->kind == NODE_UNARY && !(a->flags & NODE_F_PAREN) &&
+	    op_texts[a->op][0] == op_texts[n->op][0] && a->op != OP_POST_INC &&
+	    a->op != OP_POST_DEC && (n->op == OP_NEG || n->op == OP_ADDR))
 		strbuf_putc(f->out, ' ');
-	format_node(f, a);
+	print_node(f, a);
 }
 
 static void format_ternary(struct format *f, const struct node *n)
 {
-	format_node(f, n->cond.cond);
+	print_node(f, n->cond.cond);
 	if (n->cond.then) {
 		strbuf_puts(f->out, " ? ");
-		format_node(f, n->cond.then);
+		print_node(f, n->cond.then);
 		strbuf_puts(f->out, " : ");
 	} else {
 		strbuf_puts(f->out, " ?: ");
 	}
-	format_node(f, n->cond.other);
+	print_node(f, n->cond.other);
 }
 
 static void format_sizeof(struct format *f, const struct node *n)
 {
-	strbuf_puts(f->out, n->kind == NODE_SIZEOF ? "sizeof(" : n->kind == NODE_TYPEINFO ? "typeinfo(" : "offsetof(");
+	strbuf_puts(f->out, n->kind == NODE_SIZEOF     ? "sizeof("
+			    : n->kind == NODE_TYPEINFO ? "typeinfo("
+						       : "offsetof(");
 	if (n->kind == NODE_OFFSETOF) {
 		if (n->offsetof_.type)
-			format_type(f, n->offsetof_.type);
+			print_type(f, n->offsetof_.type);
 		else
-			format_node(f, n->offsetof_.expr);
+			print_node(f, n->offsetof_.expr);
 		for (uint32_t i = 0; i < n->offsetof_.n_path; i++)
-			strbuf_printf(f->out, "%s%.*s", i ? "." : ", ", STR_ARG(n->offsetof_.path[i]));
+			strbuf_printf(f->out, "%s%.*s", i ? "." : ", ",
+				      STR_ARG(n->offsetof_.path[i]));
 	} else if (n->sizeof_.type) {
-		format_type(f, n->sizeof_.type);
+		print_type(f, n->sizeof_.type);
 	} else {
-		format_node(f, n->sizeof_.expr);
+		print_node(f, n->sizeof_.expr);
 	}
 	strbuf_putc(f->out, ')');
 }
@@ -206,16 +209,16 @@ static void format_sizeof(struct format *f, const struct node *n)
 static void format_if(struct format *f, const struct node *n)
 {
 	strbuf_puts(f->out, "if (");
-	format_node(f, n->cond.cond);
+	print_node(f, n->cond.cond);
 	strbuf_puts(f->out, ") ");
-	format_block(f, n->cond.then);
+	print_block(f, n->cond.then);
 	if (!n->cond.other)
 		return;
 	strbuf_puts(f->out, " else ");
 	if (n->cond.other->kind == NODE_IF)
 		format_if(f, n->cond.other);
 	else
-		format_block(f, n->cond.other);
+		print_block(f, n->cond.other);
 }
 
 static void format_inner(struct format *f, const struct node *n)
@@ -223,56 +226,49 @@ static void format_inner(struct format *f, const struct node *n)
 	struct strbuf *out = f->out;
 
 	switch (n->kind) {
-	case NODE_MAP:
-		format_map(f, n);
-		break;
+	case NODE_MAP: format_map(f, n); break;
 	case NODE_CALL:
 		strbuf_add_str(out, n->call.name);
 		strbuf_putc(out, '(');
 		format_list(f, n->call.args);
 		strbuf_putc(out, ')');
 		break;
-	case NODE_UNARY:
-		format_unary(f, n);
-		break;
+	case NODE_UNARY: format_unary(f, n); break;
 	case NODE_BINARY:
-		format_node(f, n->binary.a);
+		print_node(f, n->binary.a);
 		strbuf_printf(out, " %s ", op_texts[n->op]);
-		format_node(f, n->binary.b);
+		print_node(f, n->binary.b);
 		break;
-	case NODE_TERNARY:
-		format_ternary(f, n);
-		break;
+	case NODE_TERNARY: format_ternary(f, n); break;
 	case NODE_FIELD:
-		format_node(f, n->field.a);
-		strbuf_printf(out, "%s%.*s", n->flags & NODE_F_ARROW ? "->" : ".", STR_ARG(n->field.name));
+		print_node(f, n->field.a);
+		strbuf_printf(out, "%s%.*s", n->flags & NODE_F_ARROW ? "->" : ".",
+			      STR_ARG(n->field.name));
 		break;
 	case NODE_TUPLE_FIELD:
-		format_node(f, n->field.a);
+		print_node(f, n->field.a);
 		strbuf_printf(out, ".%u", n->field.index);
 		break;
 	case NODE_INDEX:
-		format_node(f, n->index.a);
+		print_node(f, n->index.a);
 		strbuf_putc(out, '[');
-		format_node(f, n->index.i);
+		print_node(f, n->index.i);
 		strbuf_putc(out, ']');
 		break;
 	case NODE_CAST:
 		if (n->cast.to) {
 			strbuf_putc(out, '(');
-			format_type(f, n->cast.to);
+			print_type(f, n->cast.to);
 			strbuf_putc(out, ')');
 		}
-		format_node(f, n->cast.a);
+		print_node(f, n->cast.a);
 		break;
 	case NODE_SIZEOF:
 	case NODE_TYPEINFO:
-	case NODE_OFFSETOF:
-		format_sizeof(f, n);
-		break;
+	case NODE_OFFSETOF: format_sizeof(f, n); break;
 	case NODE_TYPE_VALUE:
 		strbuf_puts(out, n->type_value->form == TE_TYPEOF ? "" : "typeof(");
-		format_type(f, n->type_value);
+		print_type(f, n->type_value);
 		strbuf_puts(out, n->type_value->form == TE_TYPEOF ? "" : ")");
 		break;
 	case NODE_TUPLE:
@@ -283,25 +279,19 @@ static void format_inner(struct format *f, const struct node *n)
 		break;
 	case NODE_NAMED:
 		strbuf_printf(out, "%.*s=", STR_ARG(n->named.name));
-		format_node(f, n->named.value);
+		print_node(f, n->named.value);
 		break;
 	case NODE_COMPTIME:
 		strbuf_puts(out, "comptime ");
-		format_node(f, n->unary.a);
+		print_node(f, n->unary.a);
 		break;
-	case NODE_IF:
-		format_if(f, n);
-		break;
-	case NODE_BLOCK:
-		format_block(f, n);
-		break;
-	default:
-		format_leaf(f, n);
-		break;
+	case NODE_IF: format_if(f, n); break;
+	case NODE_BLOCK: print_block(f, n); break;
+	default: format_leaf(f, n); break;
 	}
 }
 
-void format_node(struct format *f, const struct node *n)
+void print_node(struct format *f, const struct node *n)
 {
 	if (n->flags & NODE_F_PAREN)
 		strbuf_putc(f->out, '(');
@@ -314,5 +304,5 @@ void node_print(const struct node *n, struct sources *sources, struct strbuf *ou
 {
 	struct format f = { .sources = sources, .out = out };
 
-	format_node(&f, n);
+	print_node(&f, n);
 }

@@ -40,7 +40,8 @@ static void flush_comments(struct format *f, uint32_t before)
 		struct span c = f->comments[f->next_comment++];
 		struct str text = str_trim(span_text(f->sources, c));
 
-		if (c.start >= f->last && !f->fresh && f->out->n && !source_breaks(f, f->last, c.start, 1)) {
+		if (c.start >= f->last && !f->fresh && f->out->n &&
+		    !source_breaks(f, f->last, c.start, 1)) {
 			/* on the line of what was printed last: back to it */
 			f->out->n--;
 			strbuf_putc(f->out, ' ');
@@ -63,17 +64,17 @@ static void format_loop_head(struct format *f, const struct node *n)
 {
 	if (n->kind == NODE_WHILE || n->kind == NODE_UNROLL) {
 		strbuf_puts(f->out, n->kind == NODE_WHILE ? "while (" : "unroll (");
-		format_node(f, n->loop.cond);
+		print_node(f, n->loop.cond);
 	} else {
 		strbuf_puts(f->out, "for (");
-		format_node(f, n->for_.var);
+		print_node(f, n->for_.var);
 		strbuf_puts(f->out, " : ");
 		if (n->kind == NODE_FOR_MAP) {
-			format_node(f, n->for_.map);
+			print_node(f, n->for_.map);
 		} else {
-			format_node(f, n->for_.from);
+			print_node(f, n->for_.from);
 			strbuf_puts(f->out, "..");
-			format_node(f, n->for_.to);
+			print_node(f, n->for_.to);
 		}
 	}
 	strbuf_puts(f->out, ") ");
@@ -82,14 +83,14 @@ static void format_loop_head(struct format *f, const struct node *n)
 static void format_let(struct format *f, const struct node *n)
 {
 	strbuf_puts(f->out, "let ");
-	format_node(f, n->let.var);
+	print_node(f, n->let.var);
 	if (n->let.type) {
 		strbuf_puts(f->out, " : ");
-		format_type(f, n->let.type);
+		print_type(f, n->let.type);
 	}
 	if (n->let.value) {
 		strbuf_puts(f->out, " = ");
-		format_node(f, n->let.value);
+		print_node(f, n->let.value);
 	}
 }
 
@@ -100,26 +101,24 @@ static bool format_statement(struct format *f, const struct node *n)
 	case NODE_EXPR:
 		if (n->flags & NODE_F_DISCARD)
 			strbuf_puts(f->out, "_ = ");
-		format_node(f, n->unary.a);
+		print_node(f, n->unary.a);
 		return (n->flags & NODE_F_DISCARD) || (n->unary.a->flags & NODE_F_PAREN) ||
 		       (n->unary.a->kind != NODE_IF && n->unary.a->kind != NODE_BLOCK);
 	case NODE_ASSIGN:
-		format_node(f, n->assign.target);
-		strbuf_printf(f->out, " %s= ", format_op(n->op));
-		format_node(f, n->assign.value);
+		print_node(f, n->assign.target);
+		strbuf_printf(f->out, " %s= ", print_op(n->op));
+		print_node(f, n->assign.value);
 		return true;
-	case NODE_LET:
-		format_let(f, n);
-		return true;
+	case NODE_LET: format_let(f, n); return true;
 	case NODE_WHILE:
 	case NODE_UNROLL:
 		format_loop_head(f, n);
-		format_block(f, n->loop.body);
+		print_block(f, n->loop.body);
 		return false;
 	case NODE_FOR_MAP:
 	case NODE_FOR_RANGE:
 		format_loop_head(f, n);
-		format_block(f, n->for_.body);
+		print_block(f, n->for_.body);
 		return false;
 	case NODE_BREAK:
 	case NODE_CONTINUE:
@@ -128,15 +127,13 @@ static bool format_statement(struct format *f, const struct node *n)
 	case NODE_RETURN:
 		strbuf_puts(f->out, n->unary.a ? "return " : "return");
 		if (n->unary.a)
-			format_node(f, n->unary.a);
+			print_node(f, n->unary.a);
 		return true;
 	case NODE_IMPORT:
 		strbuf_puts(f->out, "import ");
-		format_string(f, n->string);
+		print_string(f, n->string);
 		return true;
-	default:
-		format_node(f, n);
-		return true;
+	default: print_node(f, n); return true;
 	}
 }
 
@@ -175,7 +172,7 @@ static void format_line(struct format *f, const struct node *n, bool is_value)
 
 	format_line_start(f, n);
 	if (is_value) {
-		format_node(f, n);
+		print_node(f, n);
 		semicolon = false;
 	} else {
 		semicolon = format_statement(f, n);
@@ -184,9 +181,10 @@ static void format_line(struct format *f, const struct node *n, bool is_value)
 	f->last = n->at.end;
 }
 
-void format_block(struct format *f, const struct node *n)
+void print_block(struct format *f, const struct node *n)
 {
-	bool has_comment = f->next_comment < f->n_comments && f->comments[f->next_comment].start < n->at.end;
+	bool has_comment = f->next_comment < f->n_comments &&
+			   f->comments[f->next_comment].start < n->at.end;
 
 	if (!n->block.stmts && !n->block.value && !has_comment) {
 		strbuf_puts(f->out, "{}");
@@ -258,10 +256,11 @@ static void format_macro(struct format *f, const struct macro_def *m)
 {
 	strbuf_printf(f->out, "macro %.*s(", STR_ARG(m->name));
 	for (uint32_t i = 0; i < m->n_params; i++)
-		strbuf_printf(f->out, "%s%s%.*s", i ? ", " : "", m->params[i].kind == MACRO_VAR ? "$" : "",
+		strbuf_printf(f->out, "%s%s%.*s", i ? ", " : "",
+			      m->params[i].kind == MACRO_VAR ? "$" : "",
 			      STR_ARG(m->params[i].name));
 	strbuf_puts(f->out, ") ");
-	format_block(f, m->body);
+	print_block(f, m->body);
 }
 
 static void format_fn(struct format *f, const struct fn_def *fn)
@@ -269,15 +268,15 @@ static void format_fn(struct format *f, const struct fn_def *fn)
 	strbuf_printf(f->out, "fn %.*s(", STR_ARG(fn->name));
 	for (uint32_t i = 0; i < fn->n_params; i++) {
 		strbuf_printf(f->out, "%s$%.*s : ", i ? ", " : "", STR_ARG(fn->params[i].name));
-		format_type(f, fn->params[i].type);
+		print_type(f, fn->params[i].type);
 	}
 	strbuf_putc(f->out, ')');
 	if (fn->result) {
 		strbuf_puts(f->out, " : ");
-		format_type(f, fn->result);
+		print_type(f, fn->result);
 	}
 	strbuf_putc(f->out, ' ');
-	format_block(f, fn->body);
+	print_block(f, fn->body);
 }
 
 static void format_clause(struct format *f, const struct clause *c)
@@ -288,23 +287,21 @@ static void format_clause(struct format *f, const struct clause *c)
 	}
 	if (c->predicate) {
 		strbuf_puts(f->out, "\n/");
-		format_node(f, c->predicate);
+		print_node(f, c->predicate);
 		strbuf_puts(f->out, "/\n");
 	} else {
 		strbuf_putc(f->out, ' ');
 	}
-	format_block(f, c->body);
+	print_block(f, c->body);
 }
 
 static void format_item(struct format *f, const struct script *s, const struct item *item)
 {
 	switch (item->kind) {
-	case ITEM_CONFIG:
-		format_config(f, s);
-		break;
+	case ITEM_CONFIG: format_config(f, s); break;
 	case ITEM_IMPORT:
 		strbuf_puts(f->out, "import ");
-		format_string(f, ((const struct import_decl *)item->p)->path);
+		print_string(f, ((const struct import_decl *)item->p)->path);
 		strbuf_putc(f->out, ';');
 		break;
 	case ITEM_MAP: {
@@ -314,15 +311,9 @@ static void format_item(struct format *f, const struct script *s, const struct i
 			      (long long)m->max_entries);
 		break;
 	}
-	case ITEM_MACRO:
-		format_macro(f, item->p);
-		break;
-	case ITEM_FN:
-		format_fn(f, item->p);
-		break;
-	case ITEM_CLAUSE:
-		format_clause(f, item->p);
-		break;
+	case ITEM_MACRO: format_macro(f, item->p); break;
+	case ITEM_FN: format_fn(f, item->p); break;
+	case ITEM_CLAUSE: format_clause(f, item->p); break;
 	}
 }
 
@@ -330,16 +321,11 @@ static void format_item(struct format *f, const struct script *s, const struct i
 static uint32_t item_head_end(const struct script *s, const struct item *item)
 {
 	switch (item->kind) {
-	case ITEM_CONFIG:
-		return s->config ? item->at : s->config_at.end;
-	case ITEM_MACRO:
-		return ((const struct macro_def *)item->p)->body->at.start;
-	case ITEM_FN:
-		return ((const struct fn_def *)item->p)->body->at.start;
-	case ITEM_CLAUSE:
-		return ((const struct clause *)item->p)->body->at.start;
-	default:
-		return item->end;
+	case ITEM_CONFIG: return s->config ? item->at : s->config_at.end;
+	case ITEM_MACRO: return ((const struct macro_def *)item->p)->body->at.start;
+	case ITEM_FN: return ((const struct fn_def *)item->p)->body->at.start;
+	case ITEM_CLAUSE: return ((const struct clause *)item->p)->body->at.start;
+	default: return item->end;
 	}
 }
 
@@ -352,7 +338,8 @@ static void format_preamble(struct format *f, const struct script *s)
 	if (text.n == 0)
 		return;
 	keep_empty_line(f, s->preamble_at.start);
-	while (f->next_comment < f->n_comments && f->comments[f->next_comment].start < s->preamble_at.end)
+	while (f->next_comment < f->n_comments &&
+	       f->comments[f->next_comment].start < s->preamble_at.end)
 		f->next_comment++;
 	strbuf_add_str(f->out, text);
 	strbuf_putc(f->out, '\n');
@@ -367,8 +354,8 @@ static void add_item(struct item **items, size_t *n, size_t *cap, struct item it
 	(*items)[(*n)++] = item;
 }
 
-void script_format(const struct script *s, struct sources *sources, uint16_t file, struct lex_comments *comments,
-		   struct strbuf *out)
+void script_format(const struct script *s, struct sources *sources, uint16_t file,
+		   struct lex_comments *comments, struct strbuf *out)
 {
 	struct format f = { .sources = sources, .out = out, .fresh = true };
 	struct item *items = NULL;
@@ -384,17 +371,21 @@ void script_format(const struct script *s, struct sources *sources, uint16_t fil
 	f.n_comments = comments->n = kept;
 
 	if (s->has_config)
-		add_item(&items, &n, &cap, (struct item){ s->config_at.start, s->config_at.end, ITEM_CONFIG, NULL });
+		add_item(&items, &n, &cap,
+			 (struct item){ s->config_at.start, s->config_at.end, ITEM_CONFIG, NULL });
 	for (const struct import_decl *d = s->imports; d; d = d->next)
 		add_item(&items, &n, &cap, (struct item){ d->at.start, d->at.end, ITEM_IMPORT, d });
 	for (const struct map_decl *m = s->maps; m; m = m->next)
 		add_item(&items, &n, &cap, (struct item){ m->at.start, m->at.end, ITEM_MAP, m });
 	for (const struct macro_def *m = s->macros; m; m = m->next)
-		add_item(&items, &n, &cap, (struct item){ m->at.start, m->body->at.end, ITEM_MACRO, m });
+		add_item(&items, &n, &cap,
+			 (struct item){ m->at.start, m->body->at.end, ITEM_MACRO, m });
 	for (const struct fn_def *fn = s->fns; fn; fn = fn->next)
-		add_item(&items, &n, &cap, (struct item){ fn->at.start, fn->body->at.end, ITEM_FN, fn });
+		add_item(&items, &n, &cap,
+			 (struct item){ fn->at.start, fn->body->at.end, ITEM_FN, fn });
 	for (const struct clause *c = s->clauses; c; c = c->next)
-		add_item(&items, &n, &cap, (struct item){ c->at.start, c->body->at.end, ITEM_CLAUSE, c });
+		add_item(&items, &n, &cap,
+			 (struct item){ c->at.start, c->body->at.end, ITEM_CLAUSE, c });
 	if (n)
 		qsort(items, n, sizeof(*items), compare_items);
 
@@ -423,11 +414,13 @@ void script_format(const struct script *s, struct sources *sources, uint16_t fil
 	free(items);
 }
 
-bool source_format(struct arena *arena, struct sources *sources, struct diag_list *diags, uint16_t file,
-		   struct strbuf *out)
+bool source_format(struct arena *arena, struct sources *sources, struct diag_list *diags,
+		   uint16_t file, struct strbuf *out)
 {
 	struct lex_comments comments = { 0 };
-	struct parse_opts opts = { .arena = arena, .sources = sources, .diags = diags, .comments = &comments };
+	struct parse_opts opts = {
+		.arena = arena, .sources = sources, .diags = diags, .comments = &comments
+	};
 	uint32_t before = diags->n_errors;
 	struct script *s = script_parse(&opts, file);
 	bool ok = diags->n_errors == before;

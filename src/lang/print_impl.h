@@ -13,17 +13,17 @@ struct format {
 	int depth;
 	struct span *comments;
 	size_t n_comments, next_comment;
-	uint32_t last;   /* source position behind what was printed last */
-	bool fresh;      /* nothing in this block yet: no empty line before what comes */
+	uint32_t last; /* source position behind what was printed last */
+	bool fresh;    /* nothing in this block yet: no empty line before what comes */
 };
 
 /* ---- print_expr.c ---- */
-void format_type(struct format *f, const struct type_expr *t);
-void format_node(struct format *f, const struct node *n);
-void format_string(struct format *f, struct str s);
-const char *format_op(uint8_t op);
+void print_type(struct format *f, const struct type_expr *t);
+void print_node(struct format *f, const struct node *n);
+void print_string(struct format *f, struct str s);
+const char *print_op(uint8_t op);
 
 /* ---- print_format.c ---- */
-void format_block(struct format *f, const struct node *n);
+void print_block(struct format *f, const struct node *n);
 
 #endif
