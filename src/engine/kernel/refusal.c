@@ -96,6 +96,9 @@ static const char *hint_for(struct str reason, int code)
 		       "comparisons of long strings help; splitting the clause into several does too";
 	if (str_find(reason, STR("combined stack size")) >= 0)
 		return "all functions of a program share 512 bytes of stack";
+	if (str_find(reason, STR("number of maps per program")) >= 0)
+		return "a clause may use some 60 different maps: keep several values in one map under different keys, "
+		       "or split the clause";
 	if (code == E2BIG && !reason.n)
 		return "the program has more instructions than this kernel takes: split the clause";
 	if (code == ENOSPC)
