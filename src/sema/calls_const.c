@@ -28,9 +28,9 @@ static bool find_option(struct sema *s, struct str name, struct str *value, bool
 
 static struct node *option_bool(struct sema *s, struct node *n, struct str name, struct str value, bool has_value)
 {
-	if (!has_value || str_is(value, "true") || str_is(value, "1"))
+	if (!has_value || str_eq_nocase(value, STR("true")) || str_is(value, "1"))
 		return node_bool(s, n->at, true);
-	if (!str_is(value, "false") && !str_is(value, "0"))
+	if (!str_eq_nocase(value, STR("false")) && !str_is(value, "0"))
 		sema_error_now(s, D_SEMA_OPTION, SPAN_NONE, "program command line option --%.*s invalid boolean (value: %.*s)",
 			       STR_ARG(name), STR_ARG(value));
 	return node_bool(s, n->at, false);
@@ -40,21 +40,29 @@ static struct node *option_value(struct sema *s, struct node *n, struct str name
 				 struct str value, bool has_value)
 {
 	int64_t number = 0;
+	uint64_t large;
 
 	if (!fallback || fallback->kind == NODE_BOOL)
 		return option_bool(s, n, name, value, has_value);
 	if (fallback->kind == NODE_STRING)
 		return node_string(s, n->at, value);
+	if (has_value && !str_to_i64(value, &number) && str_to_u64(value, &large)) {
+		struct node *big = node_int(s, n->at, (int64_t)large, type_int(8, false));
+
+		big->flags |= NODE_F_UINT64;
+		return big;
+	}
 	if (!has_value || !str_to_i64(value, &number))
 		sema_error_now(s, D_SEMA_OPTION, SPAN_NONE, "program command line option --%.*s invalid integer (value: %.*s)",
 			       STR_ARG(name), STR_ARG(value));
 	return node_int(s, n->at, number, type_int(8, true));
 }
 
-static void remember_option(struct sema *s, struct str name)
+/* the name and what it is about, a NODE_STRING or NULL */
+static void remember_option(struct sema *s, struct str name, struct node *about)
 {
-	if (!hashmap_get(&s->options, name))
-		hashmap_put(&s->options, name, s);
+	if (about || !hashmap_get(&s->options, name))
+		hashmap_put(&s->options, name, about ? (void *)about : (void *)s);
 }
 
 static void fold_getopt(struct sema *s, struct node **slot)
@@ -68,14 +76,14 @@ static void fold_getopt(struct sema *s, struct node **slot)
 		n->type = type_poison();
 		return;
 	}
-	remember_option(s, name->string);
+	about = fallback ? fallback->next : NULL;
+	remember_option(s, name->string, about && about->kind == NODE_STRING ? about : NULL);
 	if (fallback && !is_const(fallback)) {
 		sema_error_now(s, D_SEMA_ARG_LITERAL, n->at,
 			       "Second argument to 'getopt' must be a string literal, integer literal, or a boolean literal.");
 		n->type = type_poison();
 		return;
 	}
-	about = fallback ? fallback->next : NULL;
 	if (about && about->kind != NODE_STRING)
 		sema_error_now(s, D_SEMA_ARG_LITERAL, n->at, "Third argument to 'getopt' must be a string literal.");
 	if (find_option(s, name->string, &value, &has_value)) {
@@ -99,6 +107,7 @@ static void fold_getopt(struct sema *s, struct node **slot)
 void check_options(struct sema *s)
 {
 	STRBUF_AUTO unknown = { 0 }, known = { 0 };
+	bool is_described = false;
 	struct diag *d;
 
 	for (uint32_t i = 0; i < s->opts->n_named; i++) {
@@ -110,7 +119,14 @@ void check_options(struct sema *s)
 	if (!unknown.n)
 		return;
 	for (size_t i = 0; i < s->options.n; i++)
-		strbuf_printf(&known, "%s--%.*s", known.n ? ", " : "", STR_ARG(s->options.entries[i].key));
+		is_described |= s->options.entries[i].value != s;
+	for (size_t i = 0; i < s->options.n; i++) {
+		const struct hashmap_entry *o = &s->options.entries[i];
+
+		strbuf_printf(&known, "%s--%.*s", is_described ? "\n" : known.n ? ", " : "", STR_ARG(o->key));
+		if (o->value != s)
+			strbuf_printf(&known, ": %.*s", STR_ARG(((struct node *)o->value)->string));
+	}
 	d = sema_error_now(s, D_SEMA_OPTION, SPAN_NONE, "unexpected program command line options: %s", strbuf_cstr(&unknown));
 	sema_hint(s, d, "expected program options: %s", known.n ? strbuf_cstr(&known) : "");
 }

@@ -9,7 +9,8 @@
  */
 #include "sema/private.h"
 
-enum { ROUNDS_FREE = 12, ROUNDS_MAX = 400 };
+/* a type can grow only so often; every round but the last makes at least one grow */
+enum { ROUNDS_FREE = 12, GROWTHS = 8, ROUNDS_LEAST = 64 };
 
 /* ---- estimates ---- */
 
@@ -375,10 +376,23 @@ static bool settle_all(struct sema *s)
 	return is_new;
 }
 
+static uint64_t most_rounds(const struct sema *s)
+{
+	uint64_t n = s->unit->n_maps;
+
+	for (uint32_t i = 0; i < s->unit->n_insts; i++)
+		n += s->unit->insts[i]->n_vars;
+	for (uint32_t i = 0; i < s->unit->n_fns; i++)
+		n += s->unit->fns[i]->n_vars;
+	return n * GROWTHS + ROUNDS_LEAST;
+}
+
 static void infer_fixed_point(struct sema *s)
 {
+	uint64_t most = most_rounds(s);
+
 	s->is_monotone = false;
-	for (unsigned round = 0; round < ROUNDS_MAX; round++) {
+	for (uint64_t round = 0; round < most; round++) {
 		s->is_monotone = round >= ROUNDS_FREE;
 		each_body(s, infer_body);
 		if (!settle_all(s))
@@ -420,6 +434,9 @@ static bool finish_node(void *arg, struct node *n)
 {
 	struct sema *s = arg;
 
+	/* whatever else happened: nothing without a type gets to the code generator */
+	if (n->type == type_poison() && !s->diags->n_errors)
+		sema_error_now(s, D_SEMA_NO_TYPE, n->at, "Could not resolve the type of this expression");
 	n->type = type_plain(s, n->type);
 	if (!n->type || n->type->kind == TYPE_VOID)
 		n->type = type_none();

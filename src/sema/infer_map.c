@@ -159,8 +159,12 @@ void check_maps(struct sema *s)
 		if (m->decl)
 			check_declaration(s, m);
 		/* only measured by sizeof and the like: it does not exist */
-		if (is_unknown(m->m.value_type))
+		if (is_unknown(m->m.value_type)) {
+			if (m->is_assigned && !s->diags->n_errors)
+				sema_error(s, D_SEMA_NO_TYPE, m->m.at, "Could not resolve the type of %.*s",
+					   STR_ARG(m->m.name));
 			continue;
+		}
 		m->m.index = n;
 		u->maps[n++] = &m->m;
 	}

@@ -14,7 +14,8 @@
 
 #include <stdio.h>
 
-enum { MAX_DEPTH = 64, MAX_EXPANSIONS = 20000 };
+/* MAX_NODES: arguments that stand in several places are copied; macros of macros can make that explode */
+enum { MAX_DEPTH = 64, MAX_EXPANSIONS = 20000, MAX_NODES = 1 << 20 };
 
 struct macro_set {
 	VEC(struct macro_def *) defs;
@@ -197,6 +198,15 @@ static int find_param(const struct expansion_state *e, int kind, struct str name
 
 static void substitute(void *arg, struct node **slot);
 
+/* in place of what could not be expanded */
+static void put_error(struct sema *s, struct node **slot)
+{
+	struct node *n = node_int(s, (*slot)->at, 0, NULL);
+
+	n->type = type_poison();
+	replace(slot, n);
+}
+
 /* the type that a typeof() argument stands for, with what is written around it */
 static void substitute_type(const struct expansion_state *e, struct type_expr *t, struct node *arg)
 {
@@ -338,6 +348,28 @@ static void take_type(struct node *n)
 	}
 }
 
+static bool count_node(void *arg, struct node *n)
+{
+	(void)n;
+	++*(uint32_t *)arg;
+	return true;
+}
+
+/* false: the script has become too large */
+static bool may_copy(const struct expansion_state *e, struct node *n)
+{
+	uint32_t count = 0;
+
+	if (e->s->n_macro_nodes > MAX_NODES)
+		return false;
+	node_walk(n, count_node, &count);
+	e->s->n_macro_nodes += count;
+	if (e->s->n_macro_nodes <= MAX_NODES)
+		return true;
+	sema_error_now(e->s, D_SEMA_MACRO_RECURSION, n->at, "Macros make this script too large");
+	return false;
+}
+
 static void substitute(void *arg, struct node **slot)
 {
 	const struct expansion_state *e = arg;
@@ -350,6 +382,10 @@ static void substitute(void *arg, struct node **slot)
 		i = find_param(e, MACRO_EXPR, n->ident.name);
 		if (i < 0)
 			return;
+		if (!may_copy(e, e->args[i])) {
+			put_error(e->s, slot);
+			return;
+		}
 		copy = node_clone(e->s->arena, e->args[i]);
 		copy->flags |= NODE_F_PAREN;
 		replace(slot, copy);
@@ -413,14 +449,6 @@ static bool is_recursive(struct sema *s, const struct expansion_state *e, const 
 	return true;
 }
 
-static void put_error(struct sema *s, struct node **slot)
-{
-	struct node *n = node_int(s, (*slot)->at, 0, NULL);
-
-	n->type = type_poison();
-	replace(slot, n);
-}
-
 static void expand_call(const struct expansion_state *e, struct node **slot, const struct macro_def *def, struct node *args)
 {
 	struct sema *s = e->s;
@@ -441,6 +469,10 @@ static void expand_call(const struct expansion_state *e, struct node **slot, con
 	inner.args = arena_array(s->arena, struct node *, def->n_params + 1);
 	for (uint32_t i = 0; i < def->n_params; i++, arg = arg->next)
 		inner.args[i] = arg;
+	if (!may_copy(e, def->body)) {
+		put_error(s, slot);
+		return;
+	}
 	body = node_clone(s->arena, def->body);
 	substitute(&inner, &body);
 	expand(&inner, &body);

@@ -63,7 +63,7 @@ struct sema {
 	struct hashmap consts; /* enumerators found so far: name -> struct node * */
 	struct hashmap said;   /* messages already given: the copies of a clause would repeat them */
 	struct hashmap options; /* names that getopt asked for */
-	uint32_t n_expansions; /* of macros */
+	uint32_t n_expansions, n_macro_nodes; /* how many macro calls were expanded, and nodes copied for them */
 
 	/* ---- the body that is being walked ---- */
 	struct clause_inst *inst; /* NULL inside a fn */
