@@ -18,8 +18,9 @@ static bool is_tag_keyword(const struct token *t)
 /* names that are types wherever they stand: the language's own, C's, and the "_t" habit */
 static bool is_type_name(const struct token *t)
 {
-	return t->kind == TOKEN_NAME && (ctype_is_language_type(t->name) ||
-					 ctype_find_base(t->name) || str_ends(t->name, STR("_t")));
+	return t->kind == TOKEN_NAME &&
+	       (ctype_is_language_type(t->name) || ctype_find_base(t->name) ||
+		ctype_is_word(t->name) || str_ends(t->name, STR("_t")));
 }
 
 static bool is_builtin_variable(const struct token *t)

@@ -148,6 +148,8 @@ TEST(casts)
 TEST(sizeof_and_friends)
 {
 	check_expr("sizeof(uint64)", "sizeof (uint64)\n");
+	check_expr("sizeof(long)", "sizeof (long int)\n");
+	check_expr("(long) - 1", "cast (long int)\n  unary -\n    int 1\n");
 	check_expr("sizeof(struct s)", "sizeof (struct s)\n");
 	check_expr("sizeof(struct s *)", "sizeof (struct s *)\n");
 	check_expr("sizeof(foo)", "sizeof\n  ident foo\n");
