@@ -307,6 +307,8 @@ static const struct type *call_tseries(struct sema *s, struct node *call)
 	int64_t param[3];
 	bool is_signed = collected(s, call), is_good = true;
 
+	if (s->is_tseries_refused)
+		sema_error(s, D_SEMA_CONFIG, call->at, "tseries() is refused by the config variable unstable_tseries");
 	is_good &= literal_param(s, call, 1, "interval_ns", &param[0]);
 	is_good &= literal_param(s, call, 2, "num_intervals", &param[1]);
 	is_good &= tseries_function(s, call, &param[2]);

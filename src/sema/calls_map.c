@@ -128,6 +128,14 @@ const struct type *call_len(struct sema *s, struct node **slot, unsigned want)
 			refuse_scalar(s, call, "");
 			return type_int(8, true);
 		}
+		/* a block around it says that the value is meant, not the map */
+		if (s->is_checking) {
+			struct node *block = node_new(s->arena, NODE_BLOCK, arg->at);
+
+			block->block.value = arg;
+			block->type = t;
+			call->call.args = block;
+		}
 		return type_int(8, true);
 	}
 	t = infer(s, &call->call.args, WANT_PLACE);

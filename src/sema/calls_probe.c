@@ -271,8 +271,10 @@ const struct type *call_probe(struct sema *s, struct node **slot, unsigned want)
 	case BUILTIN_NSECS:
 		return call_nsecs(s, call);
 	case BUILTIN_COMM:
+		/* the helper knows the current thread only; others would need a lookup that not every kernel has */
 		if (call->call.n_args && arg_integer(s, call, 0))
-			coerce(s, call_arg(call, 0), type_int(4, false));
+			sema_error(s, D_SEMA_ARG_COUNT, call->at, "comm() of another process is not supported: it takes no "
+				   "arguments here");
 		return type_string(s->tt, COMM_SIZE);
 	case BUILTIN_USERNAME:
 		return type_simple(TYPE_USERNAME);

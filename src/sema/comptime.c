@@ -50,6 +50,9 @@ static bool replace_sizeof(struct sema *s, struct node **slot)
 
 	if (!t || t->kind == TYPE_VOID || !type_complete(t))
 		return false;
+	/* enumerators are numbers of 64 bits, whatever the size of their enum */
+	if (n->sizeof_.expr && n->sizeof_.expr->kind == NODE_INT && t->kind == TYPE_ENUM)
+		t = type_int(8, true);
 	replace(slot, node_int(s, n->at, t->size, NULL));
 	return true;
 }

@@ -173,6 +173,8 @@ static void set_value(struct sema *s, const struct config_var *var, struct span 
 		if (find_word("warn enable error", text) < 0)
 			sema_error_now(s, D_SEMA_CONFIG, at, "Invalid value for %.*s: %.*s. Valid values: warn, enable, error",
 				       STR_ARG(name), STR_ARG(text));
+		else if (str_is(str_from(var->name), "unstable_tseries"))
+			s->is_tseries_refused = str_is(text, "error");
 		break;
 	case FORM_NONE:
 		break;

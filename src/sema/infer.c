@@ -169,8 +169,6 @@ static const struct type *infer_if(struct sema *s, struct node *n, unsigned want
 	if (n->cond.cond->kind == NODE_COMPTIME) {
 		if (!s->is_checking)
 			return type_none();
-		if (!s->is_comptime_stuck)
-			infer(s, &n->cond.cond, 0);
 		sema_error(s, D_SEMA_COMPTIME, n->cond.cond->at, "Unable to resolve comptime expression");
 		return type_poison();
 	}
@@ -249,7 +247,7 @@ static const struct type *infer_kind(struct sema *s, struct node **slot, unsigne
 	case NODE_IF:
 		return infer_if(s, n, want);
 	case NODE_COMPTIME:
-		if (s->is_checking && !s->is_comptime_stuck)
+		if (s->is_checking)
 			sema_error(s, D_SEMA_COMPTIME, n->at, "Unable to resolve comptime expression");
 		return infer(s, &n->unary.a, want);
 	case NODE_SIZEOF:
@@ -333,6 +331,8 @@ static void infer_body(struct sema *s, struct node **predicate, struct node **bo
 	if (*predicate)
 		infer_condition(s, predicate, (*predicate)->at);
 	infer(s, body, WANT_VOID);
+	if (s->fn && s->is_checking)
+		check_fn_returns(s);
 }
 
 /* takes over what the round has found; true when that is news */

@@ -71,6 +71,43 @@ static bool never_returns(const struct node *n)
 	}
 }
 
+/* does every path through the statement end in a return? Loops may not run at all. */
+static bool always_returns(const struct node *n)
+{
+	const struct node *last;
+
+	if (!n)
+		return false;
+	switch (n->kind) {
+	case NODE_RETURN:
+		return true;
+	case NODE_EXPR:
+		return always_returns(n->unary.a);
+	case NODE_IF:
+		return n->cond.other && always_returns(n->cond.then) && always_returns(n->cond.other);
+	case NODE_BLOCK:
+		if (n->block.value && always_returns(n->block.value))
+			return true;
+		for (last = n->block.stmts; last; last = last->next) {
+			if (always_returns(last))
+				return true;
+		}
+		return false;
+	default:
+		return false;
+	}
+}
+
+void check_fn_returns(struct sema *s)
+{
+	struct fn_def *def = s->fn->def;
+
+	if (is_unknown(def->result_type) || def->result_type->kind == TYPE_VOID || always_returns(def->body))
+		return;
+	sema_error(s, D_SEMA_RETURN, def->at, "Function %.*s is of type %s, cannot return void", STR_ARG(def->name),
+		   spelled(s, def->result_type));
+}
+
 void infer_chain(struct sema *s, struct node **first)
 {
 	bool is_dead = false;

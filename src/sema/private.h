@@ -79,7 +79,7 @@ struct sema {
 	bool is_changed;   /* something was transformed: infer again */
 	bool is_locking;   /* variables and maps that are met decide a comptime condition */
 	bool is_monotone;  /* too many rounds: types may only grow from now on */
-	bool is_comptime_stuck;
+	bool is_tseries_refused; /* config unstable_tseries=error */
 };
 
 /* ---- messages (sema.c) ---- */
@@ -162,6 +162,7 @@ void infer_assign(struct sema *s, struct node *n);
 void infer_let(struct sema *s, struct node *n);
 const struct type *infer_block(struct sema *s, struct node *block, unsigned want);
 void infer_chain(struct sema *s, struct node **first);
+void check_fn_returns(struct sema *s); /* of a fn: on every path */
 /* a condition: bool, integer, pointer, or cast to one */
 void infer_condition(struct sema *s, struct node **slot, struct span at);
 /* the key of a map access, joined into the map's key type; returns it */

@@ -360,6 +360,28 @@ static void resolve_args(struct sema *s, struct node *n, const struct builtin *b
 	}
 }
 
+static void report_unknown(struct sema *s, const struct node *n)
+{
+	struct diag *d = sema_error_now(s, D_SEMA_UNKNOWN_FUNCTION, n->at, "Unknown function: '%.*s'", STR_ARG(n->call.name));
+	const char *best = NULL;
+	unsigned least = 3;
+
+	if (str_is(n->call.name, "dw_ustack")) {
+		sema_hint(s, d, "stacks are walked by frame pointers here: ustack()");
+		return;
+	}
+	for (unsigned i = 0; i < BUILTIN_N; i++) {
+		unsigned distance = str_distance(n->call.name, str_from(builtins[i].name), least);
+
+		if (distance < least) {
+			least = distance;
+			best = builtins[i].name;
+		}
+	}
+	if (best)
+		sema_hint(s, d, "did you mean '%s'?", best);
+}
+
 static void resolve_call(struct sema *s, struct node **slot)
 {
 	struct node *n = *slot;
@@ -373,8 +395,7 @@ static void resolve_call(struct sema *s, struct node **slot)
 		return;
 	}
 	if (!b) {
-		if (!(n->call.builtin = NULL))
-			sema_error_now(s, D_SEMA_UNKNOWN_FUNCTION, n->at, "Unknown function: '%.*s'", STR_ARG(n->call.name));
+		report_unknown(s, n);
 		resolve_args(s, n, NULL);
 		n->type = type_poison();
 		return;
