@@ -40,8 +40,12 @@ void fault_if_negative(struct builder *b, struct image_fault f, uint32_t retcode
 {
 	uint32_t fine = new_label(b);
 
-	put_br_imm(b, CC_SGE, retcode, 0, fine);
-	fault_count(b, f, retcode);
+	/* one vreg for all of them: what lives across blocks costs the compiler more than a move costs the program */
+	if (!b->fn->fault_code)
+		b->fn->fault_code = new_vreg(b);
+	put_mov_to(b, b->fn->fault_code, retcode);
+	put_br_imm(b, CC_SGE, b->fn->fault_code, 0, fine);
+	fault_count(b, f, b->fn->fault_code);
 	put_label(b, fine);
 }
 

@@ -61,6 +61,7 @@ struct fn_state {
 	uint32_t frame;   /* callbacks: vreg of the frame's address; programs: vreg of the result */
 	uint32_t scratch; /* vreg of the scratch base, defined in the prologue */
 	uint32_t leave;   /* label: the way out */
+	uint32_t fault_code; /* vreg of the result that is being tested for a fault; 0 until needed */
 	uint32_t slot_bytes;
 	/* free slots by statement: slots at or above the mark are reusable */
 	VEC(uint32_t) free_slots;
