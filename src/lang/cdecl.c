@@ -45,12 +45,20 @@ static bool source_find_constant(struct type_source *src, struct str name, int64
 {
 	struct cdecl *d = (struct cdecl *)src;
 	const struct c_constant *c = hashmap_get(&d->constants, name);
+	const struct type *enum_type = NULL;
+	bool is_enumerator;
 
+	if (c) {
+		*value = c->value;
+		enum_type = c->type;
+	} else if (!constant_find(name, value, &is_enumerator)) {
+		return false;
+	} else if (is_enumerator && d->o.next && d->o.next->ops->find_constant) {
+		/* *value stays as it is where the next source does not know it */
+		d->o.next->ops->find_constant(d->o.next, name, value, &enum_type);
+	}
 	if (type)
-		*type = c ? c->type : NULL;
-	if (!c)
-		return constant_find(name, value);
-	*value = c->value;
+		*type = enum_type;
 	return true;
 }
 

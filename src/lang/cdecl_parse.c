@@ -217,6 +217,7 @@ static bool constant_name(void *arg, struct const_expr *x, int64_t *value)
 	const struct token *t = &x->t[x->i];
 	const struct c_constant *c;
 	const struct type *type;
+	bool is_enumerator;
 
 	if (token_is(t, "sizeof")) {
 		x->i++;
@@ -236,7 +237,7 @@ static bool constant_name(void *arg, struct const_expr *x, int64_t *value)
 		*value = c->value;
 		return true;
 	}
-	if (constant_find(t->name, value))
+	if (constant_find(t->name, value, &is_enumerator))
 		return true;
 	return d->o.next && d->o.next->ops->find_constant &&
 	       d->o.next->ops->find_constant(d->o.next, t->name, value, &type);

@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 
-bool constant_find(struct str name, int64_t *value);
+/* is_enumerator: the kernel has it in an enum, its BTF knows which */
+bool constant_find(struct str name, int64_t *value, bool *is_enumerator);
 
 #endif

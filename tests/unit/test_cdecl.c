@@ -542,6 +542,7 @@ TEST(constants)
 {
 	struct c_text c;
 	const struct type *type = type_int(1, false);
+	bool is_enumerator;
 	int64_t v;
 
 	c_open(&c, "struct s { char name[IFNAMSIZ]; int x[AF_INET6]; }; enum { AF_INET = 77 };");
@@ -552,8 +553,11 @@ TEST(constants)
 	CHECK(!type);
 	CHECK(c.src->ops->find_constant(c.src, STR("AF_INET"), &v, &type));
 	CHECK_INT(v, 77);
-	CHECK(constant_find(STR("AT_FDCWD"), &v));
+	CHECK(constant_find(STR("AT_FDCWD"), &v, &is_enumerator));
 	CHECK_INT(v, -100);
-	CHECK(!constant_find(STR("NO_SUCH_NAME"), &v));
+	CHECK(!is_enumerator);
+	CHECK(constant_find(STR("TCP_ESTABLISHED"), &v, &is_enumerator));
+	CHECK(is_enumerator);
+	CHECK(!constant_find(STR("NO_SUCH_NAME"), &v, &is_enumerator));
 	c_close(&c);
 }
