@@ -5,11 +5,14 @@
  */
 #include "sema/private.h"
 
-static void add_inst(struct sema *s, const struct clause *c, const struct probe_shape *shape)
+static void add_inst(struct sema *s, const struct clause *c, const struct probe_shape *shape, bool is_ghost)
 {
 	struct unit *u = s->unit;
-	struct clause_inst *i = arena_new(s->arena, struct clause_inst);
+	struct inst_state *state = arena_new(s->arena, struct inst_state);
+	struct clause_inst *i = &state->i;
 
+	state->is_ghost = is_ghost;
+	s->n_ghosts += is_ghost;
 	i->clause = c;
 	i->shape = shape;
 	i->predicate = c->predicate ? node_clone(s->arena, c->predicate) : NULL;
@@ -70,6 +73,50 @@ static void report_empty(struct sema *s, const struct clause *c)
 			     "program behavior.");
 }
 
+/*
+ * A clause that attaches nowhere still says which maps there are and of what types: it is typed, silently, as if its probe
+ * were there, and gone before code is made. Else one missing probe would make every other clause fail that prints its maps.
+ */
+static void add_ghost(struct sema *s, const struct clause *c)
+{
+	static const struct {
+		const char *name, *alias;
+		bool is_user;
+	} providers[] = {
+#define PROVIDER(kind, name, alias, is_user, ...) { name, alias, is_user },
+#include "probe/providers.def"
+#undef PROVIDER
+	};
+	struct probe_shape *shape = arena_new(s->arena, struct probe_shape);
+	struct str name = c->points && c->points->n_parts ? c->points->parts[0] : STR_NULL;
+
+	for (unsigned i = 0; i < PROBE_N_KINDS; i++) {
+		if (!str_eq_nocase(name, str_from(providers[i].name)) && !str_eq_nocase(name, str_from(providers[i].alias)))
+			continue;
+		shape->kind = (enum probe_kind)i;
+		shape->is_user = providers[i].is_user;
+	}
+	shape->args_form = ARGS_REGS;
+	shape->is_return = shape->kind == PROBE_KRETPROBE || shape->kind == PROBE_URETPROBE || shape->kind == PROBE_FEXIT;
+	shape->n_points = 1;
+	shape->points = arena_new(s->arena, struct probe_point);
+	add_inst(s, c, shape, true);
+}
+
+void expand_remove_ghosts(struct sema *s)
+{
+	struct unit *u = s->unit;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < u->n_insts; i++) {
+		if (((struct inst_state *)u->insts[i])->is_ghost)
+			continue;
+		u->insts[i]->index = n;
+		u->insts[n++] = u->insts[i];
+	}
+	u->n_insts = n;
+}
+
 void expand_run(struct sema *s)
 {
 	for (struct clause *c = s->script->clauses; c; c = c->next) {
@@ -83,12 +130,14 @@ void expand_run(struct sema *s)
 			shape = s->world->match(s->world->arg, ap, s->diags);
 
 			for (; shape; shape = shape->next) {
-				add_inst(s, c, shape);
+				add_inst(s, c, shape, false);
 				is_any = true;
 			}
 		}
 		/* what went wrong was said already, if anything did */
 		if (!is_any && s->diags->n_errors == n_errors)
 			report_empty(s, c);
+		if (!is_any)
+			add_ghost(s, c);
 	}
 }

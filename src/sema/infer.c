@@ -417,8 +417,15 @@ static void make_plain(struct sema *s)
 	struct unit *u = s->unit;
 
 	for (uint32_t i = 0; i < u->n_maps; i++) {
-		u->maps[i]->key_type = type_plain(s, u->maps[i]->key_type);
-		u->maps[i]->value_type = type_plain(s, u->maps[i]->value_type);
+		struct map_state *m = (struct map_state *)u->maps[i];
+
+		m->m.key_type = type_plain(s, m->m.key_type);
+		m->m.value_type = type_plain(s, m->m.value_type);
+		/* filled only by a clause that attaches nowhere, with something of its probe: it stays empty */
+		if (s->n_ghosts && m->is_assigned && is_unknown(m->m.value_type))
+			m->m.value_type = type_int(8, true);
+		if (s->n_ghosts && m->is_keyed && is_unknown(m->m.key_type))
+			m->m.key_type = type_int(8, true);
 	}
 	for (uint32_t i = 0; i < u->n_insts + u->n_fns; i++) {
 		struct variable **vars = i < u->n_insts ? u->insts[i]->vars : u->fns[i - u->n_insts]->vars;
@@ -472,6 +479,7 @@ void check_run(struct sema *s)
 	make_plain(s);
 	s->is_checking = true;
 	each_body(s, infer_body);
+	expand_remove_ghosts(s);
 	check_maps(s);
 	each_body(s, finish_body);
 	s->is_checking = false;

@@ -41,7 +41,12 @@ struct map_state {
 	const struct map_decl *decl;
 };
 
-struct macro_set; /* macro.c */
+/* an instance; a ghost is one of a clause that attaches nowhere: see expand.c */
+struct inst_state {
+	struct clause_inst i;
+	bool is_ghost;
+};
+
 
 struct scope {
 	struct var_state *vars; /* declared here, chained by next_in_scope */
@@ -79,6 +84,9 @@ struct sema {
 	bool is_changed;   /* something was transformed: infer again */
 	bool is_locking;   /* variables and maps that are met decide a comptime condition */
 	bool is_monotone;  /* too many rounds: types may only grow from now on */
+	uint32_t n_ghosts;
+	void (*naming)(struct sema *s, struct node **predicate, struct node **body); /* the visitor of resolve.c */
+	bool is_silent; /* in a ghost */
 	bool is_tseries_refused; /* config unstable_tseries=error */
 };
 
@@ -127,6 +135,7 @@ const struct type *type_as_number(const struct type *t);
 bool config_run(struct sema *s);   /* config.c */
 void macros_run(struct sema *s);   /* macro.c */
 void expand_run(struct sema *s);   /* expand.c */
+void expand_remove_ghosts(struct sema *s);
 void resolve_run(struct sema *s);  /* resolve.c */
 void resolve_subtree(struct sema *s, struct node **slot);
 void infer_run(struct sema *s);    /* infer.c: to the fixed point, comptime included */

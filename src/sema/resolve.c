@@ -735,5 +735,6 @@ void resolve_run(struct sema *s)
 		if (old)
 			sema_error_now(s, D_SEMA_REDEFINED, f->at, "Function '%.*s' was already defined", STR_ARG(f->name));
 	}
+	s->naming = resolve_body;
 	each_body(s, resolve_body);
 }

@@ -47,10 +47,10 @@ static struct diag *say(struct sema *s, bool is_error, enum diag_code code, stru
 		return d;                                                                                \
 	}
 
-SAY(sema_error, true, s->is_checking)
-SAY(sema_warning, false, s->is_checking)
-SAY(sema_error_now, true, true)
-SAY(sema_warning_now, false, true)
+SAY(sema_error, true, s->is_checking && !s->is_silent)
+SAY(sema_warning, false, s->is_checking && !s->is_silent)
+SAY(sema_error_now, true, !s->is_silent)
+SAY(sema_warning_now, false, !s->is_silent)
 
 void sema_hint(struct sema *s, struct diag *d, const char *fmt, ...)
 {
@@ -99,8 +99,11 @@ void each_body(struct sema *s, void (*visit)(struct sema *s, struct node **predi
 	for (uint32_t i = 0; i < u->n_insts; i++) {
 		s->inst = u->insts[i];
 		s->shape = s->inst->shape;
+		/* names are the same everywhere, so their errors count in a ghost too */
+		s->is_silent = visit != s->naming && ((struct inst_state *)s->inst)->is_ghost;
 		visit(s, &s->inst->predicate, &s->inst->body);
 	}
+	s->is_silent = false;
 	s->inst = NULL;
 	s->shape = NULL;
 }

@@ -104,6 +104,9 @@ static struct probe_shape *fixture_match(void *arg, const struct attach_point *a
 	struct probe_shape *s;
 
 	(void)arg;
+	/* nothing there, and nothing to say about it */
+	if (ap->n_parts > 1 && str_is(ap->parts[1], "missing"))
+		return NULL;
 	for (unsigned i = 0; i < PROBE_N_KINDS; i++) {
 		if (!str_eq_nocase(ap->parts[0], str_from(providers[i].name)) && !str_is(ap->parts[0], providers[i].alias))
 			continue;
