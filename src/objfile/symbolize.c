@@ -180,11 +180,18 @@ void symbolizer_note_mmap(struct symbolizer *s, pid_t pid, uint64_t start, uint6
 
 void symbolizer_note_fork(struct symbolizer *s, pid_t parent, pid_t child)
 {
-	struct process *from = process_find(&s->table, parent);
-	struct process *to = process_get(&s->table, child);
+	struct process *from = process_get(&s->table, parent), *to;
 
-	if (!from || to->now.n)
+	if (!from->now.n)
+		return;
+	to = process_find(&s->table, child);
+	if (to)
+		process_refresh(&s->table, to, 0); /* an old number may come again */
+	else
+		to = process_get(&s->table, child);
+	if (!to->gone && to->now.n)
 		return; /* it lives: its own mappings were read just now */
+	process_forget(to);
 	vec_each(m, &from->now)
 		vec_push(&to->now, *m);
 }

@@ -26,6 +26,7 @@ struct run {
 	struct engine *engine;
 	struct output *out;
 	struct output_symbols symbols;
+	struct symbols names;
 	int out_fd;
 	bool is_attached;
 	uint64_t stop_ns;   /* when Ctrl-C was seen; 0: not yet */
@@ -80,7 +81,8 @@ static ERR_MUST struct err *open_output(struct run *r)
 	}
 	oo.fd = r->out_fd;
 	oo.escape_control = isatty(r->out_fd);
-	symbols_init(&r->symbols, r->c.symbolizer);
+	r->names.symbolizer = r->c.symbolizer;
+	symbols_init(&r->symbols, &r->names);
 	return output_new(r->c.image, &r->c.sources, &r->symbols, &oo, &r->out);
 }
 
@@ -275,8 +277,16 @@ static ERR_MUST struct err *trace(struct run *r)
 	return NULL;
 }
 
+/* before the first probe: a process that begins now is known from its first mapping on */
 static void note_processes(struct run *r)
 {
+	bool has_user_addresses = false;
+
+	for (uint32_t i = 0; i < r->c.image->n_events; i++)
+		has_user_addresses |= r->c.image->events[i]->kind == EVENT_NOTE;
+	if (!has_user_addresses)
+		return;
+	r->names.watch = procwatch_open(r->c.symbolizer);
 	vec_each(p, &r->o->pids)
 		symbolizer_note_process(r->c.symbolizer, *p);
 }
@@ -355,6 +365,7 @@ int session_run(struct session_opts *o)
 	finish_output(&r);
 	if (r.engine)
 		ops->close(r.engine);
+	procwatch_close(r.names.watch);
 	compilation_free(&r.c);
 	return r.status;
 }

@@ -11,9 +11,10 @@ static void take(const struct symbol_info *s, struct output_symbol *out)
 
 static bool kernel(void *arg, uint64_t addr, struct output_symbol *out)
 {
+	struct symbols *of = arg;
 	struct symbol_info s;
 
-	if (!symbolizer_kernel(arg, addr, &s) || !s.found)
+	if (!symbolizer_kernel(of->symbolizer, addr, &s) || !s.found)
 		return false;
 	take(&s, out);
 	return true;
@@ -21,9 +22,11 @@ static bool kernel(void *arg, uint64_t addr, struct output_symbol *out)
 
 static bool user(void *arg, uint32_t pid, uint64_t addr, struct output_symbol *out)
 {
+	struct symbols *of = arg;
 	struct symbol_info s;
 
-	if (!symbolizer_user(arg, (pid_t)pid, addr, &s) || !s.found)
+	procwatch_drain(of->watch);
+	if (!symbolizer_user(of->symbolizer, (pid_t)pid, addr, &s) || !s.found)
 		return false;
 	take(&s, out);
 	return true;
@@ -31,18 +34,20 @@ static bool user(void *arg, uint32_t pid, uint64_t addr, struct output_symbol *o
 
 static size_t build_id(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64], uint64_t *file_offset)
 {
+	struct symbols *of = arg;
 	struct symbol_info s;
 	struct objfile *f;
 	ERR_AUTO err = NULL;
 	char path[4096];
 	size_t n;
 
-	symbolizer_user(arg, (pid_t)pid, addr, &s);
+	procwatch_drain(of->watch);
+	symbolizer_user(of->symbolizer, (pid_t)pid, addr, &s);
 	if (!s.in_file || s.module.n >= sizeof(path))
 		return 0;
 	memcpy(path, s.module.p, s.module.n);
 	path[s.module.n] = '\0';
-	err = objfile_cache_get(symbolizer_files(arg), path, &f);
+	err = objfile_cache_get(symbolizer_files(of->symbolizer), path, &f);
 	if (err || !f->build_id.n || f->build_id.n > 64 ||
 	    !objfile_vaddr_to_offset(f, s.file_addr, file_offset))
 		return 0;
@@ -53,10 +58,13 @@ static size_t build_id(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64], u
 
 static void note_process(void *arg, uint32_t pid)
 {
-	symbolizer_note_process(arg, (pid_t)pid);
+	struct symbols *of = arg;
+
+	procwatch_drain(of->watch);
+	symbolizer_note_process(of->symbolizer, (pid_t)pid);
 }
 
-void symbols_init(struct output_symbols *out, struct symbolizer *s)
+void symbols_init(struct output_symbols *out, struct symbols *s)
 {
 	*out = (struct output_symbols){ .arg = s, .kernel = kernel, .user = user, .build_id = build_id,
 					.note_process = note_process };

@@ -5,8 +5,15 @@
 
 #include "objfile/symbolize.h"
 #include "output/symbols.h"
+#include "session/procwatch.h"
 
-void symbols_init(struct output_symbols *out, struct symbolizer *s);
+struct symbols {
+	struct symbolizer *symbolizer;
+	struct procwatch *watch; /* NULL: none */
+};
+
+/* s is read at each call: the watch may come later */
+void symbols_init(struct output_symbols *out, struct symbols *s);
 /* a process that can still run: exists and is no zombie */
 bool proc_is_alive(pid_t pid);
 
