@@ -203,7 +203,8 @@ uint32_t put_call(struct builder *b, int helper, uint32_t n_args, const uint32_t
 	struct ir_insn insn = { .op = IR_CALL, .n_args = (uint8_t)n_args, .imm = helper };
 
 	insn.dst = new_vreg(b);
-	memcpy(insn.src, args, n_args * sizeof(*args));
+	if (n_args)
+		memcpy(insn.src, args, n_args * sizeof(*args));
 	return put_raw(b, insn)->dst;
 }
 
