@@ -147,6 +147,20 @@ static struct value call_uaddr(struct builder *b, struct node *call)
 	return value_reg(put_op_imm(b, IR_ADD, ip, (int64_t)(u->address - u->probe_address)), call->type);
 }
 
+/* symbol + __per_cpu_offset[cpu] */
+static struct value call_percpu_kaddr(struct builder *b, struct node *call)
+{
+	const struct call_percpu *p = call->call.info;
+	struct node *cpu = call->call.args->next;
+	uint32_t n = cpu ? build_reg(b, cpu) : put_call(b, BPF_FUNC_get_smp_processor_id, 0, NULL);
+	struct value offset = mem_new_bytes(b, 8);
+	uint32_t at = put_op_imm(b, IR_MUL, put_ext(b, n, 4, false), 8);
+
+	mem_read(b, offset, put_op_imm(b, IR_ADD, at, (int64_t)p->offsets), SPACE_KERNEL, 8);
+	return value_reg(put_op_imm(b, IR_ADD, put_load(b, offset.reg, offset.off, 8, false), (int64_t)p->symbol),
+			 call->type);
+}
+
 static struct value call_path(struct builder *b, struct node *call)
 {
 	struct value to = mem_new(b, call->type), arg = build_expr(b, call->call.args);
@@ -277,6 +291,7 @@ build_call_fn *call_builder_misc(enum builtin_id id)
 		[BUILTIN_NTOP] = call_ntop,	    [BUILTIN_MACADDR] = call_macaddr,
 		[BUILTIN_BSWAP] = call_bswap,	    [BUILTIN_KPTR] = call_same,
 		[BUILTIN_UPTR] = call_same,	    [BUILTIN_UADDR] = call_uaddr,
+		[BUILTIN_PERCPU_KADDR] = call_percpu_kaddr,
 		[BUILTIN_PATH] = call_path,	    [BUILTIN_SOCKET_COOKIE] = call_socket_cookie,
 		[BUILTIN_SIGNAL] = call_signal,	    [BUILTIN_SIGNAL_THREAD] = call_signal,
 		[BUILTIN_OVERRIDE] = call_override, [BUILTIN_WRITE_USER] = call_write_user,

@@ -141,6 +141,11 @@ struct call_uaddr {
 	uint32_t size;
 };
 
+/* percpu_kaddr("variable"): its address as the symbol table gives it, and that of the table of offsets by CPU */
+struct call_percpu {
+	uint64_t symbol, offsets;
+};
+
 /* ---- the world outside, asked through this table so that tests can fake it ---- */
 
 struct sema_world {
