@@ -87,8 +87,10 @@ static int run(struct cli_opts *c)
 		status = 1;
 	} else {
 		c->session.text = strbuf_str(&text);
-		status = c->action == ACTION_LIST ? session_list(&c->session, c->list_pattern, c->verbose > 0) :
-						    session_run(&c->session);
+		if (c->action == ACTION_LIST)
+			status = session_list(&c->session, c->list_pattern, c->verbose > 0);
+		else
+			status = c->session.is_format ? session_format(&c->session) : session_run(&c->session);
 	}
 	strbuf_free(&text);
 	free(dir);

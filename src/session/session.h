@@ -50,6 +50,8 @@ struct session_opts {
 
 /* exit status of the process: 0, what exit() said, or 1 after errors, which have been printed */
 int session_run(struct session_opts *o);
+/* --fmt: print the script in canonical form. Exit status: 1 when it has errors */
+int session_format(struct session_opts *o);
 /* -l: probes that match a pattern, or those of a program (o->text); verbose: with arguments. Exit status */
 int session_list(struct session_opts *o, const char *pattern, bool verbose);
 /* --container: cgroup of a container by its id or the start of it (docker, podman, containerd, systemd-nspawn) */
