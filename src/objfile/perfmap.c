@@ -2,6 +2,7 @@
 /*
  * perf map files; see perfmap.h. /tmp is writable for everybody, so the file is only believed when its owner is the
  * process's user or root; it is opened inside the process's root and never when it is a link or no regular file.
+ * A process that ended before it was looked at has no user any more: only root's files count then.
  */
 #include "objfile/perfmap.h"
 
@@ -16,11 +17,14 @@
 
 enum { READ_LIMIT = 256 << 20 }; /* a larger map is cut: 256 MB are some 3 million methods */
 
-struct perfmap *perfmap_new(pid_t pid)
+struct perfmap *perfmap_new(pid_t pid, time_t since)
 {
 	struct perfmap *m = base_alloc(sizeof(*m));
 
 	m->pid = pid;
+	m->since = since;
+	m->ns_pid = proc_ns_pid(pid);
+	m->uid = proc_uid(pid, &m->uid_known);
 	arena_init(&m->names);
 	return m;
 }
@@ -87,25 +91,50 @@ size_t perfmap_parse(struct perfmap *m, struct str text)
 	return used;
 }
 
+/* the process's map file in its root; when it has ended, in ours, and written while it lived. -1: none */
+static int open_map(const struct perfmap *m, struct stat *st)
+{
+	bool has_ended = !proc_exists(m->pid);
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)m->ns_pid);
+	fd = proc_open_in_root(has_ended ? getpid() : m->pid, path, false);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, st) || (has_ended && st->st_mtim.tv_sec < m->since)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void read_more(struct perfmap *m, int fd, size_t want, struct strbuf *text)
+{
+	vec_grow((void **)&text->p, &text->cap, want, 1);
+	while (text->n < want) {
+		ssize_t n = pread(fd, text->p + text->n, want - text->n, (off_t)(m->read_to + text->n));
+
+		if (n <= 0 && !(n < 0 && errno == EINTR))
+			break;
+		if (n > 0)
+			text->n += (size_t)n;
+	}
+}
+
 bool perfmap_update(struct perfmap *m)
 {
-	FREE_AUTO char *path = NULL;
-	FD_AUTO fd = -1;
 	STRBUF_AUTO text = { 0 };
+	FD_AUTO fd = -1;
 	struct stat st;
 	size_t want;
-	uid_t uid;
-	bool ok;
 
-	if (asprintf(&path, "/tmp/perf-%d.map", (int)proc_ns_pid(m->pid)) < 0)
-		base_out_of_memory();
-	fd = proc_open_in_root(m->pid, path, false);
+	fd = open_map(m, &st);
 	if (fd < 0)
 		return false;
-	uid = proc_uid(m->pid, &ok);
-	if (!ok || fstat(fd, &st))
-		return false;
-	m->refused = st.st_uid != 0 && st.st_uid != uid;
+	if (!m->uid_known)
+		m->uid = proc_uid(m->pid, &m->uid_known);
+	m->refused = st.st_uid != 0 && !(m->uid_known && st.st_uid == m->uid);
 	if (m->refused)
 		return false;
 	if (st.st_dev != m->dev || st.st_ino != m->ino || (uint64_t)st.st_size < m->read_to) {
@@ -116,17 +145,7 @@ bool perfmap_update(struct perfmap *m)
 	if ((uint64_t)st.st_size == m->read_to || m->read_to >= READ_LIMIT)
 		return false;
 	want = (size_t)st.st_size - m->read_to;
-	if (want > READ_LIMIT)
-		want = READ_LIMIT;
-	vec_grow((void **)&text.p, &text.cap, want, 1);
-	while (text.n < want) {
-		ssize_t n = pread(fd, text.p + text.n, want - text.n, (off_t)(m->read_to + text.n));
-
-		if (n <= 0 && !(n < 0 && errno == EINTR))
-			break;
-		if (n > 0)
-			text.n += (size_t)n;
-	}
+	read_more(m, fd, want < READ_LIMIT ? want : READ_LIMIT, &text);
 	want = perfmap_parse(m, strbuf_str(&text));
 	m->read_to += want;
 	return want != 0;

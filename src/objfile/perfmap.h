@@ -11,6 +11,7 @@
 #include "base/str.h"
 
 #include <sys/types.h>
+#include <time.h>
 
 struct perfmap_entry {
 	uint64_t start, size;
@@ -27,11 +28,16 @@ struct perfmap {
 	uint64_t dev, ino;
 	uint64_t longest; /* largest size, where looking back may stop */
 	bool refused;     /* the file belongs to somebody else */
+	/* what is known of the process, for the time after its end */
+	pid_t ns_pid; /* its number in its own namespace */
+	bool uid_known;
+	uid_t uid;
+	time_t since; /* when the process was met: an older file is another's */
 };
 
-struct perfmap *perfmap_new(pid_t pid);
+struct perfmap *perfmap_new(pid_t pid, time_t since);
 void perfmap_free(struct perfmap *m);
-/* reads what was added to the file since; true when there is something new */
+/* reads what was added to the file since, also when the process has ended; true when there is something new */
 bool perfmap_update(struct perfmap *m);
 /* lines of a map file; a last line without its newline is left for later. Returns the bytes used. */
 size_t perfmap_parse(struct perfmap *m, struct str text);

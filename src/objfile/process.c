@@ -10,6 +10,7 @@
 #include "objfile/process.h"
 
 #include "base/cleanup.h"
+#include "objfile/elf_private.h"
 #include "objfile/proc.h"
 
 #include <errno.h>
@@ -23,11 +24,15 @@
 #include <time.h>
 
 enum {
-	MAX_PROCESSES = 8192, /* beyond it, the longest-gone process is forgotten */
-	MAX_OLD = 1024,       /* old mappings per process */
+	MAX_PROCESSES = 8192,  /* beyond it, the longest-gone process is forgotten */
+	MAX_OLD = 1024,	       /* old mappings per process */
+	SCAN_MS = 1000,	       /* how often all processes are asked for their roots, at most */
+	SWEEP_MODULES = 4096,  /* so many more than last time are swept */
+	SWEEP_PIDS = 16384,
 };
 
 #define OVERLAYFS_MAGIC 0x794c7630
+#define BTRFS_MAGIC 0x9123683e
 
 uint64_t process_clock_ms(void)
 {
@@ -40,7 +45,7 @@ uint64_t process_clock_ms(void)
 void process_table_init(struct process_table *t)
 {
 	*t = (struct process_table){ 0 };
-	arena_init(&t->strings);
+	arena_init(&t->pid_keys);
 	t->files = objfile_cache_new();
 }
 
@@ -49,8 +54,7 @@ static void process_free(struct process *p)
 	vec_free(&p->now);
 	vec_free(&p->old);
 	perfmap_free(p->perfmap);
-	if (p->root >= 0)
-		close(p->root);
+	root_unref(p->root);
 	free(p);
 }
 
@@ -59,32 +63,94 @@ void process_table_free(struct process_table *t)
 	for (size_t i = 0; i < t->by_pid.n; i++)
 		if (t->by_pid.entries[i].value)
 			process_free(t->by_pid.entries[i].value);
+	for (size_t i = 0; i < t->modules.n; i++)
+		free(t->modules.entries[i].value);
+	vec_each(m, &t->replaced)
+		free(*m);
+	vec_free(&t->replaced);
 	hashmap_free(&t->by_pid);
 	hashmap_free(&t->modules);
+	roots_free(&t->roots);
 	objfile_unref(t->vdso);
 	objfile_cache_free(t->files);
-	arena_free(&t->strings);
+	arena_free(&t->pid_keys);
 }
 
 /* --- modules ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * Has another file taken the place of the one that was opened, with its name and even its inode number (compilers do
+ * that)? Asked when somebody has just mapped it.
+ */
+static bool was_replaced(const struct module *m)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (!m->file || m->deleted || m->is_vdso || m->path.n >= sizeof(path))
+		return false;
+	snprintf(path, sizeof(path), "%.*s", STR_ARG(m->path));
+	return !stat(path, &st) && st.st_ino == m->file->ino && st.st_dev == m->file->dev &&
+	       !objfile_same(m->file, st.st_dev, st.st_ino, (uint64_t)st.st_size, st.st_mtim);
+}
 
 struct module *process_module(struct process_table *t, struct str path, uint32_t dev_major, uint32_t dev_minor,
 			      uint64_t ino, bool deleted)
 {
 	STRBUF_AUTO key = { 0 };
-	struct module *m;
+	struct module *m, *old;
 
 	strbuf_printf(&key, "%x:%x:%llx:%d:", dev_major, dev_minor, (unsigned long long)ino, deleted);
 	strbuf_add_str(&key, path);
-	m = hashmap_get(&t->modules, strbuf_str(&key));
-	if (m)
-		return m;
-	m = arena_new(&t->strings, struct module);
+	old = hashmap_get(&t->modules, strbuf_str(&key));
+	if (old && !was_replaced(old))
+		return old;
+	m = base_alloc(sizeof(*m) + key.n);
 	*m = (struct module){ .dev_major = dev_major, .dev_minor = dev_minor, .ino = ino, .deleted = deleted };
-	m->path = arena_str(&t->strings, path);
+	memcpy(m->text, key.p, key.n);
+	m->key = str_make(m->text, key.n);
+	m->path = str_sub(m->key, key.n - path.n, key.n);
 	m->is_vdso = !ino && str_is(path, "[vdso]");
-	hashmap_put(&t->modules, arena_str(&t->strings, strbuf_str(&key)), m);
+	/* the map goes on using the key of the first one, which therefore lives as long as the map */
+	hashmap_put(&t->modules, m->key, m);
+	if (old)
+		vec_push(&t->replaced, old);
 	return m;
+}
+
+static void mark_modules(struct mapping_list *l)
+{
+	vec_each(m, l)
+		if (m->module)
+			m->module->is_marked = true;
+}
+
+/* modules that no process refers to, and that no result shows, go: every program that anybody starts makes some */
+static void sweep_modules(struct process_table *t)
+{
+	struct hashmap kept = { 0 };
+
+	for (size_t i = 0; i < t->by_pid.n; i++) {
+		struct process *p = t->by_pid.entries[i].value;
+
+		if (p) {
+			mark_modules(&p->now);
+			mark_modules(&p->old);
+		}
+	}
+	for (size_t i = 0; i < t->modules.n; i++) {
+		struct module *m = t->modules.entries[i].value;
+
+		if (!m->is_marked && !m->is_used && !m->file) {
+			free(m);
+			continue;
+		}
+		m->is_marked = false;
+		hashmap_put(&kept, m->key, m);
+	}
+	hashmap_free(&t->modules);
+	t->modules = kept;
+	t->swept = kept.n;
 }
 
 /* the same image is mapped into every 64-bit process, so ours will do */
@@ -107,8 +173,11 @@ static struct objfile *open_vdso(struct process_table *t)
 	return t->vdso;
 }
 
-/* is the file at path the one that was mapped, not one that took its name since? */
-static bool is_mapped_file(const char *path, const struct module *m)
+/*
+ * Is the file at path the one that was mapped, not one that took its name since? is_sure: the path was opened from the
+ * process's own root; anywhere else only the device and the inode count.
+ */
+static bool is_mapped_file(const char *path, const struct module *m, bool is_sure)
 {
 	struct statfs fs;
 	struct stat st;
@@ -117,24 +186,54 @@ static bool is_mapped_file(const char *path, const struct module *m)
 		return false;
 	/* btrfs and overlayfs show other devices in stat than in maps, overlayfs other inodes too */
 	if (st.st_ino == m->ino)
-		return true;
-	return statfs(path, &fs) == 0 && fs.f_type == OVERLAYFS_MAGIC;
+		return is_sure || st.st_dev == makedev(m->dev_major, m->dev_minor) ||
+		       (statfs(path, &fs) == 0 && (fs.f_type == OVERLAYFS_MAGIC || fs.f_type == BTRFS_MAGIC));
+	return is_sure && statfs(path, &fs) == 0 && fs.f_type == OVERLAYFS_MAGIC;
 }
 
-static struct objfile *try_open(struct process_table *t, const char *path, const struct module *m)
+static struct objfile *try_open(struct process_table *t, const char *path, const struct module *m, bool is_sure)
 {
 	FREE_AUTO char *name = base_strndup(m->path);
 	struct objfile *f = NULL;
 
-	if (is_mapped_file(path, m))
+	if (is_mapped_file(path, m, is_sure))
 		err_free(objfile_cache_get_as(t->files, path, name, &f));
+	return f;
+}
+
+/* by its path, from a root (NULL: ours) */
+static struct objfile *open_below(struct process_table *t, const struct root *root, const struct module *m, bool is_sure)
+{
+	char path[PATH_MAX + 64];
+
+	if (root)
+		snprintf(path, sizeof(path), "/proc/self/fd/%d%.*s", root->fd, STR_ARG(m->path));
+	else
+		snprintf(path, sizeof(path), "%.*s", STR_ARG(m->path));
+	return try_open(t, path, m, is_sure);
+}
+
+/* a process that ended before it was looked at: whichever root has this very file under this path */
+static struct objfile *open_anywhere(struct process_table *t, const struct module *m)
+{
+	uint64_t now = process_clock_ms();
+	struct objfile *f = open_below(t, NULL, m, false);
+
+	for (size_t i = 0; !f && i < t->roots.v.n; i++)
+		f = open_below(t, t->roots.v.v[i], m, false);
+	if (f || (t->roots.scanned && now - t->roots.scanned < SCAN_MS))
+		return f;
+	t->roots.scanned = now;
+	roots_scan(&t->roots);
+	for (size_t i = 0; !f && i < t->roots.v.n; i++)
+		f = open_below(t, t->roots.v.v[i], m, false);
 	return f;
 }
 
 struct objfile *process_open_module(struct process_table *t, struct process *p, const struct mapping *at)
 {
 	struct module *m = at->module;
-	char path[PATH_MAX + 64];
+	char path[64];
 
 	if (!m || m->file || m->tried == (pid_t)p->pid)
 		return m ? m->file : NULL;
@@ -145,18 +244,15 @@ struct objfile *process_open_module(struct process_table *t, struct process *p, 
 	}
 	if (!m->ino || !m->path.n || m->path.p[0] != '/' || m->path.n >= PATH_MAX)
 		return NULL;
-	if (!m->deleted) {
-		if (p->root >= 0)
-			snprintf(path, sizeof(path), "/proc/self/fd/%d%.*s", p->root, STR_ARG(m->path));
-		else
-			snprintf(path, sizeof(path), "%.*s", STR_ARG(m->path));
-		m->file = try_open(t, path, m);
-	}
+	if (!m->deleted && (p->root || !p->is_foreign))
+		m->file = open_below(t, p->root, m, p->root_known);
 	if (!m->file && !p->gone) { /* deleted, replaced or hidden: the mapping itself leads to it */
 		snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)p->pid,
 			 (unsigned long long)at->start, (unsigned long long)at->end);
-		m->file = try_open(t, path, m);
+		m->file = try_open(t, path, m, true);
 	}
+	if (!m->file && !m->deleted && p->gone)
+		m->file = open_anywhere(t, m);
 	m->tried = (pid_t)p->pid;
 	return m->file;
 }
@@ -188,6 +284,13 @@ const struct mapping *process_mapping(const struct process *p, uint64_t addr)
 		if (addr >= p->old.v[i].start && addr < p->old.v[i].end)
 			return &p->old.v[i];
 	return NULL;
+}
+
+bool process_has_mapping_in(const struct process *p, uint64_t start, uint64_t end)
+{
+	size_t i = first_ending_after(&p->now, start);
+
+	return i < p->now.n && p->now.v[i].start < end;
 }
 
 static void remember_old(struct process *p, const struct mapping *m)
@@ -223,6 +326,16 @@ void process_forget(struct process *p)
 	struct mapping_list none = { 0 };
 
 	replace_mappings(p, &none);
+	p->checked = 0;
+	p->root_known = false; /* a program may be started in another root */
+}
+
+void process_restart(struct process *p)
+{
+	process_forget(p);
+	p->ended = p->gone = false;
+	p->start_time = 0;
+	p->met = time(NULL);
 }
 
 void process_add_mapping(struct process *p, struct mapping m)
@@ -266,6 +379,15 @@ void process_add_mapping(struct process *p, struct mapping m)
 
 /* --- processes -------------------------------------------------------------------------------------------------- */
 
+static void learn_root(struct process_table *t, struct process *p)
+{
+	struct root *former = p->root;
+
+	p->root = roots_get(&t->roots, (pid_t)p->pid, &p->is_foreign);
+	p->root_known = true;
+	root_unref(former);
+}
+
 static void read_mappings(struct process_table *t, struct process *p)
 {
 	struct mapping_list fresh = { 0 };
@@ -285,21 +407,15 @@ static void read_mappings(struct process_table *t, struct process *p)
 		p->gone = true;
 		return;
 	}
-	p->gone = false;
+	p->gone = p->ended = false;
 	if (p->start_time != start) { /* new here, or the number went to another process */
 		p->start_time = start;
-		if (p->root >= 0)
-			close(p->root);
-		p->root = -1;
+		p->root_known = false;
 		perfmap_free(p->perfmap);
 		p->perfmap = NULL;
-		if (proc_has_own_root((pid_t)p->pid)) {
-			char path[64];
-
-			snprintf(path, sizeof(path), "/proc/%d/root", (int)p->pid);
-			p->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		}
 	}
+	if (!p->root_known)
+		learn_root(t, p);
 	for (uint32_t i = 0; i < maps.n; i++) {
 		const struct proc_map *m = &maps.v[i];
 		struct mapping mapping = { m->start, m->end, m->offset, NULL };
@@ -323,6 +439,21 @@ bool process_refresh(struct process_table *t, struct process *p, uint64_t age_ms
 	return true;
 }
 
+void process_drop(struct process_table *t, struct process *p)
+{
+	hashmap_remove(&t->by_pid, hashmap_key_u64(&p->pid));
+	process_free(p);
+	t->n--;
+}
+
+/* living processes are the last to be forgotten, those before whose names are still wanted */
+static bool is_better_to_forget(const struct process *a, const struct process *b)
+{
+	int a_rank = (a->gone || a->ended) * 2 + !a->wanted, b_rank = (b->gone || b->ended) * 2 + !b->wanted;
+
+	return a_rank != b_rank ? a_rank > b_rank : a->seen < b->seen;
+}
+
 static void forget_oldest(struct process_table *t)
 {
 	struct process *oldest = NULL;
@@ -330,15 +461,44 @@ static void forget_oldest(struct process_table *t)
 	for (size_t i = 0; i < t->by_pid.n; i++) {
 		struct process *p = t->by_pid.entries[i].value;
 
-		if (p && (!oldest || p->gone > oldest->gone ||
-			  (p->gone == oldest->gone && p->checked < oldest->checked)))
+		if (p && (!oldest || is_better_to_forget(p, oldest)))
 			oldest = p;
 	}
-	if (!oldest)
-		return;
-	hashmap_remove(&t->by_pid, hashmap_key_u64(&oldest->pid));
-	process_free(oldest);
-	t->n--;
+	if (oldest)
+		process_drop(t, oldest);
+}
+
+static void add_pid(struct process_table *t, struct process *p)
+{
+	uint64_t *key = arena_new(&t->pid_keys, uint64_t); /* the map keeps the key of a removed entry */
+
+	*key = p->pid;
+	hashmap_put(&t->by_pid, hashmap_key_u64(key), p);
+}
+
+/* removed entries stay in the map, so now and then it is made anew */
+static void rebuild_pids(struct process_table *t)
+{
+	struct hashmap former = t->by_pid;
+	struct arena keys = t->pid_keys;
+
+	t->by_pid = (struct hashmap){ 0 };
+	arena_init(&t->pid_keys);
+	for (size_t i = 0; i < former.n; i++)
+		if (former.entries[i].value)
+			add_pid(t, former.entries[i].value);
+	hashmap_free(&former);
+	arena_free(&keys);
+}
+
+static void stay_small(struct process_table *t)
+{
+	if (t->n >= MAX_PROCESSES)
+		forget_oldest(t);
+	if (t->by_pid.n > 2 * t->n + SWEEP_PIDS)
+		rebuild_pids(t);
+	if (t->modules.n > t->swept + SWEEP_MODULES)
+		sweep_modules(t);
 }
 
 struct process *process_find(struct process_table *t, pid_t pid)
@@ -348,22 +508,31 @@ struct process *process_find(struct process_table *t, pid_t pid)
 	return hashmap_get(&t->by_pid, hashmap_key_u64(&key));
 }
 
+struct process *process_make(struct process_table *t, pid_t pid)
+{
+	struct process *p = process_find(t, pid);
+
+	if (p) {
+		p->seen = process_clock_ms();
+		return p;
+	}
+	stay_small(t);
+	p = base_alloc(sizeof(*p));
+	p->pid = (uint64_t)pid;
+	p->met = time(NULL);
+	p->seen = process_clock_ms();
+	add_pid(t, p);
+	t->n++;
+	return p;
+}
+
 struct process *process_get(struct process_table *t, pid_t pid)
 {
 	struct process *p = process_find(t, pid);
-	uint64_t *key;
 
 	if (p)
 		return p;
-	if (t->n >= MAX_PROCESSES)
-		forget_oldest(t);
-	p = base_alloc(sizeof(*p));
-	p->pid = (uint64_t)pid;
-	p->root = -1;
-	key = arena_new(&t->strings, uint64_t); /* the map keeps the key of a removed entry */
-	*key = p->pid;
-	hashmap_put(&t->by_pid, hashmap_key_u64(key), p);
-	t->n++;
+	p = process_make(t, pid);
 	read_mappings(t, p);
 	return p;
 }

@@ -11,14 +11,19 @@
 #include "base/vec.h"
 #include "objfile/elf.h"
 #include "objfile/perfmap.h"
+#include "objfile/roots.h"
 
 struct module { /* a file as processes have mapped it */
 	struct str path;
 	uint32_t dev_major, dev_minor;
 	uint64_t ino;
 	bool deleted, is_vdso;
+	bool is_marked;       /* by the sweep: somebody refers to it */
+	bool is_used;         /* its path is in results: it stays */
 	struct objfile *file; /* borrowed from the cache; NULL: not opened (yet) */
 	pid_t tried;          /* the last process through which opening it failed */
+	struct str key;
+	char text[]; /* of key, which ends with the path */
 };
 
 struct mapping {
@@ -36,9 +41,15 @@ struct process {
 	uint64_t start_time;
 	struct mapping_list now; /* by start, disjoint */
 	struct mapping_list old; /* mappings that were there before, oldest first */
-	int root;                /* O_PATH of a root of its own, kept for the time after its end; -1: ours */
+	struct root *root; /* a root of its own, kept for the time after its end; NULL: ours, or not known */
+	bool is_foreign;   /* it has not our root */
+	bool root_known;   /* is_foreign is what the process itself showed, not what its parent had */
 	bool gone;
-	uint64_t checked;      /* ms of the coarse clock: when `now` was read */
+	bool ended;  /* its end was told by an event */
+	bool wanted; /* an event of it came: it is not forgotten */
+	uint64_t checked; /* ms of the coarse clock: when `now` was read; 0: what it holds came from events alone */
+	uint64_t seen;    /* the same: when anything was last told about it */
+	time_t met;       /* by the wall clock */
 	struct perfmap *perfmap; /* NULL: not looked for */
 	uint64_t perfmap_checked;
 };
@@ -46,8 +57,11 @@ struct process {
 struct process_table {
 	struct hashmap by_pid;
 	size_t n;
+	struct arena pid_keys;
 	struct hashmap modules; /* key: device, inode, path */
-	struct arena strings;
+	VEC(struct module *) replaced; /* whose place in the map went to a newer file */
+	size_t swept;           /* modules that the last sweep left */
+	struct root_table roots;
 	struct objfile_cache *files;
 	struct objfile *vdso; /* reference; made at first use */
 	bool vdso_tried;
@@ -58,10 +72,16 @@ void process_table_free(struct process_table *t);
 /* never NULL; a new one has its mappings read */
 struct process *process_get(struct process_table *t, pid_t pid);
 struct process *process_find(struct process_table *t, pid_t pid); /* NULL: not seen yet */
+/* never NULL; nothing is read of a new one: events tell all about it, from its fork on */
+struct process *process_make(struct process_table *t, pid_t pid);
+/* the number belongs to a new process; what was known of the former one answers for late events */
+void process_restart(struct process *p);
+void process_drop(struct process_table *t, struct process *p);
 /* reads the mappings again if the last time is at least age_ms ago; true when that was done */
 bool process_refresh(struct process_table *t, struct process *p, uint64_t age_ms);
 /* the mapping of addr, the present ones first */
 const struct mapping *process_mapping(const struct process *p, uint64_t addr);
+bool process_has_mapping_in(const struct process *p, uint64_t start, uint64_t end);
 void process_add_mapping(struct process *p, struct mapping m); /* replaces what it overlaps */
 void process_forget(struct process *p); /* exec: present mappings become old ones */
 struct module *process_module(struct process_table *t, struct str path, uint32_t dev_major, uint32_t dev_minor,

@@ -82,8 +82,16 @@ static void name_in_mapping(struct symbolizer *s, struct process *p, const struc
 	uint64_t vaddr;
 
 	out->module = m->module->path;
+	m->module->is_used = true;
 	if (f && objfile_offset_to_vaddr(f, addr - m->start + m->offset, &vaddr))
 		name_in_file(s, f, vaddr, out);
+}
+
+static void look_for_perfmap(struct process *p)
+{
+	p->perfmap = perfmap_new((pid_t)p->pid, p->met);
+	perfmap_update(p->perfmap);
+	p->perfmap_checked = process_clock_ms();
 }
 
 static bool name_in_perfmap(struct symbolizer *s, struct process *p, uint64_t addr, struct symbol_info *out)
@@ -93,15 +101,10 @@ static bool name_in_perfmap(struct symbolizer *s, struct process *p, uint64_t ad
 
 	if (s->opts.no_perf_maps)
 		return false;
-	if (!p->perfmap) {
-		if (p->gone)
-			return false;
-		p->perfmap = perfmap_new((pid_t)p->pid);
-		perfmap_update(p->perfmap);
-		p->perfmap_checked = now;
-	}
+	if (!p->perfmap)
+		look_for_perfmap(p);
 	e = perfmap_at(p->perfmap, addr);
-	if (!e && !p->gone && now - p->perfmap_checked >= PERFMAP_MS) {
+	if (!e && now - p->perfmap_checked >= PERFMAP_MS) {
 		p->perfmap_checked = now;
 		if (perfmap_update(p->perfmap))
 			e = perfmap_at(p->perfmap, addr);
@@ -119,6 +122,7 @@ bool symbolizer_user(struct symbolizer *s, pid_t pid, uint64_t addr, struct symb
 	const struct mapping *m;
 
 	*out = (struct symbol_info){ 0 };
+	p->wanted = true;
 	process_refresh(&s->table, p, FRESH_MS);
 	m = process_mapping(p, addr);
 	if (!m && process_refresh(&s->table, p, RETRY_MS))
@@ -156,13 +160,20 @@ void symbolizer_note_process(struct symbolizer *s, pid_t pid)
 {
 	struct process *p = process_get(&s->table, pid);
 
+	p->wanted = true;
 	process_refresh(&s->table, p, RETRY_MS);
 	open_modules(s, p);
-	if (!s->opts.no_perf_maps && !p->perfmap && !p->gone) {
-		p->perfmap = perfmap_new(pid);
-		perfmap_update(p->perfmap);
-		p->perfmap_checked = process_clock_ms();
-	}
+	if (!s->opts.no_perf_maps && !p->perfmap && !p->gone)
+		look_for_perfmap(p);
+}
+
+/* as the kernel writes the path of a file without a name */
+static bool cut_deleted(struct str *path)
+{
+	if (!str_ends(*path, STR(" (deleted)")))
+		return false;
+	path->n -= strlen(" (deleted)");
+	return true;
 }
 
 void symbolizer_note_mmap(struct symbolizer *s, pid_t pid, uint64_t start, uint64_t len, uint64_t offset,
@@ -170,40 +181,70 @@ void symbolizer_note_mmap(struct symbolizer *s, pid_t pid, uint64_t start, uint6
 {
 	struct process *p = process_get(&s->table, pid);
 	struct mapping m = { start, start + len, offset, NULL };
+	bool is_deleted = ino && cut_deleted(&path);
 
 	if (m.end <= start)
 		return;
-	if (ino)
-		m.module = process_module(&s->table, path, dev_major, dev_minor, ino, false);
+	if (ino || str_is(path, "[vdso]"))
+		m.module = process_module(&s->table, path, dev_major, dev_minor, ino, is_deleted);
+	else if (!process_has_mapping_in(p, m.start, m.end))
+		return; /* memory without a file is no news where nothing was */
 	process_add_mapping(p, m);
 }
 
 void symbolizer_note_fork(struct symbolizer *s, pid_t parent, pid_t child)
 {
-	struct process *from = process_get(&s->table, parent), *to;
+	struct process *from, *to = process_find(&s->table, child);
+	struct root *former;
 
-	if (!from->now.n)
-		return;
-	to = process_find(&s->table, child);
+	/* making the child may push another process out of the table, so the parent is looked up last */
+	if (!process_find(&s->table, parent))
+		process_get(&s->table, parent);
 	if (to)
-		process_refresh(&s->table, to, 0); /* an old number may come again */
+		process_restart(to);
 	else
-		to = process_get(&s->table, child);
-	if (!to->gone && to->now.n)
-		return; /* it lives: its own mappings were read just now */
-	process_forget(to);
+		to = process_make(&s->table, child);
+	from = process_find(&s->table, parent);
+	if (!from || from == to)
+		return;
 	vec_each(m, &from->now)
 		vec_push(&to->now, *m);
+	former = to->root;
+	to->root = root_ref(from->root);
+	to->is_foreign = from->is_foreign;
+	to->root_known = false;
+	root_unref(former);
 }
 
 void symbolizer_note_exec(struct symbolizer *s, pid_t pid)
 {
 	struct process *p = process_find(&s->table, pid);
 
-	if (!p)
-		return;
-	process_forget(p);
-	process_refresh(&s->table, p, 0);
+	if (p)
+		process_forget(p);
+	else
+		process_get(&s->table, pid);
+}
+
+void symbolizer_note_exit(struct symbolizer *s, pid_t pid)
+{
+	struct process *p = process_find(&s->table, pid);
+
+	if (p)
+		p->ended = true;
+}
+
+void symbolizer_forget(struct symbolizer *s, pid_t pid)
+{
+	struct process *p = process_find(&s->table, pid);
+
+	if (p && p->ended && !p->wanted)
+		process_drop(&s->table, p);
+}
+
+void symbolizer_survey(struct symbolizer *s, pid_t pid)
+{
+	process_refresh(&s->table, process_get(&s->table, pid), FRESH_MS);
 }
 
 /* --- kernel addresses -------------------------------------------------------------------------------------------- */

@@ -4,8 +4,9 @@
  * process is kept when it exits, so that late events still resolve. Names and paths in results live as long as the
  * symbolizer. Not thread-safe.
  *
- * To know processes that live shorter than the reader's delay, feed it while they live: symbolizer_note_process at
- * attach time, fork, exec and mmap events through the other note functions.
+ * To know processes that live shorter than the reader's delay, feed it: symbolizer_note_process at attach time, fork,
+ * exec, mmap and exit events through the other note functions. A process that was met by its fork is not looked at in
+ * /proc until an address of it is asked for.
  */
 #ifndef SONDE_OBJFILE_SYMBOLIZE_H
 #define SONDE_OBJFILE_SYMBOLIZE_H
@@ -48,6 +49,11 @@ void symbolizer_note_mmap(struct symbolizer *s, pid_t pid, uint64_t start, uint6
 			  uint32_t dev_major, uint32_t dev_minor, uint64_t ino, struct str path);
 void symbolizer_note_fork(struct symbolizer *s, pid_t parent, pid_t child); /* child begins with parent's mappings */
 void symbolizer_note_exec(struct symbolizer *s, pid_t pid);                 /* forget the old image's mappings */
+void symbolizer_note_exit(struct symbolizer *s, pid_t pid);
+/* no address of this ended process will be asked for; does nothing if one was, or if the number is in use again */
+void symbolizer_forget(struct symbolizer *s, pid_t pid);
+/* read the mappings of a process that events have told nothing of; nothing is opened */
+void symbolizer_survey(struct symbolizer *s, pid_t pid);
 
 /* a kernel address; module is empty for the kernel proper */
 bool symbolizer_kernel(struct symbolizer *s, uint64_t addr, struct symbol_info *out);

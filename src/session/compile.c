@@ -92,11 +92,12 @@ void report_error(const struct compilation *c, const struct err *e)
 {
 	const char *red = c && c->is_colour ? "\033[31m" : "", *plain = c && c->is_colour ? "\033[0m" : "";
 	const char *hint = err_get_hint(e);
-	STRBUF_AUTO text = { 0 };
+	STRBUF_AUTO text = { 0 }, shown = { 0 };
 
 	err_format(e, &text);
+	diag_add_text(&shown, strbuf_str(&text));
 	fflush(stdout);
-	fprintf(stderr, "%sERROR: %s%s\n", red, strbuf_cstr(&text), plain);
+	fprintf(stderr, "%sERROR: %s%s\n", red, strbuf_cstr(&shown), plain);
 	if (hint)
 		fprintf(stderr, "HINT: %s\n", hint);
 }

@@ -5,6 +5,7 @@
  */
 #include "session/compile.h"
 
+#include "base/log.h"
 #include "output/faults.h"
 #include "session/child.h"
 #include "session/signals.h"
@@ -135,6 +136,7 @@ static void on_event(void *arg, const struct event_head *head, const void *paylo
 {
 	struct run *r = arg;
 
+	r->names.is_fresh = false;
 	if (signals_stop && !r->is_ending) {
 		uint64_t now = now_ns();
 
@@ -213,7 +215,9 @@ static bool should_stop(struct run *r, unsigned round)
 static ERR_MUST struct err *loop(struct run *r)
 {
 	for (unsigned round = 0; !should_stop(r, round); round++) {
+		procwatch_catch_up(r->names.watch);
 		TRY(drain(r, POLL_MS));
+		procwatch_round(r->names.watch);
 		if (signals_user) {
 			signals_user = 0;
 			TRY(run_kind(r, PROBE_SELF));
@@ -268,6 +272,7 @@ static ERR_MUST struct err *trace(struct run *r)
 		err = run_kind(r, PROBE_END);
 	if (err)
 		return err;
+	r->names.is_fresh = false;
 	output_end(r->out);
 	if (r->c.unit->config.print_maps_on_exit && !r->o->is_dry_run)
 		output_maps(r->out);
@@ -277,16 +282,35 @@ static ERR_MUST struct err *trace(struct run *r)
 	return NULL;
 }
 
-/* before the first probe: a process that begins now is known from its first mapping on */
-static void note_processes(struct run *r)
+/* the programs note the processes whose addresses they keep */
+static bool has_addresses(void *arg, pid_t pid)
 {
-	bool has_user_addresses = false;
+	struct run *r = arg;
+	uint32_t key = (uint32_t)pid, value;
+	ERR_AUTO err = ops->map_lookup(r->engine, procwatch_wanted_map(r->c.image), &key, &value);
 
-	for (uint32_t i = 0; i < r->c.image->n_events; i++)
-		has_user_addresses |= r->c.image->events[i]->kind == EVENT_NOTE;
-	if (!has_user_addresses)
+	return !err;
+}
+
+/* before the first probe: a process that begins now is known from its first mapping on */
+static void watch_processes(struct run *r)
+{
+	struct procwatch_opts po = { .symbolizer = r->c.symbolizer, .is_wanted = has_addresses, .arg = r };
+	STRBUF_AUTO text = { 0 };
+	ERR_AUTO err = NULL;
+
+	if (procwatch_wanted_map(r->c.image) == IMAGE_NONE)
 		return;
-	r->names.watch = procwatch_open(r->c.symbolizer);
+	if (!r->o->follow) {
+		po.only = r->o->pids.v;
+		po.n_only = r->o->pids.n;
+	}
+	err = procwatch_new(&po, &r->names.watch);
+	if (err) {
+		err_format(err, &text);
+		log_verbose("processes are not watched, those that end at once may have no symbols: %s",
+			    strbuf_cstr(&text));
+	}
 	vec_each(p, &r->o->pids)
 		symbolizer_note_process(r->c.symbolizer, *p);
 }
@@ -300,7 +324,7 @@ static ERR_MUST struct err *run_script(struct run *r)
 		return NULL;
 	}
 	TRY(open_engine(r));
-	note_processes(r);
+	watch_processes(r);
 	if (r->o->is_test || r->o->is_bench)
 		return tests_run(&r->c, ops, r->engine, r->out, r->o->is_bench, &r->status);
 	return trace(r);
@@ -365,7 +389,7 @@ int session_run(struct session_opts *o)
 	finish_output(&r);
 	if (r.engine)
 		ops->close(r.engine);
-	procwatch_close(r.names.watch);
+	procwatch_free(r.names.watch);
 	compilation_free(&r.c);
 	return r.status;
 }

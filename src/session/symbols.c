@@ -9,6 +9,14 @@ static void take(const struct symbol_info *s, struct output_symbol *out)
 	*out = (struct output_symbol){ .name = s->name, .offset = s->offset, .module = s->module };
 }
 
+/* what the processes did up to now, once for all addresses of an event */
+static void catch_up(struct symbols *of)
+{
+	if (!of->is_fresh)
+		procwatch_catch_up(of->watch);
+	of->is_fresh = true;
+}
+
 static bool kernel(void *arg, uint64_t addr, struct output_symbol *out)
 {
 	struct symbols *of = arg;
@@ -25,7 +33,7 @@ static bool user(void *arg, uint32_t pid, uint64_t addr, struct output_symbol *o
 	struct symbols *of = arg;
 	struct symbol_info s;
 
-	procwatch_drain(of->watch);
+	catch_up(of);
 	if (!symbolizer_user(of->symbolizer, (pid_t)pid, addr, &s) || !s.found)
 		return false;
 	take(&s, out);
@@ -36,23 +44,14 @@ static size_t build_id(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64], u
 {
 	struct symbols *of = arg;
 	struct symbol_info s;
-	struct objfile *f;
-	ERR_AUTO err = NULL;
-	char path[4096];
 	size_t n;
 
-	procwatch_drain(of->watch);
+	catch_up(of);
 	symbolizer_user(of->symbolizer, (pid_t)pid, addr, &s);
-	if (!s.in_file || s.module.n >= sizeof(path))
+	n = s.file ? s.file->build_id.n : 0;
+	if (!n || n > 64 || !objfile_vaddr_to_offset(s.file, s.file_addr, file_offset))
 		return 0;
-	memcpy(path, s.module.p, s.module.n);
-	path[s.module.n] = '\0';
-	err = objfile_cache_get(symbolizer_files(of->symbolizer), path, &f);
-	if (err || !f->build_id.n || f->build_id.n > 64 ||
-	    !objfile_vaddr_to_offset(f, s.file_addr, file_offset))
-		return 0;
-	n = f->build_id.n;
-	memcpy(id, f->build_id.p, n);
+	memcpy(id, s.file->build_id.p, n);
 	return n;
 }
 
@@ -60,7 +59,7 @@ static void note_process(void *arg, uint32_t pid)
 {
 	struct symbols *of = arg;
 
-	procwatch_drain(of->watch);
+	catch_up(of);
 	symbolizer_note_process(of->symbolizer, (pid_t)pid);
 }
 

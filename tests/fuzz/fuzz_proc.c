@@ -25,7 +25,7 @@ static void read_maps(struct str text)
 
 static void read_perfmap(struct str text)
 {
-	struct perfmap *m = perfmap_new(1);
+	struct perfmap *m = perfmap_new(1, 0);
 	size_t used = perfmap_parse(m, text);
 
 	if (used > text.n)

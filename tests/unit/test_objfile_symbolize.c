@@ -221,7 +221,7 @@ TEST(what_events_tell)
 
 TEST(perf_map_text)
 {
-	struct perfmap *m = perfmap_new(0x3ffffff);
+	struct perfmap *m = perfmap_new(0x3ffffff, 0);
 	struct str text = STR("1000 20 first method\n0x2000 0x10 second\nbad line\n1010 8 newer\n1008 ffffffffffffffff\n3000 10 cut");
 
 	CHECK_INT(perfmap_parse(m, text), text.n - strlen("3000 10 cut"));
