@@ -74,7 +74,7 @@ static bool next_case(struct str *text, struct data_case *c)
 				return false;
 			c->code = str_sub(*text, 0, (size_t)end + 1);
 			*text = str_sub(*text, (size_t)end + 5, text->n);
-		} else if (!CHECK(!word.n)) {
+		} else if (!str_starts(word, STR("#")) && !CHECK(!word.n)) {
 			printf("# unknown word %.*s\n", STR_ARG(word));
 		}
 	}
