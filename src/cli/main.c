@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/opts.h"
+#include "diag/diag.h"
 #include "engine/kernel/features.h"
 
 #include <errno.h>
@@ -13,10 +14,11 @@
 
 static void print_error(const struct err *e)
 {
-	STRBUF_AUTO text = { 0 };
+	STRBUF_AUTO text = { 0 }, shown = { 0 };
 
 	err_format(e, &text);
-	fprintf(stderr, "ERROR: %s\n", strbuf_cstr(&text));
+	diag_add_text(&shown, strbuf_str(&text));
+	fprintf(stderr, "ERROR: %s\n", strbuf_cstr(&shown));
 	if (err_get_hint(e))
 		fprintf(stderr, "HINT: %s\n", err_get_hint(e));
 }

@@ -99,6 +99,8 @@ struct diag *diag_error(struct diag_list *l, enum diag_code code, struct span at
 struct diag *diag_warning(struct diag_list *l, enum diag_code code, struct span at, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 void diag_hint(struct diag_list *l, struct diag *d, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* names of files and symbols may hold anything: control bytes become '?', but line ends and tabs stay */
+void diag_add_text(struct strbuf *out, struct str text);
 /* errors first, then warnings, each with its source line; colour: ANSI red/yellow */
 void diag_render(const struct diag_list *l, struct sources *s, bool colour, struct strbuf *out);
 void diag_render_one(const struct diag *d, struct sources *s, bool colour, struct strbuf *out);

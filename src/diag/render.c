@@ -30,6 +30,16 @@ static void render_byte(struct strbuf *out, char c)
 	strbuf_putc(out, (unsigned char)c < 0x20 || c == 0x7f ? '?' : c);
 }
 
+void diag_add_text(struct strbuf *out, struct str text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '\n' || text.p[i] == '\t')
+			strbuf_putc(out, text.p[i]);
+		else
+			render_byte(out, text.p[i]);
+	}
+}
+
 /*
  * A line that no screen holds (a generated script): only the part around the span is shown, "..." where it was cut.
  */
@@ -108,12 +118,12 @@ static void render_message(struct sources *s, struct span at, const char *severi
 		strbuf_puts(out, ": ");
 	}
 	strbuf_printf(out, "%s: ", severity);
-	strbuf_add_str(out, msg);
+	diag_add_text(out, msg);
 	if (colour)
 		strbuf_puts(out, COLOUR_RESET);
 	strbuf_putc(out, '\n');
 	if (info.n) {
-		strbuf_add_str(out, info);
+		diag_add_text(out, info);
 		strbuf_putc(out, '\n');
 	}
 	render_context(s, at, out);
@@ -153,7 +163,7 @@ void diag_render_one(const struct diag *d, struct sources *s, bool colour, struc
 	render_message(s, d->at, severity, d->msg, STR_NULL, seq, out);
 	if (d->hint.n) {
 		strbuf_puts(out, "HINT: ");
-		strbuf_add_str(out, d->hint);
+		diag_add_text(out, d->hint);
 		strbuf_putc(out, '\n');
 	}
 	render_chain(s, d->at, severity, seq, out);
