@@ -210,6 +210,14 @@ static const struct type *call_percpu(struct sema *s, struct node *call)
 		coerce(s, call_arg(call, 1), type_int(4, false));
 	if (!arg_string(s, call, 0, &name))
 		return type_poison();
+	if (s->is_checking && !call->call.info) {
+		struct call_percpu *p = arena_new(s->arena, struct call_percpu);
+
+		if (!s->world->kernel_symbol(s->world->arg, name, &p->symbol) ||
+		    !s->world->kernel_symbol(s->world->arg, STR("__per_cpu_offset"), &p->offsets))
+			sema_error(s, D_SEMA_SYMBOL, call->at, "Could not resolve variable \"%.*s\" from BTF", STR_ARG(name));
+		call->call.info = p;
+	}
 	return type_pointer(s->tt, type_int(8, false), SPACE_KERNEL);
 }
 

@@ -303,6 +303,9 @@ void infer_let(struct sema *s, struct node *n)
 	if (n->let.value)
 		assign_to_var(s, n, v, &n->let.value);
 	n->let.var->type = type_plain(s, var_type(v));
+	/* only its address is used: what is there is a 0 */
+	if (!n->let.type && !v->is_assigned && v->v.is_address_taken)
+		var_joins(s, v, type_int(8, true));
 	/* never given a value and never declared: it is 0 */
 	if (s->is_checking && is_unknown(n->let.var->type) && !n->let.type && !v->is_assigned)
 		v->v.type = n->let.var->type = type_int(8, true);
