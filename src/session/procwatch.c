@@ -66,8 +66,9 @@ struct procwatch {
 
 uint32_t procwatch_wanted_map(const struct image *im)
 {
+	/* maps of the script have names that begin with @ */
 	for (uint32_t i = 0; i < im->n_maps; i++)
-		if (im->maps[i]->role == MAP_PRIVATE && str_is(im->maps[i]->name, "noted"))
+		if (str_is(im->maps[i]->name, "noted"))
 			return i;
 	return IMAGE_NONE;
 }
