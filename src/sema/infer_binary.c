@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Operators. Arithmetic and bit operators on integers are done in 64 bits: the result is an int64 when an operand is
- * signed (a literal that is not negative takes the sign of the other one) and always for subtraction, else a uint64.
+ * signed (a literal that is not negative takes the sign of the other one) and always for subtraction, else a uint64;
+ * shifts go by the shifted operand.
  * Comparisons are done in the join of the two types. Bools among themselves stay bool. Pointers take + and - with an
  * integer; strings, buffers, arrays, tuples and records compare for equality only.
  */
@@ -39,7 +40,7 @@ static void make_both(struct sema *s, struct node *n, const struct type *t)
 
 	if (!s->is_checking)
 		return;
-	if (n->op != OP_SUB) {
+	if (n->op != OP_SUB && n->op != OP_SHL && n->op != OP_SHR) {
 		warn_sign(s, n->at, a, t);
 		warn_sign(s, n->at, b, t);
 	}
@@ -88,11 +89,10 @@ static const struct type *infer_integers(struct sema *s, struct node *n, const s
 	warn_division(s, n, a, b);
 	if (type_is_literal(a) && !type_is_literal(b))
 		is_signed = b->is_signed;
-	else if (type_is_literal(b) && !type_is_literal(a))
-		is_signed = a->is_signed;
+	else if (n->op == OP_SHL || n->op == OP_SHR || (type_is_literal(b) && !type_is_literal(a)))
+		is_signed = a->is_signed; /* the amount of a shift says nothing about the sign of the value */
 	else
 		is_signed = a->is_signed || b->is_signed;
-	/* the amount of a shift says nothing about the sign of the value */
 	t = type_int(8, is_signed || n->op == OP_SUB);
 	make_both(s, n, t);
 	return t;

@@ -360,6 +360,36 @@ static void resolve_args(struct sema *s, struct node *n, const struct builtin *b
 	}
 }
 
+static struct node *field_of(struct sema *s, struct node *a, struct str name)
+{
+	struct node *n = node_new(s->arena, NODE_FIELD, a->at);
+
+	n->field.a = a;
+	n->field.name = name;
+	return n;
+}
+
+/*
+ * comm(pid) is the name of the process's first thread, comm(tid) that of the current one: both stand in the current task.
+ * Other processes would need a lookup that not every kernel offers to programs; calls_probe.c refuses them.
+ */
+static void resolve_comm(struct sema *s, struct node **slot)
+{
+	struct node *n = *slot, *arg = n->call.args, *task;
+
+	if (arg->kind != NODE_CALL || !arg->call.builtin || arg->call.n_args)
+		return;
+	if (arg->call.builtin->id == BUILTIN_TID) {
+		n->call.args = NULL;
+		n->call.n_args = 0;
+	} else if (arg->call.builtin->id == BUILTIN_PID) {
+		task = node_new(s->arena, NODE_CALL, n->at);
+		task->call.name = STR("curtask");
+		task->call.builtin = &builtins[BUILTIN_CURTASK];
+		replace(slot, field_of(s, field_of(s, task, STR("group_leader")), STR("comm")));
+	}
+}
+
 static void report_unknown(struct sema *s, const struct node *n)
 {
 	struct diag *d = sema_error_now(s, D_SEMA_UNKNOWN_FUNCTION, n->at, "Unknown function: '%.*s'", STR_ARG(n->call.name));
@@ -416,6 +446,8 @@ static void resolve_call(struct sema *s, struct node **slot)
 	/* str() of a literal without length is that literal */
 	if (b->id == BUILTIN_STR && n->call.n_args == 1 && n->call.args->kind == NODE_STRING)
 		replace(slot, n->call.args);
+	else if (b->id == BUILTIN_COMM && n->call.n_args == 1)
+		resolve_comm(s, slot);
 	else
 		fold_call(s, slot);
 }

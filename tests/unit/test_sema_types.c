@@ -64,7 +64,7 @@ TEST(arithmetic)
 		   { "$a = (uint32)1 + (int32)2;", "$a", "int64" }, { "$a = (uint64)10 + 2;", "$a", "uint64" },
 		   { "$a = (uint64)10 + (-1);", "$a", "int64" }, { "$a = (uint32)2 - (uint32)1;", "$a", "int64" },
 		   { "$a = (uint64)((uint64)1 - (uint64)2);", "$a", "uint64" }, { "$a = (uint16)1 & (uint16)2;", "$a", "uint64" },
-		   { "$a = (uint32)1 << (int32)2;", "$a", "int64" }, { "$a = (uint8)1 * sizeof(uint64 *);", "$a", "uint64" },
+		   { "$a = (uint32)1 << (int32)2;", "$a", "uint64" }, { "$a = (int32)1 >> (uint32)2;", "$a", "int64" }, { "$a = (uint8)1 * sizeof(uint64 *);", "$a", "uint64" },
 		   { "$x = (1 == 2); $a = $x + $x;", "$a", "bool" }, { "$a = (uint32)1 != (int32)2;", "$a", "bool" },
 		   { "$a = (1 && 2);", "$a", "bool" }, { "$a = 1; $c = ++$a;", "$c", "int64" }, { "$a = 1; $a--;", "$a", "int64" },
 		   { "@a = (int16)2; ++@a;", "@a", "int64" }, { "@a++;", "@a", "int64" }, { "@a <<= 1;", "@a", "int64" },
