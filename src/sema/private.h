@@ -138,6 +138,11 @@ void expand_run(struct sema *s);   /* expand.c */
 void expand_remove_ghosts(struct sema *s);
 void resolve_run(struct sema *s);  /* resolve.c */
 void resolve_subtree(struct sema *s, struct node **slot);
+void resolve_map(struct sema *s, struct node *n, bool is_whole); /* is_whole: without key, the map itself is meant */
+void resolve_ident(struct sema *s, struct node **slot); /* resolve_call.c */
+void resolve_positional(struct sema *s, struct node **slot, bool as_text);
+void resolve_call(struct sema *s, struct node **slot);
+const struct builtin *find_builtin(struct str name, uint32_t *index);
 void infer_run(struct sema *s);    /* infer.c: to the fixed point, comptime included */
 void check_run(struct sema *s);    /* infer.c: the reporting round */
 void check_options(struct sema *s); /* calls_const.c: named parameters that nobody asks for */
