@@ -42,11 +42,12 @@ uint64_t process_clock_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-void process_table_init(struct process_table *t)
+void process_table_init(struct process_table *t, struct objfile_cache *files)
 {
 	*t = (struct process_table){ 0 };
 	arena_init(&t->pid_keys);
-	t->files = objfile_cache_new();
+	t->owns_files = !files;
+	t->files = files ? files : objfile_cache_new();
 }
 
 static void process_free(struct process *p)
@@ -72,7 +73,8 @@ void process_table_free(struct process_table *t)
 	hashmap_free(&t->modules);
 	roots_free(&t->roots);
 	objfile_unref(t->vdso);
-	objfile_cache_free(t->files);
+	if (t->owns_files)
+		objfile_cache_free(t->files);
 	arena_free(&t->pid_keys);
 }
 

@@ -63,11 +63,13 @@ struct process_table {
 	size_t swept;           /* modules that the last sweep left */
 	struct root_table roots;
 	struct objfile_cache *files;
+	bool owns_files;
 	struct objfile *vdso; /* reference; made at first use */
 	bool vdso_tried;
 };
 
-void process_table_init(struct process_table *t);
+/* files: NULL: a cache of its own */
+void process_table_init(struct process_table *t, struct objfile_cache *files);
 void process_table_free(struct process_table *t);
 /* never NULL; a new one has its mappings read */
 struct process *process_get(struct process_table *t, pid_t pid);

@@ -33,7 +33,7 @@ struct symbolizer *symbolizer_new(const struct symbolizer_opts *opts)
 
 	if (opts)
 		s->opts = *opts;
-	process_table_init(&s->table);
+	process_table_init(&s->table, s->opts.files);
 	s->names = demangler_new();
 	return s;
 }

@@ -20,6 +20,7 @@
 struct symbolizer_opts {
 	bool demangle;      /* C++ and Rust names as written */
 	bool no_perf_maps;  /* do not look for /tmp/perf-PID.map */
+	struct objfile_cache *files; /* to open files through; NULL: one of its own. It outlives the symbolizer */
 };
 
 struct symbol_info {

@@ -7,6 +7,7 @@
  */
 #include "objfile/symtab.h"
 
+#include "base/log.h"
 #include "base/vec.h"
 #include "objfile/debugfile.h"
 #include "objfile/symtab_private.h"
@@ -250,6 +251,30 @@ static bool read_tables(struct symtab *t, struct objfile *f, uint32_t type)
 	return any;
 }
 
+/* which tables had symbols, and what was wrong with others, for -v */
+static void say_sources(const struct objfile *f, const struct symtab *t)
+{
+	struct str notes = strbuf_str(&t->notes);
+	STRBUF_AUTO from = { 0 };
+
+	if (log_level < 1)
+		return;
+	if (t->has_symtab)
+		strbuf_puts(&from, ", .symtab");
+	if (t->has_debug_file)
+		strbuf_printf(&from, ", debug file '%s'", t->debug_path);
+	if (t->has_minidebug)
+		strbuf_puts(&from, ", MiniDebugInfo");
+	if (t->has_dynsym)
+		strbuf_puts(&from, ", .dynsym");
+	log_verbose("'%s': %u symbols%s%s", f->path, t->n, from.n ? " from " : "", from.n ? strbuf_cstr(&from) + 2 : "");
+	while (notes.n) {
+		struct str line = str_split(&notes, '\n');
+
+		log_verbose("%.*s", STR_ARG(line));
+	}
+}
+
 struct symtab *objfile_symtab(struct objfile *f)
 {
 	struct symtab *t = f->priv->symtab;
@@ -283,6 +308,7 @@ struct symtab *objfile_symtab(struct objfile *f)
 		}
 	}
 	t->has_dynsym = read_tables(t, f, SHT_DYNSYM);
+	say_sources(f, t);
 	return t;
 }
 

@@ -6,6 +6,7 @@
 #include "session/child.h"
 
 #include "base/cleanup.h"
+#include "base/limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,6 +57,7 @@ __attribute__((noreturn)) static void child_main(const int gate[2], const char *
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGUSR1, SIG_DFL);
+	limits_restore_files();
 	if (read(gate[0], &byte, 1) != 1)
 		_exit(125); /* the session ended before it let us go */
 	execv(path, argv);

@@ -69,6 +69,7 @@ void compilation_init(struct compilation *c, const struct session_opts *o)
 	c->probes.is_unsafe = o->is_unsafe;
 	c->probes.traceable = o->traceable;
 	c->probes.lacks = features_missing;
+	so.files = probe_ctx_files(&c->probes);
 	c->symbolizer = symbolizer_new(&so);
 	c->is_colour = wants_colour();
 }

@@ -5,6 +5,7 @@
  */
 #include "session/compile.h"
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "output/faults.h"
 #include "session/child.h"
@@ -366,6 +367,7 @@ int session_run(struct session_opts *o)
 	struct err *err = NULL;
 
 	signals_install();
+	limits_raise_files();
 	compilation_init(&r.c, o);
 	err = check_pids(o);
 	if (!err && o->command)

@@ -64,11 +64,13 @@ static struct err *kernel_open(const struct image *im, struct sources *s,
 		err = kernel_ring_open(e);
 	if (!err)
 		err = kernel_progs_load(e);
-	if (err)
+	if (err) {
 		kernel_close(e);
-	else
-		*ret = e;
-	return err;
+		return err;
+	}
+	kernel_describe(e);
+	*ret = e;
+	return NULL;
 }
 
 static struct image_globals *kernel_globals(struct engine *e)

@@ -176,6 +176,10 @@ void kernel_ring_close(struct engine *e);
 struct err *kernel_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, void *arg);
 int kernel_poll_fd(struct engine *e);
 
+/* ---- describe.c ---- */
+/* say what was loaded, with -v */
+void kernel_describe(const struct engine *e);
+
 /* ---- run.c ---- */
 struct err *kernel_run_once(struct engine *e, uint32_t prog, uint32_t repeat, uint64_t *retval,
 			    uint64_t *ns);
