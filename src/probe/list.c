@@ -140,12 +140,21 @@ static void list_timer(struct listing *l, const struct pattern *p)
 
 /* ---- programs and libraries ---- */
 
+/* as it can be asked for: C++ and Rust names as the programmer wrote them, in quotes; with -v the symbol below */
 static bool list_symbol(void *arg, const struct symbol *s, struct str shown)
 {
 	struct listing *l = arg;
+	struct str raw = symbol_name(s), name = demangler_get(probe_ctx_demangler(l->c), raw, DEMANGLE_FULL);
+	const char *provider = provider_names[l->kind].name;
 
-	return list_line(l, "%s:%.*s:%.*s", provider_names[l->kind].name, STR_ARG(l->file->path),
-			 STR_ARG(symbol_name(s)));
+	if (name.p == raw.p || str_find_char(name, '"', 0) >= 0)
+		return list_line(l, "%s:%.*s:%.*s", provider, STR_ARG(l->file->path), STR_ARG(raw));
+	if (!list_line(l, "%s:%.*s:%s\"%.*s\"", provider, STR_ARG(l->file->path),
+		       demangle_kind(raw) == MANGLING_CXX ? "cpp:" : "", STR_ARG(name)))
+		return false;
+	if (l->o->verbose)
+		strbuf_printf(&l->out, "    %.*s\n", STR_ARG(raw));
+	return true;
 }
 
 static void list_usdt_file(struct listing *l, struct str ns, struct str name)

@@ -31,7 +31,7 @@ enum args_form {
 struct probe_point {
 	struct str name;   /* full name as `probe` gives it: "uprobe:/usr/bin/redis-server:call" */
 	struct str path;   /* object file, or empty */
-	struct str symbol; /* function, event, ... as `func` gives it (raw symbol name for uprobes) */
+	struct str symbol; /* function, event, ... as `func` gives it (C++ and Rust names demangled) */
 	uint64_t address;  /* in the file's own address space (vaddr); watchpoint: address */
 	uint64_t file_offset; /* uprobe, usdt: where to attach */
 	uint64_t ref_ctr_offset; /* usdt semaphore, 0: none */

@@ -5,6 +5,7 @@
  * breakpoint written into the middle of one would crash the program.
  */
 #include "arch/x86_64/regs.h"
+#include "objfile/demangle.h"
 #include "probe/symbols.h"
 #include "probe/targets.h"
 
@@ -109,6 +110,8 @@ static void add_point(struct uprobe_match *u, uint64_t addr, const struct symbol
 	else
 		p->name = arena_printf(m->c->arena, "%s:%.*s:%.*s", provider, STR_ARG(u->file->path),
 				       STR_ARG(p->symbol));
+	/* the probe is named as it can be asked for again, the function as stacks show it */
+	p->symbol = demangler_get(probe_ctx_demangler(m->c), p->symbol, DEMANGLE_FULL);
 }
 
 static bool add_symbol(void *arg, const struct symbol *s, struct str shown)
