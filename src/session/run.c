@@ -203,12 +203,33 @@ static bool all_gone(const struct run *r)
 	return true;
 }
 
+/* --follow: has the last of the processes ended? The kernel keeps the set; one that ended before that began stays in it */
+static bool followed_gone(const struct run *r)
+{
+	uint64_t *words = base_alloc(IMAGE_FOLLOWED_PIDS / 8);
+	const uint32_t key = 0;
+	bool is_gone = true;
+
+	for (uint32_t m = 0; m < r->c.image->n_maps; m++)
+		if (str_is(r->c.image->maps[m]->name, IMAGE_FOLLOWED))
+			err_free(ops->map_lookup(r->engine, m, &key, words));
+	for (pid_t w = 0; is_gone && w < IMAGE_FOLLOWED_PIDS / 64; w++)
+		for (uint64_t bits = words[w]; is_gone && bits; bits &= bits - 1)
+			is_gone = !proc_is_alive(w * 64 + __builtin_ctzll(bits));
+	free(words);
+	return is_gone;
+}
+
 static bool should_stop(struct run *r, unsigned round)
 {
 	if (signals_stop || output_exit_requested(r->out) || output_error(r->out) ||
 	    ops->globals(r->engine)->exiting)
 		return true;
-	if (child_ended(&r->child) || ops->is_finished(r->engine))
+	if (ops->is_finished(r->engine))
+		return true;
+	if (r->o->follow)
+		return round % CHECK_ROUNDS == 0 && (!r->child.pid || child_ended(&r->child)) && followed_gone(r);
+	if (child_ended(&r->child))
 		return true;
 	return round % CHECK_ROUNDS == 0 && all_gone(r);
 }
@@ -265,6 +286,9 @@ static ERR_MUST struct err *trace(struct run *r)
 	announce(r, &res);
 	child_release(&r->child);
 	err = has_events(r->c.image) && !r->o->is_dry_run ? loop(r) : NULL;
+	/* what exit() came behind of is acted on while the probes are still there */
+	if (!err)
+		err = drain(r, 0);
 	ops->detach(r->engine);
 	if (!err)
 		err = drain(r, 0);
