@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Calls: of functions of the script, and of builtins through a table by id. What the rules share stands here: getting at
- * arguments, and the sentences for the wrong ones.
+ * Calls: of functions of the script, and of builtins through a table by id. What the rules share
+ * stands here: getting at arguments, and the sentences for the wrong ones.
  */
 #include "sema/private.h"
 
@@ -19,14 +19,37 @@ struct node **call_arg(struct node *call, uint32_t n)
 const char *kind_word(const struct type *t)
 {
 	static const char *const words[TYPE_N_KINDS] = {
-		[TYPE_NONE] = "none", [TYPE_VOID] = "none", [TYPE_BOOL] = "bool", [TYPE_INT] = "int", [TYPE_ENUM] = "enum",
-		[TYPE_POINTER] = "pointer", [TYPE_STRUCT] = "struct", [TYPE_ARRAY] = "array", [TYPE_FUNCTION] = "function",
-		[TYPE_STRING] = "string", [TYPE_BUFFER] = "buffer", [TYPE_TUPLE] = "tuple", [TYPE_RECORD] = "record",
-		[TYPE_KSTACK] = "kstack", [TYPE_USTACK] = "ustack", [TYPE_KSYM] = "ksym_t", [TYPE_USYM] = "usym_t",
-		[TYPE_INET] = "inet", [TYPE_MACADDR] = "mac_address", [TYPE_TIMESTAMP] = "timestamp",
-		[TYPE_CGROUP_PATH] = "cgroup_path_t", [TYPE_USERNAME] = "username_t", [TYPE_COUNT] = "count_t",
-		[TYPE_SUM] = "sum_t", [TYPE_AVG] = "avg_t", [TYPE_MIN] = "min_t", [TYPE_MAX] = "max_t",
-		[TYPE_STATS] = "stats_t", [TYPE_HIST] = "hist_t", [TYPE_LHIST] = "lhist_t", [TYPE_TSERIES] = "tseries_t",
+		[TYPE_NONE] = "none",
+		[TYPE_VOID] = "none",
+		[TYPE_BOOL] = "bool",
+		[TYPE_INT] = "int",
+		[TYPE_ENUM] = "enum",
+		[TYPE_POINTER] = "pointer",
+		[TYPE_STRUCT] = "struct",
+		[TYPE_ARRAY] = "array",
+		[TYPE_FUNCTION] = "function",
+		[TYPE_STRING] = "string",
+		[TYPE_BUFFER] = "buffer",
+		[TYPE_TUPLE] = "tuple",
+		[TYPE_RECORD] = "record",
+		[TYPE_KSTACK] = "kstack",
+		[TYPE_USTACK] = "ustack",
+		[TYPE_KSYM] = "ksym_t",
+		[TYPE_USYM] = "usym_t",
+		[TYPE_INET] = "inet",
+		[TYPE_MACADDR] = "mac_address",
+		[TYPE_TIMESTAMP] = "timestamp",
+		[TYPE_CGROUP_PATH] = "cgroup_path_t",
+		[TYPE_USERNAME] = "username_t",
+		[TYPE_COUNT] = "count_t",
+		[TYPE_SUM] = "sum_t",
+		[TYPE_AVG] = "avg_t",
+		[TYPE_MIN] = "min_t",
+		[TYPE_MAX] = "max_t",
+		[TYPE_STATS] = "stats_t",
+		[TYPE_HIST] = "hist_t",
+		[TYPE_LHIST] = "lhist_t",
+		[TYPE_TSERIES] = "tseries_t",
 	};
 
 	return words[t->kind] ? words[t->kind] : "none";
@@ -98,8 +121,9 @@ bool arg_string(struct sema *s, struct node *call, uint32_t n, struct str *text)
 		return true;
 	}
 	infer(s, call_arg(call, n), WANT_PLACE);
-	sema_error(s, D_SEMA_ARG_LITERAL, call->at, "%s() expects a string literal as the %s argument",
-		   call->call.builtin->name, ordinals[n < 5 ? n : 4]);
+	sema_error(s, D_SEMA_ARG_LITERAL, call->at,
+		   "%s() expects a string literal as the %s argument", call->call.builtin->name,
+		   ordinals[n < 5 ? n : 4]);
 	return false;
 }
 
@@ -111,13 +135,15 @@ bool arg_literal(struct sema *s, struct node *call, uint32_t n, int64_t *value)
 	if (const_int(*slot, value)) {
 		if (*value >= 0)
 			return true;
-		sema_error(s, D_SEMA_ARG_LITERAL, call->at, "%s() expects a non-negative literal as the %s argument",
+		sema_error(s, D_SEMA_ARG_LITERAL, call->at,
+			   "%s() expects a non-negative literal as the %s argument",
 			   call->call.builtin->name, ordinals[n < 5 ? n : 4]);
 		return false;
 	}
 	if (!is_unknown(t))
-		sema_error(s, D_SEMA_ARG_LITERAL, call->at, "%s() expects a int literal (%s provided)",
-			   call->call.builtin->name, kind_word(t));
+		sema_error(s, D_SEMA_ARG_LITERAL, call->at,
+			   "%s() expects a int literal (%s provided)", call->call.builtin->name,
+			   kind_word(t));
 	return false;
 }
 
@@ -139,12 +165,14 @@ static const struct type *call_fn(struct sema *s, struct node *n)
 		want = v ? var_type(v) : NULL;
 		t = number_of(s, arg);
 		if (!is_unknown(want) && (!is_coercible(s, t, want) || !coerce(s, arg, want)))
-			sema_error(s, D_SEMA_ARG_TYPE, (*arg)->at, "Expected %s for argument `%.*s` got %s",
-				   spelled(s, want), STR_ARG(fn->params[i].name), spelled(s, type_plain(s, t)));
+			sema_error(s, D_SEMA_ARG_TYPE, (*arg)->at,
+				   "Expected %s for argument `%.*s` got %s", spelled(s, want),
+				   STR_ARG(fn->params[i].name), spelled(s, type_plain(s, t)));
 	}
 	if (count != fn->n_params)
-		sema_error(s, D_SEMA_ARG_COUNT, n->at, "Function `%.*s` requires %u arguments, got %s%u",
-			   STR_ARG(fn->name), fn->n_params, count < fn->n_params ? "only " : "", count);
+		sema_error(s, D_SEMA_ARG_COUNT, n->at,
+			   "Function `%.*s` requires %u arguments, got %s%u", STR_ARG(fn->name),
+			   fn->n_params, count < fn->n_params ? "only " : "", count);
 	return fn->result_type ? fn->result_type : type_none();
 }
 
@@ -251,6 +279,9 @@ const struct type *infer_call(struct sema *s, struct node **slot, unsigned want)
 	if (!n->call.builtin || !rules[n->call.builtin->id])
 		return type_poison();
 	t = rules[n->call.builtin->id](s, slot, want);
-	/* the arguments of a call that failed may still be worth a message, but the call is done for */
+	/*
+	 * the arguments of a call that failed may still be worth a message, but the call is done
+	 * for
+	 */
 	return t;
 }

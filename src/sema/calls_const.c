@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is known at compile time: builtins that become literals while names are resolved (getopt, ncpus, kaddr, ...), and those
- * that ask for types (is_str, ...), which comptime.c replaces once types are known. fail() and static_assert() speak in
- * the reporting round, when comptime branches that are not taken are gone.
+ * What is known at compile time: builtins that become literals while names are resolved (getopt,
+ * ncpus, kaddr, ...), and those that ask for types (is_str, ...), which comptime.c replaces once
+ * types are known. fail() and static_assert() speak in the reporting round, when comptime branches
+ * that are not taken are gone.
  */
 #include "sema/private.h"
 #include "types/format.h"
@@ -26,18 +27,20 @@ static bool find_option(struct sema *s, struct str name, struct str *value, bool
 	return false;
 }
 
-static struct node *option_bool(struct sema *s, struct node *n, struct str name, struct str value, bool has_value)
+static struct node *option_bool(struct sema *s, struct node *n, struct str name, struct str value,
+				bool has_value)
 {
 	if (!has_value || str_eq_nocase(value, STR("true")) || str_is(value, "1"))
 		return node_bool(s, n->at, true);
 	if (!str_eq_nocase(value, STR("false")) && !str_is(value, "0"))
-		sema_error_now(s, D_SEMA_OPTION, SPAN_NONE, "program command line option --%.*s invalid boolean (value: %.*s)",
+		sema_error_now(s, D_SEMA_OPTION, SPAN_NONE,
+			       "program command line option --%.*s invalid boolean (value: %.*s)",
 			       STR_ARG(name), STR_ARG(value));
 	return node_bool(s, n->at, false);
 }
 
-static struct node *option_value(struct sema *s, struct node *n, struct str name, const struct node *fallback,
-				 struct str value, bool has_value)
+static struct node *option_value(struct sema *s, struct node *n, struct str name,
+				 const struct node *fallback, struct str value, bool has_value)
 {
 	int64_t number = 0;
 	uint64_t large;
@@ -53,7 +56,8 @@ static struct node *option_value(struct sema *s, struct node *n, struct str name
 		return big;
 	}
 	if (!has_value || !str_to_i64(value, &number))
-		sema_error_now(s, D_SEMA_OPTION, SPAN_NONE, "program command line option --%.*s invalid integer (value: %.*s)",
+		sema_error_now(s, D_SEMA_OPTION, SPAN_NONE,
+			       "program command line option --%.*s invalid integer (value: %.*s)",
 			       STR_ARG(name), STR_ARG(value));
 	return node_int(s, n->at, number, type_int(8, true));
 }
@@ -72,20 +76,23 @@ static void fold_getopt(struct sema *s, struct node **slot)
 	bool has_value;
 
 	if (name->kind != NODE_STRING) {
-		sema_error_now(s, D_SEMA_ARG_LITERAL, n->at, "First argument to 'getopt' must be a string literal.");
+		sema_error_now(s, D_SEMA_ARG_LITERAL, n->at,
+			       "First argument to 'getopt' must be a string literal.");
 		n->type = type_poison();
 		return;
 	}
 	about = fallback ? fallback->next : NULL;
 	remember_option(s, name->string, about && about->kind == NODE_STRING ? about : NULL);
 	if (fallback && !is_const(fallback)) {
-		sema_error_now(s, D_SEMA_ARG_LITERAL, n->at,
-			       "Second argument to 'getopt' must be a string literal, integer literal, or a boolean literal.");
+		sema_error_now(
+			s, D_SEMA_ARG_LITERAL, n->at,
+			"Second argument to 'getopt' must be a string literal, integer literal, or a boolean literal.");
 		n->type = type_poison();
 		return;
 	}
 	if (about && about->kind != NODE_STRING)
-		sema_error_now(s, D_SEMA_ARG_LITERAL, n->at, "Third argument to 'getopt' must be a string literal.");
+		sema_error_now(s, D_SEMA_ARG_LITERAL, n->at,
+			       "Third argument to 'getopt' must be a string literal.");
 	if (find_option(s, name->string, &value, &has_value)) {
 		replace(slot, option_value(s, n, name->string, fallback, value, has_value));
 		return;
@@ -123,11 +130,16 @@ void check_options(struct sema *s)
 	for (size_t i = 0; i < s->options.n; i++) {
 		const struct hashmap_entry *o = &s->options.entries[i];
 
-		strbuf_printf(&known, "%s--%.*s", is_described ? "\n" : known.n ? ", " : "", STR_ARG(o->key));
+		strbuf_printf(&known, "%s--%.*s",
+			      is_described ? "\n"
+			      : known.n    ? ", "
+					   : "",
+			      STR_ARG(o->key));
 		if (o->value != s)
 			strbuf_printf(&known, ": %.*s", STR_ARG(((struct node *)o->value)->string));
 	}
-	d = sema_error_now(s, D_SEMA_OPTION, SPAN_NONE, "unexpected program command line options: %s", strbuf_cstr(&unknown));
+	d = sema_error_now(s, D_SEMA_OPTION, SPAN_NONE,
+			   "unexpected program command line options: %s", strbuf_cstr(&unknown));
 	sema_hint(s, d, "expected program options: %s", known.n ? strbuf_cstr(&known) : "");
 }
 
@@ -148,7 +160,8 @@ static bool literal_text(struct sema *s, struct node *n, struct str *text)
 		*text = n->call.args->string;
 		return true;
 	}
-	sema_error_now(s, D_SEMA_ARG_LITERAL, n->at, "%s() expects a string literal as the first argument",
+	sema_error_now(s, D_SEMA_ARG_LITERAL, n->at,
+		       "%s() expects a string literal as the first argument",
 		       n->call.builtin->name);
 	n->type = type_poison();
 	return false;
@@ -163,7 +176,8 @@ static void fold_kaddr(struct sema *s, struct node **slot)
 	if (!literal_text(s, n, &name))
 		return;
 	if (!s->world->kernel_symbol || !s->world->kernel_symbol(s->world->arg, name, &addr)) {
-		sema_error_now(s, D_SEMA_SYMBOL, n->at, "Failed to resolve kernel symbol: %.*s", STR_ARG(name));
+		sema_error_now(s, D_SEMA_SYMBOL, n->at, "Failed to resolve kernel symbol: %.*s",
+			       STR_ARG(name));
 		n->type = type_poison();
 		return;
 	}
@@ -179,7 +193,8 @@ static void fold_cgroupid(struct sema *s, struct node **slot)
 	if (!literal_text(s, n, &path))
 		return;
 	if (!s->world->cgroup_id || !s->world->cgroup_id(s->world->arg, path, &id)) {
-		sema_error_now(s, D_SEMA_SYMBOL, n->at, "Failed to get cgroup ID for path: %.*s", STR_ARG(path));
+		sema_error_now(s, D_SEMA_SYMBOL, n->at, "Failed to get cgroup ID for path: %.*s",
+			       STR_ARG(path));
 		n->type = type_poison();
 		return;
 	}
@@ -195,12 +210,15 @@ static void fold_kfunc(struct sema *s, struct node **slot)
 	if (!literal_text(s, n, &name))
 		return;
 	feature = arena_printf(s->arena, "kfunc:%.*s", STR_ARG(name));
-	replace(slot, node_bool(s, n->at, s->world->has_feature && s->world->has_feature(s->world->arg, feature.p)));
+	replace(slot, node_bool(s, n->at,
+				s->world->has_feature &&
+					s->world->has_feature(s->world->arg, feature.p)));
 }
 
 /* ---- the configuration as a record ---- */
 
-static struct node *config_field(struct sema *s, struct span at, struct str name, struct node *value)
+static struct node *config_field(struct sema *s, struct span at, struct str name,
+				 struct node *value)
 {
 	struct node *n = node_new(s->arena, NODE_NAMED, at);
 
@@ -222,7 +240,8 @@ static void fold_config(struct sema *s, struct node **slot)
 		config_field(s, at, STR("cache_user_symbols"),
 			     node_string(s, at, str_from(caches[c->cache_user_symbols]))),
 		config_field(s, at, STR("cpp_demangle"), node_bool(s, at, c->cpp_demangle)),
-		config_field(s, at, STR("lazy_symbolication"), node_bool(s, at, c->lazy_symbolication)),
+		config_field(s, at, STR("lazy_symbolication"),
+			     node_bool(s, at, c->lazy_symbolication)),
 		config_field(s, at, STR("license"), node_string(s, at, c->license)),
 		config_field(s, at, STR("log_size"), node_int(s, at, c->log_size, u64)),
 		config_field(s, at, STR("max_bpf_progs"), node_int(s, at, c->max_bpf_progs, u64)),
@@ -230,13 +249,17 @@ static void fold_config(struct sema *s, struct node **slot)
 		config_field(s, at, STR("max_map_keys"), node_int(s, at, c->max_map_keys, u64)),
 		config_field(s, at, STR("max_probes"), node_int(s, at, c->max_probes, u64)),
 		config_field(s, at, STR("max_strlen"), node_int(s, at, c->max_strlen, u64)),
-		config_field(s, at, STR("missing_probes"), node_string(s, at, str_from(missing[c->missing_probes]))),
+		config_field(s, at, STR("missing_probes"),
+			     node_string(s, at, str_from(missing[c->missing_probes]))),
 		config_field(s, at, STR("on_stack_limit"), node_int(s, at, c->on_stack_limit, u64)),
 		config_field(s, at, STR("perf_rb_pages"), node_int(s, at, c->perf_rb_pages, u64)),
-		config_field(s, at, STR("print_maps_on_exit"), node_bool(s, at, c->print_maps_on_exit)),
+		config_field(s, at, STR("print_maps_on_exit"),
+			     node_bool(s, at, c->print_maps_on_exit)),
 		config_field(s, at, STR("show_debug_info"), node_bool(s, at, c->show_debug_info)),
-		config_field(s, at, STR("stack_mode"), node_string(s, at, str_from(modes[c->stack_mode]))),
-		config_field(s, at, STR("str_trunc_trailer"), node_string(s, at, c->str_trunc_trailer)),
+		config_field(s, at, STR("stack_mode"),
+			     node_string(s, at, str_from(modes[c->stack_mode]))),
+		config_field(s, at, STR("str_trunc_trailer"),
+			     node_string(s, at, c->str_trunc_trailer)),
 	};
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++, tail = &(*tail)->next) {
@@ -253,40 +276,27 @@ void fold_call(struct sema *s, struct node **slot)
 	struct node *n = *slot;
 
 	switch (n->call.builtin->id) {
-	case BUILTIN_GETOPT:
-		fold_getopt(s, slot);
-		break;
-	case BUILTIN_NCPUS:
-		fold_number(s, slot, s->world->n_cpus, 8);
-		break;
-	case BUILTIN_HAS_CPID:
-		replace(slot, node_bool(s, n->at, s->opts->has_child));
-		break;
-	case BUILTIN_CONFIG:
-		fold_config(s, slot);
-		break;
+	case BUILTIN_GETOPT: fold_getopt(s, slot); break;
+	case BUILTIN_NCPUS: fold_number(s, slot, s->world->n_cpus, 8); break;
+	case BUILTIN_HAS_CPID: replace(slot, node_bool(s, n->at, s->opts->has_child)); break;
+	case BUILTIN_CONFIG: fold_config(s, slot); break;
 	case BUILTIN_PROBETYPE:
 		if (s->shape)
-			replace(slot, node_string(s, n->at, s->shape->kind <= PROBE_END ? STR("special") :
-						  str_from(probe_kind_name(s->shape->kind))));
+			replace(slot,
+				node_string(s, n->at,
+					    s->shape->kind <= PROBE_END
+						    ? STR("special")
+						    : str_from(probe_kind_name(s->shape->kind))));
 		else
-			sema_error_now(s, D_SEMA_PROBE_KIND, n->at, "Builtin probetype not supported outside probe");
+			sema_error_now(s, D_SEMA_PROBE_KIND, n->at,
+				       "Builtin probetype not supported outside probe");
 		break;
-	case BUILTIN_KADDR:
-		fold_kaddr(s, slot);
-		break;
-	case BUILTIN_CGROUPID:
-		fold_cgroupid(s, slot);
-		break;
+	case BUILTIN_KADDR: fold_kaddr(s, slot); break;
+	case BUILTIN_CGROUPID: fold_cgroupid(s, slot); break;
 	case BUILTIN_KFUNC_EXIST:
-	case BUILTIN_KFUNC_ALLOWED:
-		fold_kfunc(s, slot);
-		break;
-	case BUILTIN_IS_LITERAL:
-		replace(slot, node_bool(s, n->at, is_const(n->call.args)));
-		break;
-	default:
-		break;
+	case BUILTIN_KFUNC_ALLOWED: fold_kfunc(s, slot); break;
+	case BUILTIN_IS_LITERAL: replace(slot, node_bool(s, n->at, is_const(n->call.args))); break;
+	default: break;
 	}
 }
 
@@ -303,18 +313,12 @@ int type_test(struct sema *s, struct node *call)
 	if (is_unknown(t))
 		return -1;
 	switch (call->call.builtin->id) {
-	case BUILTIN_IS_ARRAY:
-		return t->kind == TYPE_ARRAY;
-	case BUILTIN_IS_INTEGER:
-		return t->kind == TYPE_INT;
-	case BUILTIN_IS_UNSIGNED_INTEGER:
-		return t->kind == TYPE_INT && !t->is_signed;
-	case BUILTIN_IS_PTR:
-		return t->kind == TYPE_POINTER;
-	case BUILTIN_IS_STR:
-		return t->kind == TYPE_STRING;
-	default:
-		return -1;
+	case BUILTIN_IS_ARRAY: return t->kind == TYPE_ARRAY;
+	case BUILTIN_IS_INTEGER: return t->kind == TYPE_INT;
+	case BUILTIN_IS_UNSIGNED_INTEGER: return t->kind == TYPE_INT && !t->is_signed;
+	case BUILTIN_IS_PTR: return t->kind == TYPE_POINTER;
+	case BUILTIN_IS_STR: return t->kind == TYPE_STRING;
+	default: return -1;
 	}
 }
 
@@ -331,7 +335,8 @@ static struct str fail_text(struct sema *s, struct node *call)
 	if (!format_parse(s->arena, arg->string, &f, &e))
 		return e.msg;
 	if (f.n_args != call->call.n_args - 1)
-		return arena_printf(s->arena, "fail() has %u arguments, its format takes %u", call->call.n_args - 1, f.n_args);
+		return arena_printf(s->arena, "fail() has %u arguments, its format takes %u",
+				    call->call.n_args - 1, f.n_args);
 	for (uint32_t i = 0; i < f.n_specs; i++) {
 		int64_t value;
 
@@ -397,7 +402,8 @@ const struct type *call_const(struct sema *s, struct node **slot, unsigned want)
 		return type_void();
 	default: /* is_...: comptime.c makes literals of them */
 		if (s->is_checking && !s->diags->n_errors)
-			sema_error(s, D_SEMA_NO_TYPE, call->at, "Could not resolve the type of this expression");
+			sema_error(s, D_SEMA_NO_TYPE, call->at,
+				   "Could not resolve the type of this expression");
 		return type_bool();
 	}
 }

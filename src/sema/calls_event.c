@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Calls that send something to the consumer: printf and its relatives, print, time, join, exit; count() and its relatives. */
+/*
+ * Calls that send something to the consumer: printf and its relatives, print, time, join, exit;
+ * count() and its relatives.
+ */
 #include "sema/private.h"
 #include "types/format.h"
 
@@ -11,7 +14,8 @@ static void report_format(struct sema *s, struct node *call, const struct format
 }
 
 /* arguments behind the format; false when one has no type */
-static bool infer_format_args(struct sema *s, struct node *call, const struct type **types, uint32_t *n)
+static bool infer_format_args(struct sema *s, struct node *call, const struct type **types,
+			      uint32_t *n)
 {
 	bool is_known = true;
 
@@ -23,12 +27,14 @@ static bool infer_format_args(struct sema *s, struct node *call, const struct ty
 			continue;
 		}
 		if (t->kind == TYPE_VOID) {
-			sema_error(s, D_SEMA_VOID_VALUE, (*arg)->at, "A value is needed here, this has none");
+			sema_error(s, D_SEMA_VOID_VALUE, (*arg)->at,
+				   "A value is needed here, this has none");
 			is_known = false;
 			continue;
 		}
 		if (type_is_aggregation(t) && !type_is_castable_aggregation(t)) {
-			sema_error(s, D_SEMA_FORMAT, (*arg)->at, "%s() can not format values of type %s: use print(@map)",
+			sema_error(s, D_SEMA_FORMAT, (*arg)->at,
+				   "%s() can not format values of type %s: use print(@map)",
 				   call->call.builtin->name, spelled(s, t));
 			is_known = false;
 			continue;
@@ -52,16 +58,19 @@ static const struct type *call_format(struct sema *s, struct node *call)
 	if (!s->is_checking || !is_literal)
 		return type_void();
 	f = arena_new(s->arena, struct format);
-	if (!format_parse(s->arena, text, f, &e) || !format_check(s->arena, f, is_known ? types : NULL,
-								  is_known ? n : call->call.n_args - 1, &e)) {
+	if (!format_parse(s->arena, text, f, &e) ||
+	    !format_check(s->arena, f, is_known ? types : NULL,
+			  is_known ? n : call->call.n_args - 1, &e)) {
 		report_format(s, call, &e);
 		return type_void();
 	}
 	if (call->call.builtin->id == BUILTIN_DEBUGF) {
-		sema_warning(s, D_SEMA_DEBUGF, call->at, "The debugf() builtin is not recommended for production use. For "
+		sema_warning(s, D_SEMA_DEBUGF, call->at,
+			     "The debugf() builtin is not recommended for production use. For "
 			     "more information see bpf_trace_printk in bpf-helpers(7).");
 		if (f->n_specs > 3)
-			sema_error(s, D_SEMA_FORMAT, call->at, "cannot use more than 3 conversion specifiers");
+			sema_error(s, D_SEMA_FORMAT, call->at,
+				   "cannot use more than 3 conversion specifiers");
 	}
 	return type_void();
 }
@@ -95,8 +104,7 @@ const struct type *call_event(struct sema *s, struct node **slot, unsigned want)
 		if (call->call.n_args)
 			arg_string(s, call, 0, &text);
 		return type_void();
-	case BUILTIN_JOIN:
-		return call_join(s, call);
+	case BUILTIN_JOIN: return call_join(s, call);
 	case BUILTIN_EXIT:
 		if (call->call.n_args && arg_integer(s, call, 0))
 			coerce(s, call_arg(call, 0), type_int(8, true));
@@ -105,8 +113,7 @@ const struct type *call_event(struct sema *s, struct node **slot, unsigned want)
 		if (arg_address(s, call, 0))
 			coerce(s, call_arg(call, 0), type_int(8, false));
 		return type_void();
-	default:
-		return call_format(s, call);
+	default: return call_format(s, call);
 	}
 }
 
@@ -134,11 +141,14 @@ static void print_map(struct sema *s, struct node *call, struct node *arg)
 	arg->type = t;
 	if (is_unknown(t)) {
 		if (m && !m->is_assigned)
-			sema_error(s, D_SEMA_UNDEFINED_MAP, arg->at, "Undefined map: %.*s", STR_ARG(m->m.name));
+			sema_error(s, D_SEMA_UNDEFINED_MAP, arg->at, "Undefined map: %.*s",
+				   STR_ARG(m->m.name));
 		return;
 	}
-	if (call->call.n_args > 1 && (m->is_scalar || t->kind == TYPE_TSERIES || t->kind == TYPE_STATS))
-		sema_warning(s, D_SEMA_PRINT, call->at, "print()ing %s: the top and div arguments are ignored",
+	if (call->call.n_args > 1 &&
+	    (m->is_scalar || t->kind == TYPE_TSERIES || t->kind == TYPE_STATS))
+		sema_warning(s, D_SEMA_PRINT, call->at,
+			     "print()ing %s: the top and div arguments are ignored",
 			     m->is_scalar ? "a map without keys" : "this type of map");
 }
 
@@ -153,8 +163,10 @@ static void print_map_key(struct sema *s, struct node *call, struct node *arg)
 	p->top = p->div = -1;
 	call->call.info = p;
 	if (t->kind == TYPE_HIST || t->kind == TYPE_LHIST || t->kind == TYPE_TSERIES)
-		sema_error(s, D_SEMA_PRINT, call->at, "Map type %s cannot print the value of individual keys. You must print "
-			   "the whole map.", spelled(s, t));
+		sema_error(s, D_SEMA_PRINT, call->at,
+			   "Map type %s cannot print the value of individual keys. You must print "
+			   "the whole map.",
+			   spelled(s, t));
 }
 
 const struct type *call_print(struct sema *s, struct node **slot, unsigned want)
@@ -172,7 +184,8 @@ const struct type *call_print(struct sema *s, struct node **slot, unsigned want)
 	for (uint32_t i = 1; i < call->call.n_args; i++)
 		infer(s, call_arg(call, i), 0);
 	if (call->call.n_args > 1)
-		sema_error(s, D_SEMA_PRINT, call->at, "Non-map print() only takes 1 argument, %u found", call->call.n_args);
+		sema_error(s, D_SEMA_PRINT, call->at,
+			   "Non-map print() only takes 1 argument, %u found", call->call.n_args);
 	if (is_unknown(t))
 		return type_void();
 	if (is_map) {
@@ -181,8 +194,10 @@ const struct type *call_print(struct sema *s, struct node **slot, unsigned want)
 	}
 	if (t->kind == TYPE_VOID) {
 		sema_error(s, D_SEMA_VOID_VALUE, call->at, "A value is needed here, this has none");
-	} else if (type_is_aggregation(t) && !type_is_castable_aggregation(t) && t->kind != TYPE_STATS) {
-		sema_error(s, D_SEMA_PRINT, call->at, "print() can not print values of type %s: print the map", spelled(s, t));
+	} else if (type_is_aggregation(t) && !type_is_castable_aggregation(t) &&
+		   t->kind != TYPE_STATS) {
+		sema_error(s, D_SEMA_PRINT, call->at,
+			   "print() can not print values of type %s: print the map", spelled(s, t));
 	} else if (s->is_checking) {
 		struct call_print *p = arena_new(s->arena, struct call_print);
 
@@ -198,7 +213,8 @@ const struct type *call_print(struct sema *s, struct node **slot, unsigned want)
 
 static const struct type *refuse_place(struct sema *s, struct node *call)
 {
-	sema_error(s, D_SEMA_AGGREGATION_USE, call->at, "%s() must be assigned directly to a map", call->call.builtin->name);
+	sema_error(s, D_SEMA_AGGREGATION_USE, call->at, "%s() must be assigned directly to a map",
+		   call->call.builtin->name);
 	return type_poison();
 }
 
@@ -214,7 +230,8 @@ static bool collected(struct sema *s, struct node *call)
 	return type_is_literal(t) || t->is_signed;
 }
 
-static bool literal_param(struct sema *s, struct node *call, uint32_t n, const char *name, int64_t *value)
+static bool literal_param(struct sema *s, struct node *call, uint32_t n, const char *name,
+			  int64_t *value)
 {
 	struct node **slot = call_arg(call, n);
 	const struct type *t = infer(s, slot, 0);
@@ -223,7 +240,8 @@ static bool literal_param(struct sema *s, struct node *call, uint32_t n, const c
 	if (const_int(*slot, value) && *value >= 0 && !((*slot)->flags & NODE_F_UINT64))
 		return true;
 	if (!is_unknown(t))
-		sema_error(s, D_SEMA_ARG_LITERAL, call->at, "%s: invalid %s value (must be non-negative literal)",
+		sema_error(s, D_SEMA_ARG_LITERAL, call->at,
+			   "%s: invalid %s value (must be non-negative literal)",
 			   call->call.builtin->name, name);
 	return false;
 }
@@ -237,7 +255,8 @@ static const struct type *call_hist(struct sema *s, struct node *call)
 		if (!arg_literal(s, call, 1, &param[0]))
 			param[0] = 0;
 		if (param[0] > 5) {
-			sema_error(s, D_SEMA_ARG_RANGE, call->at, "hist: bits %lld must be 0..5", (long long)param[0]);
+			sema_error(s, D_SEMA_ARG_RANGE, call->at, "hist: bits %lld must be 0..5",
+				   (long long)param[0]);
 			param[0] = 0;
 		}
 	}
@@ -257,23 +276,27 @@ static const struct type *call_lhist(struct sema *s, struct node *call)
 	if (!is_good)
 		return type_poison();
 	if (param[2] < 1) {
-		sema_error(s, D_SEMA_ARG_RANGE, call->at, "lhist() step must be >= 1 (%lld provided)", (long long)param[2]);
+		sema_error(s, D_SEMA_ARG_RANGE, call->at,
+			   "lhist() step must be >= 1 (%lld provided)", (long long)param[2]);
 		return type_poison();
 	}
 	if (param[0] >= param[1]) {
-		sema_error(s, D_SEMA_ARG_RANGE, call->at, "lhist() min must be less than max (provided min %lld and max %lld)",
+		sema_error(s, D_SEMA_ARG_RANGE, call->at,
+			   "lhist() min must be less than max (provided min %lld and max %lld)",
 			   (long long)param[0], (long long)param[1]);
 		return type_poison();
 	}
 	if ((param[1] - param[0]) / param[2] > 1000) {
-		sema_error(s, D_SEMA_ARG_RANGE, call->at, "lhist() too many buckets, must be <= 1000 (would need %lld)",
+		sema_error(s, D_SEMA_ARG_RANGE, call->at,
+			   "lhist() too many buckets, must be <= 1000 (would need %lld)",
 			   (long long)((param[1] - param[0]) / param[2]));
 		return type_poison();
 	}
 	if (param[2] > param[1] - param[0]) {
-		sema_error(s, D_SEMA_ARG_RANGE, call->at,
-			   "lhist() step is too large: must be between 1 and (max - min) (step: %lld max: %lld min: %lld)",
-			   (long long)param[2], (long long)param[1], (long long)param[0]);
+		sema_error(
+			s, D_SEMA_ARG_RANGE, call->at,
+			"lhist() step is too large: must be between 1 and (max - min) (step: %lld max: %lld min: %lld)",
+			(long long)param[2], (long long)param[1], (long long)param[0]);
 		return type_poison();
 	}
 	return type_aggregate(s->tt, TYPE_LHIST, true, param);
@@ -282,7 +305,10 @@ static const struct type *call_lhist(struct sema *s, struct node *call)
 static bool tseries_function(struct sema *s, struct node *call, int64_t *agg)
 {
 	static const char *const names[] = {
-		[TSERIES_AVG] = "avg", [TSERIES_MAX] = "max", [TSERIES_MIN] = "min", [TSERIES_SUM] = "sum",
+		[TSERIES_AVG] = "avg",
+		[TSERIES_MAX] = "max",
+		[TSERIES_MIN] = "min",
+		[TSERIES_SUM] = "sum",
 	};
 	struct str name;
 
@@ -297,8 +323,10 @@ static bool tseries_function(struct sema *s, struct node *call, int64_t *agg)
 			return true;
 		}
 	}
-	sema_error(s, D_SEMA_ARG_RANGE, call->at, "tseries() expects one of the following aggregation functions: avg, max, "
-		   "min, sum (\"%.*s\" provided)", STR_ARG(name));
+	sema_error(s, D_SEMA_ARG_RANGE, call->at,
+		   "tseries() expects one of the following aggregation functions: avg, max, "
+		   "min, sum (\"%.*s\" provided)",
+		   STR_ARG(name));
 	return false;
 }
 
@@ -308,24 +336,28 @@ static const struct type *call_tseries(struct sema *s, struct node *call)
 	bool is_signed = collected(s, call), is_good = true;
 
 	if (s->is_tseries_refused)
-		sema_error(s, D_SEMA_CONFIG, call->at, "tseries() is refused by the config variable unstable_tseries");
+		sema_error(s, D_SEMA_CONFIG, call->at,
+			   "tseries() is refused by the config variable unstable_tseries");
 	is_good &= literal_param(s, call, 1, "interval_ns", &param[0]);
 	is_good &= literal_param(s, call, 2, "num_intervals", &param[1]);
 	is_good &= tseries_function(s, call, &param[2]);
 	if (!is_good)
 		return type_poison();
 	if (param[0] < 1) {
-		sema_error(s, D_SEMA_ARG_RANGE, call->at, "tseries() interval_ns must be >= 1 (%lld provided)",
+		sema_error(s, D_SEMA_ARG_RANGE, call->at,
+			   "tseries() interval_ns must be >= 1 (%lld provided)",
 			   (long long)param[0]);
 		return type_poison();
 	}
 	if (param[1] < 1) {
-		sema_error(s, D_SEMA_ARG_RANGE, call->at, "tseries() num_intervals must be >= 1 (%lld provided)",
+		sema_error(s, D_SEMA_ARG_RANGE, call->at,
+			   "tseries() num_intervals must be >= 1 (%lld provided)",
 			   (long long)param[1]);
 		return type_poison();
 	}
 	if (param[1] >= 1000000) {
-		sema_error(s, D_SEMA_ARG_RANGE, call->at, "tseries() num_intervals must be < 1000000 (%lld provided)",
+		sema_error(s, D_SEMA_ARG_RANGE, call->at,
+			   "tseries() num_intervals must be < 1000000 (%lld provided)",
 			   (long long)param[1]);
 		return type_poison();
 	}
@@ -335,16 +367,11 @@ static const struct type *call_tseries(struct sema *s, struct node *call)
 static enum type_kind aggregate_kind(enum builtin_id id)
 {
 	switch (id) {
-	case BUILTIN_SUM:
-		return TYPE_SUM;
-	case BUILTIN_AVG:
-		return TYPE_AVG;
-	case BUILTIN_MIN:
-		return TYPE_MIN;
-	case BUILTIN_MAX:
-		return TYPE_MAX;
-	default:
-		return TYPE_STATS;
+	case BUILTIN_SUM: return TYPE_SUM;
+	case BUILTIN_AVG: return TYPE_AVG;
+	case BUILTIN_MIN: return TYPE_MIN;
+	case BUILTIN_MAX: return TYPE_MAX;
+	default: return TYPE_STATS;
 	}
 }
 
@@ -355,15 +382,12 @@ const struct type *call_aggregation(struct sema *s, struct node **slot, unsigned
 	if (!(want & WANT_AGGREGATION))
 		return refuse_place(s, call);
 	switch (call->call.builtin->id) {
-	case BUILTIN_COUNT:
-		return type_simple(TYPE_COUNT);
-	case BUILTIN_HIST:
-		return call_hist(s, call);
-	case BUILTIN_LHIST:
-		return call_lhist(s, call);
-	case BUILTIN_TSERIES:
-		return call_tseries(s, call);
+	case BUILTIN_COUNT: return type_simple(TYPE_COUNT);
+	case BUILTIN_HIST: return call_hist(s, call);
+	case BUILTIN_LHIST: return call_lhist(s, call);
+	case BUILTIN_TSERIES: return call_tseries(s, call);
 	default:
-		return type_aggregate(s->tt, aggregate_kind(call->call.builtin->id), collected(s, call), NULL);
+		return type_aggregate(s->tt, aggregate_kind(call->call.builtin->id),
+				      collected(s, call), NULL);
 	}
 }

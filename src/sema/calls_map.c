@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Calls on maps: clear, zero, delete, has_key, len. What ir sees: clear and zero have the NODE_MAP without key; delete and
- * has_key have the NODE_MAP without key and then the key (delete of a scalar map has none); delete's call.info is not NULL when
- * the result is used.
+ * Calls on maps: clear, zero, delete, has_key, len. What ir sees: clear and zero have the NODE_MAP
+ * without key; delete and has_key have the NODE_MAP without key and then the key (delete of a
+ * scalar map has none); delete's call.info is not NULL when the result is used.
  */
 #include "sema/private.h"
 
@@ -13,7 +13,8 @@ static struct map_state *whole_map(struct sema *s, struct node *call)
 	if (arg->kind == NODE_MAP && !arg->map.key)
 		return (struct map_state *)arg->map.ref;
 	infer(s, &call->call.args, WANT_PLACE);
-	sema_error(s, D_SEMA_MAP_WANTED, call->at, "%s() expects a map argument", call->call.builtin->name);
+	sema_error(s, D_SEMA_MAP_WANTED, call->at, "%s() expects a map argument",
+		   call->call.builtin->name);
 	return NULL;
 }
 
@@ -24,7 +25,8 @@ static bool is_defined(struct sema *s, struct node *arg, struct map_state *m)
 	if (!is_unknown(arg->type))
 		return true;
 	if (!m->is_assigned)
-		sema_error(s, D_SEMA_UNDEFINED_MAP, arg->at, "Undefined map: %.*s", STR_ARG(m->m.name));
+		sema_error(s, D_SEMA_UNDEFINED_MAP, arg->at, "Undefined map: %.*s",
+			   STR_ARG(m->m.name));
 	return false;
 }
 
@@ -42,7 +44,8 @@ const struct type *call_on_map(struct sema *s, struct node **slot, unsigned want
 static void refuse_scalar(struct sema *s, struct node *call, const char *with)
 {
 	sema_error(s, D_SEMA_MAP_WANTED, call->call.args->at,
-		   "call to %s()%s expects a map with explicit keys (non-scalar map)", call->call.builtin->name, with);
+		   "call to %s()%s expects a map with explicit keys (non-scalar map)",
+		   call->call.builtin->name, with);
 }
 
 const struct type *call_delete(struct sema *s, struct node **slot, unsigned want)
@@ -54,7 +57,8 @@ const struct type *call_delete(struct sema *s, struct node **slot, unsigned want
 		call->call.info = call;
 	if (arg->kind != NODE_MAP || !arg->map.ref) {
 		if (arg->kind != NODE_MAP)
-			sema_error(s, D_SEMA_MAP_WANTED, call->at, "delete() expects a map argument");
+			sema_error(s, D_SEMA_MAP_WANTED, call->at,
+				   "delete() expects a map argument");
 		infer(s, &call->call.args, WANT_PLACE);
 		if (arg->next)
 			infer(s, &arg->next, 0);
@@ -76,7 +80,9 @@ const struct type *call_delete(struct sema *s, struct node **slot, unsigned want
 		return type_bool();
 	if (call->call.n_args == 1) {
 		if (m->is_keyed)
-			refuse_scalar(s, call, " with one argument expects a map without explicit keys (scalar map); it");
+			refuse_scalar(
+				s, call,
+				" with one argument expects a map without explicit keys (scalar map); it");
 		return type_bool();
 	}
 	if (m->is_scalar) {
@@ -147,6 +153,7 @@ const struct type *call_len(struct sema *s, struct node **slot, unsigned want)
 		return type_int(8, true);
 	}
 	if (!type_is_stack(t))
-		sema_error(s, D_SEMA_MAP_WANTED, call->at, "len() expects a map or stack to be provided");
+		sema_error(s, D_SEMA_MAP_WANTED, call->at,
+			   "len() expects a map or stack to be provided");
 	return type_int(8, true);
 }

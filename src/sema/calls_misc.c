@@ -18,11 +18,14 @@ static const struct type *call_strftime(struct sema *s, struct node *call)
 		return type_simple(TYPE_TIMESTAMP);
 	for (clock = *when; clock->kind == NODE_CAST;)
 		clock = clock->cast.a;
-	if (clock->kind == NODE_CALL && clock->call.builtin && clock->call.builtin->id == BUILTIN_NSECS &&
+	if (clock->kind == NODE_CALL && clock->call.builtin &&
+	    clock->call.builtin->id == BUILTIN_NSECS &&
 	    (uintptr_t)clock->call.info == CALL_CLOCK_MONOTONIC)
-		sema_error(s, D_SEMA_CLOCK, call->at, "strftime() can not take a monotonic timestamp");
+		sema_error(s, D_SEMA_CLOCK, call->at,
+			   "strftime() can not take a monotonic timestamp");
 	if (const_int(*when, &value) && value < 0 && !((*when)->flags & NODE_F_UINT64))
-		sema_error(s, D_SEMA_ARG_LITERAL, call->at, "strftime() requires a timestamp that is not negative");
+		sema_error(s, D_SEMA_ARG_LITERAL, call->at,
+			   "strftime() requires a timestamp that is not negative");
 	else
 		coerce(s, when, type_int(8, false));
 	return type_simple(TYPE_TIMESTAMP);
@@ -43,12 +46,15 @@ static const struct type *call_ntop(struct sema *s, struct node *call)
 		if (t->kind == TYPE_POINTER)
 			make_pointer(s, call_arg(call, n), t->elem);
 		else
-			coerce(s, call_arg(call, n), type_int(type_plain(s, t)->size, t->is_signed));
+			coerce(s, call_arg(call, n),
+			       type_int(type_plain(s, t)->size, t->is_signed));
 	} else if (t->kind == TYPE_ARRAY && is_int(t->elem) && t->elem->size == 1) {
 		if (t->count != 4 && t->count != 16)
-			sema_error(s, D_SEMA_ARG_TYPE, call->at, "ntop() argument must be 4 or 16 bytes in size");
+			sema_error(s, D_SEMA_ARG_TYPE, call->at,
+				   "ntop() argument must be 4 or 16 bytes in size");
 	} else {
-		sema_error(s, D_SEMA_ARG_TYPE, call->at, "ntop() expects an integer or array argument, got %s", kind_word(t));
+		sema_error(s, D_SEMA_ARG_TYPE, call->at,
+			   "ntop() expects an integer or array argument, got %s", kind_word(t));
 	}
 	return type_simple(TYPE_INET);
 }
@@ -67,7 +73,8 @@ static const struct type *call_pton(struct sema *s, struct node *call)
 		return type_poison();
 	is_v6 = str_find_char(text, ':', 0) >= 0;
 	if (inet_pton(is_v6 ? AF_INET6 : AF_INET, arena_str(s->arena, text).p, bytes) != 1) {
-		sema_error(s, D_SEMA_ARG_RANGE, call->at, "pton() expects a valid IPv4 or IPv6 address, got '%.*s'",
+		sema_error(s, D_SEMA_ARG_RANGE, call->at,
+			   "pton() expects a valid IPv4 or IPv6 address, got '%.*s'",
 			   STR_ARG(text));
 		return type_poison();
 	}
@@ -87,10 +94,12 @@ static const struct type *call_macaddr(struct sema *s, struct node *call)
 	if (type_is_integer(t) || t->kind == TYPE_POINTER)
 		make_pointer(s, call_arg(call, 0), type_int(1, true));
 	else if (t->kind != TYPE_ARRAY || !is_int(t->elem) || t->elem->size != 1)
-		sema_error(s, D_SEMA_ARG_TYPE, call->at, "macaddr() only supports array or pointer arguments (%s provided)",
+		sema_error(s, D_SEMA_ARG_TYPE, call->at,
+			   "macaddr() only supports array or pointer arguments (%s provided)",
 			   kind_word(t));
 	else if (t->count != 6)
-		sema_error(s, D_SEMA_ARG_TYPE, call->at, "macaddr() argument must be 6 bytes in size");
+		sema_error(s, D_SEMA_ARG_TYPE, call->at,
+			   "macaddr() argument must be 6 bytes in size");
 	return type_simple(TYPE_MACADDR);
 }
 
@@ -124,15 +133,19 @@ static const struct type *call_path(struct sema *s, struct node *call)
 	if (call->call.n_args > 1) {
 		infer(s, call_arg(call, 1), 0);
 		if (!const_int(*call_arg(call, 1), &size) || size < 0) {
-			sema_error(s, D_SEMA_ARG_LITERAL, call->at, "path: invalid size value, need non-negative literal");
+			sema_error(s, D_SEMA_ARG_LITERAL, call->at,
+				   "path: invalid size value, need non-negative literal");
 			size = 1;
 		}
 	}
-	if (!s->shape || (s->shape->kind != PROBE_FENTRY && s->shape->kind != PROBE_FEXIT && s->shape->kind != PROBE_ITER))
-		sema_error(s, D_SEMA_PROBE_KIND, call->at, "The path function can only be used with 'fentry', 'fexit', 'iter' "
+	if (!s->shape || (s->shape->kind != PROBE_FENTRY && s->shape->kind != PROBE_FEXIT &&
+			  s->shape->kind != PROBE_ITER))
+		sema_error(s, D_SEMA_PROBE_KIND, call->at,
+			   "The path function can only be used with 'fentry', 'fexit', 'iter' "
 			   "probes");
 	else if (!is_unknown(t) && t->kind != TYPE_STRUCT && t->kind != TYPE_POINTER)
-		sema_error(s, D_SEMA_ARG_TYPE, call->at, "path() only supports pointer or record argument (%s provided)",
+		sema_error(s, D_SEMA_ARG_TYPE, call->at,
+			   "path() only supports pointer or record argument (%s provided)",
 			   kind_word(t));
 	return type_string(s->tt, size < 1 ? 1 : (uint32_t)size);
 }
@@ -143,20 +156,13 @@ const struct type *call_address(struct sema *s, struct node **slot, unsigned wan
 
 	(void)want;
 	switch (call->call.builtin->id) {
-	case BUILTIN_STRFTIME:
-		return call_strftime(s, call);
-	case BUILTIN_NTOP:
-		return call_ntop(s, call);
-	case BUILTIN_PTON:
-		return call_pton(s, call);
-	case BUILTIN_MACADDR:
-		return call_macaddr(s, call);
-	case BUILTIN_BSWAP:
-		return call_bswap(s, call);
-	case BUILTIN_PATH:
-		return call_path(s, call);
-	default:
-		return call_cgroup_path(s, call);
+	case BUILTIN_STRFTIME: return call_strftime(s, call);
+	case BUILTIN_NTOP: return call_ntop(s, call);
+	case BUILTIN_PTON: return call_pton(s, call);
+	case BUILTIN_MACADDR: return call_macaddr(s, call);
+	case BUILTIN_BSWAP: return call_bswap(s, call);
+	case BUILTIN_PATH: return call_path(s, call);
+	default: return call_cgroup_path(s, call);
 	}
 }
 
@@ -180,20 +186,24 @@ static const struct type *call_uaddr(struct sema *s, struct node *call)
 	if (!info) {
 		if (!arg_string(s, call, 0, &name))
 			return type_poison();
-		if (!s->shape || (s->shape->kind != PROBE_UPROBE && s->shape->kind != PROBE_URETPROBE &&
-				  s->shape->kind != PROBE_USDT)) {
-			sema_error(s, D_SEMA_PROBE_KIND, call->at,
-				   "uaddr can only be used with 'usdt', 'uretprobe' and 'uprobe' probes");
+		if (!s->shape ||
+		    (s->shape->kind != PROBE_UPROBE && s->shape->kind != PROBE_URETPROBE &&
+		     s->shape->kind != PROBE_USDT)) {
+			sema_error(
+				s, D_SEMA_PROBE_KIND, call->at,
+				"uaddr can only be used with 'usdt', 'uretprobe' and 'uprobe' probes");
 			return type_poison();
 		}
 		if (!is_symbol_name(name)) {
-			sema_error(s, D_SEMA_ARG_RANGE, call->at, "uaddr() expects a string that is a valid symbol");
+			sema_error(s, D_SEMA_ARG_RANGE, call->at,
+				   "uaddr() expects a string that is a valid symbol");
 			return type_poison();
 		}
 		info = arena_new(s->arena, struct call_uaddr);
 		if (!s->world->user_symbol || !s->shape->n_points ||
 		    !s->world->user_symbol(s->world->arg, &s->shape->points[0], name, info)) {
-			sema_error(s, D_SEMA_SYMBOL, call->at, "Could not resolve symbol: %.*s", STR_ARG(name));
+			sema_error(s, D_SEMA_SYMBOL, call->at, "Could not resolve symbol: %.*s",
+				   STR_ARG(name));
 			return type_poison();
 		}
 		call->call.info = info;
@@ -215,7 +225,8 @@ static const struct type *call_percpu(struct sema *s, struct node *call)
 
 		if (!s->world->kernel_symbol(s->world->arg, name, &p->symbol) ||
 		    !s->world->kernel_symbol(s->world->arg, STR("__per_cpu_offset"), &p->offsets))
-			sema_error(s, D_SEMA_SYMBOL, call->at, "Could not resolve variable \"%.*s\" from BTF", STR_ARG(name));
+			sema_error(s, D_SEMA_SYMBOL, call->at,
+				   "Could not resolve variable \"%.*s\" from BTF", STR_ARG(name));
 		call->call.info = p;
 	}
 	return type_pointer(s->tt, type_int(8, false), SPACE_KERNEL);
@@ -236,7 +247,8 @@ static const struct type *call_space(struct sema *s, struct node *call, enum spa
 /* probes whose arguments the verifier knows as pointers to kernel structs */
 static bool is_typed_kernel_probe(enum probe_kind kind)
 {
-	return kind == PROBE_FENTRY || kind == PROBE_FEXIT || kind == PROBE_RAWTRACEPOINT || kind == PROBE_ITER;
+	return kind == PROBE_FENTRY || kind == PROBE_FEXIT || kind == PROBE_RAWTRACEPOINT ||
+	       kind == PROBE_ITER;
 }
 
 static const struct type *call_socket_cookie(struct sema *s, struct node *call)
@@ -244,13 +256,16 @@ static const struct type *call_socket_cookie(struct sema *s, struct node *call)
 	const struct type *t = infer(s, call_arg(call, 0), 0);
 
 	if (s->shape && !is_typed_kernel_probe(s->shape->kind))
-		sema_error(s, D_SEMA_PROBE_KIND, call->at, "socket_cookie can not be used with \"%s\" probes",
+		sema_error(s, D_SEMA_PROBE_KIND, call->at,
+			   "socket_cookie can not be used with \"%s\" probes",
 			   probe_kind_name(s->shape->kind));
 	else if (!is_unknown(t) && t->kind != TYPE_POINTER)
 		arg_refused(s, call, "pointer", t);
 	else if (!is_unknown(t) && (t->elem->kind != TYPE_STRUCT || !str_is(t->elem->name, "sock")))
-		sema_error(s, D_SEMA_ARG_TYPE, call->at,
-			   "socket_cookie() only supports 'struct sock *' as the argument ('%s' provided)", spelled(s, t));
+		sema_error(
+			s, D_SEMA_ARG_TYPE, call->at,
+			"socket_cookie() only supports 'struct sock *' as the argument ('%s' provided)",
+			spelled(s, t));
 	return type_int(8, false);
 }
 
@@ -260,16 +275,11 @@ const struct type *call_symbol(struct sema *s, struct node **slot, unsigned want
 
 	(void)want;
 	switch (call->call.builtin->id) {
-	case BUILTIN_UADDR:
-		return call_uaddr(s, call);
-	case BUILTIN_PERCPU_KADDR:
-		return call_percpu(s, call);
-	case BUILTIN_KPTR:
-		return call_space(s, call, SPACE_KERNEL);
-	case BUILTIN_UPTR:
-		return call_space(s, call, SPACE_USER);
-	case BUILTIN_SOCKET_COOKIE:
-		return call_socket_cookie(s, call);
+	case BUILTIN_UADDR: return call_uaddr(s, call);
+	case BUILTIN_PERCPU_KADDR: return call_percpu(s, call);
+	case BUILTIN_KPTR: return call_space(s, call, SPACE_KERNEL);
+	case BUILTIN_UPTR: return call_space(s, call, SPACE_USER);
+	case BUILTIN_SOCKET_COOKIE: return call_socket_cookie(s, call);
 	default: /* ksym, usym */
 		if (arg_address(s, call, 0))
 			coerce(s, call_arg(call, 0), type_int(8, false));
@@ -308,7 +318,8 @@ static void infer_signal(struct sema *s, struct node *call)
 	if ((*arg)->kind == NODE_STRING) {
 		n = signal_number((*arg)->string);
 		if (!n)
-			sema_error(s, D_SEMA_ARG_RANGE, call->at, "%.*s is not a valid signal", STR_ARG((*arg)->string));
+			sema_error(s, D_SEMA_ARG_RANGE, call->at, "%.*s is not a valid signal",
+				   STR_ARG((*arg)->string));
 		else if (s->is_checking)
 			replace(arg, node_int(s, (*arg)->at, n, type_int(8, false)));
 		return;
@@ -316,13 +327,14 @@ static void infer_signal(struct sema *s, struct node *call)
 	if (!arg_integer(s, call, 0))
 		return;
 	if (const_int(*arg, &value) && (value < 1 || value > 64))
-		sema_error(s, D_SEMA_ARG_RANGE, call->at, "%lld is not a valid signal, allowed range: [1,64]", (long long)value);
+		sema_error(s, D_SEMA_ARG_RANGE, call->at,
+			   "%lld is not a valid signal, allowed range: [1,64]", (long long)value);
 	coerce(s, arg, type_int(8, false));
 }
 
 /*
- * write_user(address, value): the bytes of the value. With a length behind it the second is a pointer to the bytes (or text),
- * which then becomes the array of that many bytes.
+ * write_user(address, value): the bytes of the value. With a length behind it the second is a
+ * pointer to the bytes (or text), which then becomes the array of that many bytes.
  */
 static const struct type *call_write_user(struct sema *s, struct node *call)
 {
@@ -337,7 +349,8 @@ static const struct type *call_write_user(struct sema *s, struct node *call)
 		return type_int(8, true);
 	infer(s, call_arg(call, 2), 0);
 	if (!const_int(*call_arg(call, 2), &size) || size < 1 || size > 4096) {
-		sema_error(s, D_SEMA_ARG_LITERAL, call->at, "write_user() expects a literal length between 1 and 4096");
+		sema_error(s, D_SEMA_ARG_LITERAL, call->at,
+			   "write_user() expects a literal length between 1 and 4096");
 		return type_int(8, true);
 	}
 	if (!s->is_checking)
@@ -358,7 +371,8 @@ static const struct type *call_write_user(struct sema *s, struct node *call)
 		*value = deref;
 	} else {
 		if (t->size < (uint64_t)size)
-			sema_error(s, D_SEMA_ARG_RANGE, call->at, "write_user(): the value has %u bytes, %lld are to be written",
+			sema_error(s, D_SEMA_ARG_RANGE, call->at,
+				   "write_user(): the value has %u bytes, %lld are to be written",
 				   t->size, (long long)size);
 		n->cast.a->next = NULL;
 		*value = n;
@@ -375,21 +389,20 @@ const struct type *call_act(struct sema *s, struct node **slot, unsigned want)
 	(void)want;
 	switch (call->call.builtin->id) {
 	case BUILTIN_SIGNAL:
-	case BUILTIN_SIGNAL_THREAD:
-		infer_signal(s, call);
-		return type_void();
+	case BUILTIN_SIGNAL_THREAD: infer_signal(s, call); return type_void();
 	case BUILTIN_OVERRIDE:
 		if (s->shape && s->shape->kind != PROBE_KPROBE)
-			sema_error(s, D_SEMA_PROBE_KIND, call->at, "override can not be used with \"%s\" probes",
+			sema_error(s, D_SEMA_PROBE_KIND, call->at,
+				   "override can not be used with \"%s\" probes",
 				   probe_kind_name(s->shape->kind));
 		if (arg_integer(s, call, 0))
 			coerce(s, call_arg(call, 0), type_int(8, false));
 		return type_void();
-	case BUILTIN_WRITE_USER:
-		return call_write_user(s, call);
+	case BUILTIN_WRITE_USER: return call_write_user(s, call);
 	default: /* skboutput */
 		if (s->shape && !is_typed_kernel_probe(s->shape->kind))
-			sema_error(s, D_SEMA_PROBE_KIND, call->at, "skboutput can not be used with \"%s\" probes",
+			sema_error(s, D_SEMA_PROBE_KIND, call->at,
+				   "skboutput can not be used with \"%s\" probes",
 				   probe_kind_name(s->shape->kind));
 		arg_string(s, call, 0, &path);
 		infer(s, call_arg(call, 1), 0);

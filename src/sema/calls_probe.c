@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a probe offers: its arguments, result, context, registers, names; who runs, when, where; stacks. */
+/*
+ * What a probe offers: its arguments, result, context, registers, names; who runs, when, where;
+ * stacks.
+ */
 #include "sema/private.h"
 
 enum { MAX_FRAMES = 127, COMM_SIZE = 16 };
@@ -21,7 +24,8 @@ const char *probe_kind_name(enum probe_kind kind)
 static bool needs_probe(struct sema *s, struct node *call)
 {
 	if (!s->shape) {
-		sema_error(s, D_SEMA_PROBE_KIND, call->at, "Builtin %.*s not supported outside probe", STR_ARG(call->call.name));
+		sema_error(s, D_SEMA_PROBE_KIND, call->at,
+			   "Builtin %.*s not supported outside probe", STR_ARG(call->call.name));
 		return false;
 	}
 	return true;
@@ -33,7 +37,8 @@ static bool needs_context(struct sema *s, struct node *call)
 	if (!needs_probe(s, call))
 		return false;
 	if (s->loop) {
-		sema_error(s, D_SEMA_LOOP, call->at, "'%.*s' builtin is not allowed in a for-loop", STR_ARG(call->call.name));
+		sema_error(s, D_SEMA_LOOP, call->at, "'%.*s' builtin is not allowed in a for-loop",
+			   STR_ARG(call->call.name));
 		return false;
 	}
 	return true;
@@ -41,8 +46,9 @@ static bool needs_context(struct sema *s, struct node *call)
 
 static const struct type *refuse_kind(struct sema *s, struct node *call, const char *probes)
 {
-	sema_error(s, D_SEMA_PROBE_KIND, call->at, "The %.*s builtin can only be used with %s probes",
-		   STR_ARG(call->call.name), probes);
+	sema_error(s, D_SEMA_PROBE_KIND, call->at,
+		   "The %.*s builtin can only be used with %s probes", STR_ARG(call->call.name),
+		   probes);
 	return type_poison();
 }
 
@@ -53,24 +59,27 @@ static const struct type *call_arg_n(struct sema *s, struct node *call)
 
 	if (!needs_context(s, call))
 		return type_poison();
-	if (shape->args_form == ARGS_NONE || shape->args_form == ARGS_TRACEPOINT || shape->args_form == ARGS_ITER ||
-	    (shape->is_return && shape->args_form == ARGS_REGS))
+	if (shape->args_form == ARGS_NONE || shape->args_form == ARGS_TRACEPOINT ||
+	    shape->args_form == ARGS_ITER || (shape->is_return && shape->args_form == ARGS_REGS))
 		return refuse_kind(s, call, "'kprobes', 'uprobes', 'usdt' and 'rawtracepoint'");
 	if (shape->args_form != ARGS_REGS && n >= shape->n_argn) {
-		sema_error(s, D_SEMA_ARG_RANGE, call->at, "%.*s: this probe has %u argument%s", STR_ARG(call->call.name),
-			   shape->n_argn, shape->n_argn == 1 ? "" : "s");
+		sema_error(s, D_SEMA_ARG_RANGE, call->at, "%.*s: this probe has %u argument%s",
+			   STR_ARG(call->call.name), shape->n_argn, shape->n_argn == 1 ? "" : "s");
 		return type_poison();
 	}
 	if (shape->args_form == ARGS_USDT) {
 		const struct usdt_operand *o = &shape->operands[n];
 
 		if (o->kind == USDT_ARG_FLOAT) {
-			sema_error(s, D_SEMA_ARG_RANGE, call->at, "%.*s is a floating point value ('%.*s'), which programs in "
-				   "the kernel can not read", STR_ARG(call->call.name), STR_ARG(o->text));
+			sema_error(s, D_SEMA_ARG_RANGE, call->at,
+				   "%.*s is a floating point value ('%.*s'), which programs in "
+				   "the kernel can not read",
+				   STR_ARG(call->call.name), STR_ARG(o->text));
 			return type_poison();
 		}
 		if (o->kind == USDT_ARG_UNSUPPORTED) {
-			sema_error(s, D_SEMA_ARG_RANGE, call->at, "%.*s can not be read: its place is '%.*s'",
+			sema_error(s, D_SEMA_ARG_RANGE, call->at,
+				   "%.*s can not be read: its place is '%.*s'",
 				   STR_ARG(call->call.name), STR_ARG(o->text));
 			return type_poison();
 		}
@@ -86,12 +95,15 @@ static const struct type *call_args(struct sema *s, struct node *call)
 		struct diag *d;
 
 		if (s->shape->args_form == ARGS_REGS && s->shape->is_user && !s->shape->is_return) {
-			d = sema_error(s, D_SEMA_PROBE_KIND, call->at, "The args builtin needs debug information about the "
+			d = sema_error(s, D_SEMA_PROBE_KIND, call->at,
+				       "The args builtin needs debug information about the "
 				       "traced function, which there is none of");
 			sema_hint(s, d, "use arg0, arg1, ...");
 			return type_poison();
 		}
-		return refuse_kind(s, call, "tracepoint, rawtracepoint, fentry, fexit and (with debug information) uprobe");
+		return refuse_kind(
+			s, call,
+			"tracepoint, rawtracepoint, fentry, fexit and (with debug information) uprobe");
 	}
 	call->space = SPACE_BPF;
 	return s->shape->args;
@@ -116,8 +128,8 @@ static const struct type *call_ctx(struct sema *s, struct node *call)
 static bool is_register(struct str name)
 {
 	static const char *const names[] = {
-		"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "ax", "bx", "cx", "dx", "si", "di", "bp", "sp", "ip",
-		"pc", "flags", "cs", "ss", "orig_rax",
+		"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",   "ax", "bx", "cx",
+		"dx", "si", "di",  "bp",  "sp",  "ip",  "pc",  "flags", "cs", "ss", "orig_rax",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -134,12 +146,14 @@ static const struct type *call_reg(struct sema *s, struct node *call)
 	if (!arg_string(s, call, 0, &name) || !needs_context(s, call))
 		return type_poison();
 	if (!is_register(name)) {
-		sema_error(s, D_SEMA_ARG_RANGE, call->at, "'%.*s' is not a valid register on this architecture (x86_64)",
+		sema_error(s, D_SEMA_ARG_RANGE, call->at,
+			   "'%.*s' is not a valid register on this architecture (x86_64)",
 			   STR_ARG(name));
 		return type_poison();
 	}
-	if (s->shape->args_form != ARGS_REGS && s->shape->args_form != ARGS_USDT && s->shape->kind != PROBE_PROFILE &&
-	    s->shape->kind != PROBE_INTERVAL && s->shape->kind != PROBE_SOFTWARE && s->shape->kind != PROBE_HARDWARE &&
+	if (s->shape->args_form != ARGS_REGS && s->shape->args_form != ARGS_USDT &&
+	    s->shape->kind != PROBE_PROFILE && s->shape->kind != PROBE_INTERVAL &&
+	    s->shape->kind != PROBE_SOFTWARE && s->shape->kind != PROBE_HARDWARE &&
 	    s->shape->kind != PROBE_WATCHPOINT)
 		sema_error(s, D_SEMA_PROBE_KIND, call->at, "reg can not be used with \"%s\" probes",
 			   probe_kind_name(s->shape->kind));
@@ -175,14 +189,14 @@ static const struct type *call_func(struct sema *s, struct node *call)
 	case PROBE_URETPROBE:
 	case PROBE_USDT:
 	case PROBE_FENTRY:
-	case PROBE_FEXIT:
-		break;
-	default:
-		return refuse_kind(s, call, "'kprobes', 'uprobes' and 'fentry'");
+	case PROBE_FEXIT: break;
+	default: return refuse_kind(s, call, "'kprobes', 'uprobes' and 'fentry'");
 	}
 	/* a usdt point is an address inside of some function */
 	if (s->shape->kind == PROBE_USDT || !s->shape->n_points || !s->shape->points[0].symbol.n)
-		return needs_context(s, call) ? type_simple(s->shape->is_user ? TYPE_USYM : TYPE_KSYM) : type_poison();
+		return needs_context(s, call)
+			       ? type_simple(s->shape->is_user ? TYPE_USYM : TYPE_KSYM)
+			       : type_poison();
 	return name_type(s, call, true);
 }
 
@@ -191,7 +205,9 @@ static const struct type *call_func(struct sema *s, struct node *call)
 static const struct type *call_nsecs(struct sema *s, struct node *call)
 {
 	static const char *const names[] = {
-		[CALL_CLOCK_MONOTONIC] = "monotonic", [CALL_CLOCK_BOOT] = "boot", [CALL_CLOCK_TAI] = "tai",
+		[CALL_CLOCK_MONOTONIC] = "monotonic",
+		[CALL_CLOCK_BOOT] = "boot",
+		[CALL_CLOCK_TAI] = "tai",
 		[CALL_CLOCK_SW_TAI] = "sw_tai",
 	};
 	struct node *arg = call->call.args;
@@ -200,7 +216,8 @@ static const struct type *call_nsecs(struct sema *s, struct node *call)
 	if (!arg)
 		return type_int(8, false);
 	if (arg->kind != NODE_IDENT) {
-		sema_error(s, D_SEMA_CLOCK, call->at, "nsecs() only supports boot, tai, sw_tai and monotonic as the argument");
+		sema_error(s, D_SEMA_CLOCK, call->at,
+			   "nsecs() only supports boot, tai, sw_tai and monotonic as the argument");
 		return type_int(8, false);
 	}
 	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -209,7 +226,8 @@ static const struct type *call_nsecs(struct sema *s, struct node *call)
 			return type_int(8, false);
 		}
 	}
-	sema_error(s, D_SEMA_CLOCK, call->at, "Invalid timestamp mode: %.*s", STR_ARG(arg->ident.name));
+	sema_error(s, D_SEMA_CLOCK, call->at, "Invalid timestamp mode: %.*s",
+		   STR_ARG(arg->ident.name));
 	return type_int(8, false);
 }
 
@@ -221,12 +239,14 @@ static const struct type *call_pid(struct sema *s, struct node *call)
 	if (!arg)
 		return type_int(4, false);
 	if (arg->kind != NODE_IDENT)
-		sema_error(s, D_SEMA_CLOCK, call->at, "%s() only supports curr_ns and init as the argument",
+		sema_error(s, D_SEMA_CLOCK, call->at,
+			   "%s() only supports curr_ns and init as the argument",
 			   call->call.builtin->name);
 	else if (str_is(arg->ident.name, "init"))
 		call->call.info = (void *)(uintptr_t)PID_NS_INIT;
 	else if (!str_is(arg->ident.name, "curr_ns"))
-		sema_error(s, D_SEMA_CLOCK, call->at, "Invalid PID namespace mode: %.*s (expects: curr_ns or init)",
+		sema_error(s, D_SEMA_CLOCK, call->at,
+			   "Invalid PID namespace mode: %.*s (expects: curr_ns or init)",
 			   STR_ARG(arg->ident.name));
 	return type_int(4, false);
 }
@@ -243,7 +263,8 @@ static const struct type *call_cpid(struct sema *s, struct node **slot)
 	struct node *call = *slot;
 
 	if (!s->opts->has_child && s->is_checking) {
-		sema_warning(s, D_SEMA_NO_CHILD, call->at, "cpid is 0: there is no child process (-c)");
+		sema_warning(s, D_SEMA_NO_CHILD, call->at,
+			     "cpid is 0: there is no child process (-c)");
 		replace(slot, node_int(s, call->at, 0, type_int(4, false)));
 	}
 	return type_int(4, false);
@@ -255,45 +276,34 @@ const struct type *call_probe(struct sema *s, struct node **slot, unsigned want)
 
 	(void)want;
 	switch (call->call.builtin->id) {
-	case BUILTIN_ARGS:
-		return call_args(s, call);
-	case BUILTIN_ARG:
-		return call_arg_n(s, call);
-	case BUILTIN_CTX:
-		return call_ctx(s, call);
-	case BUILTIN_RETVAL:
-		return call_retval(s, call);
-	case BUILTIN_REG:
-		return call_reg(s, call);
+	case BUILTIN_ARGS: return call_args(s, call);
+	case BUILTIN_ARG: return call_arg_n(s, call);
+	case BUILTIN_CTX: return call_ctx(s, call);
+	case BUILTIN_RETVAL: return call_retval(s, call);
+	case BUILTIN_REG: return call_reg(s, call);
 	case BUILTIN_PID:
-	case BUILTIN_TID:
-		return call_pid(s, call);
-	case BUILTIN_NSECS:
-		return call_nsecs(s, call);
+	case BUILTIN_TID: return call_pid(s, call);
+	case BUILTIN_NSECS: return call_nsecs(s, call);
 	case BUILTIN_COMM:
-		/* the helper knows the current thread only; others would need a lookup that not every kernel has */
+		/*
+		 * the helper knows the current thread only; others would need a lookup that not
+		 * every kernel has
+		 */
 		if (call->call.n_args && arg_integer(s, call, 0))
-			sema_error(s, D_SEMA_ARG_COUNT, call->at, "comm() of another process is not supported: it takes no "
+			sema_error(s, D_SEMA_ARG_COUNT, call->at,
+				   "comm() of another process is not supported: it takes no "
 				   "arguments here");
 		return type_string(s->tt, COMM_SIZE);
-	case BUILTIN_USERNAME:
-		return type_simple(TYPE_USERNAME);
+	case BUILTIN_USERNAME: return type_simple(TYPE_USERNAME);
 	case BUILTIN_CPU:
 	case BUILTIN_NUMAID:
-	case BUILTIN_RAND:
-		return type_int(4, false);
-	case BUILTIN_CURTASK:
-		return call_curtask(s);
-	case BUILTIN_FUNC:
-		return call_func(s, call);
-	case BUILTIN_PROBE:
-		return name_type(s, call, false);
-	case BUILTIN_USERMODE:
-		return needs_context(s, call) ? type_int(1, false) : type_poison();
-	case BUILTIN_CPID:
-		return call_cpid(s, slot);
-	default: /* uid, gid, elapsed, cgroup, jiffies */
-		return type_int(8, false);
+	case BUILTIN_RAND: return type_int(4, false);
+	case BUILTIN_CURTASK: return call_curtask(s);
+	case BUILTIN_FUNC: return call_func(s, call);
+	case BUILTIN_PROBE: return name_type(s, call, false);
+	case BUILTIN_USERMODE: return needs_context(s, call) ? type_int(1, false) : type_poison();
+	case BUILTIN_CPID: return call_cpid(s, slot);
+	default: /* uid, gid, elapsed, cgroup, jiffies */ return type_int(8, false);
 	}
 }
 
@@ -302,7 +312,9 @@ const struct type *call_probe(struct sema *s, struct node **slot, unsigned want)
 static bool stack_mode_of(struct sema *s, struct node *call, struct str name, enum stack_mode *mode)
 {
 	static const char *const names[] = {
-		[STACK_MODE_BPFTRACE] = "bpftrace", [STACK_MODE_PERF] = "perf", [STACK_MODE_RAW] = "raw",
+		[STACK_MODE_BPFTRACE] = "bpftrace",
+		[STACK_MODE_PERF] = "perf",
+		[STACK_MODE_RAW] = "raw",
 		[STACK_MODE_BUILD_ID] = "build_id",
 	};
 	bool is_user = call->call.builtin->id == BUILTIN_USTACK;
@@ -335,7 +347,8 @@ const struct type *call_stack(struct sema *s, struct node **slot, unsigned want)
 			return type_poison();
 		n = 1;
 	} else if (call->call.n_args == 2) {
-		sema_error(s, D_SEMA_STACK, call->at, "%s(): the stack mode stands first: %s(perf, 3)",
+		sema_error(s, D_SEMA_STACK, call->at,
+			   "%s(): the stack mode stands first: %s(perf, 3)",
 			   call->call.builtin->name, call->call.builtin->name);
 		return type_poison();
 	}
@@ -343,18 +356,21 @@ const struct type *call_stack(struct sema *s, struct node **slot, unsigned want)
 		struct node *arg = *call_arg(call, n);
 
 		if (arg->kind == NODE_IDENT) {
-			sema_error(s, D_SEMA_STACK, call->at, "%s: invalid limit value, need non-negative literal",
+			sema_error(s, D_SEMA_STACK, call->at,
+				   "%s: invalid limit value, need non-negative literal",
 				   call->call.builtin->name);
 			return type_poison();
 		}
 		infer(s, call_arg(call, n), 0);
 		if (!const_int(*call_arg(call, n), &limit) || limit < 0) {
-			sema_error(s, D_SEMA_STACK, call->at, "%s: invalid limit value, need non-negative literal",
+			sema_error(s, D_SEMA_STACK, call->at,
+				   "%s: invalid limit value, need non-negative literal",
 				   call->call.builtin->name);
 			return type_poison();
 		}
 		if (limit > MAX_FRAMES) {
-			sema_error(s, D_SEMA_STACK, call->at, "%s([int limit]): limit shouldn't exceed %d, %lld given",
+			sema_error(s, D_SEMA_STACK, call->at,
+				   "%s([int limit]): limit shouldn't exceed %d, %lld given",
 				   call->call.builtin->name, MAX_FRAMES, (long long)limit);
 			return type_poison();
 		}

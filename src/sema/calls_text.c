@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Calls on text and bytes: str, buf, comparisons, searches, names of numbers. Sizes of results are types, so they must
- * be known here: from a literal length, from the argument, else max_strlen.
+ * Calls on text and bytes: str, buf, comparisons, searches, names of numbers. Sizes of results are
+ * types, so they must be known here: from a literal length, from the argument, else max_strlen.
  */
 #include "sema/private.h"
 
@@ -9,7 +9,8 @@
 
 static const struct type *refuse(struct sema *s, struct node *call, const struct type *t)
 {
-	sema_error(s, D_SEMA_ARG_TYPE, call->at, "%s() expects an integer or a pointer type as first argument (%s provided)",
+	sema_error(s, D_SEMA_ARG_TYPE, call->at,
+		   "%s() expects an integer or a pointer type as first argument (%s provided)",
 		   call->call.builtin->name, kind_word(t));
 	return type_poison();
 }
@@ -30,7 +31,8 @@ static int64_t length_of(struct sema *s, struct node *call, uint32_t n, bool *is
 	}
 	if (const_int(*slot, &value)) {
 		if (value < 0 && !((*slot)->flags & NODE_F_UINT64)) {
-			sema_error(s, D_SEMA_ARG_LITERAL, call->at, "%s() expects a non-negative length, %lld given",
+			sema_error(s, D_SEMA_ARG_LITERAL, call->at,
+				   "%s() expects a non-negative length, %lld given",
 				   call->call.builtin->name, (long long)value);
 			*is_good = false;
 		}
@@ -55,7 +57,8 @@ static const struct type *call_str(struct sema *s, struct node *call)
 	t = number_of(s, call_arg(call, 0));
 	if (type_is_integer(t) || t->kind == TYPE_POINTER)
 		make_pointer(s, call_arg(call, 0), type_int(1, true));
-	else if (t->kind != TYPE_STRING && !(t->kind == TYPE_ARRAY && is_int(t->elem) && t->elem->size == 1))
+	else if (t->kind != TYPE_STRING &&
+		 !(t->kind == TYPE_ARRAY && is_int(t->elem) && t->elem->size == 1))
 		return refuse(s, call, t);
 	size = c->max_strlen + 1;
 	/* one byte more than the text, for the end or the mark that it was cut */
@@ -77,7 +80,8 @@ static const struct type *call_buf(struct sema *s, struct node *call)
 		return t == type_poison() || !is_good ? type_poison() : type_none();
 	t = number_of(s, call_arg(call, 0));
 	if (max > UINT32_MAX) {
-		sema_error(s, D_SEMA_ARG_RANGE, call->at, "BPFTRACE_MAX_STRLEN too large to use on buffer (%lld > %u)",
+		sema_error(s, D_SEMA_ARG_RANGE, call->at,
+			   "BPFTRACE_MAX_STRLEN too large to use on buffer (%lld > %u)",
 			   (long long)max, UINT32_MAX);
 		return type_poison();
 	}
@@ -85,19 +89,22 @@ static const struct type *call_buf(struct sema *s, struct node *call)
 	if (type_is_integer(t) || t->kind == TYPE_POINTER) {
 		make_pointer(s, call_arg(call, 0), type_int(1, true));
 		if (call->call.n_args < 2) {
-			sema_error(s, D_SEMA_ARG_COUNT, call->at, "buf() expects a length argument for non-array type %s",
+			sema_error(s, D_SEMA_ARG_COUNT, call->at,
+				   "buf() expects a length argument for non-array type %s",
 				   kind_word(t));
 			return type_poison();
 		}
 	} else if (t->kind == TYPE_STRING || t->kind == TYPE_ARRAY || t->kind == TYPE_BUFFER) {
 		if (call->call.n_args < 2 && t->kind == TYPE_STRING) {
-			sema_error(s, D_SEMA_ARG_COUNT, call->at, "buf() expects a length argument for non-array type %s",
+			sema_error(s, D_SEMA_ARG_COUNT, call->at,
+				   "buf() expects a length argument for non-array type %s",
 				   kind_word(t));
 			return type_poison();
 		}
 		size = t->size < size ? t->size : size;
 	} else {
-		sema_error(s, D_SEMA_ARG_TYPE, call->at, "buf() expects an integer, string, or array argument but saw %s",
+		sema_error(s, D_SEMA_ARG_TYPE, call->at,
+			   "buf() expects an integer, string, or array argument but saw %s",
 			   kind_word(t));
 		return type_poison();
 	}
@@ -110,7 +117,8 @@ static const struct type *call_buf(struct sema *s, struct node *call)
 
 static bool is_text(const struct type *t)
 {
-	return t->kind == TYPE_STRING || (t->kind == TYPE_ARRAY && is_int(t->elem) && t->elem->size == 1) ||
+	return t->kind == TYPE_STRING ||
+	       (t->kind == TYPE_ARRAY && is_int(t->elem) && t->elem->size == 1) ||
 	       (t->kind == TYPE_POINTER && is_int(t->elem) && t->elem->size == 1);
 }
 
@@ -133,8 +141,9 @@ static const struct type *arg_text(struct sema *s, struct node *call, uint32_t n
 
 static uint32_t text_size(struct sema *s, const struct type *t)
 {
-	return t->kind == TYPE_STRING ? t->size : t->kind == TYPE_ARRAY ? t->count + 1 :
-	       (uint32_t)s->unit->config.max_strlen + 1;
+	return t->kind == TYPE_STRING  ? t->size
+	       : t->kind == TYPE_ARRAY ? t->count + 1
+				       : (uint32_t)s->unit->config.max_strlen + 1;
 }
 
 static const struct type *call_strncmp(struct sema *s, struct node *call)
@@ -145,7 +154,8 @@ static const struct type *call_strncmp(struct sema *s, struct node *call)
 	arg_text(s, call, 1);
 	infer(s, call_arg(call, 2), 0);
 	if (!const_int(*call_arg(call, 2), &n) || n < 0)
-		sema_error(s, D_SEMA_ARG_LITERAL, call->at, "Builtin strncmp requires a non-negative literal");
+		sema_error(s, D_SEMA_ARG_LITERAL, call->at,
+			   "Builtin strncmp requires a non-negative literal");
 	return type_int(8, false);
 }
 
@@ -174,7 +184,8 @@ static const struct type *call_memcmp(struct sema *s, struct node *call)
 	}
 	infer(s, call_arg(call, 2), 0);
 	if (!const_int(*call_arg(call, 2), &n) || n < 1 || n > 1024)
-		sema_error(s, D_SEMA_ARG_LITERAL, call->at, "memcmp() requires a literal between 1 and 1024 as its length");
+		sema_error(s, D_SEMA_ARG_LITERAL, call->at,
+			   "memcmp() requires a literal between 1 and 1024 as its length");
 	return type_int(4, true);
 }
 
@@ -184,12 +195,9 @@ const struct type *call_text(struct sema *s, struct node **slot, unsigned want)
 
 	(void)want;
 	switch (call->call.builtin->id) {
-	case BUILTIN_STR:
-		return call_str(s, call);
-	case BUILTIN_BUF:
-		return call_buf(s, call);
-	case BUILTIN_STRNCMP:
-		return call_strncmp(s, call);
+	case BUILTIN_STR: return call_str(s, call);
+	case BUILTIN_BUF: return call_buf(s, call);
+	case BUILTIN_STRNCMP: return call_strncmp(s, call);
 	case BUILTIN_STRCONTAINS:
 		arg_text(s, call, 0);
 		arg_text(s, call, 1);
@@ -198,13 +206,9 @@ const struct type *call_text(struct sema *s, struct node **slot, unsigned want)
 		arg_text(s, call, 0);
 		arg_text(s, call, 1);
 		return type_int(8, true);
-	case BUILTIN_STRLEN:
-		arg_text(s, call, 0);
-		return type_int(8, false);
-	case BUILTIN_STR_CONCAT:
-		return call_concat(s, call);
-	case BUILTIN_MEMCMP:
-		return call_memcmp(s, call);
+	case BUILTIN_STRLEN: arg_text(s, call, 0); return type_int(8, false);
+	case BUILTIN_STR_CONCAT: return call_concat(s, call);
+	case BUILTIN_MEMCMP: return call_memcmp(s, call);
 	default: /* strerror, signal_name, syscall_name: the longest names there are, with room */
 		if (arg_integer(s, call, 0))
 			coerce(s, call_arg(call, 0), type_int(8, true));

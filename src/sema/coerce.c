@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Implicit conversions: which exist, and putting them into the tree. Literals and constructors (tuples, records) are
- * changed in place, so that `(1, "a")` is made in the wanted layout at once; everything else is wrapped in a NODE_CAST
- * that carries NODE_F_IMPLICIT. Nothing here reports errors: the caller knows what the value was wanted for.
+ * Implicit conversions: which exist, and putting them into the tree. Literals and constructors
+ * (tuples, records) are changed in place, so that `(1, "a")` is made in the wanted layout at once;
+ * everything else is wrapped in a NODE_CAST that carries NODE_F_IMPLICIT. Nothing here reports
+ * errors: the caller knows what the value was wanted for.
  */
 #include "sema/private.h"
 
@@ -24,10 +25,12 @@ static bool literal_fits(const struct node *n, const struct type *to)
 {
 	int64_t v = n->integer;
 
-	if (n->flags & NODE_F_UINT64 || (n->type && is_int(n->type) && !n->type->is_signed && v < 0))
+	if (n->flags & NODE_F_UINT64 ||
+	    (n->type && is_int(n->type) && !n->type->is_signed && v < 0))
 		return !to->is_signed && to->size == 8;
 	if (to->is_signed)
-		return to->size == 8 || (v >= -(1LL << (to->size * 8 - 1)) && v < 1LL << (to->size * 8 - 1));
+		return to->size == 8 ||
+		       (v >= -(1LL << (to->size * 8 - 1)) && v < 1LL << (to->size * 8 - 1));
 	return v >= 0 && (to->size == 8 || v < 1LL << (to->size * 8));
 }
 
@@ -71,7 +74,10 @@ bool is_coercible(struct sema *s, const struct type *from, const struct type *to
 	       (joined == to || (to->kind == TYPE_POINTER && joined->kind == TYPE_POINTER));
 }
 
-/* do the items stand in the order of the type's fields? They are computed in the order in which they are written. */
+/*
+ * do the items stand in the order of the type's fields? They are computed in the order in which
+ * they are written.
+ */
 static bool same_order(const struct node *n, const struct type *to)
 {
 	const struct node *item = n->list.items;
@@ -135,15 +141,20 @@ bool coerce(struct sema *s, struct node **slot, const struct type *to)
 	if (n->kind == NODE_INT && (is_int(to) || to->kind == TYPE_BOOL || to->kind == TYPE_ENUM) &&
 	    n->flags & NODE_F_LITERAL)
 		return coerce_literal(s, n, to);
-	if ((n->kind == NODE_TUPLE || n->kind == NODE_RECORD) && same_order(n, to) && n->kind == (to->kind == TYPE_TUPLE ? NODE_TUPLE : NODE_RECORD))
+	if ((n->kind == NODE_TUPLE || n->kind == NODE_RECORD) && same_order(n, to) &&
+	    n->kind == (to->kind == TYPE_TUPLE ? NODE_TUPLE : NODE_RECORD))
 		return coerce_items(s, n, to);
-	/* the value of a block or of both branches: the conversion goes inside, so that literals stay literals */
+	/*
+	 * the value of a block or of both branches: the conversion goes inside, so that literals
+	 * stay literals
+	 */
 	if (n->kind == NODE_STRING && to->kind == TYPE_STRING && to->size >= n->string.n + 1) {
 		n->type = to;
 		return true;
 	}
 	/* pointers that differ only in what is said of their space need no instruction */
-	if (from->kind == TYPE_POINTER && to->kind == TYPE_POINTER && n->kind != NODE_VAR && n->kind != NODE_MAP) {
+	if (from->kind == TYPE_POINTER && to->kind == TYPE_POINTER && n->kind != NODE_VAR &&
+	    n->kind != NODE_MAP) {
 		n->type = to;
 		return true;
 	}
@@ -161,15 +172,19 @@ void warn_sign(struct sema *s, struct span at, const struct type *from, const st
 		for (uint32_t i = 0; i < to->n_fields; i++) {
 			struct type_field f = from->fields[i];
 
-			if (to->kind == TYPE_RECORD && !type_find_field(from, to->fields[i].name, &f))
+			if (to->kind == TYPE_RECORD &&
+			    !type_find_field(from, to->fields[i].name, &f))
 				return;
 			warn_sign(s, at, f.type, to->fields[i].type);
 		}
 		return;
 	}
 	if (int_sign_differs(from, to))
-		sema_warning(s, D_SEMA_SIGN, at, "Value of type '%s' is being cast to type '%s'. This may change its value "
-			     "because the signs differ.", spelled(s, from), spelled(s, to));
+		sema_warning(
+			s, D_SEMA_SIGN, at,
+			"Value of type '%s' is being cast to type '%s'. This may change its value "
+			"because the signs differ.",
+			spelled(s, from), spelled(s, to));
 }
 
 const struct type *number_of(struct sema *s, struct node **slot)

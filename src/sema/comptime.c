@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * After a fixed point: sizeof, offsetof, typeinfo and the type tests become literals where types are known, what is made
- * of literals is folded, and comptime conditions that are decided leave one branch. Then inference begins anew,
- * because a sizeof is a literal now and a branch may have come into being. Variables and maps whose types decided something
- * are locked: if they come out otherwise in the end, that is reported.
+ * After a fixed point: sizeof, offsetof, typeinfo and the type tests become literals where types
+ * are known, what is made of literals is folded, and comptime conditions that are decided leave one
+ * branch. Then inference begins anew, because a sizeof is a literal now and a branch may have come
+ * into being. Variables and maps whose types decided something are locked: if they come out
+ * otherwise in the end, that is reported.
  */
 #include "sema/private.h"
 
@@ -69,18 +70,20 @@ static bool replace_offsetof(struct sema *s, struct node **slot)
 		struct type_field f;
 
 		if (t->kind != TYPE_STRUCT && t->kind != TYPE_RECORD) {
-			sema_error_now(s, D_SEMA_OFFSETOF, n->at, "'%s' is not a C type.", spelled(s, t));
+			sema_error_now(s, D_SEMA_OFFSETOF, n->at, "'%s' is not a C type.",
+				       spelled(s, t));
 			n->type = type_poison();
 			return false;
 		}
 		if (!type_complete(t)) {
-			sema_error_now(s, D_SEMA_UNKNOWN_TYPE, n->at, "Cannot resolve unknown type \"%s\"", spelled(s, t));
+			sema_error_now(s, D_SEMA_UNKNOWN_TYPE, n->at,
+				       "Cannot resolve unknown type \"%s\"", spelled(s, t));
 			n->type = type_poison();
 			return false;
 		}
 		if (!type_find_field(t, n->offsetof_.path[i], &f)) {
-			sema_error_now(s, D_SEMA_OFFSETOF, n->at, "'%s' has no field named '%.*s'", spelled(s, t),
-				       STR_ARG(n->offsetof_.path[i]));
+			sema_error_now(s, D_SEMA_OFFSETOF, n->at, "'%s' has no field named '%.*s'",
+				       spelled(s, t), STR_ARG(n->offsetof_.path[i]));
 			n->type = type_poison();
 			return false;
 		}
@@ -94,12 +97,9 @@ static bool replace_offsetof(struct sema *s, struct node **slot)
 static const char *base_word(const struct type *t)
 {
 	switch (t->kind) {
-	case TYPE_STRUCT:
-		return t->is_union ? "union" : "struct";
-	case TYPE_POINTER:
-		return "pointer";
-	default:
-		return kind_word(t);
+	case TYPE_STRUCT: return t->is_union ? "union" : "struct";
+	case TYPE_POINTER: return "pointer";
+	default: return kind_word(t);
 	}
 }
 
@@ -113,7 +113,8 @@ static bool replace_typeinfo(struct sema *s, struct node **slot)
 
 	if (!t)
 		return false;
-	values[0] = node_int(s, n->at, t->kind == TYPE_STRUCT ? (int64_t)(t->source_id & INT32_MAX) : 0, NULL);
+	values[0] = node_int(
+		s, n->at, t->kind == TYPE_STRUCT ? (int64_t)(t->source_id & INT32_MAX) : 0, NULL);
 	values[1] = node_string(s, n->at, str_from(base_word(t)));
 	values[2] = node_string(s, n->at, type_spelling(s->arena, t));
 	record = node_new(s->arena, NODE_RECORD, n->at);
@@ -139,12 +140,14 @@ static bool fold_field(struct sema *s, struct node **slot)
 	(void)s;
 	if (n->kind == NODE_FIELD && a->kind == NODE_RECORD) {
 		for (item = a->list.items; item; item = item->next) {
-			if (!str_eq(item->named.name, n->field.name) || !is_const(item->named.value))
+			if (!str_eq(item->named.name, n->field.name) ||
+			    !is_const(item->named.value))
 				continue;
 			replace(slot, item->named.value);
 			return true;
 		}
-	} else if (n->kind == NODE_TUPLE_FIELD && a->kind == NODE_TUPLE && n->field.index < a->list.n) {
+	} else if (n->kind == NODE_TUPLE_FIELD && a->kind == NODE_TUPLE &&
+		   n->field.index < a->list.n) {
 		item = a->list.items;
 		for (uint32_t i = 0; i < n->field.index; i++)
 			item = item->next;
@@ -191,8 +194,9 @@ static void visit(void *arg, struct node **slot)
 	if ((n->kind == NODE_IF || n->kind == NODE_TERNARY) && decide(c, slot))
 		return;
 	if (n->kind == NODE_SIZEOF || n->kind == NODE_OFFSETOF || n->kind == NODE_TYPEINFO) {
-		c->is_any |= n->kind == NODE_SIZEOF ? replace_sizeof(c->s, slot) :
-			     n->kind == NODE_OFFSETOF ? replace_offsetof(c->s, slot) : replace_typeinfo(c->s, slot);
+		c->is_any |= n->kind == NODE_SIZEOF     ? replace_sizeof(c->s, slot)
+			     : n->kind == NODE_OFFSETOF ? replace_offsetof(c->s, slot)
+							: replace_typeinfo(c->s, slot);
 		return;
 	}
 	node_children(n, visit, c);

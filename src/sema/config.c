@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Configuration: defaults, the config block of the script, then the environment (BPFTRACE_NAME or SONDE_NAME), which
- * wins. The table is config.def.
+ * Configuration: defaults, the config block of the script, then the environment (BPFTRACE_NAME or
+ * SONDE_NAME), which wins. The table is config.def.
  */
 #include "sema/private.h"
 
@@ -9,7 +9,15 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-enum config_form { FORM_INT, FORM_BOOL, FORM_TEXT, FORM_WORD, FORM_LICENSE, FORM_FEATURE, FORM_NONE };
+enum config_form {
+	FORM_INT,
+	FORM_BOOL,
+	FORM_TEXT,
+	FORM_WORD,
+	FORM_LICENSE,
+	FORM_FEATURE,
+	FORM_NONE
+};
 
 struct config_var {
 	const char *name;
@@ -19,7 +27,8 @@ struct config_var {
 };
 
 static const struct config_var config_vars[] = {
-#define CONFIG(name, form, member, words, summary) { #name, FORM_##form, offsetof(struct sema_config, member), words },
+#define CONFIG(name, form, member, words, summary) \
+	{ #name, FORM_##form, offsetof(struct sema_config, member), words },
 #include "sema/config.def"
 #undef CONFIG
 };
@@ -47,7 +56,8 @@ static const char *const environment_only[] = {
 };
 
 static const char *const licenses[] = {
-	"Dual MIT/GPL", "Dual BSD/GPL", "Dual MPL/GPL", "GPL and additional rights", "GPL v2", "GPL",
+	"Dual MIT/GPL", "Dual BSD/GPL", "Dual MPL/GPL", "GPL and additional rights",
+	"GPL v2",       "GPL",
 };
 
 static void set_defaults(struct sema *s)
@@ -121,20 +131,27 @@ static void set_license(struct sema *s, struct span at, struct str text, struct 
 			return;
 		}
 	}
-	sema_error_now(s, D_SEMA_CONFIG, at, "Invalid value for license. Found: %.*s. Valid values: Dual MIT/GPL, Dual BSD/GPL, "
-		       "Dual MPL/GPL, GPL and additional rights, GPL v2, GPL.", STR_ARG(text));
+	sema_error_now(
+		s, D_SEMA_CONFIG, at,
+		"Invalid value for license. Found: %.*s. Valid values: Dual MIT/GPL, Dual BSD/GPL, "
+		"Dual MPL/GPL, GPL and additional rights, GPL v2, GPL.",
+		STR_ARG(text));
 }
 
-static bool is_allowed_size(struct sema *s, const struct config_var *var, struct span at, struct str name, int64_t value)
+static bool is_allowed_size(struct sema *s, const struct config_var *var, struct span at,
+			    struct str name, int64_t value)
 {
 	if (value >= 0 && (value > 0 || str_is(str_from(var->name), "on_stack_limit") ||
-			   str_is(str_from(var->name), "perf_rb_pages") || str_is(str_from(var->name), "log_size")))
+			   str_is(str_from(var->name), "perf_rb_pages") ||
+			   str_is(str_from(var->name), "log_size")))
 		return true;
-	sema_error_now(s, D_SEMA_CONFIG, at, "%.*s: must be a positive number, got %lld", STR_ARG(name), (long long)value);
+	sema_error_now(s, D_SEMA_CONFIG, at, "%.*s: must be a positive number, got %lld",
+		       STR_ARG(name), (long long)value);
 	return false;
 }
 
-static void set_value(struct sema *s, const struct config_var *var, struct span at, struct str name, struct str text)
+static void set_value(struct sema *s, const struct config_var *var, struct span at, struct str name,
+		      struct str text)
 {
 	char *member = (char *)&s->unit->config + var->offset;
 	int64_t number;
@@ -143,41 +160,40 @@ static void set_value(struct sema *s, const struct config_var *var, struct span 
 	switch (var->form) {
 	case FORM_INT:
 		if (!str_to_i64(text, &number))
-			sema_error_now(s, D_SEMA_CONFIG, at, "%.*s: expecting a number, got %.*s", STR_ARG(name),
-				       STR_ARG(text));
+			sema_error_now(s, D_SEMA_CONFIG, at, "%.*s: expecting a number, got %.*s",
+				       STR_ARG(name), STR_ARG(text));
 		else if (is_allowed_size(s, var, at, name, number))
 			*(int64_t *)(void *)member = number;
 		break;
 	case FORM_BOOL:
 		if (!parse_bool(text, (bool *)member))
-			sema_error_now(s, D_SEMA_CONFIG, at, "Invalid value for %.*s: %.*s. Valid values: true, false",
+			sema_error_now(s, D_SEMA_CONFIG, at,
+				       "Invalid value for %.*s: %.*s. Valid values: true, false",
 				       STR_ARG(name), STR_ARG(text));
 		break;
-	case FORM_TEXT:
-		*(struct str *)(void *)member = arena_str(s->arena, text);
-		break;
+	case FORM_TEXT: *(struct str *)(void *)member = arena_str(s->arena, text); break;
 	case FORM_WORD:
 		word = find_word(var->words, text);
 		if (word < 0) {
-			sema_error_now(s, D_SEMA_CONFIG, at, "Invalid value for %.*s: %.*s. Valid values: %s", STR_ARG(name),
-				       STR_ARG(text), word_list(s, var->words));
+			sema_error_now(s, D_SEMA_CONFIG, at,
+				       "Invalid value for %.*s: %.*s. Valid values: %s",
+				       STR_ARG(name), STR_ARG(text), word_list(s, var->words));
 			break;
 		}
 		*(int *)(void *)member = word;
 		s->unit->config.stack_mode_set |= str_is(str_from(var->name), "stack_mode");
 		break;
-	case FORM_LICENSE:
-		set_license(s, at, text, (struct str *)(void *)member);
-		break;
+	case FORM_LICENSE: set_license(s, at, text, (struct str *)(void *)member); break;
 	case FORM_FEATURE:
 		if (find_word("warn enable error", text) < 0)
-			sema_error_now(s, D_SEMA_CONFIG, at, "Invalid value for %.*s: %.*s. Valid values: warn, enable, error",
-				       STR_ARG(name), STR_ARG(text));
+			sema_error_now(
+				s, D_SEMA_CONFIG, at,
+				"Invalid value for %.*s: %.*s. Valid values: warn, enable, error",
+				STR_ARG(name), STR_ARG(text));
 		else if (str_is(str_from(var->name), "unstable_tseries"))
 			s->is_tseries_refused = str_is(text, "error");
 		break;
-	case FORM_NONE:
-		break;
+	case FORM_NONE: break;
 	}
 }
 
@@ -214,10 +230,11 @@ static bool translate_old(struct sema *s, struct span at, struct str *name)
 		if (!str_is(*name, old_names[i].old))
 			continue;
 		if (old_names[i].now)
-			sema_warning_now(s, D_SEMA_CONFIG_OLD, at, "%s is deprecated: use %s", old_names[i].old,
-					 old_names[i].now);
+			sema_warning_now(s, D_SEMA_CONFIG_OLD, at, "%s is deprecated: use %s",
+					 old_names[i].old, old_names[i].now);
 		else
-			sema_warning_now(s, D_SEMA_CONFIG_OLD, at, "%s is deprecated and has no effect", old_names[i].old);
+			sema_warning_now(s, D_SEMA_CONFIG_OLD, at,
+					 "%s is deprecated and has no effect", old_names[i].old);
 		*name = str_from(old_names[i].now);
 		return true;
 	}
@@ -232,7 +249,8 @@ static void unknown_name(struct sema *s, struct span at, struct str written, str
 
 	for (size_t i = 0; i < sizeof(environment_only) / sizeof(*environment_only); i++) {
 		if (str_is(name, environment_only[i])) {
-			sema_error_now(s, D_SEMA_CONFIG, at, "%.*s: can only be set as an environment variable",
+			sema_error_now(s, D_SEMA_CONFIG, at,
+				       "%.*s: can only be set as an environment variable",
 				       STR_ARG(written));
 			return;
 		}
@@ -245,7 +263,8 @@ static void unknown_name(struct sema *s, struct span at, struct str written, str
 			best = config_vars[i].name;
 		}
 	}
-	d = sema_error_now(s, D_SEMA_CONFIG, at, "%.*s: not a known configuration option", STR_ARG(written));
+	d = sema_error_now(s, D_SEMA_CONFIG, at, "%.*s: not a known configuration option",
+			   STR_ARG(written));
 	if (best)
 		sema_hint(s, d, "did you mean '%s'?", best);
 }
@@ -253,12 +272,9 @@ static void unknown_name(struct sema *s, struct span at, struct str written, str
 static struct str item_text(struct sema *s, const struct config_item *item)
 {
 	switch (item->kind) {
-	case CONFIG_INT:
-		return arena_printf(s->arena, "%lld", (long long)item->integer);
-	case CONFIG_BOOL:
-		return item->integer ? STR("true") : STR("false");
-	default:
-		return item->text;
+	case CONFIG_INT: return arena_printf(s->arena, "%lld", (long long)item->integer);
+	case CONFIG_BOOL: return item->integer ? STR("true") : STR("false");
+	default: return item->text;
 	}
 }
 

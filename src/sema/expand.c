@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One copy of each clause for each shape that its attach points match: what `args` and arguments are differs between
- * shapes, so each is typed by itself.
+ * One copy of each clause for each shape that its attach points match: what `args` and arguments
+ * are differs between shapes, so each is typed by itself.
  */
 #include "sema/private.h"
 
-static void add_inst(struct sema *s, const struct clause *c, const struct probe_shape *shape, bool is_ghost)
+static void add_inst(struct sema *s, const struct clause *c, const struct probe_shape *shape,
+		     bool is_ghost)
 {
 	struct unit *u = s->unit;
 	struct inst_state *state = arena_new(s->arena, struct inst_state);
@@ -35,8 +36,8 @@ static bool is_args_name(struct str name)
 {
 	uint64_t n;
 
-	return str_is(name, "args") ||
-	       (name.n > 3 && str_starts(name, STR("arg")) && str_to_u64(str_sub(name, 3, name.n), &n));
+	return str_is(name, "args") || (name.n > 3 && str_starts(name, STR("arg")) &&
+					str_to_u64(str_sub(name, 3, name.n), &n));
 }
 
 static bool look_for_args(void *arg, struct node *n)
@@ -60,7 +61,10 @@ static bool reads_args(const struct clause *c)
 	return found;
 }
 
-/* every attach point of the clause was left out: by a wildcard that fits nothing, or by missing_probes */
+/*
+ * every attach point of the clause was left out: by a wildcard that fits nothing, or by
+ * missing_probes
+ */
 static void report_empty(struct sema *s, const struct clause *c)
 {
 	struct span at = c->points ? c->points->at : c->at;
@@ -68,14 +72,16 @@ static void report_empty(struct sema *s, const struct clause *c)
 	if (s->unit->config.missing_probes == MISSING_ERROR)
 		diag_error(s->diags, D_PROBE_NO_MATCH, at, "Probe has no valid attach points.");
 	else if (s->unit->config.missing_probes == MISSING_WARN)
-		diag_warning(s->diags, D_PROBE_NO_MATCH, at,
-			     "Probe has no valid attach points. It is being removed which may cause issues with "
-			     "program behavior.");
+		diag_warning(
+			s->diags, D_PROBE_NO_MATCH, at,
+			"Probe has no valid attach points. It is being removed which may cause issues with "
+			"program behavior.");
 }
 
 /*
- * A clause that attaches nowhere still says which maps there are and of what types: it is typed, silently, as if its probe
- * were there, and gone before code is made. Else one missing probe would make every other clause fail that prints its maps.
+ * A clause that attaches nowhere still says which maps there are and of what types: it is typed,
+ * silently, as if its probe were there, and gone before code is made. Else one missing probe would
+ * make every other clause fail that prints its maps.
  */
 static void add_ghost(struct sema *s, const struct clause *c)
 {
@@ -91,13 +97,15 @@ static void add_ghost(struct sema *s, const struct clause *c)
 	struct str name = c->points && c->points->n_parts ? c->points->parts[0] : STR_NULL;
 
 	for (unsigned i = 0; i < PROBE_N_KINDS; i++) {
-		if (!str_eq_nocase(name, str_from(providers[i].name)) && !str_eq_nocase(name, str_from(providers[i].alias)))
+		if (!str_eq_nocase(name, str_from(providers[i].name)) &&
+		    !str_eq_nocase(name, str_from(providers[i].alias)))
 			continue;
 		shape->kind = (enum probe_kind)i;
 		shape->is_user = providers[i].is_user;
 	}
 	shape->args_form = ARGS_REGS;
-	shape->is_return = shape->kind == PROBE_KRETPROBE || shape->kind == PROBE_URETPROBE || shape->kind == PROBE_FEXIT;
+	shape->is_return = shape->kind == PROBE_KRETPROBE || shape->kind == PROBE_URETPROBE ||
+			   shape->kind == PROBE_FEXIT;
 	shape->n_points = 1;
 	shape->points = arena_new(s->arena, struct probe_point);
 	add_inst(s, c, shape, true);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Constants: operators on literals become literals. Called bottom up by resolve (before types are known) and again after
- * sizeof, typeinfo and the like have become literals. A literal whose type was chosen by a cast is left to the
- * types: folding must not lose it.
+ * Constants: operators on literals become literals. Called bottom up by resolve (before types are
+ * known) and again after sizeof, typeinfo and the like have become literals. A literal whose type
+ * was chosen by a cast is left to the types: folding must not lose it.
  *
- * Integers are computed in 128 bits, so that both int64 and uint64 fit; what then fits neither is an error. A result
- * above INT64_MAX carries NODE_F_UINT64.
+ * Integers are computed in 128 bits, so that both int64 and uint64 fit; what then fits neither is
+ * an error. A result above INT64_MAX carries NODE_F_UINT64.
  */
 #include "sema/private.h"
 
@@ -70,8 +70,8 @@ bool const_int(const struct node *n, int64_t *value)
 	if (n->kind == NODE_CAST && n->type && is_int(n->type) && const_int(n->cast.a, value)) {
 		unsigned shift = 64 - n->type->size * 8;
 
-		*value = n->type->is_signed ? *value << shift >> shift :
-			 (int64_t)((uint64_t)*value << shift >> shift);
+		*value = n->type->is_signed ? *value << shift >> shift
+					    : (int64_t)((uint64_t)*value << shift >> shift);
 		return true;
 	}
 	return false;
@@ -88,7 +88,8 @@ static void put_int(struct sema *s, struct node **slot, __int128 v)
 	struct node *n;
 
 	if (v < INT64_MIN || v > UINT64_MAX) {
-		sema_error_now(s, D_SEMA_FOLD_OVERFLOW, old->at, "unable to fold literals due to %s",
+		sema_error_now(s, D_SEMA_FOLD_OVERFLOW, old->at,
+			       "unable to fold literals due to %s",
 			       v < 0 ? "underflow" : "overflow");
 		v = 0;
 	}
@@ -106,26 +107,13 @@ static void put_bool(struct sema *s, struct node **slot, bool v)
 static bool compare(enum op op, int c, bool *out)
 {
 	switch (op) {
-	case OP_EQ:
-		*out = c == 0;
-		return true;
-	case OP_NE:
-		*out = c != 0;
-		return true;
-	case OP_LT:
-		*out = c < 0;
-		return true;
-	case OP_LE:
-		*out = c <= 0;
-		return true;
-	case OP_GT:
-		*out = c > 0;
-		return true;
-	case OP_GE:
-		*out = c >= 0;
-		return true;
-	default:
-		return false;
+	case OP_EQ: *out = c == 0; return true;
+	case OP_NE: *out = c != 0; return true;
+	case OP_LT: *out = c < 0; return true;
+	case OP_LE: *out = c <= 0; return true;
+	case OP_GT: *out = c > 0; return true;
+	case OP_GE: *out = c >= 0; return true;
+	default: return false;
 	}
 }
 
@@ -165,30 +153,20 @@ static bool bits(enum op op, __int128 x, __int128 y, __int128 *out)
 static bool compute(const struct node *n, __int128 x, __int128 y, __int128 *out)
 {
 	switch (n->op) {
-	case OP_ADD:
-		*out = x + y;
-		return true;
-	case OP_SUB:
-		*out = x - y;
-		return true;
+	case OP_ADD: *out = x + y; return true;
+	case OP_SUB: *out = x - y; return true;
 	case OP_MUL:
 		/* 65 bits by 65 bits: cannot overflow 128 but by the sign */
-		return !__builtin_mul_overflow(x, y, out) || (*out = (__int128)UINT64_MAX + 1, true);
-	case OP_DIV:
-		*out = y ? x / y : 0;
-		return y != 0;
-	case OP_MOD:
-		*out = y ? x % y : 0;
-		return y != 0;
+		return !__builtin_mul_overflow(x, y, out) ||
+		       (*out = (__int128)UINT64_MAX + 1, true);
+	case OP_DIV: *out = y ? x / y : 0; return y != 0;
+	case OP_MOD: *out = y ? x % y : 0; return y != 0;
 	case OP_AND:
 	case OP_OR:
-	case OP_XOR:
-		return bits(n->op, x, y, out);
+	case OP_XOR: return bits(n->op, x, y, out);
 	case OP_SHL:
-	case OP_SHR:
-		return shift(n->op, n->binary.a, x, y, out);
-	default:
-		return false;
+	case OP_SHR: return shift(n->op, n->binary.a, x, y, out);
+	default: return false;
 	}
 }
 
@@ -218,7 +196,8 @@ static int equal_lists(const struct node *a, const struct node *b)
 			e = equal_lists(a, b);
 		else if (is_const(a) && is_const(b))
 			e = a->kind == b->kind &&
-			    (a->kind == NODE_STRING ? str_eq(a->string, b->string) : wide(a) == wide(b));
+			    (a->kind == NODE_STRING ? str_eq(a->string, b->string)
+						    : wide(a) == wide(b));
 		if (e < 0)
 			return -1;
 		result &= e;
@@ -230,28 +209,18 @@ static void fold_bools(struct sema *s, struct node **slot, bool x, bool y)
 {
 	switch ((*slot)->op) {
 	case OP_ADD:
-	case OP_OR:
-		put_bool(s, slot, x || y);
-		break;
+	case OP_OR: put_bool(s, slot, x || y); break;
 	case OP_SUB:
-	case OP_XOR:
-		put_bool(s, slot, x != y);
-		break;
+	case OP_XOR: put_bool(s, slot, x != y); break;
 	case OP_MUL:
-	case OP_AND:
-		put_bool(s, slot, x && y);
-		break;
+	case OP_AND: put_bool(s, slot, x && y); break;
 	case OP_DIV:
 	case OP_MOD:
 		if (y)
 			put_bool(s, slot, (*slot)->op == OP_DIV && x);
 		break;
-	case OP_SHL:
-		put_bool(s, slot, false);
-		break;
-	case OP_SHR:
-		put_bool(s, slot, x && !y);
-		break;
+	case OP_SHL: put_bool(s, slot, false); break;
+	case OP_SHR: put_bool(s, slot, x && !y); break;
 	}
 }
 
@@ -263,16 +232,18 @@ static void fold_strings(struct sema *s, struct node **slot, struct str a, struc
 
 	if (b->kind == NODE_STRING) {
 		if (n->op == OP_ADD)
-			replace(slot, node_string(s, n->at, arena_printf(s->arena, "%.*s%.*s", STR_ARG(a),
-									 STR_ARG(b->string))));
+			replace(slot, node_string(s, n->at,
+						  arena_printf(s->arena, "%.*s%.*s", STR_ARG(a),
+							       STR_ARG(b->string))));
 		else if (compare(n->op, str_cmp(a, b->string), &r))
 			put_bool(s, slot, r);
 	} else if (n->op == OP_ADD && is_free_int(b)) {
 		/* "text" + 2: the text from there, as str($1 + 2) is written */
 		skip = b->integer;
 		if (skip < 0 || skip > (int64_t)a.n || b->flags & NODE_F_UINT64) {
-			sema_error_now(s, D_SEMA_FOLD_OVERFLOW, n->at, "cannot add %lld to a string of length %zu",
-				       (long long)skip, a.n);
+			sema_error_now(s, D_SEMA_FOLD_OVERFLOW, n->at,
+				       "cannot add %lld to a string of length %zu", (long long)skip,
+				       a.n);
 			n->type = type_poison();
 			return;
 		}
@@ -299,7 +270,8 @@ static void fold_binary(struct sema *s, struct node **slot)
 		return;
 	if (n->op == OP_LAND || n->op == OP_LOR) {
 		/* a string counts as a condition only beside bools */
-		if ((a->kind == NODE_STRING) != (b->kind == NODE_STRING) && a->kind != NODE_BOOL && b->kind != NODE_BOOL)
+		if ((a->kind == NODE_STRING) != (b->kind == NODE_STRING) && a->kind != NODE_BOOL &&
+		    b->kind != NODE_BOOL)
 			return;
 		if (truth(a, &x) && truth(b, &y))
 			put_bool(s, slot, n->op == OP_LAND ? x && y : x || y);
@@ -342,7 +314,9 @@ static void fold_index(struct sema *s, struct node **slot)
 	if (!const_int(n->index.i, &i) || i < 0)
 		return;
 	if (a->kind == NODE_STRING && (uint64_t)i <= a->string.n)
-		replace(slot, node_int(s, n->at, (uint64_t)i < a->string.n ? (int8_t)a->string.p[i] : 0, type_int(1, true)));
+		replace(slot,
+			node_int(s, n->at, (uint64_t)i < a->string.n ? (int8_t)a->string.p[i] : 0,
+				 type_int(1, true)));
 }
 
 void fold_node(struct sema *s, struct node **slot)
@@ -351,21 +325,14 @@ void fold_node(struct sema *s, struct node **slot)
 	bool r;
 
 	switch (n->kind) {
-	case NODE_BINARY:
-		fold_binary(s, slot);
-		break;
-	case NODE_UNARY:
-		fold_unary(s, slot);
-		break;
-	case NODE_INDEX:
-		fold_index(s, slot);
-		break;
+	case NODE_BINARY: fold_binary(s, slot); break;
+	case NODE_UNARY: fold_unary(s, slot); break;
+	case NODE_INDEX: fold_index(s, slot); break;
 	case NODE_TERNARY:
-		if (n->cond.then && is_const(n->cond.cond) && is_const(n->cond.then) && is_const(n->cond.other) &&
-		    truth(n->cond.cond, &r))
+		if (n->cond.then && is_const(n->cond.cond) && is_const(n->cond.then) &&
+		    is_const(n->cond.other) && truth(n->cond.cond, &r))
 			replace(slot, r ? n->cond.then : n->cond.other);
 		break;
-	default:
-		break;
+	default: break;
 	}
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Imports: what other files of the language declare (clauses, macros, functions, map declarations) becomes part of the
- * script; headers go to the preprocessor. Runs before the C types are made. Each path is taken once, so files may import
- * one another. A path under "stdlib/" names what is always there.
+ * Imports: what other files of the language declare (clauses, macros, functions, map declarations)
+ * becomes part of the script; headers go to the preprocessor. Runs before the C types are made.
+ * Each path is taken once, so files may import one another. A path under "stdlib/" names what is
+ * always there.
  */
 #include "base/err.h"
 #include "lang/cpp.h"
@@ -22,12 +23,12 @@ static void import_all(struct importer *im, struct script *from);
 
 /* ---- merging ---- */
 
-#define APPEND(list, more)                              \
-	do {                                            \
-		typeof(list) *end_ = &(list);           \
-		while (*end_)                           \
-			end_ = &(*end_)->next;          \
-		*end_ = (more);                         \
+#define APPEND(list, more)                     \
+	do {                                   \
+		typeof(list) *end_ = &(list);  \
+		while (*end_)                  \
+			end_ = &(*end_)->next; \
+		*end_ = (more);                \
 	} while (0)
 
 static void merge(struct importer *im, struct script *other, struct str path)
@@ -36,7 +37,8 @@ static void merge(struct importer *im, struct script *other, struct str path)
 
 	if (other->has_config)
 		diag_error(im->po->diags, D_SEMA_IMPORT, other->config_at,
-			   "'%.*s' is imported: only the script itself may have a config block", STR_ARG(path));
+			   "'%.*s' is imported: only the script itself may have a config block",
+			   STR_ARG(path));
 	APPEND(s->clauses, other->clauses);
 	APPEND(s->macros, other->macros);
 	APPEND(s->fns, other->fns);
@@ -50,7 +52,8 @@ static void import_script(struct importer *im, struct str path, struct span at)
 	struct str text;
 	struct script *other;
 	uint16_t file;
-	ERR_AUTO e = im->world->read_file ? im->world->read_file(im->world->arg, path, at, &text) : NULL;
+	ERR_AUTO e = im->world->read_file ? im->world->read_file(im->world->arg, path, at, &text)
+					  : NULL;
 
 	if (e || !im->world->read_file) {
 		STRBUF_AUTO why = { 0 };
@@ -78,9 +81,11 @@ static void import_one(struct importer *im, struct str path, struct span at)
 	}
 	if (str_ends(path, STR(".bpf.c"))) {
 		struct diag *d = diag_error(im->po->diags, D_SEMA_IMPORT, at,
-					    "import '%.*s': BPF C can not be compiled here", STR_ARG(path));
+					    "import '%.*s': BPF C can not be compiled here",
+					    STR_ARG(path));
 
-		diag_hint(im->po->diags, d, "sonde has no C compiler in it: write it as fn or macro in a .bt file");
+		diag_hint(im->po->diags, d,
+			  "sonde has no C compiler in it: write it as fn or macro in a .bt file");
 	} else if (str_ends(path, STR(".h"))) {
 		if (im->po->cpp)
 			cpp_include(im->po->cpp, path, at);

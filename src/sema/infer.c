@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The walker that types expressions (see private.h for its two modes), and the rounds in which it runs.
+ * The walker that types expressions (see private.h for its two modes), and the rounds in which it
+ * runs.
  *
- * Each round computes the types of variables and maps anew from all that is assigned to them (next), reading for that
- * what the round before has found (type). It ends when a round changes nothing. Types need not only grow from round to
- * round: `$a = 1; $b = $a; $a = (uint64)2` makes $b an int8 first and a uint64 then, where growing would give int64. To be
- * sure of an end they may only grow after some rounds.
+ * Each round computes the types of variables and maps anew from all that is assigned to them
+ * (next), reading for that what the round before has found (type). It ends when a round changes
+ * nothing. Types need not only grow from round to round: `$a = 1; $b = $a; $a = (uint64)2` makes $b
+ * an int8 first and a uint64 then, where growing would give int64. To be sure of an end they may
+ * only grow after some rounds.
  */
 #include "sema/private.h"
 
@@ -25,7 +27,9 @@ const struct type *var_type(struct var_state *v)
 
 const struct type *map_value(struct map_state *m)
 {
-	return !is_unknown(m->m.value_type) ? m->m.value_type : m->next_value ? m->next_value : type_none();
+	return !is_unknown(m->m.value_type) ? m->m.value_type
+	       : m->next_value              ? m->next_value
+					    : type_none();
 }
 
 const struct type *map_key(struct map_state *m)
@@ -59,7 +63,8 @@ static const struct type *infer_var(struct sema *s, struct node *n)
 		v->locked = t;
 	if (s->is_checking && is_unknown(t)) {
 		if (t != type_poison())
-			sema_error(s, D_SEMA_NO_TYPE, n->at, "Could not resolve the type of this variable");
+			sema_error(s, D_SEMA_NO_TYPE, n->at,
+				   "Could not resolve the type of this variable");
 		v->v.type = type_poison();
 		return type_poison();
 	}
@@ -69,7 +74,8 @@ static const struct type *infer_var(struct sema *s, struct node *n)
 static bool report_in_tuple(struct sema *s, struct node *n, const struct type *t, const char *what)
 {
 	if (type_is_aggregation(t) && !type_is_castable_aggregation(t)) {
-		sema_error(s, D_SEMA_AGGREGATION_USE, n->at, "Map type %s cannot exist inside a %s.", spelled(s, t), what);
+		sema_error(s, D_SEMA_AGGREGATION_USE, n->at,
+			   "Map type %s cannot exist inside a %s.", spelled(s, t), what);
 		return true;
 	}
 	if (t->kind == TYPE_VOID) {
@@ -109,7 +115,8 @@ static const struct type *infer_list(struct sema *s, struct node *n)
 }
 
 /* both branches of ?: and of if as a value */
-static const struct type *join_branches(struct sema *s, struct node *n, struct node **a, struct node **b, unsigned want)
+static const struct type *join_branches(struct sema *s, struct node *n, struct node **a,
+					struct node **b, unsigned want)
 {
 	const struct type *x = infer(s, a, want), *y = infer(s, b, want), *t;
 
@@ -129,9 +136,10 @@ static const struct type *join_branches(struct sema *s, struct node *n, struct n
 	if (!t) {
 		if (want & WANT_VOID)
 			return type_void();
-		sema_error(s, D_SEMA_BRANCH_TYPES, n->at,
-			   "Branches must return the same type or compatible types: have '%s' and '%s'", spelled(s, x),
-			   spelled(s, y));
+		sema_error(
+			s, D_SEMA_BRANCH_TYPES, n->at,
+			"Branches must return the same type or compatible types: have '%s' and '%s'",
+			spelled(s, x), spelled(s, y));
 		return type_poison();
 	}
 	if (!s->is_checking)
@@ -155,7 +163,8 @@ static const struct type *infer_ternary(struct sema *s, struct node *n, unsigned
 	/* a ?: b: the condition is the value as well */
 	t = join_branches(s, n, &n->cond.cond, &n->cond.other, want);
 	if (!is_unknown(t) && !type_is_scalar(t)) {
-		sema_error(s, D_SEMA_CONDITION, n->cond.cond->at, "Invalid condition: %s", kind_word(t));
+		sema_error(s, D_SEMA_CONDITION, n->cond.cond->at, "Invalid condition: %s",
+			   kind_word(t));
 		return type_poison();
 	}
 	return t;
@@ -169,7 +178,8 @@ static const struct type *infer_if(struct sema *s, struct node *n, unsigned want
 	if (n->cond.cond->kind == NODE_COMPTIME) {
 		if (!s->is_checking)
 			return type_none();
-		sema_error(s, D_SEMA_COMPTIME, n->cond.cond->at, "Unable to resolve comptime expression");
+		sema_error(s, D_SEMA_COMPTIME, n->cond.cond->at,
+			   "Unable to resolve comptime expression");
 		return type_poison();
 	}
 	infer_condition(s, &n->cond.cond, n->cond.cond->at);
@@ -201,13 +211,17 @@ const struct type *infer_block(struct sema *s, struct node *n, unsigned want)
 	return infer(s, &n->block.value, want);
 }
 
-/* sizeof and its like have become literals before the last round; what is left could not be resolved */
+/*
+ * sizeof and its like have become literals before the last round; what is left could not be
+ * resolved
+ */
 static const struct type *infer_meta(struct sema *s, struct node *n)
 {
 	if (!s->is_checking)
 		return n->kind == NODE_TYPEINFO ? type_none() : type_int(8, false);
 	if (!s->diags->n_errors)
-		sema_error(s, D_SEMA_NO_TYPE, n->at, "Could not resolve the type of this expression");
+		sema_error(s, D_SEMA_NO_TYPE, n->at,
+			   "Could not resolve the type of this expression");
 	return type_poison();
 }
 
@@ -218,50 +232,40 @@ static const struct type *infer_kind(struct sema *s, struct node **slot, unsigne
 	switch (n->kind) {
 	case NODE_INT:
 	case NODE_BOOL:
-		return n->type ? n->type : n->kind == NODE_BOOL ? type_bool() : type_literal(n->integer);
+		return n->type                ? n->type
+		       : n->kind == NODE_BOOL ? type_bool()
+					      : type_literal(n->integer);
 	case NODE_STRING:
-		return n->type && n->type->kind == TYPE_STRING ? n->type : type_string(s->tt, (uint32_t)n->string.n + 1);
-	case NODE_VAR:
-		return infer_var(s, n);
-	case NODE_MAP:
-		return infer_map(s, slot, want);
-	case NODE_CALL:
-		return infer_call(s, slot, want);
-	case NODE_UNARY:
-		return infer_unary(s, slot, want);
-	case NODE_BINARY:
-		return infer_binary(s, slot);
-	case NODE_TERNARY:
-		return infer_ternary(s, n, want);
+		return n->type && n->type->kind == TYPE_STRING
+			       ? n->type
+			       : type_string(s->tt, (uint32_t)n->string.n + 1);
+	case NODE_VAR: return infer_var(s, n);
+	case NODE_MAP: return infer_map(s, slot, want);
+	case NODE_CALL: return infer_call(s, slot, want);
+	case NODE_UNARY: return infer_unary(s, slot, want);
+	case NODE_BINARY: return infer_binary(s, slot);
+	case NODE_TERNARY: return infer_ternary(s, n, want);
 	case NODE_FIELD:
 	case NODE_TUPLE_FIELD:
-	case NODE_INDEX:
-		return infer_place(s, slot, want);
-	case NODE_CAST:
-		return infer_cast(s, slot, want);
+	case NODE_INDEX: return infer_place(s, slot, want);
+	case NODE_CAST: return infer_cast(s, slot, want);
 	case NODE_TUPLE:
-	case NODE_RECORD:
-		return infer_list(s, n);
-	case NODE_BLOCK:
-		return infer_block(s, n, want);
-	case NODE_IF:
-		return infer_if(s, n, want);
+	case NODE_RECORD: return infer_list(s, n);
+	case NODE_BLOCK: return infer_block(s, n, want);
+	case NODE_IF: return infer_if(s, n, want);
 	case NODE_COMPTIME:
 		if (s->is_checking)
-			sema_error(s, D_SEMA_COMPTIME, n->at, "Unable to resolve comptime expression");
+			sema_error(s, D_SEMA_COMPTIME, n->at,
+				   "Unable to resolve comptime expression");
 		return infer(s, &n->unary.a, want);
 	case NODE_SIZEOF:
 	case NODE_OFFSETOF:
-	case NODE_TYPEINFO:
-		return infer_meta(s, n);
+	case NODE_TYPEINFO: return infer_meta(s, n);
 	case NODE_IDENT:
 	case NODE_TYPE_VALUE:
 	case NODE_POSITIONAL:
-	case NODE_NAMED:
-		return type_poison();
-	default:
-		infer_statement(s, slot);
-		return type_void();
+	case NODE_NAMED: return type_poison();
+	default: infer_statement(s, slot); return type_void();
 	}
 }
 
@@ -311,7 +315,9 @@ static void infer_params(struct sema *s)
 	for (uint32_t i = 0; i < def->n_params; i++) {
 		struct var_state *v = (struct var_state *)def->params[i].ref;
 
-		v->declared = def->params[i].type ? type_expr_resolve(s, def->params[i].type, &is_unsized) : NULL;
+		v->declared = def->params[i].type
+				      ? type_expr_resolve(s, def->params[i].type, &is_unsized)
+				      : NULL;
 		if (!v->declared)
 			v->declared = s->is_checking ? type_poison() : type_none();
 	}
@@ -364,7 +370,8 @@ static bool settle_all(struct sema *s)
 		is_new |= settle(s, &m->m.value_type, &m->next_value);
 	}
 	for (uint32_t i = 0; i < u->n_insts + u->n_fns; i++) {
-		struct variable **vars = i < u->n_insts ? u->insts[i]->vars : u->fns[i - u->n_insts]->vars;
+		struct variable **vars = i < u->n_insts ? u->insts[i]->vars
+							: u->fns[i - u->n_insts]->vars;
 		uint32_t n = i < u->n_insts ? u->insts[i]->n_vars : u->fns[i - u->n_insts]->n_vars;
 
 		for (uint32_t k = 0; k < n; k++) {
@@ -421,14 +428,18 @@ static void make_plain(struct sema *s)
 
 		m->m.key_type = type_plain(s, m->m.key_type);
 		m->m.value_type = type_plain(s, m->m.value_type);
-		/* filled only by a clause that attaches nowhere, with something of its probe: it stays empty */
+		/*
+		 * filled only by a clause that attaches nowhere, with something of its probe: it
+		 * stays empty
+		 */
 		if (s->n_ghosts && m->is_assigned && is_unknown(m->m.value_type))
 			m->m.value_type = type_int(8, true);
 		if (s->n_ghosts && m->is_keyed && is_unknown(m->m.key_type))
 			m->m.key_type = type_int(8, true);
 	}
 	for (uint32_t i = 0; i < u->n_insts + u->n_fns; i++) {
-		struct variable **vars = i < u->n_insts ? u->insts[i]->vars : u->fns[i - u->n_insts]->vars;
+		struct variable **vars = i < u->n_insts ? u->insts[i]->vars
+							: u->fns[i - u->n_insts]->vars;
 		uint32_t n = i < u->n_insts ? u->insts[i]->n_vars : u->fns[i - u->n_insts]->n_vars;
 
 		for (uint32_t k = 0; k < n; k++)
@@ -443,7 +454,8 @@ static bool finish_node(void *arg, struct node *n)
 
 	/* whatever else happened: nothing without a type gets to the code generator */
 	if (n->type == type_poison() && !s->diags->n_errors)
-		sema_error_now(s, D_SEMA_NO_TYPE, n->at, "Could not resolve the type of this expression");
+		sema_error_now(s, D_SEMA_NO_TYPE, n->at,
+			       "Could not resolve the type of this expression");
 	n->type = type_plain(s, n->type);
 	if (!n->type || n->type->kind == TYPE_VOID)
 		n->type = type_none();

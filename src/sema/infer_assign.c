@@ -9,77 +9,80 @@ static bool is_aggregation_call(const struct node *n)
 	return n->kind == NODE_CALL && n->call.builtin && n->call.builtin->is_aggregation;
 }
 
-static void report_mismatch(struct sema *s, struct node *n, const struct type *t, const struct type *has, bool is_map)
+static void report_mismatch(struct sema *s, struct node *n, const struct type *t,
+			    const struct type *has, bool is_map)
 {
 	const struct node *target = n->kind == NODE_LET ? n->let.var : n->assign.target;
 	struct str name = is_map ? target->map.name : target->var.name;
-	struct span at = is_map && n->kind == NODE_ASSIGN && is_aggregation_call(n->assign.value) ? n->assign.value->at :
-			 n->at;
+	struct span at = is_map && n->kind == NODE_ASSIGN && is_aggregation_call(n->assign.value)
+				 ? n->assign.value->at
+				 : n->at;
 	ptrdiff_t hash = str_find_char(name, '#', 0);
 
 	if (hash >= 0)
 		name = str_sub(name, 0, (size_t)hash);
-	sema_error(s, D_SEMA_ASSIGN_TYPE, at,
-		   "Type mismatch for %s%.*s: trying to assign value of type '%s' when %s already has a type '%s'",
-		   is_map ? "" : "$", STR_ARG(name), spelled(s, type_plain(s, t)), is_map ? "map" : "variable",
-		   spelled(s, has));
+	sema_error(
+		s, D_SEMA_ASSIGN_TYPE, at,
+		"Type mismatch for %s%.*s: trying to assign value of type '%s' when %s already has a type '%s'",
+		is_map ? "" : "$", STR_ARG(name), spelled(s, type_plain(s, t)),
+		is_map ? "map" : "variable", spelled(s, has));
 }
 
-static void report_locked(struct sema *s, struct node *n, struct str name, bool is_map, const struct type *t,
-			  const struct type *locked)
+static void report_locked(struct sema *s, struct node *n, struct str name, bool is_map,
+			  const struct type *t, const struct type *locked)
 {
-	sema_error(s, D_SEMA_LOCKED, n->at,
-		   "Type mismatch for %s%.*s: this type has been locked because it was used in another part of the type graph "
-		   "that was already resolved (e.g. `sizeof`, `typeinfo`, etc.). The new type '%s' does not fit into the "
-		   "locked type '%s'", is_map ? "" : "$", STR_ARG(name), spelled(s, type_plain(s, t)), spelled(s, locked));
+	sema_error(
+		s, D_SEMA_LOCKED, n->at,
+		"Type mismatch for %s%.*s: this type has been locked because it was used in another part of the type graph "
+		"that was already resolved (e.g. `sizeof`, `typeinfo`, etc.). The new type '%s' does not fit into the "
+		"locked type '%s'",
+		is_map ? "" : "$", STR_ARG(name), spelled(s, type_plain(s, t)), spelled(s, locked));
 }
 
 /* the call that makes a map of this kind, for messages */
 static const char *example_call(enum type_kind kind)
 {
 	switch (kind) {
-	case TYPE_COUNT:
-		return "count()";
-	case TYPE_SUM:
-		return "sum(retval)";
-	case TYPE_AVG:
-		return "avg(retval)";
-	case TYPE_MIN:
-		return "min(retval)";
-	case TYPE_MAX:
-		return "max(retval)";
-	case TYPE_STATS:
-		return "stats(arg2)";
-	case TYPE_HIST:
-		return "hist(retval)";
-	case TYPE_LHIST:
-		return "lhist(rand %10, 0, 10, 1)";
-	default:
-		return "tseries(rand %10, 10s, 1)";
+	case TYPE_COUNT: return "count()";
+	case TYPE_SUM: return "sum(retval)";
+	case TYPE_AVG: return "avg(retval)";
+	case TYPE_MIN: return "min(retval)";
+	case TYPE_MAX: return "max(retval)";
+	case TYPE_STATS: return "stats(arg2)";
+	case TYPE_HIST: return "hist(retval)";
+	case TYPE_LHIST: return "lhist(rand %10, 0, 10, 1)";
+	default: return "tseries(rand %10, 10s, 1)";
 	}
 }
 
 static void report_map_copy(struct sema *s, struct node *n, const struct type *t)
 {
-	struct diag *d = sema_error(s, D_SEMA_AGGREGATION_USE, n->at,
+	struct diag *d = sema_error(
+		s, D_SEMA_AGGREGATION_USE, n->at,
 		"Map value '%s' cannot be assigned from one map to another. The function that returns this type must be "
-		"called directly e.g. `%.*s = %s;`.", spelled(s, t), STR_ARG(n->assign.target->map.name),
-		example_call(t->kind));
+		"called directly e.g. `%.*s = %s;`.",
+		spelled(s, t), STR_ARG(n->assign.target->map.name), example_call(t->kind));
 
 	if (type_is_castable_aggregation(t) && n->assign.value->kind == NODE_MAP)
-		sema_hint(s, d, "Add a cast to integer if you want the value of the aggregate, e.g. `%.*s = (int64)%.*s;`.",
-			  STR_ARG(n->assign.target->map.name), STR_ARG(n->assign.value->map.name));
+		sema_hint(
+			s, d,
+			"Add a cast to integer if you want the value of the aggregate, e.g. `%.*s = (int64)%.*s;`.",
+			STR_ARG(n->assign.target->map.name), STR_ARG(n->assign.value->map.name));
 }
 
 /* ---- compound assignment: the type that target op value has ---- */
 
-static const struct type *compound_type(struct sema *s, struct node *n, const struct type *has, const struct type *t)
+static const struct type *compound_type(struct sema *s, struct node *n, const struct type *has,
+					const struct type *t)
 {
 	if (is_unknown(has))
-		return type_is_integer(t) ? type_int(8, type_is_literal(t) || t->is_signed || n->op == OP_SUB) : type_none();
+		return type_is_integer(t)
+			       ? type_int(8, type_is_literal(t) || t->is_signed || n->op == OP_SUB)
+			       : type_none();
 	if (type_is_integer(has) && type_is_integer(t)) {
-		bool is_signed = type_is_literal(t) ? has->is_signed || has->kind == TYPE_BOOL :
-				 type_is_literal(has) ? t->is_signed : has->is_signed || t->is_signed;
+		bool is_signed = type_is_literal(t)     ? has->is_signed || has->kind == TYPE_BOOL
+				 : type_is_literal(has) ? t->is_signed
+							: has->is_signed || t->is_signed;
 
 		return type_int(8, is_signed || n->op == OP_SUB);
 	}
@@ -88,9 +91,11 @@ static const struct type *compound_type(struct sema *s, struct node *n, const st
 	return NULL;
 }
 
-static void report_compound(struct sema *s, struct node *n, const struct type *has, const struct type *t)
+static void report_compound(struct sema *s, struct node *n, const struct type *has,
+			    const struct type *t)
 {
-	sema_error(s, D_SEMA_OPERANDS, n->at, "The %s= operator can not be used on expressions of types '%s', '%s'",
+	sema_error(s, D_SEMA_OPERANDS, n->at,
+		   "The %s= operator can not be used on expressions of types '%s', '%s'",
 		   op_spelling(n->op), spelled(s, has), spelled(s, type_plain(s, t)));
 }
 
@@ -130,8 +135,8 @@ static void assign_to_var(struct sema *s, struct node *n, struct var_state *v, s
 		return;
 	}
 	if (type_is_aggregation(t) && !type_is_castable_aggregation(t)) {
-		sema_error(s, D_SEMA_AGGREGATION_USE, n->at, "Value '%s' cannot be assigned to a scratch variable.",
-			   spelled(s, t));
+		sema_error(s, D_SEMA_AGGREGATION_USE, n->at,
+			   "Value '%s' cannot be assigned to a scratch variable.", spelled(s, t));
 		if (s->is_checking && is_unknown(var_type(v)))
 			v->v.type = type_poison();
 		return;
@@ -155,21 +160,25 @@ static void assign_to_var(struct sema *s, struct node *n, struct var_state *v, s
 	var_joins(s, v, result);
 	if (!s->is_checking || is_unknown(has))
 		return;
-	if (v->locked && v->locked != has && type_plain(s, type_join(s, v->locked, t)) != v->locked) {
+	if (v->locked && v->locked != has &&
+	    type_plain(s, type_join(s, v->locked, t)) != v->locked) {
 		report_locked(s, n, v->v.name, false, t, v->locked);
 		return;
 	}
 	if (has->kind == TYPE_STRUCT && t == has)
 		return;
-	if (!is_coercible(s, t, has) || (v->declared && n->op == OP_NONE && !fits_declared(t, has))) {
+	if (!is_coercible(s, t, has) ||
+	    (v->declared && n->op == OP_NONE && !fits_declared(t, has))) {
 		report_mismatch(s, n, t, has, false);
 		return;
 	}
 	warn_sign(s, n->at, t, has);
 	if (!coerce(s, value, has)) {
-		struct diag *d = sema_error(s, D_SEMA_ASSIGN_TYPE, n->at, "Type mismatch for $%.*s: trying to assign value "
-					    "of type '%s' when variable already has a type '%s'", STR_ARG(v->v.name),
-					    spelled(s, type_plain(s, t)), spelled(s, has));
+		struct diag *d = sema_error(s, D_SEMA_ASSIGN_TYPE, n->at,
+					    "Type mismatch for $%.*s: trying to assign value "
+					    "of type '%s' when variable already has a type '%s'",
+					    STR_ARG(v->v.name), spelled(s, type_plain(s, t)),
+					    spelled(s, has));
 
 		hint_cast(s, d, has);
 	}
@@ -177,7 +186,8 @@ static void assign_to_var(struct sema *s, struct node *n, struct var_state *v, s
 
 /* ---- maps ---- */
 
-static const struct type *map_contribution(struct sema *s, struct node *n, struct map_state *m, const struct type *t)
+static const struct type *map_contribution(struct sema *s, struct node *n, struct map_state *m,
+					   const struct type *t)
 {
 	const struct type *has = map_value(m);
 
@@ -218,7 +228,9 @@ static void assign_to_map(struct sema *s, struct node *n)
 	result = map_contribution(s, n, m, t);
 	if (!result) {
 		if (n->op != OP_NONE)
-			report_mismatch(s, n, type_is_integer(type_as_number(t)) ? type_int(8, false) : t, has, true);
+			report_mismatch(s, n,
+					type_is_integer(type_as_number(t)) ? type_int(8, false) : t,
+					has, true);
 		else if (type_is_aggregation(t))
 			report_map_copy(s, n, t);
 		return;
@@ -269,13 +281,12 @@ void infer_assign(struct sema *s, struct node *n)
 		assign_to_var(s, n, (struct var_state *)target->var.ref, &n->assign.value);
 		target->type = type_plain(s, var_type((struct var_state *)target->var.ref));
 		return;
-	case NODE_MAP:
-		assign_to_map(s, n);
-		return;
+	case NODE_MAP: assign_to_map(s, n); return;
 	default:
 		infer(s, &n->assign.target, WANT_PLACE);
 		infer(s, &n->assign.value, 0);
-		sema_error(s, D_PARSE_BAD_TARGET, n->at, "Only variables and maps can be assigned to");
+		sema_error(s, D_PARSE_BAD_TARGET, n->at,
+			   "Only variables and maps can be assigned to");
 		return;
 	}
 }
@@ -291,7 +302,8 @@ void infer_let(struct sema *s, struct node *n)
 		v->is_unsized = false;
 		t = type_expr_resolve(s, n->let.type, &v->is_unsized);
 		if (t && (type_is_aggregation(t) || t->kind == TYPE_VOID)) {
-			sema_error(s, D_SEMA_BAD_TYPE, n->let.type->at, "Invalid variable declaration type: %s", spelled(s, t));
+			sema_error(s, D_SEMA_BAD_TYPE, n->let.type->at,
+				   "Invalid variable declaration type: %s", spelled(s, t));
 			t = NULL;
 		}
 		v->declared = t ? t : s->is_checking ? type_poison() : type_none();

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Operators. Arithmetic and bit operators on integers are done in 64 bits: the result is an int64 when an operand is
- * signed (a literal that is not negative takes the sign of the other one) and always for subtraction, else a uint64;
- * shifts go by the shifted operand.
- * Comparisons are done in the join of the two types. Bools among themselves stay bool. Pointers take + and - with an
- * integer; strings, buffers, arrays, tuples and records compare for equality only.
+ * Operators. Arithmetic and bit operators on integers are done in 64 bits: the result is an int64
+ * when an operand is signed (a literal that is not negative takes the sign of the other one) and
+ * always for subtraction, else a uint64; shifts go by the shifted operand.
+ * Comparisons are done in the join of the two types. Bools among themselves stay bool. Pointers
+ * take + and - with an integer; strings, buffers, arrays, tuples and records compare for equality
+ * only.
  */
 #include "sema/private.h"
 
-static const struct type *mismatch(struct sema *s, struct node *n, const struct type *a, const struct type *b)
+static const struct type *mismatch(struct sema *s, struct node *n, const struct type *a,
+				   const struct type *b)
 {
 	bool is_comparison = n->op >= OP_EQ && n->op <= OP_GE;
 
-	if (!sema_error(s, D_SEMA_OPERANDS, n->at, "Type mismatch for '%s': %s %s with %s", op_spelling(n->op),
-			"comparing", spelled(s, type_plain(s, a)), spelled(s, type_plain(s, b))))
+	if (!sema_error(s, D_SEMA_OPERANDS, n->at, "Type mismatch for '%s': %s %s with %s",
+			op_spelling(n->op), "comparing", spelled(s, type_plain(s, a)),
+			spelled(s, type_plain(s, b))))
 		return type_poison();
 	(void)is_comparison;
 	sema_error(s, D_SEMA_OPERANDS, n->binary.a->at, "left (%s)", spelled(s, type_plain(s, a)));
@@ -23,8 +26,10 @@ static const struct type *mismatch(struct sema *s, struct node *n, const struct 
 
 static const struct type *refuse(struct sema *s, struct node *n, const struct type *t)
 {
-	sema_error(s, D_SEMA_OPERANDS, n->at, "The %s operator can not be used on expressions of types '%s', '%s'",
-		   op_spelling(n->op), spelled(s, type_plain(s, t)), spelled(s, type_plain(s, n->binary.b->type)));
+	sema_error(s, D_SEMA_OPERANDS, n->at,
+		   "The %s operator can not be used on expressions of types '%s', '%s'",
+		   op_spelling(n->op), spelled(s, type_plain(s, t)),
+		   spelled(s, type_plain(s, n->binary.b->type)));
 	return type_poison();
 }
 
@@ -54,21 +59,26 @@ static bool is_negative_literal(const struct node *n)
 }
 
 /* unsigned by signed division: the result may surprise */
-static void warn_division(struct sema *s, struct node *n, const struct type *a, const struct type *b)
+static void warn_division(struct sema *s, struct node *n, const struct type *a,
+			  const struct type *b)
 {
 	if (n->op != OP_DIV && n->op != OP_MOD)
 		return;
 	if (type_is_literal(a) || type_is_literal(b) || a->kind != TYPE_INT || b->kind != TYPE_INT)
 		return;
-	if (a->is_signed == b->is_signed && !is_negative_literal(n->binary.a) && !is_negative_literal(n->binary.b))
+	if (a->is_signed == b->is_signed && !is_negative_literal(n->binary.a) &&
+	    !is_negative_literal(n->binary.b))
 		return;
 	if (a->is_signed && b->is_signed)
 		return;
-	sema_warning(s, D_SEMA_SIGN, n->at, "signed operands for '%s' can lead to undefined behavior "
-		     "(cast to unsigned to silence warning)", op_spelling(n->op));
+	sema_warning(s, D_SEMA_SIGN, n->at,
+		     "signed operands for '%s' can lead to undefined behavior "
+		     "(cast to unsigned to silence warning)",
+		     op_spelling(n->op));
 }
 
-static const struct type *infer_integers(struct sema *s, struct node *n, const struct type *a, const struct type *b)
+static const struct type *infer_integers(struct sema *s, struct node *n, const struct type *a,
+					 const struct type *b)
 {
 	const struct type *t;
 	bool is_signed;
@@ -90,7 +100,8 @@ static const struct type *infer_integers(struct sema *s, struct node *n, const s
 	if (type_is_literal(a) && !type_is_literal(b))
 		is_signed = b->is_signed;
 	else if (n->op == OP_SHL || n->op == OP_SHR || (type_is_literal(b) && !type_is_literal(a)))
-		is_signed = a->is_signed; /* the amount of a shift says nothing about the sign of the value */
+		is_signed =
+			a->is_signed; /* the amount of a shift says nothing about the sign of the value */
 	else
 		is_signed = a->is_signed || b->is_signed;
 	t = type_int(8, is_signed || n->op == OP_SUB);
@@ -98,13 +109,15 @@ static const struct type *infer_integers(struct sema *s, struct node *n, const s
 	return t;
 }
 
-static const struct type *infer_pointers(struct sema *s, struct node *n, const struct type *a, const struct type *b)
+static const struct type *infer_pointers(struct sema *s, struct node *n, const struct type *a,
+					 const struct type *b)
 {
 	if (is_comparison(n->op)) {
-		if (a->kind == b->kind && a->elem != b->elem && a->elem->kind != TYPE_VOID && b->elem->kind != TYPE_VOID &&
-		    !type_join(s, a, b))
-			sema_warning(s, D_SEMA_POINTER_COMPARE, n->at, "comparison of distinct pointer types: %s, %s",
-				     spelled(s, a), spelled(s, b));
+		if (a->kind == b->kind && a->elem != b->elem && a->elem->kind != TYPE_VOID &&
+		    b->elem->kind != TYPE_VOID && !type_join(s, a, b))
+			sema_warning(s, D_SEMA_POINTER_COMPARE, n->at,
+				     "comparison of distinct pointer types: %s, %s", spelled(s, a),
+				     spelled(s, b));
 		make_both(s, n, type_int(8, false));
 		return type_bool();
 	}
@@ -131,7 +144,8 @@ static bool is_text(const struct type *t)
 }
 
 /* arrays of integers, tuples, records, buffers, ... by their bytes */
-static const struct type *infer_bytes(struct sema *s, struct node *n, const struct type *a, const struct type *b)
+static const struct type *infer_bytes(struct sema *s, struct node *n, const struct type *a,
+				      const struct type *b)
 {
 	const struct type *t;
 
@@ -162,10 +176,8 @@ static const struct type *infer_bytes(struct sema *s, struct node *n, const stru
 	case TYPE_USYM:
 	case TYPE_USERNAME:
 	case TYPE_KSTACK:
-	case TYPE_USTACK:
-		return type_bool();
-	default:
-		return refuse(s, n, a);
+	case TYPE_USTACK: return type_bool();
+	default: return refuse(s, n, a);
 	}
 }
 
@@ -196,10 +208,11 @@ const struct type *infer_binary(struct sema *s, struct node **slot)
 	}
 	if (type_is_integer(a) && type_is_integer(b))
 		return infer_integers(s, n, a, b);
-	if ((a->kind == TYPE_POINTER || b->kind == TYPE_POINTER) && type_is_scalar(a) && type_is_scalar(b))
+	if ((a->kind == TYPE_POINTER || b->kind == TYPE_POINTER) && type_is_scalar(a) &&
+	    type_is_scalar(b))
 		return infer_pointers(s, n, a, b);
-	if (a->kind == TYPE_VOID || b->kind == TYPE_VOID || type_is_aggregation(a) || type_is_aggregation(b) ||
-	    (type_is_scalar(a) != type_is_scalar(b)))
+	if (a->kind == TYPE_VOID || b->kind == TYPE_VOID || type_is_aggregation(a) ||
+	    type_is_aggregation(b) || (type_is_scalar(a) != type_is_scalar(b)))
 		return mismatch(s, n, a, b);
 	return infer_bytes(s, n, a, b);
 }
@@ -219,16 +232,19 @@ static const struct type *infer_step(struct sema *s, struct node *n)
 		m->is_assigned = true;
 		t = map_value(m);
 		if (!s->is_checking && (is_unknown(t) || type_is_integer(t)))
-			map_value_joins(s, m, type_int(8, is_unknown(t) || t->is_signed || is_down), n);
+			map_value_joins(s, m, type_int(8, is_unknown(t) || t->is_signed || is_down),
+					n);
 	}
 	t = infer(s, &n->unary.a, WANT_PLACE);
 	if (target->kind == NODE_VAR && target->var.ref && !is_unknown(t) && type_is_integer(t))
-		var_joins(s, (struct var_state *)target->var.ref, type_int(8, t->is_signed || is_down));
+		var_joins(s, (struct var_state *)target->var.ref,
+			  type_int(8, t->is_signed || is_down));
 	if (is_unknown(t))
 		return t;
 	if (type_is_integer(t) || t->kind == TYPE_POINTER)
 		return t;
-	sema_error(s, D_SEMA_OPERANDS, n->at, "The %s operator can not be used on expressions of type '%s'",
+	sema_error(s, D_SEMA_OPERANDS, n->at,
+		   "The %s operator can not be used on expressions of type '%s'",
 		   op_spelling(n->op), spelled(s, t));
 	return type_poison();
 }
@@ -245,17 +261,20 @@ static const struct type *infer_deref(struct sema *s, struct node *n)
 		return type_int(8, false);
 	}
 	if (t->kind != TYPE_POINTER) {
-		sema_error(s, D_SEMA_DEREFERENCE, n->at, "Can not dereference '%s' since it is not a pointer", spelled(s, t));
+		sema_error(s, D_SEMA_DEREFERENCE, n->at,
+			   "Can not dereference '%s' since it is not a pointer", spelled(s, t));
 		return type_poison();
 	}
 	n->space = pointee_space(s, t);
 	if (t->elem->kind == TYPE_VOID || t->elem->kind == TYPE_FUNCTION) {
-		sema_error(s, D_SEMA_DEREFERENCE, n->at, "Can not dereference '%s': cast it to a pointer to what is there",
+		sema_error(s, D_SEMA_DEREFERENCE, n->at,
+			   "Can not dereference '%s': cast it to a pointer to what is there",
 			   spelled(s, t));
 		return type_poison();
 	}
 	if (!type_complete(t->elem)) {
-		sema_error(s, D_SEMA_UNKNOWN_TYPE, n->at, "Cannot resolve unknown type \"%s\"", spelled(s, t->elem));
+		sema_error(s, D_SEMA_UNKNOWN_TYPE, n->at, "Cannot resolve unknown type \"%s\"",
+			   spelled(s, t->elem));
 		return type_poison();
 	}
 	return t->elem;
@@ -269,7 +288,8 @@ static const struct type *infer_address(struct sema *s, struct node *n)
 	if (a->kind == NODE_MAP && !a->map.key && a->map.ref) {
 		t = type_plain(s, map_value((struct map_state *)a->map.ref));
 		if (is_unknown(t) && s->is_checking)
-			sema_error(s, D_SEMA_UNDEFINED_MAP, a->at, "Undefined map: %.*s", STR_ARG(a->map.name));
+			sema_error(s, D_SEMA_UNDEFINED_MAP, a->at, "Undefined map: %.*s",
+				   STR_ARG(a->map.name));
 		a->type = t;
 	} else {
 		t = infer(s, &n->unary.a, WANT_PLACE);
@@ -278,9 +298,12 @@ static const struct type *infer_address(struct sema *s, struct node *n)
 		return t;
 	if (a->kind == NODE_VAR || a->kind == NODE_MAP)
 		return type_pointer(s->tt, t, SPACE_BPF);
-	if (a->kind == NODE_FIELD || a->kind == NODE_INDEX || (a->kind == NODE_UNARY && a->op == OP_DEREF))
+	if (a->kind == NODE_FIELD || a->kind == NODE_INDEX ||
+	    (a->kind == NODE_UNARY && a->op == OP_DEREF))
 		return type_pointer(s->tt, t, a->space);
-	sema_error(s, D_SEMA_OPERANDS, n->at, "The & operator needs something that lies in memory: a variable, a map, a field");
+	sema_error(
+		s, D_SEMA_OPERANDS, n->at,
+		"The & operator needs something that lies in memory: a variable, a map, a field");
 	return type_poison();
 }
 
@@ -294,24 +317,19 @@ const struct type *infer_unary(struct sema *s, struct node **slot, unsigned want
 	case OP_PRE_INC:
 	case OP_PRE_DEC:
 	case OP_POST_INC:
-	case OP_POST_DEC:
-		return infer_step(s, n);
-	case OP_DEREF:
-		return infer_deref(s, n);
-	case OP_ADDR:
-		return infer_address(s, n);
-	case OP_NOT:
-		infer_condition(s, &n->unary.a, n->unary.a->at);
-		return type_bool();
-	default:
-		break;
+	case OP_POST_DEC: return infer_step(s, n);
+	case OP_DEREF: return infer_deref(s, n);
+	case OP_ADDR: return infer_address(s, n);
+	case OP_NOT: infer_condition(s, &n->unary.a, n->unary.a->at); return type_bool();
+	default: break;
 	}
 	t = infer(s, &n->unary.a, 0);
 	if (is_unknown(t))
 		return t;
 	t = number_of(s, &n->unary.a);
 	if (!type_is_integer(t) && !(n->op == OP_INV && t->kind == TYPE_POINTER)) {
-		sema_error(s, D_SEMA_OPERANDS, n->at, "The %s operator can not be used on expressions of type '%s'",
+		sema_error(s, D_SEMA_OPERANDS, n->at,
+			   "The %s operator can not be used on expressions of type '%s'",
 			   op_spelling(n->op), spelled(s, t));
 		return type_poison();
 	}

@@ -2,10 +2,11 @@
 /* Casts as written: which are allowed, and the sizes that follow from the value. */
 #include "sema/private.h"
 
-static const struct type *refuse(struct sema *s, struct node *n, const struct type *from, const struct type *to)
+static const struct type *refuse(struct sema *s, struct node *n, const struct type *from,
+				 const struct type *to)
 {
-	sema_error(s, D_SEMA_CAST, n->at, "Cannot cast from \"%s\" to \"%s\"", spelled(s, type_plain(s, from)),
-		   spelled(s, to));
+	sema_error(s, D_SEMA_CAST, n->at, "Cannot cast from \"%s\" to \"%s\"",
+		   spelled(s, type_plain(s, from)), spelled(s, to));
 	return type_poison();
 }
 
@@ -15,7 +16,8 @@ static bool is_byte_like(const struct type *elem)
 }
 
 /* (int8[])x and (uint8[4])x */
-static const struct type *cast_to_array(struct sema *s, struct node *n, const struct type *from, const struct type *to)
+static const struct type *cast_to_array(struct sema *s, struct node *n, const struct type *from,
+					const struct type *to)
 {
 	uint32_t size = type_plain(s, from)->size, elem = to->elem->size;
 
@@ -23,8 +25,8 @@ static const struct type *cast_to_array(struct sema *s, struct node *n, const st
 		return from;
 	if (!is_byte_like(to->elem) || elem == 0)
 		return refuse(s, n, from, to);
-	if (from->kind != TYPE_STRING && from->kind != TYPE_ARRAY && !is_int(from) && from->kind != TYPE_BOOL &&
-	    from->kind != TYPE_POINTER && from->kind != TYPE_ENUM)
+	if (from->kind != TYPE_STRING && from->kind != TYPE_ARRAY && !is_int(from) &&
+	    from->kind != TYPE_BOOL && from->kind != TYPE_POINTER && from->kind != TYPE_ENUM)
 		return refuse(s, n, from, to);
 	if (from->kind == TYPE_ARRAY && !is_byte_like(from->elem))
 		return refuse(s, n, from, to);
@@ -44,7 +46,8 @@ static const struct type *cast_to_array(struct sema *s, struct node *n, const st
 	return to->size == size ? to : refuse(s, n, from, to);
 }
 
-static const struct type *cast_to_int(struct sema *s, struct node *n, const struct type *from, const struct type *to)
+static const struct type *cast_to_int(struct sema *s, struct node *n, const struct type *from,
+				      const struct type *to)
 {
 	if (type_is_castable_aggregation(from)) {
 		number_of(s, &n->cast.a);
@@ -57,14 +60,13 @@ static const struct type *cast_to_int(struct sema *s, struct node *n, const stru
 	switch (from->kind) {
 	case TYPE_KSYM:
 	case TYPE_USYM:
-	case TYPE_TIMESTAMP:
-		return to->size == 8 ? to : refuse(s, n, from, to);
-	default:
-		return refuse(s, n, from, to);
+	case TYPE_TIMESTAMP: return to->size == 8 ? to : refuse(s, n, from, to);
+	default: return refuse(s, n, from, to);
 	}
 }
 
-static const struct type *cast_to_enum(struct sema *s, struct node *n, const struct type *from, const struct type *to)
+static const struct type *cast_to_enum(struct sema *s, struct node *n, const struct type *from,
+				       const struct type *to)
 {
 	int64_t value;
 
@@ -75,7 +77,8 @@ static const struct type *cast_to_enum(struct sema *s, struct node *n, const str
 			if (to->enumerators[i].value == value)
 				return to;
 		}
-		sema_error(s, D_SEMA_CAST, n->at, "Enum: %.*s doesn't contain a variant value of %lld", STR_ARG(to->name),
+		sema_error(s, D_SEMA_CAST, n->at,
+			   "Enum: %.*s doesn't contain a variant value of %lld", STR_ARG(to->name),
 			   (long long)value);
 		return type_poison();
 	}
@@ -96,7 +99,8 @@ static void as_address(struct sema *s, struct node *n, const struct type *from)
 	n->cast.a = cast;
 }
 
-static const struct type *cast_to_pointer(struct sema *s, struct node *n, const struct type *from, const struct type *to)
+static const struct type *cast_to_pointer(struct sema *s, struct node *n, const struct type *from,
+					  const struct type *to)
 {
 	enum space space;
 
@@ -107,7 +111,8 @@ static const struct type *cast_to_pointer(struct sema *s, struct node *n, const 
 	} else if (type_is_integer(from)) {
 		space = s->shape ? default_space(s) : SPACE_NONE;
 		as_address(s, n, type_plain(s, from));
-	} else if (from->kind == TYPE_STRING || (from->kind == TYPE_ARRAY && n->cast.a->space == SPACE_BPF)) {
+	} else if (from->kind == TYPE_STRING ||
+		   (from->kind == TYPE_ARRAY && n->cast.a->space == SPACE_BPF)) {
 		space = SPACE_BPF;
 	} else {
 		return refuse(s, n, from, to);
@@ -115,12 +120,11 @@ static const struct type *cast_to_pointer(struct sema *s, struct node *n, const 
 	return type_pointer(s->tt, to->elem, space);
 }
 
-static const struct type *cast_to_text(struct sema *s, struct node *n, const struct type *from, const struct type *to,
-				       bool is_unsized)
+static const struct type *cast_to_text(struct sema *s, struct node *n, const struct type *from,
+				       const struct type *to, bool is_unsized)
 {
 	switch (from->kind) {
-	case TYPE_STRING:
-		return is_unsized ? from : to;
+	case TYPE_STRING: return is_unsized ? from : to;
 	case TYPE_ARRAY:
 		if (!type_is_char_array(from) && !(is_int(from->elem) && from->elem->size == 1))
 			return refuse(s, n, from, to);
@@ -128,31 +132,27 @@ static const struct type *cast_to_text(struct sema *s, struct node *n, const str
 	case TYPE_POINTER:
 	case TYPE_INT:
 		return is_unsized ? type_string(s->tt, (uint32_t)s->unit->config.max_strlen) : to;
-	case TYPE_BUFFER:
-		return is_unsized ? type_string(s->tt, from->count + 1) : to;
-	default:
-		return refuse(s, n, from, to);
+	case TYPE_BUFFER: return is_unsized ? type_string(s->tt, from->count + 1) : to;
+	default: return refuse(s, n, from, to);
 	}
 }
 
-static const struct type *cast_to_buffer(struct sema *s, struct node *n, const struct type *from, const struct type *to,
-					 bool is_unsized)
+static const struct type *cast_to_buffer(struct sema *s, struct node *n, const struct type *from,
+					 const struct type *to, bool is_unsized)
 {
 	switch (from->kind) {
-	case TYPE_BUFFER:
-		return is_unsized ? from : to;
+	case TYPE_BUFFER: return is_unsized ? from : to;
 	case TYPE_STRING:
-	case TYPE_ARRAY:
-		return is_unsized ? type_buffer(s->tt, from->size) : to;
+	case TYPE_ARRAY: return is_unsized ? type_buffer(s->tt, from->size) : to;
 	case TYPE_POINTER:
 	case TYPE_INT:
 		return is_unsized ? type_buffer(s->tt, (uint32_t)s->unit->config.max_strlen) : to;
-	default:
-		return refuse(s, n, from, to);
+	default: return refuse(s, n, from, to);
 	}
 }
 
-static const struct type *cast_to_bool(struct sema *s, struct node *n, const struct type *from, const struct type *to)
+static const struct type *cast_to_bool(struct sema *s, struct node *n, const struct type *from,
+				       const struct type *to)
 {
 	if (type_is_castable_aggregation(from))
 		from = number_of(s, &n->cast.a);
@@ -161,28 +161,23 @@ static const struct type *cast_to_bool(struct sema *s, struct node *n, const str
 	return refuse(s, n, from, to);
 }
 
-static const struct type *cast_to(struct sema *s, struct node *n, const struct type *from, const struct type *to,
-				  bool is_unsized)
+static const struct type *cast_to(struct sema *s, struct node *n, const struct type *from,
+				  const struct type *to, bool is_unsized)
 {
 	switch (to->kind) {
-	case TYPE_BOOL:
-		return cast_to_bool(s, n, from, to);
-	case TYPE_INT:
-		return cast_to_int(s, n, from, to);
-	case TYPE_ENUM:
-		return cast_to_enum(s, n, from, to);
-	case TYPE_POINTER:
-		return cast_to_pointer(s, n, from, to);
-	case TYPE_ARRAY:
-		return cast_to_array(s, n, from, to);
-	case TYPE_STRING:
-		return cast_to_text(s, n, from, to, is_unsized);
-	case TYPE_BUFFER:
-		return cast_to_buffer(s, n, from, to, is_unsized);
+	case TYPE_BOOL: return cast_to_bool(s, n, from, to);
+	case TYPE_INT: return cast_to_int(s, n, from, to);
+	case TYPE_ENUM: return cast_to_enum(s, n, from, to);
+	case TYPE_POINTER: return cast_to_pointer(s, n, from, to);
+	case TYPE_ARRAY: return cast_to_array(s, n, from, to);
+	case TYPE_STRING: return cast_to_text(s, n, from, to, is_unsized);
+	case TYPE_BUFFER: return cast_to_buffer(s, n, from, to, is_unsized);
 	case TYPE_KSYM:
-		return from->kind == TYPE_KSYM || type_is_scalar(from) ? to : refuse(s, n, from, to);
+		return from->kind == TYPE_KSYM || type_is_scalar(from) ? to
+								       : refuse(s, n, from, to);
 	default:
-		return is_coercible(s, from, to) && from->kind == to->kind ? to : refuse(s, n, from, to);
+		return is_coercible(s, from, to) && from->kind == to->kind ? to
+									   : refuse(s, n, from, to);
 	}
 }
 
@@ -205,7 +200,8 @@ const struct type *infer_cast(struct sema *s, struct node **slot, unsigned want)
 		return refuse(s, n, from, to);
 	if (to->kind == TYPE_STRUCT && from != to) {
 		if (from->kind == TYPE_STRUCT)
-			sema_error(s, D_SEMA_CAST, n->at, "Cannot cast from C type \"%s\"", spelled(s, from));
+			sema_error(s, D_SEMA_CAST, n->at, "Cannot cast from C type \"%s\"",
+				   spelled(s, from));
 		else
 			return refuse(s, n, from, to);
 		return type_poison();

@@ -2,7 +2,8 @@
 /* Maps: access, keys, values, declarations. */
 #include "sema/private.h"
 
-void map_value_joins(struct sema *s, struct map_state *m, const struct type *t, const struct node *by)
+void map_value_joins(struct sema *s, struct map_state *m, const struct type *t,
+		     const struct node *by)
 {
 	const struct type *joined;
 
@@ -16,11 +17,13 @@ void map_value_joins(struct sema *s, struct map_state *m, const struct type *t, 
 }
 
 /* the key as its parts are written in messages: a tuple keeps its parentheses */
-static void report_key(struct sema *s, struct map_state *m, struct node *access, const struct type *t)
+static void report_key(struct sema *s, struct map_state *m, struct node *access,
+		       const struct type *t)
 {
-	sema_error(s, D_SEMA_MAP_KEY_TYPE, access->at,
-		   "Argument mismatch for %.*s: trying to access with arguments: '%s' when map expects arguments: '%s'",
-		   STR_ARG(m->m.name), spelled(s, type_plain(s, t)), spelled(s, m->m.key_type));
+	sema_error(
+		s, D_SEMA_MAP_KEY_TYPE, access->at,
+		"Argument mismatch for %.*s: trying to access with arguments: '%s' when map expects arguments: '%s'",
+		STR_ARG(m->m.name), spelled(s, type_plain(s, t)), spelled(s, m->m.key_type));
 }
 
 /* what may not be a key; true when reported */
@@ -30,13 +33,17 @@ static bool report_key_kind(struct sema *s, struct node *key, const struct type 
 
 	if (!type_is_aggregation(t) && t->kind != TYPE_VOID)
 		return false;
-	d = sema_error(s, D_SEMA_AGGREGATION_USE, key->at, "Value '%s' cannot be used as a map key.", spelled(s, t));
+	d = sema_error(s, D_SEMA_AGGREGATION_USE, key->at,
+		       "Value '%s' cannot be used as a map key.", spelled(s, t));
 	if (type_is_castable_aggregation(t))
-		sema_hint(s, d, "Add a cast to integer if you want the value of the aggregate, e.g. `@x = (int64)@y;`.");
+		sema_hint(
+			s, d,
+			"Add a cast to integer if you want the value of the aggregate, e.g. `@x = (int64)@y;`.");
 	return true;
 }
 
-const struct type *infer_key(struct sema *s, struct map_state *m, struct node *access, struct node **key)
+const struct type *infer_key(struct sema *s, struct map_state *m, struct node *access,
+			     struct node **key)
 {
 	const struct type *t = infer(s, key, 0), *joined;
 
@@ -50,7 +57,10 @@ const struct type *infer_key(struct sema *s, struct map_state *m, struct node *a
 			m->m.first_key = *key;
 		return t;
 	}
-	/* the first access decides when two do not fit: then this one is to blame, or is too small to be told from it */
+	/*
+	 * the first access decides when two do not fit: then this one is to blame, or is too small
+	 * to be told from it
+	 */
 	if (!type_join(s, m->m.key_type, t) || !is_coercible(s, t, m->m.key_type)) {
 		report_key(s, m, access, t);
 		return type_poison();
@@ -79,7 +89,8 @@ const struct type *infer_map(struct sema *s, struct node **slot, unsigned want)
 	if (is_unknown(t) && s->is_checking) {
 		/* a map without values that was reported for its assignments is silent */
 		if (!m->is_assigned)
-			sema_error(s, D_SEMA_UNDEFINED_MAP, n->at, "Undefined map: %.*s", STR_ARG(m->m.name));
+			sema_error(s, D_SEMA_UNDEFINED_MAP, n->at, "Undefined map: %.*s",
+				   STR_ARG(m->m.name));
 		return type_poison();
 	}
 	/* struct, array: the value lies in the map's memory */
@@ -113,22 +124,25 @@ static void check_declaration(struct sema *s, struct map_state *m)
 			kind = (int)i;
 	}
 	if (kind < 0) {
-		struct diag *e = sema_error(s, D_SEMA_MAP_DECLARATION, d->at, "Invalid bpf map type: %.*s", STR_ARG(d->kind));
+		struct diag *e = sema_error(s, D_SEMA_MAP_DECLARATION, d->at,
+					    "Invalid bpf map type: %.*s", STR_ARG(d->kind));
 
 		sema_hint(s, e, "Valid map types: percpulruhash, percpuhash, lruhash, hash");
 		return;
 	}
 	is_declared_percpu = kind == MAP_KIND_PERCPUHASH || kind == MAP_KIND_PERCPULRUHASH;
 	if (is_percpu != is_declared_percpu && !is_unknown(m->m.value_type))
-		sema_error(s, D_SEMA_MAP_DECLARATION, d->at,
-			   "Incompatible map types. Type from declaration: %s. Type from value/key type: %s", kind_names[kind],
-			   is_percpu ? "percpuhash" : "hash");
+		sema_error(
+			s, D_SEMA_MAP_DECLARATION, d->at,
+			"Incompatible map types. Type from declaration: %s. Type from value/key type: %s",
+			kind_names[kind], is_percpu ? "percpuhash" : "hash");
 	if (d->max_entries < 1 || d->max_entries > UINT32_MAX)
-		sema_error(s, D_SEMA_MAP_DECLARATION, d->at, "%.*s: the number of entries must be between 1 and %u",
-			   STR_ARG(d->name), UINT32_MAX);
+		sema_error(s, D_SEMA_MAP_DECLARATION, d->at,
+			   "%.*s: the number of entries must be between 1 and %u", STR_ARG(d->name),
+			   UINT32_MAX);
 	if (m->is_scalar && d->max_entries != 1)
-		sema_error(s, D_SEMA_MAP_DECLARATION, d->at, "Max entries can only be 1 for scalar maps: %.*s",
-			   STR_ARG(d->name));
+		sema_error(s, D_SEMA_MAP_DECLARATION, d->at,
+			   "Max entries can only be 1 for scalar maps: %.*s", STR_ARG(d->name));
 	m->m.kind = (enum map_kind)kind;
 	m->m.max_entries = (uint32_t)d->max_entries;
 	m->m.is_declared = true;
@@ -143,7 +157,8 @@ void check_maps(struct sema *s)
 		struct map_state *m = hashmap_get(&s->maps, d->name);
 
 		if (!m) {
-			sema_warning(s, D_SEMA_UNUSED_MAP, d->at, "Unused map: %.*s", STR_ARG(d->name));
+			sema_warning(s, D_SEMA_UNUSED_MAP, d->at, "Unused map: %.*s",
+				     STR_ARG(d->name));
 			continue;
 		}
 		m->decl = d;
@@ -151,8 +166,9 @@ void check_maps(struct sema *s)
 	for (uint32_t i = 0; i < u->n_maps; i++) {
 		struct map_state *m = (struct map_state *)u->maps[i];
 
-		m->m.kind = !is_unknown(m->m.value_type) && is_percpu_value(m->m.value_type) ? MAP_KIND_PERCPUHASH :
-			    MAP_KIND_HASH;
+		m->m.kind = !is_unknown(m->m.value_type) && is_percpu_value(m->m.value_type)
+				    ? MAP_KIND_PERCPUHASH
+				    : MAP_KIND_HASH;
 		m->m.max_entries = m->is_scalar ? 1 : (uint32_t)u->config.max_map_keys;
 		if (m->is_scalar || is_unknown(m->m.key_type))
 			m->m.key_type = NULL;
@@ -161,7 +177,8 @@ void check_maps(struct sema *s)
 		/* only measured by sizeof and the like: it does not exist */
 		if (is_unknown(m->m.value_type)) {
 			if (m->is_assigned && !s->diags->n_errors)
-				sema_error(s, D_SEMA_NO_TYPE, m->m.at, "Could not resolve the type of %.*s",
+				sema_error(s, D_SEMA_NO_TYPE, m->m.at,
+					   "Could not resolve the type of %.*s",
 					   STR_ARG(m->m.name));
 			continue;
 		}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Places in memory: fields, elements, casts to pointers; and which memory they are in. A pointer that was read from
- * kernel memory points into the kernel unless the kernel's types say __user; one read from user memory into user
- * memory; from a map or variable, wherever it pointed when it was stored; from nowhere known, by the probe.
+ * Places in memory: fields, elements, casts to pointers; and which memory they are in. A pointer
+ * that was read from kernel memory points into the kernel unless the kernel's types say __user; one
+ * read from user memory into user memory; from a map or variable, wherever it pointed when it was
+ * stored; from nowhere known, by the probe.
  */
 #include "sema/private.h"
 
@@ -17,7 +18,8 @@ enum space pointee_space(struct sema *s, const struct type *t)
 }
 
 /* the type of what is read from a place in that memory */
-static const struct type *in_space(struct sema *s, const struct type *t, enum space space, bool is_user)
+static const struct type *in_space(struct sema *s, const struct type *t, enum space space,
+				   bool is_user)
 {
 	if (t->kind != TYPE_POINTER || t->space != SPACE_NONE)
 		return t;
@@ -49,7 +51,8 @@ static const struct type *follow(struct sema *s, struct node **slot, const struc
 	return t->elem;
 }
 
-static const struct type *no_field(struct sema *s, struct node *n, const struct type *t, struct str name)
+static const struct type *no_field(struct sema *s, struct node *n, const struct type *t,
+				   struct str name)
 {
 	struct str best = STR_NULL;
 	unsigned least = 3;
@@ -65,9 +68,11 @@ static const struct type *no_field(struct sema *s, struct node *n, const struct 
 	}
 	if (t->kind == TYPE_STRUCT)
 		d = sema_error(s, D_SEMA_NO_FIELD, n->at, "%s has no field named '%.*s'",
-			       t->name.n ? arena_printf(s->arena, "'%s'", spelled(s, t)).p : "this", STR_ARG(name));
+			       t->name.n ? arena_printf(s->arena, "'%s'", spelled(s, t)).p : "this",
+			       STR_ARG(name));
 	else
-		d = sema_error(s, D_SEMA_NO_FIELD, n->at, "Record does not have a field named '%.*s'", STR_ARG(name));
+		d = sema_error(s, D_SEMA_NO_FIELD, n->at,
+			       "Record does not have a field named '%.*s'", STR_ARG(name));
 	if (best.n)
 		sema_hint(s, d, "did you mean '%.*s'?", STR_ARG(best));
 	return type_poison();
@@ -85,17 +90,22 @@ static const struct type *infer_field(struct sema *s, struct node *n)
 	space = n->field.a->space;
 	if (base->kind != TYPE_STRUCT && base->kind != TYPE_RECORD) {
 		if (type_is_integer(t)) {
-			d = sema_error(s, D_SEMA_NO_FIELD, n->at, "Can not access field '%.*s' on expression of type '%s'",
+			d = sema_error(s, D_SEMA_NO_FIELD, n->at,
+				       "Can not access field '%.*s' on expression of type '%s'",
 				       STR_ARG(n->field.name), spelled(s, t));
-			sema_hint(s, d, "cast it to a pointer to a struct first: ((struct x *)y).%.*s", STR_ARG(n->field.name));
+			sema_hint(s, d,
+				  "cast it to a pointer to a struct first: ((struct x *)y).%.*s",
+				  STR_ARG(n->field.name));
 		} else {
-			sema_error(s, D_SEMA_NO_FIELD, n->at, "Can not access field '%.*s' on expression of type '%s'",
+			sema_error(s, D_SEMA_NO_FIELD, n->at,
+				   "Can not access field '%.*s' on expression of type '%s'",
 				   STR_ARG(n->field.name), spelled(s, t));
 		}
 		return type_poison();
 	}
 	if (!type_complete(base)) {
-		sema_error(s, D_SEMA_UNKNOWN_TYPE, n->at, "Cannot resolve unknown type \"%s\"", spelled(s, base));
+		sema_error(s, D_SEMA_UNKNOWN_TYPE, n->at, "Cannot resolve unknown type \"%s\"",
+			   spelled(s, base));
 		return type_poison();
 	}
 	if (!type_find_field(base, n->field.name, &n->field.field))
@@ -107,11 +117,12 @@ static const struct type *infer_field(struct sema *s, struct node *n)
 	return in_space(s, t, space, n->field.field.is_user);
 }
 
-static const struct type *infer_tuple_index(struct sema *s, struct node *n, struct node *a, const struct type *t,
-					    uint64_t index)
+static const struct type *infer_tuple_index(struct sema *s, struct node *n, struct node *a,
+					    const struct type *t, uint64_t index)
 {
 	if (index >= t->n_fields) {
-		sema_error(s, D_SEMA_INDEX, n->at, "Invalid tuple index: %llu. Found %u elements in tuple.",
+		sema_error(s, D_SEMA_INDEX, n->at,
+			   "Invalid tuple index: %llu. Found %u elements in tuple.",
 			   (unsigned long long)index, t->n_fields);
 		return type_poison();
 	}
@@ -136,7 +147,8 @@ static const struct type *infer_tuple_field(struct sema *s, struct node *n)
 		return t;
 	t = follow(s, &n->field.a, t);
 	if (t->kind != TYPE_TUPLE) {
-		sema_error(s, D_SEMA_INDEX, n->at, "Can not access index '%u' on expression of type '%s'", n->field.index,
+		sema_error(s, D_SEMA_INDEX, n->at,
+			   "Can not access index '%u' on expression of type '%s'", n->field.index,
 			   spelled(s, t));
 		return type_poison();
 	}
@@ -151,7 +163,8 @@ static void check_bounds(struct sema *s, struct node *n, const struct type *t)
 	if (t->is_flex || t->count == 0 || !const_int(n->index.i, &index))
 		return;
 	if (index < 0 || (uint64_t)index >= t->count)
-		sema_error(s, D_SEMA_INDEX, n->at, "the index %lld is out of bounds for array of size %u", (long long)index,
+		sema_error(s, D_SEMA_INDEX, n->at,
+			   "the index %lld is out of bounds for array of size %u", (long long)index,
 			   t->count);
 }
 
@@ -165,14 +178,16 @@ static const struct type *infer_index(struct sema *s, struct node *n)
 		return t == type_poison() || i == type_poison() ? type_poison() : type_none();
 	i = number_of(s, &n->index.i);
 	if (!type_is_integer(i)) {
-		sema_error(s, D_SEMA_INDEX, n->at, "The array index operator [] only accepts integer indices. Got: %s",
+		sema_error(s, D_SEMA_INDEX, n->at,
+			   "The array index operator [] only accepts integer indices. Got: %s",
 			   spelled(s, i));
 		return type_poison();
 	}
 	if (t->kind == TYPE_TUPLE) {
 		if (const_int(n->index.i, &index) && index >= 0)
 			return infer_tuple_index(s, n, n->index.a, t, (uint64_t)index);
-		sema_error(s, D_SEMA_INDEX, n->at, "Tuple field access requires an integer literal that is not negative");
+		sema_error(s, D_SEMA_INDEX, n->at,
+			   "Tuple field access requires an integer literal that is not negative");
 		return type_poison();
 	}
 	coerce(s, &n->index.i, type_int(8, i->is_signed));
@@ -187,16 +202,19 @@ static const struct type *infer_index(struct sema *s, struct node *n)
 		return type_int(1, true);
 	case TYPE_POINTER:
 		n->space = pointee_space(s, t);
-		if (t->elem->kind == TYPE_VOID || t->elem->kind == TYPE_FUNCTION || !type_complete(t->elem) ||
-		    t->elem->size == 0) {
-			sema_error(s, D_SEMA_INDEX, n->at, "Can not index '%s': the size of what it points to is not known",
+		if (t->elem->kind == TYPE_VOID || t->elem->kind == TYPE_FUNCTION ||
+		    !type_complete(t->elem) || t->elem->size == 0) {
+			sema_error(s, D_SEMA_INDEX, n->at,
+				   "Can not index '%s': the size of what it points to is not known",
 				   spelled(s, t));
 			return type_poison();
 		}
 		return in_space(s, t->elem, n->space, false);
 	default:
-		sema_error(s, D_SEMA_INDEX, n->at, "The array index operator [] can only be used on arrays and pointers, "
-			   "found %s.", spelled(s, t));
+		sema_error(s, D_SEMA_INDEX, n->at,
+			   "The array index operator [] can only be used on arrays and pointers, "
+			   "found %s.",
+			   spelled(s, t));
 		return type_poison();
 	}
 }

@@ -17,21 +17,15 @@ static bool is_value_lost(const struct node *n)
 		switch (n->call.builtin->id) {
 		case BUILTIN_DELETE:
 		case BUILTIN_SKBOUTPUT:
-		case BUILTIN_WRITE_USER:
-			return false;
-		default:
-			return !n->call.builtin->is_async;
+		case BUILTIN_WRITE_USER: return false;
+		default: return !n->call.builtin->is_async;
 		}
-	case NODE_UNARY:
-		return n->op < OP_PRE_INC;
-	case NODE_BLOCK:
-		return n->block.value && is_value_lost(n->block.value);
+	case NODE_UNARY: return n->op < OP_PRE_INC;
+	case NODE_BLOCK: return n->block.value && is_value_lost(n->block.value);
 	case NODE_IF:
 	case NODE_TERNARY:
-	case NODE_ASSIGN:
-		return false;
-	default:
-		return true;
+	case NODE_ASSIGN: return false;
+	default: return true;
 	}
 }
 
@@ -53,11 +47,11 @@ static bool never_returns(const struct node *n)
 	switch (n->kind) {
 	case NODE_RETURN:
 	case NODE_BREAK:
-	case NODE_CONTINUE:
-		return true;
+	case NODE_CONTINUE: return true;
 	case NODE_EXPR:
 		n = n->unary.a;
-		return (n->kind == NODE_CALL && n->call.builtin && n->call.builtin->id == BUILTIN_EXIT) ||
+		return (n->kind == NODE_CALL && n->call.builtin &&
+			n->call.builtin->id == BUILTIN_EXIT) ||
 		       (n->kind == NODE_BLOCK && never_returns(n));
 	case NODE_BLOCK:
 		if (n->block.value)
@@ -66,8 +60,7 @@ static bool never_returns(const struct node *n)
 		while (n && n->next)
 			n = n->next;
 		return n && never_returns(n);
-	default:
-		return false;
+	default: return false;
 	}
 }
 
@@ -79,12 +72,11 @@ static bool always_returns(const struct node *n)
 	if (!n)
 		return false;
 	switch (n->kind) {
-	case NODE_RETURN:
-		return true;
-	case NODE_EXPR:
-		return always_returns(n->unary.a);
+	case NODE_RETURN: return true;
+	case NODE_EXPR: return always_returns(n->unary.a);
 	case NODE_IF:
-		return n->cond.other && always_returns(n->cond.then) && always_returns(n->cond.other);
+		return n->cond.other && always_returns(n->cond.then) &&
+		       always_returns(n->cond.other);
 	case NODE_BLOCK:
 		if (n->block.value && always_returns(n->block.value))
 			return true;
@@ -93,8 +85,7 @@ static bool always_returns(const struct node *n)
 				return true;
 		}
 		return false;
-	default:
-		return false;
+	default: return false;
 	}
 }
 
@@ -102,10 +93,11 @@ void check_fn_returns(struct sema *s)
 {
 	struct fn_def *def = s->fn->def;
 
-	if (is_unknown(def->result_type) || def->result_type->kind == TYPE_VOID || always_returns(def->body))
+	if (is_unknown(def->result_type) || def->result_type->kind == TYPE_VOID ||
+	    always_returns(def->body))
 		return;
-	sema_error(s, D_SEMA_RETURN, def->at, "Function %.*s is of type %s, cannot return void", STR_ARG(def->name),
-		   spelled(s, def->result_type));
+	sema_error(s, D_SEMA_RETURN, def->at, "Function %.*s is of type %s, cannot return void",
+		   STR_ARG(def->name), spelled(s, def->result_type));
 }
 
 void infer_chain(struct sema *s, struct node **first)
@@ -152,8 +144,10 @@ static const struct type *map_element(struct sema *s, struct node *n)
 	if (!m)
 		return type_poison();
 	if (m->is_scalar) {
-		sema_error(s, D_SEMA_LOOP, n->at, "%.*s has no explicit keys (scalar map), and cannot be used for iteration",
-			   STR_ARG(m->m.name));
+		sema_error(
+			s, D_SEMA_LOOP, n->at,
+			"%.*s has no explicit keys (scalar map), and cannot be used for iteration",
+			STR_ARG(m->m.name));
 		return type_poison();
 	}
 	elems[0] = type_plain(s, map_key(m));
@@ -161,11 +155,13 @@ static const struct type *map_element(struct sema *s, struct node *n)
 	n->type = elems[1];
 	if (is_unknown(elems[0]) || is_unknown(elems[1])) {
 		if (!m->is_assigned)
-			sema_error(s, D_SEMA_UNDEFINED_MAP, n->at, "Undefined map: %.*s", STR_ARG(m->m.name));
+			sema_error(s, D_SEMA_UNDEFINED_MAP, n->at, "Undefined map: %.*s",
+				   STR_ARG(m->m.name));
 		return s->is_checking ? type_poison() : type_none();
 	}
 	if (type_is_aggregation(elems[1]) && !type_is_castable_aggregation(elems[1])) {
-		sema_error(s, D_SEMA_LOOP, n->at, "Loop expression does not support type: %s", spelled(s, elems[1]));
+		sema_error(s, D_SEMA_LOOP, n->at, "Loop expression does not support type: %s",
+			   spelled(s, elems[1]));
 		return type_poison();
 	}
 	elems[1] = type_as_number(elems[1]);
@@ -183,7 +179,8 @@ static const struct type *range_element(struct sema *s, struct node *n)
 			continue;
 		t = number_of(s, bounds[i]);
 		if (!type_is_integer(t)) {
-			sema_error(s, D_SEMA_LOOP, loop_head(n), "Loop range requires an integer for the %s value",
+			sema_error(s, D_SEMA_LOOP, loop_head(n),
+				   "Loop range requires an integer for the %s value",
 				   i ? "end" : "start");
 			continue;
 		}
@@ -194,7 +191,8 @@ static const struct type *range_element(struct sema *s, struct node *n)
 
 static void infer_for(struct sema *s, struct node *n)
 {
-	const struct type *t = n->kind == NODE_FOR_MAP ? map_element(s, n->for_.map) : range_element(s, n);
+	const struct type *t = n->kind == NODE_FOR_MAP ? map_element(s, n->for_.map)
+						       : range_element(s, n);
 	struct var_state *v = (struct var_state *)n->for_.var->var.ref;
 
 	if (!v)
@@ -212,7 +210,8 @@ static void infer_unroll(struct sema *s, struct node *n)
 
 	infer(s, &n->loop.cond, 0);
 	if (!const_int(n->loop.cond, &count))
-		sema_error(s, D_SEMA_LOOP, n->loop.cond->at, "invalid unroll value: it must be known at compile time");
+		sema_error(s, D_SEMA_LOOP, n->loop.cond->at,
+			   "invalid unroll value: it must be known at compile time");
 	else if (count < 1)
 		sema_error(s, D_SEMA_LOOP, n->loop.cond->at, "unroll minimum value is 1");
 	else if (count > 100)
@@ -233,7 +232,8 @@ static void refuse_return(struct sema *s, struct node *n, const struct type *t)
 {
 	if (s->fn)
 		sema_error(s, D_SEMA_RETURN, n->at, "Function %.*s is of type %s, cannot return %s",
-			   STR_ARG(s->fn->def->name), spelled(s, s->fn->def->result_type), spelled(s, type_plain(s, t)));
+			   STR_ARG(s->fn->def->name), spelled(s, s->fn->def->result_type),
+			   spelled(s, type_plain(s, t)));
 	else
 		sema_error(s, D_SEMA_RETURN, n->at, "A probe can return an integer only, not %s",
 			   spelled(s, type_plain(s, t)));
@@ -263,34 +263,19 @@ void infer_statement(struct sema *s, struct node **slot)
 	struct node *n = *slot;
 
 	switch (n->kind) {
-	case NODE_EXPR:
-		infer_expr(s, n);
-		break;
-	case NODE_ASSIGN:
-		infer_assign(s, n);
-		break;
-	case NODE_LET:
-		infer_let(s, n);
-		break;
+	case NODE_EXPR: infer_expr(s, n); break;
+	case NODE_ASSIGN: infer_assign(s, n); break;
+	case NODE_LET: infer_let(s, n); break;
 	case NODE_WHILE:
 		infer_condition(s, &n->loop.cond, n->loop.cond->at);
 		infer_loop_body(s, &n->loop.body, 0);
 		break;
-	case NODE_UNROLL:
-		infer_unroll(s, n);
-		break;
+	case NODE_UNROLL: infer_unroll(s, n); break;
 	case NODE_FOR_MAP:
-	case NODE_FOR_RANGE:
-		infer_for(s, n);
-		break;
+	case NODE_FOR_RANGE: infer_for(s, n); break;
 	case NODE_BREAK:
-	case NODE_CONTINUE:
-		infer_jump(s, n);
-		break;
-	case NODE_RETURN:
-		infer_return(s, n);
-		break;
-	default:
-		break;
+	case NODE_CONTINUE: infer_jump(s, n); break;
+	case NODE_RETURN: infer_return(s, n); break;
+	default: break;
 	}
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The lattice in which inference works: the join of two types is the smallest type that holds the values of both.
+ * The lattice in which inference works: the join of two types is the smallest type that holds the
+ * values of both.
  *
- * Integers: equal signs give the larger; different signs the smallest signed type that holds both ranges, int64 when there
- * is none. A literal that is not negative has not decided on its sign: it is one of seven private types, by the number
- * of bits it needs, each of which counts as a signed type for itself and as an unsigned one beside an unsigned operand.
- * These types never leave the checker (type_plain). Strings and buffers grow; tuples and records join element by element;
+ * Integers: equal signs give the larger; different signs the smallest signed type that holds both
+ * ranges, int64 when there is none. A literal that is not negative has not decided on its sign: it
+ * is one of seven private types, by the number of bits it needs, each of which counts as a signed
+ * type for itself and as an unsigned one beside an unsigned operand. These types never leave the
+ * checker (type_plain). Strings and buffers grow; tuples and records join element by element;
  * everything else joins only with itself.
  */
 #include "sema/private.h"
@@ -19,7 +21,10 @@ const struct type *type_poison(void)
 
 /* ---- literals ---- */
 
-#define LITERAL(n) { .kind = TYPE_INT, .size = n, .align = n, .is_signed = true }
+#define LITERAL(n)                                                         \
+	{                                                                  \
+		.kind = TYPE_INT, .size = n, .align = n, .is_signed = true \
+	}
 /* as signed: size; as unsigned: unsigned_sizes */
 static const struct type literal_types[7] = { LITERAL(1), LITERAL(2), LITERAL(2), LITERAL(4),
 					      LITERAL(4), LITERAL(8), LITERAL(8) };
@@ -36,7 +41,11 @@ const struct type *type_literal(int64_t value)
 	unsigned i = 0;
 
 	if (value < 0)
-		return type_int(value >= INT8_MIN ? 1 : value >= INT16_MIN ? 2 : value >= INT32_MIN ? 4 : 8, true);
+		return type_int(value >= INT8_MIN    ? 1
+				: value >= INT16_MIN ? 2
+				: value >= INT32_MIN ? 4
+						     : 8,
+				true);
 	while (i < 6 && value > limits[i])
 		i++;
 	return &literal_types[i];
@@ -54,7 +63,8 @@ static bool has_literal(const struct type *t)
 }
 
 /* a tuple or record like t with other element types */
-static const struct type *tuple_like(struct sema *s, const struct type *t, const struct type **elems)
+static const struct type *tuple_like(struct sema *s, const struct type *t,
+				     const struct type **elems)
 {
 	struct str *names = NULL;
 
@@ -136,7 +146,8 @@ static const struct type *join_elements(struct sema *s, const struct type *a, co
 	return tuple_like(s, a, elems);
 }
 
-static const struct type *join_aggregations(struct sema *s, const struct type *a, const struct type *b)
+static const struct type *join_aggregations(struct sema *s, const struct type *a,
+					    const struct type *b)
 {
 	switch (a->kind) {
 	case TYPE_SUM:
@@ -152,8 +163,7 @@ static const struct type *join_aggregations(struct sema *s, const struct type *a
 		if (memcmp(a->param, b->param, sizeof(a->param)))
 			return NULL;
 		return type_aggregate(s->tt, a->kind, a->is_signed || b->is_signed, a->param);
-	default:
-		return a;
+	default: return a;
 	}
 }
 
@@ -174,8 +184,11 @@ static const struct type *join_pointers(struct sema *s, const struct type *a, co
 		elem = a->elem;
 	if (!elem)
 		return NULL;
-	return type_pointer(s->tt, elem, a->space == b->space ? a->space : a->space == SPACE_NONE ? b->space :
-			    b->space == SPACE_NONE ? a->space : SPACE_NONE);
+	return type_pointer(s->tt, elem,
+			    a->space == b->space     ? a->space
+			    : a->space == SPACE_NONE ? b->space
+			    : b->space == SPACE_NONE ? a->space
+						     : SPACE_NONE);
 }
 
 const struct type *type_join(struct sema *s, const struct type *a, const struct type *b)
@@ -190,7 +203,10 @@ const struct type *type_join(struct sema *s, const struct type *a, const struct 
 		return type_string(s->tt, a->count + 1 > b->size ? a->count + 1 : b->size);
 	if (type_is_char_array(b) && a->kind == TYPE_STRING)
 		return type_join(s, b, a);
-	/* a bool counts as an unsigned byte beside an integer; an enumerator of one enum beside an integer as its own */
+	/*
+	 * a bool counts as an unsigned byte beside an integer; an enumerator of one enum beside an
+	 * integer as its own
+	 */
 	if (a->kind != b->kind && type_is_integer(a) && type_is_integer(b)) {
 		const struct type *x = a->kind == TYPE_BOOL ? type_literal(1) : a;
 		const struct type *y = b->kind == TYPE_BOOL ? type_literal(1) : b;
@@ -201,27 +217,26 @@ const struct type *type_join(struct sema *s, const struct type *a, const struct 
 		return NULL;
 	switch (a->kind) {
 	case TYPE_INT:
-	case TYPE_ENUM:
-		return join_ints(a, b);
+	case TYPE_ENUM: return join_ints(a, b);
 	case TYPE_STRING:
-	case TYPE_BUFFER:
-		return a->size > b->size ? a : b;
+	case TYPE_BUFFER: return a->size > b->size ? a : b;
 	case TYPE_TUPLE:
-	case TYPE_RECORD:
-		return join_elements(s, a, b);
-	case TYPE_POINTER:
-		return join_pointers(s, a, b);
+	case TYPE_RECORD: return join_elements(s, a, b);
+	case TYPE_POINTER: return join_pointers(s, a, b);
 	case TYPE_ARRAY:
 		/* the same array by two type sources */
-		return a->size == b->size && a->count == b->count && is_int(a->elem) && is_int(b->elem) &&
-		       a->elem->is_signed == b->elem->is_signed ? a : NULL;
-	case TYPE_STRUCT:
-		return NULL;
+		return a->size == b->size && a->count == b->count && is_int(a->elem) &&
+				       is_int(b->elem) && a->elem->is_signed == b->elem->is_signed
+			       ? a
+			       : NULL;
+	case TYPE_STRUCT: return NULL;
 	default:
 		if (type_is_aggregation(a))
 			return join_aggregations(s, a, b);
 		return a->kind == b->kind && a->size == b->size && a->count == b->count &&
-		       a->stack_mode == b->stack_mode ? a : NULL;
+				       a->stack_mode == b->stack_mode
+			       ? a
+			       : NULL;
 	}
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Macros: each call is replaced by a copy of the macro's body in which parameters stand for the arguments. The copy is
- * hygienic: its own variables get names that nothing else has ("x#7"), and the maps and variables that it uses must have been
- * passed. Runs on the clauses as written, before any name is resolved.
+ * Macros: each call is replaced by a copy of the macro's body in which parameters stand for the
+ * arguments. The copy is hygienic: its own variables get names that nothing else has ("x#7"), and
+ * the maps and variables that it uses must have been passed. Runs on the clauses as written, before
+ * any name is resolved.
  *
- * A name may have several definitions, told apart by the number and kinds of their parameters; definitions of the script go before
- * those of the standard library, except inside the library itself, where the script's are not seen. Every copy is an
- * expansion in sources, so that messages about it show the calls they came through.
+ * A name may have several definitions, told apart by the number and kinds of their parameters;
+ * definitions of the script go before those of the standard library, except inside the library
+ * itself, where the script's are not seen. Every copy is an expansion in sources, so that messages
+ * about it show the calls they came through.
  */
 #include "sema/private.h"
 #include "sema/stdlib_text.h"
@@ -14,7 +16,10 @@
 
 #include <stdio.h>
 
-/* MAX_NODES: arguments that stand in several places are copied; macros of macros can make that explode */
+/*
+ * MAX_NODES: arguments that stand in several places are copied; macros of macros can make that
+ * explode
+ */
 enum { MAX_DEPTH = 64, MAX_EXPANSIONS = 20000, MAX_NODES = 1 << 20 };
 
 struct macro_set {
@@ -67,9 +72,11 @@ static void add_macro(struct sema *s, struct macro_def *def)
 		hashmap_put(&s->macros, def->name, set);
 	}
 	for (size_t i = 0; i < set->defs.n; i++) {
-		if (!same_signature(set->defs.v[i], def) || set->defs.v[i]->is_internal != def->is_internal)
+		if (!same_signature(set->defs.v[i], def) ||
+		    set->defs.v[i]->is_internal != def->is_internal)
 			continue;
-		sema_error_now(s, D_SEMA_REDEFINED, def->at, "Redefinition of macro: %.*s", STR_ARG(def->name));
+		sema_error_now(s, D_SEMA_REDEFINED, def->at, "Redefinition of macro: %.*s",
+			       STR_ARG(def->name));
 		return;
 	}
 	vec_push(&set->defs, def);
@@ -87,7 +94,10 @@ static void free_macros(struct sema *s)
 
 static void load_library(struct sema *s)
 {
-	struct parse_opts po = { .arena = s->arena, .sources = s->opts->sources, .diags = s->diags, .is_library = true };
+	struct parse_opts po = { .arena = s->arena,
+				 .sources = s->opts->sources,
+				 .diags = s->diags,
+				 .is_library = true };
 	uint16_t file = sources_add(s->opts->sources, STR("stdlib/base.bt"), sema_stdlib_text);
 	struct script *lib;
 
@@ -104,12 +114,9 @@ static void load_library(struct sema *s)
 static bool arg_fits(const struct macro_param *p, const struct node *arg)
 {
 	switch (p->kind) {
-	case MACRO_VAR:
-		return arg->kind == NODE_VAR;
-	case MACRO_MAP:
-		return arg->kind == NODE_MAP && !arg->map.key;
-	default:
-		return true;
+	case MACRO_VAR: return arg->kind == NODE_VAR;
+	case MACRO_MAP: return arg->kind == NODE_MAP && !arg->map.key;
+	default: return true;
 	}
 }
 
@@ -128,7 +135,8 @@ static int match(const struct macro_def *def, const struct node *args, uint32_t 
 	return score;
 }
 
-static struct macro_def *choose(const struct macro_set *set, const struct node *args, uint32_t n, bool only_internal)
+static struct macro_def *choose(const struct macro_set *set, const struct node *args, uint32_t n,
+				bool only_internal)
 {
 	struct macro_def *best = NULL;
 	int best_score = -1;
@@ -137,7 +145,8 @@ static struct macro_def *choose(const struct macro_set *set, const struct node *
 		struct macro_def *def = set->defs.v[i];
 		int score = only_internal && !def->is_internal ? -1 : match(def, args, n);
 
-		if (score > best_score || (score == best_score && score >= 0 && best->is_internal && !def->is_internal)) {
+		if (score > best_score ||
+		    (score == best_score && score >= 0 && best->is_internal && !def->is_internal)) {
 			best = def;
 			best_score = score;
 		}
@@ -147,12 +156,14 @@ static struct macro_def *choose(const struct macro_set *set, const struct node *
 
 static const char *arg_word(const struct node *arg)
 {
-	return arg->kind == NODE_VAR ? "a variable" : arg->kind == NODE_MAP && !arg->map.key ? "a map" : "an expression";
+	return arg->kind == NODE_VAR                    ? "a variable"
+	       : arg->kind == NODE_MAP && !arg->map.key ? "a map"
+							: "an expression";
 }
 
 /* no definition matches: says how far the closest one is off */
-static void report_mismatch(struct sema *s, const struct macro_set *set, struct node *call, const struct node *args,
-			    uint32_t n)
+static void report_mismatch(struct sema *s, const struct macro_set *set, struct node *call,
+			    const struct node *args, uint32_t n)
 {
 	const struct macro_def *closest = NULL;
 	struct str name = call->kind == NODE_IDENT ? call->ident.name : call->call.name;
@@ -160,17 +171,21 @@ static void report_mismatch(struct sema *s, const struct macro_set *set, struct 
 	for (size_t i = 0; i < set->defs.n; i++) {
 		const struct macro_def *def = set->defs.v[i];
 		unsigned off = def->n_params > n ? def->n_params - n : n - def->n_params;
-		unsigned best = !closest ? UINT32_MAX : closest->n_params > n ? closest->n_params - n : n - closest->n_params;
+		unsigned best = !closest                ? UINT32_MAX
+				: closest->n_params > n ? closest->n_params - n
+							: n - closest->n_params;
 
 		if (off < best)
 			closest = def;
 	}
-	sema_error_now(s, D_SEMA_MACRO_ARGS, call->at, "Call to %.*s() has arguments that do not match any definition.",
+	sema_error_now(s, D_SEMA_MACRO_ARGS, call->at,
+		       "Call to %.*s() has arguments that do not match any definition.",
 		       STR_ARG(name));
 	if (closest->n_params != n) {
-		sema_error_now(s, D_SEMA_MACRO_ARGS, closest->at,
-			       "The closest definition of %.*s() has a different number of arguments. Expected: %u but got %u",
-			       STR_ARG(name), closest->n_params, n);
+		sema_error_now(
+			s, D_SEMA_MACRO_ARGS, closest->at,
+			"The closest definition of %.*s() has a different number of arguments. Expected: %u but got %u",
+			STR_ARG(name), closest->n_params, n);
 		return;
 	}
 	for (uint32_t i = 0; i < n; i++, args = args->next) {
@@ -178,10 +193,12 @@ static void report_mismatch(struct sema *s, const struct macro_set *set, struct 
 
 		if (arg_fits(p, args))
 			continue;
-		sema_error_now(s, D_SEMA_MACRO_ARGS, args->at, "Mismatched arg. %.*s() expects %s for arg %s%.*s but got %s.",
-			       STR_ARG(name), p->kind == MACRO_VAR ? "a variable" : "a map", param_sigil(p), STR_ARG(p->name),
-			       arg_word(args));
-		sema_error_now(s, D_SEMA_MACRO_ARGS, p->at, "This is the argument in the closest definition.");
+		sema_error_now(s, D_SEMA_MACRO_ARGS, args->at,
+			       "Mismatched arg. %.*s() expects %s for arg %s%.*s but got %s.",
+			       STR_ARG(name), p->kind == MACRO_VAR ? "a variable" : "a map",
+			       param_sigil(p), STR_ARG(p->name), arg_word(args));
+		sema_error_now(s, D_SEMA_MACRO_ARGS, p->at,
+			       "This is the argument in the closest definition.");
 	}
 }
 
@@ -215,9 +232,10 @@ static void substitute_type(const struct expansion_state *e, struct type_expr *t
 
 	if (arg->kind != NODE_TYPE_VALUE) {
 		if (t->keyword) {
-			sema_error_now(e->s, D_SEMA_MACRO_ARGS, t->at, "Invalid replacement for macro '%.*s' type parameter "
-				       "'%.*s' which makes up the type 'struct %.*s'", STR_ARG(e->def->name), STR_ARG(t->name),
-				       STR_ARG(t->name));
+			sema_error_now(e->s, D_SEMA_MACRO_ARGS, t->at,
+				       "Invalid replacement for macro '%.*s' type parameter "
+				       "'%.*s' which makes up the type 'struct %.*s'",
+				       STR_ARG(e->def->name), STR_ARG(t->name), STR_ARG(t->name));
 			return;
 		}
 		t->form = TE_TYPEOF;
@@ -229,9 +247,10 @@ static void substitute_type(const struct expansion_state *e, struct type_expr *t
 	/* typeof(typeof(x)) is typeof(x) */
 	if (t->keyword) {
 		if (with->form != TE_NAME || with->keyword || with->n_pointers || with->n_dims) {
-			sema_error_now(e->s, D_SEMA_MACRO_ARGS, t->at, "Invalid replacement for macro '%.*s' type parameter "
-				       "'%.*s' which makes up the type 'struct %.*s'", STR_ARG(e->def->name), STR_ARG(t->name),
-				       STR_ARG(t->name));
+			sema_error_now(e->s, D_SEMA_MACRO_ARGS, t->at,
+				       "Invalid replacement for macro '%.*s' type parameter "
+				       "'%.*s' which makes up the type 'struct %.*s'",
+				       STR_ARG(e->def->name), STR_ARG(t->name), STR_ARG(t->name));
 			return;
 		}
 		t->name = with->name;
@@ -272,7 +291,8 @@ static void substitute_types(const struct expansion_state *e, struct type_expr *
 }
 
 /* a.b.c as the member that offsetof asks for */
-static bool member_path(struct sema *s, const struct node *n, struct str *path, uint32_t *count, uint32_t max)
+static bool member_path(struct sema *s, const struct node *n, struct str *path, uint32_t *count,
+			uint32_t max)
 {
 	(void)s;
 	if (n->kind == NODE_FIELD) {
@@ -300,7 +320,8 @@ static void substitute_path(const struct expansion_state *e, struct node *n)
 	if (i < 0)
 		return;
 	if (!member_path(e->s, e->args[i], path, &count, 32)) {
-		sema_error_now(e->s, D_SEMA_MACRO_ARGS, e->args[i]->at, "FieldAccess expressions must be made up entirely of "
+		sema_error_now(e->s, D_SEMA_MACRO_ARGS, e->args[i]->at,
+			       "FieldAccess expressions must be made up entirely of "
 			       "idents (e.g. a.b.c) to replace the second argument in `offsetof`");
 		return;
 	}
@@ -331,8 +352,10 @@ static void substitute_map(const struct expansion_state *e, struct node *n)
 		n->map.name = e->args[i]->map.name;
 		return;
 	}
-	sema_error_now(e->s, D_SEMA_MACRO_HYGIENE, n->at,
-		       "Unhygienic access to map: %.*s. Maps must be passed into the macro as arguments", STR_ARG(n->map.name));
+	sema_error_now(
+		e->s, D_SEMA_MACRO_HYGIENE, n->at,
+		"Unhygienic access to map: %.*s. Maps must be passed into the macro as arguments",
+		STR_ARG(n->map.name));
 }
 
 /* where a type or an expression may stand, a type has come in place of the expression */
@@ -342,7 +365,8 @@ static void take_type(struct node *n)
 	    n->sizeof_.expr->kind == NODE_TYPE_VALUE) {
 		n->sizeof_.type = n->sizeof_.expr->type_value;
 		n->sizeof_.expr = NULL;
-	} else if (n->kind == NODE_OFFSETOF && n->offsetof_.expr && n->offsetof_.expr->kind == NODE_TYPE_VALUE) {
+	} else if (n->kind == NODE_OFFSETOF && n->offsetof_.expr &&
+		   n->offsetof_.expr->kind == NODE_TYPE_VALUE) {
 		n->offsetof_.type = n->offsetof_.expr->type_value;
 		n->offsetof_.expr = NULL;
 	}
@@ -390,22 +414,16 @@ static void substitute(void *arg, struct node **slot)
 		copy->flags |= NODE_F_PAREN;
 		replace(slot, copy);
 		return;
-	case NODE_VAR:
-		substitute_var(e, n);
-		return;
-	case NODE_MAP:
-		substitute_map(e, n);
-		break;
+	case NODE_VAR: substitute_var(e, n); return;
+	case NODE_MAP: substitute_map(e, n); break;
 	case NODE_LET:
 		if (find_param(e, MACRO_VAR, n->let.var->var.name) >= 0)
-			sema_error_now(e->s, D_SEMA_MACRO_HYGIENE, n->at, "Variable declaration shadows macro arg $%.*s",
+			sema_error_now(e->s, D_SEMA_MACRO_HYGIENE, n->at,
+				       "Variable declaration shadows macro arg $%.*s",
 				       STR_ARG(n->let.var->var.name));
 		break;
-	case NODE_OFFSETOF:
-		substitute_path(e, n);
-		break;
-	default:
-		break;
+	case NODE_OFFSETOF: substitute_path(e, n); break;
+	default: break;
 	}
 	if (node_type_expr(n) && *node_type_expr(n)) {
 		substitute_types(e, *node_type_expr(n));
@@ -424,7 +442,8 @@ static void substitute(void *arg, struct node **slot)
 
 /* ---- expansion ---- */
 
-static bool is_recursive(struct sema *s, const struct expansion_state *e, const struct macro_def *def, struct node *call)
+static bool is_recursive(struct sema *s, const struct expansion_state *e,
+			 const struct macro_def *def, struct node *call)
 {
 	const struct expansion_state *first = NULL;
 	STRBUF_AUTO chain = { 0 };
@@ -444,12 +463,13 @@ static bool is_recursive(struct sema *s, const struct expansion_state *e, const 
 	while (n--)
 		strbuf_printf(&chain, "%.*s > ", STR_ARG(order[n]->def->name));
 	strbuf_add_str(&chain, def->name);
-	sema_error_now(s, D_SEMA_MACRO_RECURSION, call->at, "Recursive macro call detected. Call chain: %s",
-		       strbuf_cstr(&chain));
+	sema_error_now(s, D_SEMA_MACRO_RECURSION, call->at,
+		       "Recursive macro call detected. Call chain: %s", strbuf_cstr(&chain));
 	return true;
 }
 
-static void expand_call(const struct expansion_state *e, struct node **slot, const struct macro_def *def, struct node *args)
+static void expand_call(const struct expansion_state *e, struct node **slot,
+			const struct macro_def *def, struct node *args)
 {
 	struct sema *s = e->s;
 	struct node *call = *slot, *body, *arg = args;
@@ -460,7 +480,8 @@ static void expand_call(const struct expansion_state *e, struct node **slot, con
 		return;
 	}
 	if (inner.depth > MAX_DEPTH || ++s->n_expansions > MAX_EXPANSIONS) {
-		sema_error_now(s, D_SEMA_MACRO_RECURSION, call->at, "Macros are nested too deeply or expanded too often");
+		sema_error_now(s, D_SEMA_MACRO_RECURSION, call->at,
+			       "Macros are nested too deeply or expanded too often");
 		put_error(s, slot);
 		return;
 	}
@@ -487,8 +508,9 @@ static void expand_call(const struct expansion_state *e, struct node **slot, con
 /* words that mean something only as arguments of these */
 static bool has_words(const struct node *call)
 {
-	return str_is(call->call.name, "kstack") || str_is(call->call.name, "ustack") || str_is(call->call.name, "nsecs") ||
-	       str_is(call->call.name, "pid") || str_is(call->call.name, "tid");
+	return str_is(call->call.name, "kstack") || str_is(call->call.name, "ustack") ||
+	       str_is(call->call.name, "nsecs") || str_is(call->call.name, "pid") ||
+	       str_is(call->call.name, "tid");
 }
 
 static void expand_args(const struct expansion_state *e, struct node *call)

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the passes of the checker share: the state of one run, and the functions by which one file calls another.
- * Nothing outside of src/sema includes this.
+ * What the passes of the checker share: the state of one run, and the functions by which one file
+ * calls another. Nothing outside of src/sema includes this.
  *
- * Typing happens in one walker (infer*.c, calls*.c) that runs in two modes. While inferring (is_checking false) it only
- * computes the types of expressions and joins them into those of variables and maps; it runs until nothing changes any
- * more and reports nothing. Then it runs once more with is_checking set: types are final now, so this run reports what does
- * not fit (sema_error) and puts in the implicit casts (coerce). One walker instead of two keeps rule and message together.
+ * Typing happens in one walker (infer*.c, calls*.c) that runs in two modes. While inferring
+ * (is_checking false) it only computes the types of expressions and joins them into those of
+ * variables and maps; it runs until nothing changes any more and reports nothing. Then it runs once
+ * more with is_checking set: types are final now, so this run reports what does not fit
+ * (sema_error) and puts in the implicit casts (coerce). One walker instead of two keeps rule and
+ * message together.
  *
- * A type of kind TYPE_NONE means "not known": type_none() as long as there is hope, type_poison() when an error has been
- * or will be reported for it. Whatever is made from an unknown type is unknown, silently, so that one fault gives one message.
+ * A type of kind TYPE_NONE means "not known": type_none() as long as there is hope, type_poison()
+ * when an error has been or will be reported for it. Whatever is made from an unknown type is
+ * unknown, silently, so that one fault gives one message.
  */
 #ifndef SONDE_SEMA_PRIVATE_H
 #define SONDE_SEMA_PRIVATE_H
@@ -18,14 +21,15 @@
 
 /* A variable while its type is being found. */
 struct var_state {
-	struct variable v;            /* v.type: the estimate of the last round, at the end the final type */
-	const struct type *next;      /* what this round has joined so far */
+	struct variable v; /* v.type: the estimate of the last round, at the end the final type */
+	const struct type *next;     /* what this round has joined so far */
 	const struct type *declared; /* let $x : T, fn parameter */
-	struct type_expr *type_expr;  /* the T, until it can be resolved */
-	const struct type *locked;    /* a comptime condition was decided by this type */
+	struct type_expr *type_expr; /* the T, until it can be resolved */
+	const struct type *locked;   /* a comptime condition was decided by this type */
 	enum { VAR_ASSIGNED, VAR_DECLARED, VAR_LOOP, VAR_PARAM } origin;
-	bool is_assigned, is_used_early, is_unsized; /* let $x : string = ... : the size comes from the values */
-	struct var_state *outer;      /* hidden binding of the same name while this one is in scope */
+	bool is_assigned, is_used_early;
+	bool is_unsized;         /* let $x : string = ... : the values say the size */
+	struct var_state *outer; /* hidden binding of the same name while this one is in scope */
 	struct var_state *next_in_scope;
 	uint32_t depth;
 };
@@ -47,7 +51,6 @@ struct inst_state {
 	bool is_ghost;
 };
 
-
 struct scope {
 	struct var_state *vars; /* declared here, chained by next_in_scope */
 	struct scope *parent;
@@ -66,28 +69,29 @@ struct sema {
 	struct hashmap fns;    /* name -> struct fn_def * */
 	struct hashmap macros; /* name -> struct macro_set * */
 	struct hashmap consts; /* enumerators found so far: name -> struct node * */
-	struct hashmap said;   /* messages already given: the copies of a clause would repeat them */
+	struct hashmap said; /* messages already given: the copies of a clause would repeat them */
 	struct hashmap options; /* names that getopt asked for */
-	uint32_t n_expansions, n_macro_nodes; /* how many macro calls were expanded, and nodes copied for them */
+	uint32_t n_expansions, n_macro_nodes; /* macro calls expanded, nodes copied for them */
 
 	/* ---- the body that is being walked ---- */
 	struct clause_inst *inst; /* NULL inside a fn */
 	struct sema_fn *fn;
 	const struct probe_shape *shape; /* NULL inside a fn */
-	struct hashmap bindings; /* variable name -> struct var_state *, innermost */
+	struct hashmap bindings;         /* variable name -> struct var_state *, innermost */
 	struct scope *scope;
-	uint32_t loop, n_loops; /* number of the callback loop we are in, and how many there were in this body */
-	uint32_t n_any_loops;   /* how deep in loops of any kind */
-	uint32_t in_type;       /* inside sizeof, typeof, ...: nothing is evaluated */
+	uint32_t loop, n_loops; /* number of the callback loop we are in; how many there were */
+	uint32_t n_any_loops; /* how deep in loops of any kind */
+	uint32_t in_type;     /* inside sizeof, typeof, ...: nothing is evaluated */
 
 	bool is_checking;
-	bool is_changed;   /* something was transformed: infer again */
-	bool is_locking;   /* variables and maps that are met decide a comptime condition */
-	bool is_monotone;  /* too many rounds: types may only grow from now on */
+	bool is_changed;  /* something was transformed: infer again */
+	bool is_locking;  /* variables and maps that are met decide a comptime condition */
+	bool is_monotone; /* too many rounds: types may only grow from now on */
 	uint32_t n_ghosts;
-	void (*naming)(struct sema *s, struct node **predicate, struct node **body); /* the visitor of resolve.c */
-	bool is_silent; /* in a ghost */
-	bool is_tseries_refused; /* config unstable_tseries=error */
+	/* the visitor of resolve.c */
+	void (*naming)(struct sema *s, struct node **predicate, struct node **body);
+	bool is_silent;                     /* in a ghost */
+	bool is_tseries_refused;            /* config unstable_tseries=error */
 };
 
 /* ---- messages (sema.c) ---- */
@@ -98,11 +102,12 @@ struct diag *sema_error(struct sema *s, enum diag_code code, struct span at, con
 struct diag *sema_warning(struct sema *s, enum diag_code code, struct span at, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 /* the same in every mode */
-struct diag *sema_error_now(struct sema *s, enum diag_code code, struct span at, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-struct diag *sema_warning_now(struct sema *s, enum diag_code code, struct span at, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-void sema_hint(struct sema *s, struct diag *d, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+struct diag *sema_error_now(struct sema *s, enum diag_code code, struct span at, const char *fmt,
+			    ...) __attribute__((format(printf, 4, 5)));
+struct diag *sema_warning_now(struct sema *s, enum diag_code code, struct span at, const char *fmt,
+			      ...) __attribute__((format(printf, 4, 5)));
+void sema_hint(struct sema *s, struct diag *d, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 /* spelling of a type for a message */
 const char *spelled(struct sema *s, const struct type *t);
 const char *op_spelling(enum op op);
@@ -132,34 +137,39 @@ const struct type *type_as_number(const struct type *t);
 
 /* ---- passes ---- */
 
-bool config_run(struct sema *s);   /* config.c */
-void macros_run(struct sema *s);   /* macro.c */
-void expand_run(struct sema *s);   /* expand.c */
+bool config_run(struct sema *s); /* config.c */
+void macros_run(struct sema *s); /* macro.c */
+void expand_run(struct sema *s); /* expand.c */
 void expand_remove_ghosts(struct sema *s);
-void resolve_run(struct sema *s);  /* resolve.c */
+void resolve_run(struct sema *s); /* resolve.c */
 void resolve_subtree(struct sema *s, struct node **slot);
-void resolve_map(struct sema *s, struct node *n, bool is_whole); /* is_whole: without key, the map itself is meant */
+/* is_whole: without key, the map itself is meant */
+void resolve_map(struct sema *s, struct node *n, bool is_whole);
 void resolve_ident(struct sema *s, struct node **slot); /* resolve_call.c */
 void resolve_positional(struct sema *s, struct node **slot, bool as_text);
 void resolve_call(struct sema *s, struct node **slot);
 const struct builtin *find_builtin(struct str name, uint32_t *index);
-void infer_run(struct sema *s);    /* infer.c: to the fixed point, comptime included */
-void check_run(struct sema *s);    /* infer.c: the reporting round */
+void infer_run(struct sema *s);     /* infer.c: to the fixed point, comptime included */
+void check_run(struct sema *s);     /* infer.c: the reporting round */
 void check_options(struct sema *s); /* calls_const.c: named parameters that nobody asks for */
-void check_maps(struct sema *s);   /* infer_map.c: what a map is as a whole */
-/* comptime.c: sizeof, typeinfo, decided branches become literals and plain blocks; sets is_changed when any did */
+void check_maps(struct sema *s);    /* infer_map.c: what a map is as a whole */
+/*
+ * comptime.c: sizeof, typeinfo, decided branches become literals and plain blocks; sets is_changed
+ * when any did
+ */
 void comptime_run(struct sema *s);
 void resources_run(struct sema *s); /* resources.c */
 
 /* calls visit() for every body: instances and functions; sets s->inst, s->fn, s->shape around it */
-void each_body(struct sema *s, void (*visit)(struct sema *s, struct node **predicate, struct node **body));
+void each_body(struct sema *s,
+	       void (*visit)(struct sema *s, struct node **predicate, struct node **body));
 
 /* ---- the walker ---- */
 
 enum {
-	WANT_PLACE = 1, /* a char array may stay one: the parent takes its address, size or element */
-	WANT_VOID = 2,  /* the value is not used */
-	WANT_MAP = 4,   /* a map as a whole may stand here */
+	WANT_PLACE = 1, /* a char array may stay one: its address, size or element is taken */
+	WANT_VOID = 2,        /* the value is not used */
+	WANT_MAP = 4,         /* a map as a whole may stand here */
 	WANT_AGGREGATION = 8, /* count(), sum() ... may stand here */
 };
 
@@ -167,7 +177,8 @@ enum {
 const struct type *infer(struct sema *s, struct node **slot, unsigned want);
 const struct type *infer_binary(struct sema *s, struct node **slot);
 const struct type *infer_unary(struct sema *s, struct node **slot, unsigned want);
-const struct type *infer_place(struct sema *s, struct node **slot, unsigned want); /* field, index */
+const struct type *infer_place(struct sema *s, struct node **slot,
+			       unsigned want); /* field, index */
 const struct type *infer_cast(struct sema *s, struct node **slot, unsigned want);
 const struct type *infer_map(struct sema *s, struct node **slot, unsigned want);
 const struct type *infer_call(struct sema *s, struct node **slot, unsigned want);
@@ -180,8 +191,10 @@ void check_fn_returns(struct sema *s); /* of a fn: on every path */
 /* a condition: bool, integer, pointer, or cast to one */
 void infer_condition(struct sema *s, struct node **slot, struct span at);
 /* the key of a map access, joined into the map's key type; returns it */
-const struct type *infer_key(struct sema *s, struct map_state *m, struct node *access, struct node **key);
-void map_value_joins(struct sema *s, struct map_state *m, const struct type *t, const struct node *by);
+const struct type *infer_key(struct sema *s, struct map_state *m, struct node *access,
+			     struct node **key);
+void map_value_joins(struct sema *s, struct map_state *m, const struct type *t,
+		     const struct node *by);
 void var_joins(struct sema *s, struct var_state *v, const struct type *t);
 const struct type *map_value(struct map_state *m); /* the present estimate */
 const struct type *map_key(struct map_state *m);
@@ -192,8 +205,8 @@ enum space pointee_space(struct sema *s, const struct type *t);
 enum space default_space(struct sema *s);
 
 /*
- * When checking: makes *slot have exactly type to, by changing a literal or putting in a cast. False when there is no
- * implicit conversion (nothing was reported).
+ * When checking: makes *slot have exactly type to, by changing a literal or putting in a cast.
+ * False when there is no implicit conversion (nothing was reported).
  */
 bool coerce(struct sema *s, struct node **slot, const struct type *to);
 /* can coerce do it? */
@@ -218,7 +231,10 @@ void replace(struct node **slot, struct node *n);
 
 /* ---- types as written (type_expr.c) ---- */
 
-/* NULL (and a message when now is set) if unknown; an unsized string or buffer has size 1 and *is_unsized is set */
+/*
+ * NULL (and a message when now is set) if unknown; an unsized string or buffer has size 1 and
+ * *is_unsized is set
+ */
 const struct type *type_expr_resolve(struct sema *s, struct type_expr *t, bool *is_unsized);
 const struct type *find_named_type(struct sema *s, char keyword, struct str name);
 
@@ -230,8 +246,9 @@ void fold_call(struct sema *s, struct node **slot);
 int type_test(struct sema *s, struct node *call);
 
 typedef const struct type *call_rule(struct sema *s, struct node **slot, unsigned want);
-call_rule call_event, call_print, call_on_map, call_delete, call_has_key, call_len, call_text, call_symbol, call_address,
-	call_probe, call_stack, call_act, call_const, call_aggregation, call_getopt;
+call_rule call_event, call_print, call_on_map, call_delete, call_has_key, call_len, call_text,
+	call_symbol, call_address, call_probe, call_stack, call_act, call_const, call_aggregation,
+	call_getopt;
 /* nth argument's slot; it must exist */
 struct node **call_arg(struct node *call, uint32_t n);
 /* types the argument, makes a number of it; false (and a message) when it is none */
@@ -242,7 +259,10 @@ bool arg_literal(struct sema *s, struct node *call, uint32_t n, int64_t *value);
 /* an integer or a pointer */
 bool arg_address(struct sema *s, struct node *call, uint32_t n);
 void arg_refused(struct sema *s, struct node *call, const char *wanted, const struct type *t);
-/* when checking: an integer becomes a pointer to elem, and a pointer is told which memory it points into */
+/*
+ * when checking: an integer becomes a pointer to elem, and a pointer is told which memory it points
+ * into
+ */
 void make_pointer(struct sema *s, struct node **slot, const struct type *elem);
 const char *probe_kind_name(enum probe_kind kind);
 const char *kind_word(const struct type *t); /* "int", "string", as messages name kinds */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Names: every $x gets its struct variable by the scopes of its block, every @m its map, every bare word its builtin or
- * constant, every call its builtin or function; positional parameters become literals; operators on literals are folded
- * on the way up. Runs once over each body, before any type is known.
+ * Names: every $x gets its struct variable by the scopes of its block, every @m its map, every bare
+ * word its builtin or constant, every call its builtin or function; positional parameters become
+ * literals; operators on literals are folded on the way up. Runs once over each body, before any
+ * type is known.
  *
- * Scopes: a block opens one. The first assignment to a name declares it in the block in which it stands; `let` always
- * declares; a name may not be declared again while it is visible.
+ * Scopes: a block opens one. The first assignment to a name declares it in the block in which it
+ * stands; `let` always declares; a name may not be declared again while it is visible.
  */
 #include "sema/private.h"
 
@@ -26,8 +27,10 @@ static void scope_close(struct sema *s)
 			hashmap_put(&s->bindings, v->v.name, v->outer);
 		else
 			hashmap_remove(&s->bindings, v->v.name);
-		if (v->origin == VAR_DECLARED && !v->is_assigned && !v->v.is_address_taken && !s->in_type)
-			sema_warning_now(s, D_SEMA_NEVER_ASSIGNED, v->v.at, "Variable $%.*s was never assigned to.",
+		if (v->origin == VAR_DECLARED && !v->is_assigned && !v->v.is_address_taken &&
+		    !s->in_type)
+			sema_warning_now(s, D_SEMA_NEVER_ASSIGNED, v->v.at,
+					 "Variable $%.*s was never assigned to.",
 					 STR_ARG(v->v.name));
 	}
 	s->scope = s->scope->parent;
@@ -40,7 +43,8 @@ static void push_var(struct sema *s, struct variable *v)
 	uint32_t *cap = s->inst ? &s->inst->cap_vars : &s->fn->cap_vars;
 
 	if (*n == *cap) {
-		struct variable **grown = arena_array(s->arena, struct variable *, *cap ? *cap * 2 : 8);
+		struct variable **grown = arena_array(s->arena, struct variable *,
+						      *cap ? *cap * 2 : 8);
 
 		if (*n)
 			memcpy(grown, *vars, *n * sizeof(*grown));
@@ -51,7 +55,10 @@ static void push_var(struct sema *s, struct variable *v)
 	(*vars)[(*n)++] = v;
 }
 
-/* names out of macros carry "#number" so that they are nobody else's; people are shown what was written */
+/*
+ * names out of macros carry "#number" so that they are nobody else's; people are shown what was
+ * written
+ */
 static struct str shown_name(struct str name)
 {
 	ptrdiff_t hash = str_find_char(name, '#', 0);
@@ -77,7 +84,8 @@ static struct var_state *declare(struct sema *s, struct str name, struct span at
 	return v;
 }
 
-static void report_shadowing(struct sema *s, struct str name, struct span at, bool is_loop, const struct var_state *by)
+static void report_shadowing(struct sema *s, struct str name, struct span at, bool is_loop,
+			     const struct var_state *by)
 {
 	static const char *const first[] = {
 		[VAR_ASSIGNED] = "This is the initial assignment.",
@@ -87,12 +95,14 @@ static void report_shadowing(struct sema *s, struct str name, struct span at, bo
 	};
 
 	if (is_loop)
-		sema_error_now(s, D_SEMA_SHADOWING, at, "Loop declaration shadows existing variable: $%.*s",
+		sema_error_now(s, D_SEMA_SHADOWING, at,
+			       "Loop declaration shadows existing variable: $%.*s",
 			       STR_ARG(shown_name(name)));
 	else
-		sema_error_now(s, D_SEMA_SHADOWING, at,
-			       "Variable $%.*s was already declared. Variable shadowing is not allowed.",
-			       STR_ARG(shown_name(name)));
+		sema_error_now(
+			s, D_SEMA_SHADOWING, at,
+			"Variable $%.*s was already declared. Variable shadowing is not allowed.",
+			STR_ARG(shown_name(name)));
 	sema_error_now(s, D_SEMA_SHADOWING, by->v.at, "%s", first[by->origin]);
 }
 
@@ -110,14 +120,17 @@ static void resolve_var(struct sema *s, struct node *n)
 	struct var_state *v = find_var(s, n->var.name);
 
 	if (!v) {
-		sema_error_now(s, D_SEMA_UNDEFINED_VARIABLE, n->at, "Undefined or undeclared variable: $%.*s",
+		sema_error_now(s, D_SEMA_UNDEFINED_VARIABLE, n->at,
+			       "Undefined or undeclared variable: $%.*s",
 			       STR_ARG(shown_name(n->var.name)));
 		return;
 	}
 	n->var.ref = &v->v;
-	if (v->origin == VAR_DECLARED && !v->is_assigned && !v->v.is_address_taken && !s->in_type && !v->is_used_early) {
+	if (v->origin == VAR_DECLARED && !v->is_assigned && !v->v.is_address_taken && !s->in_type &&
+	    !v->is_used_early) {
 		v->is_used_early = true;
-		sema_warning_now(s, D_SEMA_USED_EARLY, n->at, "Variable used before it was assigned: $%.*s",
+		sema_warning_now(s, D_SEMA_USED_EARLY, n->at,
+				 "Variable used before it was assigned: $%.*s",
 				 STR_ARG(shown_name(n->var.name)));
 	}
 }
@@ -136,7 +149,8 @@ struct map_state *map_of(struct sema *s, struct node *n)
 		m->m.index = u->n_maps;
 		m->m.key_type = m->m.value_type = type_none();
 		if (u->n_maps == u->cap_maps) {
-			struct map_info **grown = arena_array(s->arena, struct map_info *, u->cap_maps ? u->cap_maps * 2 : 8);
+			struct map_info **grown = arena_array(s->arena, struct map_info *,
+							      u->cap_maps ? u->cap_maps * 2 : 8);
 
 			if (u->n_maps)
 				memcpy(grown, u->maps, u->n_maps * sizeof(*grown));
@@ -164,11 +178,15 @@ static void note_access(struct sema *s, struct map_state *m, struct node *n)
 	if (is_keyed == m->is_keyed)
 		return;
 	if (is_keyed)
-		sema_error_now(s, D_SEMA_MAP_KEYED, n->at, "%.*s used as a map with an explicit key (non-scalar map), "
-			       "previously used without an explicit key (scalar map)", STR_ARG(n->map.name));
+		sema_error_now(s, D_SEMA_MAP_KEYED, n->at,
+			       "%.*s used as a map with an explicit key (non-scalar map), "
+			       "previously used without an explicit key (scalar map)",
+			       STR_ARG(n->map.name));
 	else
-		sema_error_now(s, D_SEMA_MAP_KEYED, n->at, "%.*s used as a map without an explicit key (scalar map), "
-			       "previously used with an explicit key (non-scalar map)", STR_ARG(n->map.name));
+		sema_error_now(s, D_SEMA_MAP_KEYED, n->at,
+			       "%.*s used as a map without an explicit key (scalar map), "
+			       "previously used with an explicit key (non-scalar map)",
+			       STR_ARG(n->map.name));
 	n->type = type_poison();
 	n->map.ref = NULL;
 }
@@ -214,8 +232,8 @@ static void resolve_block(struct sema *s, struct node *n)
 }
 
 /*
- * @m = { statements; sum(x) }: an aggregation is no value that a block could hand out, so the assignment goes into the
- * block, to its end.
+ * @m = { statements; sum(x) }: an aggregation is no value that a block could hand out, so the
+ * assignment goes into the block, to its end.
  */
 static bool sink_into_block(struct sema *s, struct node **slot)
 {
@@ -253,8 +271,9 @@ static void resolve_assign(struct sema *s, struct node **slot)
 	if (target->kind == NODE_MAP) {
 		resolve_map(s, target, false);
 		if (s->in_type)
-			sema_error_now(s, D_SEMA_MAP_IN_TYPE, n->at,
-				       "Map assignments not allowed inside of sizeof, offsetof, typeof or typeinfo");
+			sema_error_now(
+				s, D_SEMA_MAP_IN_TYPE, n->at,
+				"Map assignments not allowed inside of sizeof, offsetof, typeof or typeinfo");
 		return;
 	}
 	if (target->kind != NODE_VAR) {
@@ -380,44 +399,30 @@ static void resolve(struct sema *s, struct node **slot)
 	switch (n->kind) {
 	case NODE_INT:
 		if (!n->type) {
-			n->type = n->flags & NODE_F_UINT64 ? type_int(8, false) : type_literal(n->integer);
+			n->type = n->flags & NODE_F_UINT64 ? type_int(8, false)
+							   : type_literal(n->integer);
 			n->flags |= NODE_F_CONST | NODE_F_LITERAL;
 		}
 		return;
-	case NODE_VAR:
-		resolve_var(s, n);
-		return;
+	case NODE_VAR: resolve_var(s, n); return;
 	case NODE_MAP:
 		/* typeof(@m): the map as a whole */
 		resolve_map(s, n, s->in_type && !n->map.key);
 		return;
-	case NODE_IDENT:
-		resolve_ident(s, slot);
-		return;
-	case NODE_POSITIONAL:
-		resolve_positional(s, slot, false);
-		return;
+	case NODE_IDENT: resolve_ident(s, slot); return;
+	case NODE_POSITIONAL: resolve_positional(s, slot, false); return;
 	case NODE_TYPE_VALUE:
-		sema_error_now(s, D_SEMA_MACRO_ARGS, n->at, "When used as a call argument, `typeof` builtin only valid for "
+		sema_error_now(s, D_SEMA_MACRO_ARGS, n->at,
+			       "When used as a call argument, `typeof` builtin only valid for "
 			       "macro calls that are expecting a type parameter");
 		n->type = type_poison();
 		return;
-	case NODE_CALL:
-		resolve_call(s, slot);
-		return;
-	case NODE_BLOCK:
-		resolve_block(s, n);
-		return;
-	case NODE_ASSIGN:
-		resolve_assign(s, slot);
-		return;
-	case NODE_LET:
-		resolve_let(s, n);
-		return;
+	case NODE_CALL: resolve_call(s, slot); return;
+	case NODE_BLOCK: resolve_block(s, n); return;
+	case NODE_ASSIGN: resolve_assign(s, slot); return;
+	case NODE_LET: resolve_let(s, n); return;
 	case NODE_FOR_MAP:
-	case NODE_FOR_RANGE:
-		resolve_for(s, n);
-		return;
+	case NODE_FOR_RANGE: resolve_for(s, n); return;
 	case NODE_IF:
 	case NODE_TERNARY:
 		resolve_if(s, slot);
@@ -425,9 +430,7 @@ static void resolve(struct sema *s, struct node **slot)
 		return;
 	case NODE_SIZEOF:
 	case NODE_TYPEINFO:
-	case NODE_OFFSETOF:
-		resolve_typed(s, n);
-		return;
+	case NODE_OFFSETOF: resolve_typed(s, n); return;
 	case NODE_UNARY:
 		if (n->op == OP_ADDR && n->unary.a->kind == NODE_VAR) {
 			struct var_state *v = find_var(s, n->unary.a->var.name);
@@ -440,8 +443,7 @@ static void resolve(struct sema *s, struct node **slot)
 			return;
 		}
 		break;
-	default:
-		break;
+	default: break;
 	}
 	if (node_type_expr(n) && *node_type_expr(n)) {
 		resolve_type(s, *node_type_expr(n));
@@ -496,7 +498,8 @@ void resolve_run(struct sema *s)
 		struct fn_def *old = hashmap_put(&s->fns, f->name, f);
 
 		if (old)
-			sema_error_now(s, D_SEMA_REDEFINED, f->at, "Function '%.*s' was already defined", STR_ARG(f->name));
+			sema_error_now(s, D_SEMA_REDEFINED, f->at,
+				       "Function '%.*s' was already defined", STR_ARG(f->name));
 	}
 	s->naming = resolve_body;
 	each_body(s, resolve_body);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Names that are no variables: bare words, positional parameters, calls. Part of resolve.c's walk: what can be a
- * literal becomes one here.
+ * Names that are no variables: bare words, positional parameters, calls. Part of resolve.c's walk:
+ * what can be a literal becomes one here.
  */
 #include "sema/private.h"
 
@@ -53,7 +53,8 @@ void resolve_ident(struct sema *s, struct node **slot)
 		replace(slot, c);
 		return;
 	}
-	sema_error_now(s, D_SEMA_UNKNOWN_IDENTIFIER, n->at, "Unknown identifier: '%.*s'", STR_ARG(n->ident.name));
+	sema_error_now(s, D_SEMA_UNKNOWN_IDENTIFIER, n->at, "Unknown identifier: '%.*s'",
+		       STR_ARG(n->ident.name));
 	n->type = type_poison();
 }
 
@@ -73,7 +74,8 @@ void resolve_positional(struct sema *s, struct node **slot, bool as_text)
 	if ((uint64_t)n->integer <= s->opts->n_positional) {
 		text = s->opts->positional[n->integer - 1];
 	} else {
-		sema_warning_now(s, D_SEMA_POSITIONAL, n->at, "Positional parameter $%lld is empty or not provided.",
+		sema_warning_now(s, D_SEMA_POSITIONAL, n->at,
+				 "Positional parameter $%lld is empty or not provided.",
 				 (long long)n->integer);
 		if (!as_text) {
 			replace(slot, node_int(s, n->at, 0, NULL));
@@ -115,10 +117,8 @@ static bool takes_whole_map(enum builtin_id id)
 	case BUILTIN_ZERO:
 	case BUILTIN_LEN:
 	case BUILTIN_DELETE:
-	case BUILTIN_HAS_KEY:
-		return true;
-	default:
-		return false;
+	case BUILTIN_HAS_KEY: return true;
+	default: return false;
 	}
 }
 
@@ -130,10 +130,8 @@ static bool takes_words(enum builtin_id id)
 	case BUILTIN_USTACK:
 	case BUILTIN_NSECS:
 	case BUILTIN_PID:
-	case BUILTIN_TID:
-		return true;
-	default:
-		return false;
+	case BUILTIN_TID: return true;
+	default: return false;
 	}
 }
 
@@ -155,15 +153,17 @@ static bool check_arg_count(struct sema *s, const struct node *n, const struct b
 		return true;
 	if (b->min_args == b->max_args) {
 		count_text(count, sizeof(count), b->min_args);
-		sema_error_now(s, D_SEMA_ARG_COUNT, n->at, "%s() requires %s (%u provided)", b->name, count, n->call.n_args);
+		sema_error_now(s, D_SEMA_ARG_COUNT, n->at, "%s() requires %s (%u provided)",
+			       b->name, count, n->call.n_args);
 	} else if (n->call.n_args < b->min_args) {
 		count_text(count, sizeof(count), b->min_args);
-		sema_error_now(s, D_SEMA_ARG_COUNT, n->at, "%s() requires at least %s (%u provided)", b->name, count,
+		sema_error_now(s, D_SEMA_ARG_COUNT, n->at,
+			       "%s() requires at least %s (%u provided)", b->name, count,
 			       n->call.n_args);
 	} else {
 		count_text(count, sizeof(count), b->max_args);
-		sema_error_now(s, D_SEMA_ARG_COUNT, n->at, "%s() takes up to %s (%u provided)", b->name, count,
-			       n->call.n_args);
+		sema_error_now(s, D_SEMA_ARG_COUNT, n->at, "%s() takes up to %s (%u provided)",
+			       b->name, count, n->call.n_args);
 	}
 	return false;
 }
@@ -192,8 +192,9 @@ static struct node *field_of(struct sema *s, struct node *a, struct str name)
 }
 
 /*
- * comm(pid) is the name of the process's first thread, comm(tid) that of the current one: both stand in the current task.
- * Other processes would need a lookup that not every kernel offers to programs; calls_probe.c refuses them.
+ * comm(pid) is the name of the process's first thread, comm(tid) that of the current one: both
+ * stand in the current task. Other processes would need a lookup that not every kernel offers to
+ * programs; calls_probe.c refuses them.
  */
 static void resolve_comm(struct sema *s, struct node **slot)
 {
@@ -214,7 +215,8 @@ static void resolve_comm(struct sema *s, struct node **slot)
 
 static void report_unknown(struct sema *s, const struct node *n)
 {
-	struct diag *d = sema_error_now(s, D_SEMA_UNKNOWN_FUNCTION, n->at, "Unknown function: '%.*s'", STR_ARG(n->call.name));
+	struct diag *d = sema_error_now(s, D_SEMA_UNKNOWN_FUNCTION, n->at,
+					"Unknown function: '%.*s'", STR_ARG(n->call.name));
 	const char *best = NULL;
 	unsigned least = 3;
 
@@ -256,7 +258,8 @@ void resolve_call(struct sema *s, struct node **slot)
 	if (b->id == BUILTIN_ARG)
 		n->call.info = (void *)(uintptr_t)index;
 	if (b->is_unsafe && !s->opts->is_unsafe)
-		sema_error_now(s, D_SEMA_UNSAFE, n->at, "%s() is unsafe. To use you need the --unsafe flag", b->name);
+		sema_error_now(s, D_SEMA_UNSAFE, n->at,
+			       "%s() is unsafe. To use you need the --unsafe flag", b->name);
 	if (b->id == BUILTIN_STR && n->call.args)
 		positional_as_text(s, &n->call.args);
 	resolve_args(s, n, b);

@@ -13,21 +13,27 @@ static void check_probes(struct sema *s)
 	for (uint32_t i = 0; i < u->n_insts; i++) {
 		n += u->insts[i]->shape->n_points;
 		if (n > (uint64_t)u->config.max_probes) {
-			struct diag *d = sema_error_now(s, D_SEMA_TOO_LARGE, u->insts[i]->clause->at,
+			struct diag *d = sema_error_now(
+				s, D_SEMA_TOO_LARGE, u->insts[i]->clause->at,
 				"Your program is trying to attach to %llu or more probes, which exceeds the current limit of %lld",
 				(unsigned long long)n, (long long)u->config.max_probes);
 
-			sema_hint(s, d, "You can increase the limit through the BPFTRACE_MAX_PROBES environment variable, but "
-				  "BE CAREFUL since a high number of probes attached can cause your system to crash.");
+			sema_hint(
+				s, d,
+				"You can increase the limit through the BPFTRACE_MAX_PROBES environment variable, but "
+				"BE CAREFUL since a high number of probes attached can cause your system to crash.");
 			return;
 		}
 	}
 	if (u->n_insts > (uint64_t)u->config.max_bpf_progs) {
-		struct diag *d = sema_error_now(s, D_SEMA_TOO_LARGE, u->insts[0]->clause->at,
+		struct diag *d = sema_error_now(
+			s, D_SEMA_TOO_LARGE, u->insts[0]->clause->at,
 			"Your program is trying to generate more than %u BPF programs, which exceeds the current limit of %lld",
 			u->n_insts, (long long)u->config.max_bpf_progs);
 
-		sema_hint(s, d, "You can increase the limit through the BPFTRACE_MAX_BPF_PROGS environment variable.");
+		sema_hint(
+			s, d,
+			"You can increase the limit through the BPFTRACE_MAX_BPF_PROGS environment variable.");
 	}
 }
 
@@ -40,10 +46,12 @@ void resources_run(struct sema *s)
 		const struct map_info *m = u->maps[i];
 
 		if (m->key_type && m->key_type->size > MAX_KEY)
-			sema_error_now(s, D_SEMA_TOO_LARGE, m->at, "The key of %.*s has %u bytes: keys may have %d",
+			sema_error_now(s, D_SEMA_TOO_LARGE, m->at,
+				       "The key of %.*s has %u bytes: keys may have %d",
 				       STR_ARG(m->name), m->key_type->size, MAX_KEY);
 		if (m->value_type->size > MAX_PERCPU_VALUE && type_is_aggregation(m->value_type))
-			sema_error_now(s, D_SEMA_TOO_LARGE, m->at, "The value of %.*s has %u bytes: values may have %d",
+			sema_error_now(s, D_SEMA_TOO_LARGE, m->at,
+				       "The value of %.*s has %u bytes: values may have %d",
 				       STR_ARG(m->name), m->value_type->size, MAX_PERCPU_VALUE);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The checker's entry: runs the passes in order and hands out the unit. Also here: messages that do not repeat
- * themselves, since a clause is checked once for every shape of its probes.
+ * The checker's entry: runs the passes in order and hands out the unit. Also here: messages that do
+ * not repeat themselves, since a clause is checked once for every shape of its probes.
  */
 #include "sema/private.h"
 
@@ -22,7 +22,8 @@ static bool said_before(struct sema *s, enum diag_code code, struct span at, str
 	return false;
 }
 
-static struct diag *say(struct sema *s, bool is_error, enum diag_code code, struct span at, const char *fmt, va_list ap)
+static struct diag *say(struct sema *s, bool is_error, enum diag_code code, struct span at,
+			const char *fmt, va_list ap)
 {
 	struct str msg = arena_vprintf(s->arena, fmt, ap);
 
@@ -33,18 +34,19 @@ static struct diag *say(struct sema *s, bool is_error, enum diag_code code, stru
 	return diag_warning(s->diags, code, at, "%.*s", STR_ARG(msg));
 }
 
-#define SAY(name, is_error, condition)                                                                   \
-	struct diag *name(struct sema *s, enum diag_code code, struct span at, const char *fmt, ...)     \
-	{                                                                                                \
-		struct diag *d;                                                                          \
-		va_list ap;                                                                              \
-                                                                                                         \
-		if (!(condition))                                                                        \
-			return NULL;                                                                     \
-		va_start(ap, fmt);                                                                       \
-		d = say(s, is_error, code, at, fmt, ap);                                                 \
-		va_end(ap);                                                                              \
-		return d;                                                                                \
+#define SAY(name, is_error, condition)                                                          \
+	struct diag *name(struct sema *s, enum diag_code code, struct span at, const char *fmt, \
+			  ...)                                                                  \
+	{                                                                                       \
+		struct diag *d;                                                                 \
+		va_list ap;                                                                     \
+                                                                                                \
+		if (!(condition))                                                               \
+			return NULL;                                                            \
+		va_start(ap, fmt);                                                              \
+		d = say(s, is_error, code, at, fmt, ap);                                        \
+		va_end(ap);                                                                     \
+		return d;                                                                       \
 	}
 
 SAY(sema_error, true, s->is_checking && !s->is_silent)
@@ -71,11 +73,15 @@ const char *spelled(struct sema *s, const struct type *t)
 const char *op_spelling(enum op op)
 {
 	static const char *const names[] = {
-		[OP_ADD] = "+", [OP_SUB] = "-", [OP_MUL] = "*", [OP_DIV] = "/", [OP_MOD] = "%", [OP_AND] = "&",
-		[OP_OR] = "|", [OP_XOR] = "^", [OP_SHL] = "<<", [OP_SHR] = ">>", [OP_LAND] = "&&", [OP_LOR] = "||",
-		[OP_EQ] = "==", [OP_NE] = "!=", [OP_LT] = "<", [OP_LE] = "<=", [OP_GT] = ">", [OP_GE] = ">=",
-		[OP_NEG] = "-", [OP_NOT] = "!", [OP_INV] = "~", [OP_DEREF] = "*", [OP_ADDR] = "&",
-		[OP_PRE_INC] = "++", [OP_PRE_DEC] = "--", [OP_POST_INC] = "++", [OP_POST_DEC] = "--",
+		[OP_ADD] = "+",      [OP_SUB] = "-",       [OP_MUL] = "*",
+		[OP_DIV] = "/",      [OP_MOD] = "%",       [OP_AND] = "&",
+		[OP_OR] = "|",       [OP_XOR] = "^",       [OP_SHL] = "<<",
+		[OP_SHR] = ">>",     [OP_LAND] = "&&",     [OP_LOR] = "||",
+		[OP_EQ] = "==",      [OP_NE] = "!=",       [OP_LT] = "<",
+		[OP_LE] = "<=",      [OP_GT] = ">",        [OP_GE] = ">=",
+		[OP_NEG] = "-",      [OP_NOT] = "!",       [OP_INV] = "~",
+		[OP_DEREF] = "*",    [OP_ADDR] = "&",      [OP_PRE_INC] = "++",
+		[OP_PRE_DEC] = "--", [OP_POST_INC] = "++", [OP_POST_DEC] = "--",
 	};
 
 	return op < sizeof(names) / sizeof(*names) && names[op] ? names[op] : "=";
@@ -83,7 +89,8 @@ const char *op_spelling(enum op op)
 
 /* ---- bodies ---- */
 
-void each_body(struct sema *s, void (*visit)(struct sema *s, struct node **predicate, struct node **body))
+void each_body(struct sema *s,
+	       void (*visit)(struct sema *s, struct node **predicate, struct node **body))
 {
 	struct unit *u = s->unit;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The checker: from a parsed script to a *unit*, in which every name is resolved, every expression typed, every implicit
- * conversion an explicit NODE_CAST, macros and compile-time parts are gone, and each clause stands once per probe shape.
- * ir reads the unit and asks no questions of its own.
+ * The checker: from a parsed script to a *unit*, in which every name is resolved, every expression
+ * typed, every implicit conversion an explicit NODE_CAST, macros and compile-time parts are gone,
+ * and each clause stands once per probe shape. ir reads the unit and asks no questions of its own.
  *
  * Passes, in order (one file each):
  *   imports    merge imported scripts (sema_import: before the C types are made)
@@ -16,28 +16,36 @@
  *   resources  limits: max_probes, sizes of keys and values
  *
  * What ir may rely on, when no error was reported:
- *   - builtin variables are NODE_CALL with builtin set and n_args 0 (argN: call.info is (void *)(uintptr_t)N)
- *   - both operands of arithmetic, bit and comparison operators on integers have one size; signed operations are those
- *     whose operands are signed; node.type of comparisons and logical operators is bool
+ *   - builtin variables are NODE_CALL with builtin set and n_args 0 (argN: call.info is (void
+ *     *)(uintptr_t)N)
+ *   - both operands of arithmetic, bit and comparison operators on integers have one size; signed
+ *     operations are those whose operands are signed; node.type of comparisons and logical
+ *     operators is bool
  *   - pointer + integer is left as it is: ir scales by the size of the target
- *   - the value of an assignment, the key of a map access, the branches of ?: and if-values, arguments and results of fns
- *     have exactly the type wanted (a NODE_CAST with NODE_F_IMPLICIT was put in where needed: integer to integer, integer to
- *     bool, string[n] to string[m], tuple and record element by element, castable aggregation to integer, char array to string,
- *     array of bytes to integer and back, pointer to integer and back, enum to integer)
+ *   - the value of an assignment, the key of a map access, the branches of ?: and if-values,
+ *     arguments and results of fns have exactly the type wanted (a NODE_CAST with NODE_F_IMPLICIT
+ *     was put in where needed: integer to integer, integer to bool, string[n] to string[m], tuple
+ *     and record element by element, castable aggregation to integer, char array to string, array
+ *     of bytes to integer and back, pointer to integer and back, enum to integer)
  *   - compound assignments and ++/-- keep their form; the value has the type of the target
- *   - conditions (if, while, ?:, !, &&, ||, predicates) are bool, integer, pointer or a castable aggregation cast to integer
- *   - a NODE_FIELD has field resolved; its .a is a struct, tuple or record *value or place* (pointers are dereferenced by an
- *     explicit NODE_UNARY OP_DEREF put in by sema), its space is that of the place
+ *   - conditions (if, while, ?:, !, &&, ||, predicates) are bool, integer, pointer or a castable
+ *     aggregation cast to integer
+ *   - a NODE_FIELD has field resolved; its .a is a struct, tuple or record *value or place*
+ *     (pointers are dereferenced by an explicit NODE_UNARY OP_DEREF put in by sema), its space is
+ *     that of the place
  *   - NODE_INDEX on a pointer stays (ir scales); on an array or string .a is a place or a value
- *   - positional parameters, sizeof, offsetof, typeinfo, getopt, enumerators, defines, comptime are NODE_INT, NODE_BOOL, NODE_STRING,
- *     tuples or records of these; branches not taken by comptime carry NODE_F_DEAD or are removed
+ *   - positional parameters, sizeof, offsetof, typeinfo, getopt, enumerators, defines, comptime are
+ *     NODE_INT, NODE_BOOL, NODE_STRING, tuples or records of these; branches not taken by comptime
+ *     carry NODE_F_DEAD or are removed
  *   - compound string operations are calls
- *   - delete: args[0] is the NODE_MAP without key, args[1] the key (none for a scalar map); call.info is not NULL when the
- *     result is used; has_key the same; len of a map: the NODE_MAP, else a stack (len of an array is a literal)
+ *   - delete: args[0] is the NODE_MAP without key, args[1] the key (none for a scalar map);
+ *     call.info is not NULL when the result is used; has_key the same; len of a map: the NODE_MAP,
+ *     else a stack (len of an array is a literal)
  *   - addresses for str, buf, join, macaddr, memcmp, ... are pointers whose space is said
- *   - pton's argument is a NODE_STRING of the 4 or 16 bytes of the address; signal's an integer; write_user's second the
- *     value to be written, all of it
- *   - pid, tid, nsecs, kstack, ustack keep the words in their arguments (NODE_IDENT); what they mean is in call.info or the type
+ *   - pton's argument is a NODE_STRING of the 4 or 16 bytes of the address; signal's an integer;
+ *     write_user's second the value to be written, all of it
+ *   - pid, tid, nsecs, kstack, ustack keep the words in their arguments (NODE_IDENT); what they
+ *     mean is in call.info or the type
  */
 #ifndef SONDE_SEMA_SEMA_H
 #define SONDE_SEMA_SEMA_H
@@ -141,7 +149,10 @@ struct call_uaddr {
 	uint32_t size;
 };
 
-/* percpu_kaddr("variable"): its address as the symbol table gives it, and that of the table of offsets by CPU */
+/*
+ * percpu_kaddr("variable"): its address as the symbol table gives it, and that of the table of
+ * offsets by CPU
+ */
 struct call_percpu {
 	uint64_t symbol, offsets;
 };
@@ -151,8 +162,8 @@ struct call_percpu {
 struct sema_world {
 	void *arg;
 	/*
-	 * Shapes of one attach point, chained by next; NULL when nothing matched: then either a diagnostic was reported, or the
-	 * point is to be left out silently (missing_probes).
+	 * Shapes of one attach point, chained by next; NULL when nothing matched: then either a
+	 * diagnostic was reported, or the point is to be left out silently (missing_probes).
 	 */
 	struct probe_shape *(*match)(void *arg, const struct attach_point *ap, struct diag_list *diags);
 	bool (*kernel_symbol)(void *arg, struct str name, uint64_t *addr);
@@ -162,9 +173,15 @@ struct sema_world {
 	/* text of an import or -I include; NULL when missing */
 	struct err *(*read_file)(void *arg, struct str path, struct span from, struct str *text);
 	uint32_t n_cpus;
-	/* feature by name: "kfunc:NAME", "boot_clock", "tai_clock", ...; see engine/kernel/features.h */
+	/*
+	 * feature by name: "kfunc:NAME", "boot_clock", "tai_clock", ...; see
+	 * engine/kernel/features.h
+	 */
 	bool (*has_feature)(void *arg, const char *name);
-	/* called once, before the first match: the configuration is known now (missing_probes); may be NULL */
+	/*
+	 * called once, before the first match: the configuration is known now (missing_probes); may
+	 * be NULL
+	 */
 	void (*config_ready)(void *arg, const struct sema_config *config);
 };
 
@@ -186,8 +203,8 @@ struct sema_opts {
 };
 
 /*
- * Takes in what the script imports. To be called between the parser and sema_check, and before cdecl_parse: imported headers are
- * fed to po->cpp. Faults are in po->diags.
+ * Takes in what the script imports. To be called between the parser and sema_check, and before
+ * cdecl_parse: imported headers are fed to po->cpp. Faults are in po->diags.
  */
 void sema_import(struct script *script, const struct parse_opts *po, const struct sema_world *world);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From types as written to types: names of the language, then names of C from the script's own definitions and the
- * kernel's, then pointers and dimensions. A typeof() inside takes the type that inference has found so far for its
- * expression, so the same type expression may be resolved again in every round.
+ * From types as written to types: names of the language, then names of C from the script's own
+ * definitions and the kernel's, then pointers and dimensions. A typeof() inside takes the type that
+ * inference has found so far for its expression, so the same type expression may be resolved again
+ * in every round.
  */
 #include "sema/private.h"
 #include "lang/ctypes.h"
@@ -53,8 +54,7 @@ static const struct named_type named_types[] = {
 static const struct type *make_named(struct sema *s, const struct named_type *n)
 {
 	switch (n->kind) {
-	case TYPE_INT:
-		return type_int(n->size, n->is_signed);
+	case TYPE_INT: return type_int(n->size, n->is_signed);
 	case TYPE_SUM:
 	case TYPE_AVG:
 	case TYPE_MIN:
@@ -62,10 +62,8 @@ static const struct type *make_named(struct sema *s, const struct named_type *n)
 	case TYPE_STATS:
 	case TYPE_HIST:
 	case TYPE_LHIST:
-	case TYPE_TSERIES:
-		return type_aggregate(s->tt, n->kind, n->is_signed, NULL);
-	default:
-		return type_simple(n->kind);
+	case TYPE_TSERIES: return type_aggregate(s->tt, n->kind, n->is_signed, NULL);
+	default: return type_simple(n->kind);
 	}
 }
 
@@ -88,7 +86,9 @@ const struct type *find_named_type(struct sema *s, char keyword, struct str name
 	base = ctype_find_base(name);
 	if (!base)
 		return NULL;
-	return base->is_void ? type_void() : base->is_bool ? type_bool() : type_int(base->size, base->is_signed);
+	return base->is_void   ? type_void()
+	       : base->is_bool ? type_bool()
+			       : type_int(base->size, base->is_signed);
 }
 
 static const struct type *unknown_type(struct sema *s, const struct type_expr *t)
@@ -98,8 +98,8 @@ static const struct type *unknown_type(struct sema *s, const struct type_expr *t
 	if (t->keyword == 'e')
 		sema_error(s, D_SEMA_UNKNOWN_TYPE, t->at, "Unknown enum: %.*s", STR_ARG(t->name));
 	else
-		sema_error(s, D_SEMA_UNKNOWN_TYPE, t->at, "Cannot resolve unknown type \"%s%.*s\"", keyword,
-			   STR_ARG(t->name));
+		sema_error(s, D_SEMA_UNKNOWN_TYPE, t->at, "Cannot resolve unknown type \"%s%.*s\"",
+			   keyword, STR_ARG(t->name));
 	return NULL;
 }
 
@@ -116,7 +116,8 @@ static const struct type *sized_type(struct sema *s, const struct type_expr *t, 
 	if (str_is(t->name, "inet"))
 		return type_simple(TYPE_INET);
 	if (n > INT32_MAX) {
-		sema_error(s, D_SEMA_BAD_TYPE, t->at, "A %.*s of %lld bytes is too large", STR_ARG(t->name), (long long)n);
+		sema_error(s, D_SEMA_BAD_TYPE, t->at, "A %.*s of %lld bytes is too large",
+			   STR_ARG(t->name), (long long)n);
 		return NULL;
 	}
 	if (n < 0)
@@ -180,7 +181,8 @@ const struct type *type_expr_resolve(struct sema *s, struct type_expr *t, bool *
 		if (!t->dim_exprs[i])
 			continue;
 		if (!const_int(t->dim_exprs[i], &t->dims[i]) || t->dims[i] < 0) {
-			sema_error(s, D_SEMA_BAD_TYPE, t->at, "The size of a type must be a literal that is not negative");
+			sema_error(s, D_SEMA_BAD_TYPE, t->at,
+				   "The size of a type must be a literal that is not negative");
 			return NULL;
 		}
 	}

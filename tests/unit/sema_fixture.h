@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A script checked against a made-up world, for the unit tests of sema: probes by provider name with plausible shapes, a
- * few kernel symbols, the types of the script's own C text. Include it behind the headers of the test and before tap.h.
+ * A script checked against a made-up world, for the unit tests of sema: probes by provider name
+ * with plausible shapes, a few kernel symbols, the types of the script's own C text. Include it
+ * behind the headers of the test and before tap.h.
  */
 #ifndef SONDE_TESTS_UNIT_SEMA_FIXTURE_H
 #define SONDE_TESTS_UNIT_SEMA_FIXTURE_H
@@ -38,7 +39,8 @@ static struct str fixture_point_name(const struct attach_point *ap, uint32_t i)
 static const struct type *fixture_tracepoint_args(void)
 {
 	const struct type *elems[4] = {
-		type_int(4, true), type_int(8, false),
+		type_int(4, true),
+		type_int(8, false),
 		type_pointer(fixture_types, type_int(1, true), SPACE_NONE),
 		type_array(fixture_types, type_int(1, true), 16),
 	};
@@ -86,12 +88,12 @@ static void fixture_fill(struct probe_shape *s)
 		s->is_return = s->kind == PROBE_FEXIT;
 		s->retval = s->is_return ? type_int(4, true) : NULL;
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 
-static struct probe_shape *fixture_match(void *arg, const struct attach_point *ap, struct diag_list *diags)
+static struct probe_shape *fixture_match(void *arg, const struct attach_point *ap,
+					 struct diag_list *diags)
 {
 	static const struct {
 		const char *name, *alias;
@@ -108,7 +110,8 @@ static struct probe_shape *fixture_match(void *arg, const struct attach_point *a
 	if (ap->n_parts > 1 && str_is(ap->parts[1], "missing"))
 		return NULL;
 	for (unsigned i = 0; i < PROBE_N_KINDS; i++) {
-		if (!str_eq_nocase(ap->parts[0], str_from(providers[i].name)) && !str_is(ap->parts[0], providers[i].alias))
+		if (!str_eq_nocase(ap->parts[0], str_from(providers[i].name)) &&
+		    !str_is(ap->parts[0], providers[i].alias))
 			continue;
 		s = arena_new(fixture_arena, struct probe_shape);
 		s->kind = (enum probe_kind)i;
@@ -118,7 +121,8 @@ static struct probe_shape *fixture_match(void *arg, const struct attach_point *a
 		s->points = arena_array(fixture_arena, struct probe_point, s->n_points);
 		for (uint32_t k = 0; k < s->n_points; k++) {
 			s->points[k].name = fixture_point_name(ap, k);
-			s->points[k].symbol = ap->n_parts > 1 ? ap->parts[ap->n_parts - 1] : STR_NULL;
+			s->points[k].symbol = ap->n_parts > 1 ? ap->parts[ap->n_parts - 1]
+							      : STR_NULL;
 			s->points[k].cookie = k;
 		}
 		fixture_fill(s);
@@ -135,7 +139,8 @@ static bool fixture_kernel_symbol(void *arg, struct str name, uint64_t *addr)
 	return str_is(name, "avenrun") || str_is(name, "process_counts");
 }
 
-static bool fixture_user_symbol(void *arg, const struct probe_point *p, struct str name, struct call_uaddr *out)
+static bool fixture_user_symbol(void *arg, const struct probe_point *p, struct str name,
+				struct call_uaddr *out)
 {
 	(void)arg;
 	(void)p;
@@ -194,18 +199,28 @@ static void fixture_check(struct fixture *f, const char *script)
 	fixture_types = &f->types;
 	type_table_init(&f->types, &f->arena);
 	diag_list_init(&f->diags, &f->arena);
-	f->cpp = cpp_new(&(struct cpp_opts){ .arena = &f->arena, .sources = &f->sources, .diags = &f->diags });
+	f->cpp = cpp_new(&(struct cpp_opts){
+		.arena = &f->arena, .sources = &f->sources, .diags = &f->diags });
 	file = sources_add(&f->sources, STR("stdin"), str_from(script));
-	po = (struct parse_opts){ .arena = &f->arena, .sources = &f->sources, .diags = &f->diags,
-				  .positional = fixture_params, .n_positional = 2, .cpp = f->cpp };
+	po = (struct parse_opts){ .arena = &f->arena,
+				  .sources = &f->sources,
+				  .diags = &f->diags,
+				  .positional = fixture_params,
+				  .n_positional = 2,
+				  .cpp = f->cpp };
 	parsed = script_parse(&po, file);
 	f->ctypes = cdecl_new(&(struct cdecl_opts){ .table = &f->types, .diags = &f->diags });
 	cdecl_parse(f->ctypes, f->cpp);
 	if (!f->diags.n_errors) {
 		sema_import(parsed, &po, &fixture_world);
-		so = (struct sema_opts){ .arena = &f->arena, .types = &f->types, .source = f->ctypes,
-					 .sources = &f->sources, .diags = &f->diags, .world = &fixture_world,
-					 .positional = fixture_params, .n_positional = 2,
+		so = (struct sema_opts){ .arena = &f->arena,
+					 .types = &f->types,
+					 .source = f->ctypes,
+					 .sources = &f->sources,
+					 .diags = &f->diags,
+					 .world = &fixture_world,
+					 .positional = fixture_params,
+					 .n_positional = 2,
 					 .named = strstr(script, "getopt") ? fixture_named : NULL,
 					 .n_named = strstr(script, "getopt") ? 3 : 0,
 					 .is_unsafe = strncmp(script, "/*safe*/", 8) != 0 };
@@ -224,7 +239,10 @@ static void fixture_free(struct fixture *f)
 	arena_free(&f->arena);
 }
 
-/* the type of "$x" (first instance that has it), "@x" (value) or "@x[]" (key); "" when there is none */
+/*
+ * the type of "$x" (first instance that has it), "@x" (value) or "@x[]" (key); "" when there is
+ * none
+ */
 __attribute__((unused)) static const char *fixture_type(struct fixture *f, const char *what)
 {
 	struct unit *u = f->unit;
@@ -235,8 +253,10 @@ __attribute__((unused)) static const char *fixture_type(struct fixture *f, const
 	if (!u)
 		return "";
 	for (uint32_t i = 0; what[0] == '$' && i < u->n_insts + u->n_fns && !t; i++) {
-		struct variable **vars = i < u->n_insts ? u->insts[i]->vars : u->fns[i - u->n_insts]->vars;
-		uint32_t n_vars = i < u->n_insts ? u->insts[i]->n_vars : u->fns[i - u->n_insts]->n_vars;
+		struct variable **vars = i < u->n_insts ? u->insts[i]->vars
+							: u->fns[i - u->n_insts]->vars;
+		uint32_t n_vars = i < u->n_insts ? u->insts[i]->n_vars
+						 : u->fns[i - u->n_insts]->n_vars;
 
 		for (uint32_t k = 0; k < n_vars && !t; k++) {
 			if (str_is(vars[k]->name, what + 1))

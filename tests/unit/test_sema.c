@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The checker on whole scripts: what comes through, and that what ir relies on holds of the tree. */
+/*
+ * The checker on whole scripts: what comes through, and that what ir relies on holds of the tree.
+ */
 #include "sema_fixture.h"
 #include "tap.h"
 
@@ -11,17 +13,19 @@ static bool node_is_sound(void *arg, struct node *n)
 
 	if (!t)
 		++*faults;
-	if (n->kind == NODE_IDENT || n->kind == NODE_POSITIONAL || n->kind == NODE_SIZEOF || n->kind == NODE_TYPEINFO ||
-	    n->kind == NODE_COMPTIME || n->kind == NODE_TYPE_VALUE)
+	if (n->kind == NODE_IDENT || n->kind == NODE_POSITIONAL || n->kind == NODE_SIZEOF ||
+	    n->kind == NODE_TYPEINFO || n->kind == NODE_COMPTIME || n->kind == NODE_TYPE_VALUE)
 		++*faults;
 	if (n->kind == NODE_VAR && !n->var.ref)
 		++*faults;
 	if (n->kind == NODE_MAP && !n->map.ref)
 		++*faults;
-	if (n->kind == NODE_BINARY && type_is_integer(n->binary.a->type) && type_is_integer(n->binary.b->type) &&
-	    n->op != OP_LAND && n->op != OP_LOR && n->binary.a->type->size != n->binary.b->type->size)
+	if (n->kind == NODE_BINARY && type_is_integer(n->binary.a->type) &&
+	    type_is_integer(n->binary.b->type) && n->op != OP_LAND && n->op != OP_LOR &&
+	    n->binary.a->type->size != n->binary.b->type->size)
 		++*faults;
-	if (n->kind == NODE_ASSIGN && n->op == OP_NONE && n->assign.target->type != n->assign.value->type)
+	if (n->kind == NODE_ASSIGN && n->op == OP_NONE &&
+	    n->assign.target->type != n->assign.value->type)
 		++*faults;
 	if (n->kind == NODE_MAP && n->map.key && n->map.key->type != n->map.ref->key_type)
 		++*faults;
@@ -56,12 +60,19 @@ static void comes_through(const char *script)
 
 TEST(straight_path)
 {
-	comes_through("begin { printf(\"hi %d\\n\", 1); $x = 1; @a[1, \"x\"] = $x + 2; @c = count(); print(@a); exit(); }");
-	comes_through("uprobe:/bin/x:f { @[arg0] = count(); } interval:s:1 { print(@); clear(@); }");
-	comes_through("uretprobe:/bin/x:f /retval > 0/ { @sizes = hist(retval); @s[comm, pid] = sum(retval); }");
-	comes_through("begin { @start[tid] = nsecs; } end { $d = nsecs - @start[tid]; @ns = avg($d); delete(@start, tid); }");
-	comes_through("struct s { int a; char name[8]; struct s *next; } "
-		      "uprobe:/bin/x:f { $p = (struct s *)arg0; printf(\"%d %s\\n\", $p->next->a, $p.next.name); }");
-	comes_through("begin { for ($i : 0..10) { @[$i] = $i * 2; } for ($kv : @) { print(($kv.0, $kv.1)); } }");
-	comes_through("tracepoint:a:b { @[str(args.filename)] = count(); if (args.comm == \"x\") { print(args.a); } }");
+	comes_through(
+		"begin { printf(\"hi %d\\n\", 1); $x = 1; @a[1, \"x\"] = $x + 2; @c = count(); print(@a); exit(); }");
+	comes_through(
+		"uprobe:/bin/x:f { @[arg0] = count(); } interval:s:1 { print(@); clear(@); }");
+	comes_through(
+		"uretprobe:/bin/x:f /retval > 0/ { @sizes = hist(retval); @s[comm, pid] = sum(retval); }");
+	comes_through(
+		"begin { @start[tid] = nsecs; } end { $d = nsecs - @start[tid]; @ns = avg($d); delete(@start, tid); }");
+	comes_through(
+		"struct s { int a; char name[8]; struct s *next; } "
+		"uprobe:/bin/x:f { $p = (struct s *)arg0; printf(\"%d %s\\n\", $p->next->a, $p.next.name); }");
+	comes_through(
+		"begin { for ($i : 0..10) { @[$i] = $i * 2; } for ($kv : @) { print(($kv.0, $kv.1)); } }");
+	comes_through(
+		"tracepoint:a:b { @[str(args.filename)] = count(); if (args.comm == \"x\") { print(args.a); } }");
 }
