@@ -7,6 +7,7 @@
 #include "ebpf/codegen.h"
 #include "ebpf/btf_out.h"
 #include "ebpf/emit.h"
+#include "ebpf/islands.h"
 #include "ebpf/layout.h"
 #include "ebpf/lint.h"
 #include "ebpf/peephole.h"
@@ -52,6 +53,7 @@ static ERR_MUST struct err *make_func(struct compiler *c, uint32_t index)
 			ebpf_remove_unreachable(&code, &c->scratch);
 		else
 			ebpf_peephole(&code, &c->scratch);
+		ebpf_add_islands(&code, c->opts->jump_reach ? c->opts->jump_reach : EBPF_JUMP_REACH, &c->scratch);
 		e = ebpf_layout(f, &code, &c->scratch, out, &c->opts->at);
 	}
 	out->frame_bytes = al.frame_bytes;

@@ -14,6 +14,7 @@ struct ebpf_opts {
 	enum ebpf_allocator allocator;
 	bool no_peephole;
 	uint32_t stack_limit; /* 0: the kernel's 512; tests that only interpret may have more */
+	uint32_t jump_reach;  /* 0: eBPF's; tests make far jumps of near ones */
 	struct span at;       /* set on an error: the place in the script, or SPAN_NONE */
 };
 

@@ -404,19 +404,16 @@ TEST(unroll_limit)
 	mk_free(&k);
 }
 
-/* `if (ctx[0] == i)` count times, each around body instructions */
-static struct ir_func *make_branches(struct mk *k, unsigned count, unsigned body)
+/* `if (ctx[0] == i) goto end` count times */
+static struct ir_func *make_branches(struct mk *k, unsigned count)
 {
 	struct ir_func *f = mk_func(k, IR_FUNC_PROGRAM, "prog", 0);
 	uint32_t ctx = mk_vreg(f), x = mk_vreg(f), end = mk_label(f);
 
 	MK(f, .op = IR_CTX, .dst = ctx);
 	MK(f, .op = IR_LOAD, .size = 8, .dst = x, .a = ctx);
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned i = 0; i < count; i++)
 		MK(f, .op = IR_BR, .cc = CC_EQ, .a = x, .flags = IRF_IMM, .imm = i, .target = end);
-		for (unsigned j = 0; j < body; j++)
-			MK(f, .op = IR_STORE, .size = 8, .a = ctx, .off = 8, .b = x);
-	}
 	MK(f, .op = IR_STORE, .size = 8, .a = ctx, .off = 8, .b = x); /* so that the last jump is one */
 	MK(f, .op = IR_LABEL, .target = end);
 	MK(f, .op = IR_RET);
@@ -429,22 +426,51 @@ TEST(branch_limit)
 	struct ebpf_opts opts = { 0 };
 
 	mk_init(&k);
-	make_branches(&k, 8192, 0);
+	make_branches(&k, 8192);
 	check_err(ebpf_compile(&k.m, k.m.image, &opts), "8192 branches");
 	mk_free(&k);
 	mk_init(&k);
-	make_branches(&k, 8193, 0);
+	make_branches(&k, 8193);
 	expect_error(&k, "a path through the program takes 8193 branches");
 	mk_free(&k);
 }
 
-TEST(jump_reach)
+/* jumps over 40,000 instructions, forwards and, around it all, backwards */
+TEST(far_jumps)
 {
 	struct mk k;
+	struct loaded l;
+	struct ir_func *f;
+	uint64_t ctx[2] = { 1, 0 };
+	uint32_t ret = 9, count, top, ctxv, x;
 
 	mk_init(&k);
-	make_branches(&k, 2, 20000);
-	expect_error(&k, "a jump over 40002 instructions, eBPF jumps reach 32767");
+	f = mk_func(&k, IR_FUNC_PROGRAM, "prog", 0);
+	ctxv = mk_vreg(f);
+	x = mk_vreg(f);
+	count = mk_vreg(f);
+	top = mk_label(f);
+	uint32_t end = mk_label(f);
+	MK(f, .op = IR_CTX, .dst = ctxv);
+	MK(f, .op = IR_IMM, .dst = count, .imm = 3);
+	MK(f, .op = IR_LABEL, .target = top);
+	MK(f, .op = IR_LOAD, .size = 8, .dst = x, .a = ctxv);
+	MK(f, .op = IR_BR, .cc = CC_EQ, .a = x, .flags = IRF_IMM, .imm = 7, .target = end);
+	for (unsigned j = 0; j < 40000; j++)
+		MK(f, .op = IR_STORE, .size = 8, .a = ctxv, .off = 8, .b = count);
+	MK(f, .op = IR_SUB, .dst = count, .a = count, .flags = IRF_IMM, .imm = 1);
+	MK(f, .op = IR_BR, .cc = CC_NE, .a = count, .flags = IRF_IMM, .imm = 0, .target = top);
+	MK(f, .op = IR_LABEL, .target = end);
+	MK(f, .op = IR_RET, .a = count);
+	if (compile(&k, (struct ebpf_opts){ 0 }) && kernel_is_usable() && load(&k, &l)) {
+		CHECK_INT(kernel_run(l.prog, ctx, sizeof(ctx), &ret), 0);
+		CHECK_INT(ret, 0);
+		CHECK_INT(ctx[1], 1);
+		ctx[0] = 7;
+		CHECK_INT(kernel_run(l.prog, ctx, sizeof(ctx), &ret), 0);
+		CHECK_INT(ret, 3);
+		unload(&l);
+	}
 	mk_free(&k);
 }
 

@@ -101,8 +101,8 @@ static bool try_variant(struct mk *k, struct ebpf_opts opts, const struct result
 	struct result got;
 	char where[64];
 
-	snprintf(where, sizeof(where), "%s%s", opts.allocator == EBPF_ALLOC_SLOTS ? "slots" : "linear",
-		 opts.no_peephole ? " without peephole" : "");
+	snprintf(where, sizeof(where), "%s%s%s", opts.allocator == EBPF_ALLOC_SLOTS ? "slots" : "linear",
+		 opts.no_peephole ? " without peephole" : "", opts.jump_reach ? " with islands" : "");
 	opts.stack_limit = 8192;
 	if (!check_err(ebpf_compile(&k->m, k->m.image, &opts), where))
 		return false;
@@ -118,8 +118,9 @@ static bool try_all(struct mk *k, const struct result *in, const struct result *
 {
 	bool ran = false;
 
-	for (unsigned v = 0; v < 4; v++) {
-		struct ebpf_opts opts = { .allocator = v & 1 ? EBPF_ALLOC_SLOTS : EBPF_ALLOC_LINEAR, .no_peephole = v >> 1 };
+	for (unsigned v = 0; v < 5; v++) {
+		struct ebpf_opts opts = { .allocator = v & 1 ? EBPF_ALLOC_SLOTS : EBPF_ALLOC_LINEAR, .no_peephole = v == 2 || v == 3,
+					  .jump_reach = v == 4 ? 12 : 0 };
 
 		if (!try_variant(k, opts, in, want, &ran))
 			return false;
