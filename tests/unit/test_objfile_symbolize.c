@@ -11,10 +11,12 @@
 #include "tap.h"
 
 #include <gnu/libc-version.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 __attribute__((noinline)) static int a_private_function(int x)
@@ -216,6 +218,120 @@ TEST(what_events_tell)
 	CHECK(symbolizer_user(s, pid, 0x10000 + offset, &i));
 	CHECK_VIEW(i.name, "a_private_function");
 	proc_maps_free(&maps);
+	symbolizer_free(s);
+}
+
+/* a mapping of this very program in a process that never was */
+static void map_self(struct symbolizer *s, pid_t pid, const char *path, uint64_t ino_change, uint64_t *offset)
+{
+	struct proc_maps maps;
+	const struct proc_map *m;
+
+	err_free(proc_maps_read(getpid(), &maps));
+	m = proc_maps_find(&maps, (uintptr_t)a_private_function);
+	if (!CHECK(m))
+		return;
+	*offset = (uintptr_t)a_private_function - m->start + m->offset;
+	symbolizer_note_mmap(s, pid, 0x10000, 0x4000000, 0, m->dev_major, m->dev_minor, m->ino + ino_change,
+			     path ? str_from(path) : m->path);
+	proc_maps_free(&maps);
+}
+
+TEST(ended_processes_are_forgotten_unless_they_are_wanted)
+{
+	struct symbolizer *s = symbolizer_new(NULL);
+	uint64_t offset = 0;
+	struct symbol_info i;
+	pid_t pid = 0x3ffffff;
+
+	for (int n = 0; n < 3; n++) {
+		map_self(s, pid + n, NULL, 0, &offset);
+		symbolizer_note_exit(s, pid + n);
+	}
+	CHECK(symbolizer_user(s, pid, 0x10000 + offset, &i)); /* from now on it is wanted */
+	symbolizer_note_fork(s, pid, pid + 2);		      /* and this number is in use again */
+	for (int n = 0; n < 3; n++)
+		symbolizer_forget(s, pid + n);
+	CHECK(symbolizer_user(s, pid, 0x10000 + offset, &i));
+	CHECK(!symbolizer_user(s, pid + 1, 0x10000 + offset, &i));
+	CHECK(symbolizer_user(s, pid + 2, 0x10000 + offset, &i));
+	CHECK_VIEW(i.name, "a_private_function");
+	symbolizer_free(s);
+}
+
+TEST(an_ended_process_s_file_must_be_the_very_one)
+{
+	struct symbolizer *s = symbolizer_new(NULL);
+	uint64_t offset = 0;
+	struct symbol_info i;
+	pid_t pid = 0x3ffffff;
+
+	/* its path now leads to another file */
+	map_self(s, pid, NULL, 1, &offset);
+	CHECK(symbolizer_user(s, pid, 0x10000 + offset, &i)); /* which file it was is known */
+	CHECK(!i.found && !i.in_file && i.module.n);
+	/* unlinked when it was mapped */
+	map_self(s, pid + 1, "/no/such/file (deleted)", 0, &offset);
+	CHECK(symbolizer_user(s, pid + 1, 0x10000 + offset, &i));
+	CHECK(!i.found && !i.in_file);
+	CHECK_VIEW(i.module, "/no/such/file");
+	symbolizer_free(s);
+}
+
+TEST(many_short_processes_take_no_memory)
+{
+	struct symbolizer *s = symbolizer_new(NULL);
+	uint64_t offset = 0;
+	struct symbol_info i;
+	char path[64];
+	size_t before;
+
+	map_self(s, 0x3000000, NULL, 0, &offset);
+	CHECK(symbolizer_user(s, 0x3000000, 0x10000 + offset, &i));
+	before = mallinfo2().uordblks;
+	/* each with a program of its own: sweeps happen under way, and keep what is wanted */
+	for (int n = 1; n < 40000; n++) {
+		snprintf(path, sizeof(path), "/tmp/conftest%d", n);
+		symbolizer_note_fork(s, 0x3000000, 0x3000000 + n);
+		symbolizer_note_exec(s, 0x3000000 + n);
+		symbolizer_note_mmap(s, 0x3000000 + n, 0x10000, 0x1000, 0, 8, 1, (uint64_t)n, str_from(path));
+		symbolizer_note_exit(s, 0x3000000 + n);
+		symbolizer_forget(s, 0x3000000 + n);
+	}
+	CHECK(symbolizer_user(s, 0x3000000, 0x10000 + offset, &i));
+	CHECK_VIEW(i.name, "a_private_function");
+	CHECK(!symbolizer_user(s, 0x3000000 + 7, 0x10000, &i));
+	CHECK(mallinfo2().uordblks < before + (4 << 20)); /* 40,000 programs would take more than 10 MB */
+	symbolizer_free(s);
+}
+
+TEST(a_program_compiled_anew_is_another_file)
+{
+	struct symbolizer *s = symbolizer_new(NULL);
+	char path[] = "/tmp/sonde-symbolize-XXXXXX";
+	STRBUF_AUTO out = { 0 };
+	uint64_t offset = 0;
+	struct symbol_info i;
+	struct stat st;
+	int fd = mkstemp(path);
+	pid_t pid = 0x3ffffff;
+
+	CHECK(fd >= 0 && test_run(&out, "cat /proc/%d/exe >%s", (int)getpid(), path));
+	CHECK(!fstat(fd, &st));
+	map_self(s, pid + 5, NULL, 0, &offset);
+	symbolizer_note_mmap(s, pid, 0x10000, 0x4000000, 0, major(st.st_dev), minor(st.st_dev), st.st_ino, str_from(path));
+	CHECK(symbolizer_user(s, pid, 0x10000 + offset, &i));
+	CHECK_VIEW(i.name, "a_private_function");
+	/* the same inode with other contents */
+	CHECK(test_run(&out, "cat /bin/true >%s", path));
+	symbolizer_note_mmap(s, pid + 1, 0x10000, 0x4000000, 0, major(st.st_dev), minor(st.st_dev), st.st_ino,
+			     str_from(path));
+	symbolizer_user(s, pid + 1, 0x10000 + offset, &i);
+	CHECK(!i.found || !str_is(i.name, "a_private_function"));
+	CHECK(symbolizer_user(s, pid, 0x10000 + offset, &i));
+	CHECK_VIEW(i.name, "a_private_function");
+	close(fd);
+	unlink(path);
 	symbolizer_free(s);
 }
 

@@ -126,15 +126,41 @@ struct err *kernel_attach_failed(struct engine *e, uint32_t prog, const struct p
 	return NULL;
 }
 
+/* one of what a program is attached by, for -v */
+static const char *mechanism(const struct engine *e, uint32_t prog)
+{
+	switch (e->progs[prog].way) {
+	case UPROBE_MULTI: return "uprobe_multi link";
+	case UPROBE_EVENT: return "tracefs event";
+	case UPROBE_PERF: return "perf event";
+	default: break;
+	}
+	switch (e->image->progs[prog]->shape->kind) {
+	case PROBE_RAWTRACEPOINT: return "raw tracepoint link";
+	case PROBE_WATCHPOINT: return "hardware breakpoint";
+	case PROBE_ITER: return "iterator";
+	case PROBE_FENTRY:
+	case PROBE_FEXIT: return "trampoline";
+	case PROBE_KPROBE:
+	case PROBE_KRETPROBE: return "kernel probe";
+	default: return "perf event";
+	}
+}
+
 static struct err *attach_prog(struct engine *e, uint32_t i, bool last_first,
 			       struct engine_attach_result *res)
 {
 	const struct image_prog *p = e->image->progs[i];
 	kernel_attach_fn *attach = p->shape ? attach_by_kind[p->shape->kind] : NULL;
+	size_t before = e->links.n;
 
 	if (!attach || runs_last_first(p->shape->kind) != last_first)
 		return NULL;
-	return attach(e, i, res);
+	TRY(attach(e, i, res));
+	log_verbose("%.*s: %u place%s, attached by %zu %s%s", STR_ARG(p->name), p->shape->n_points,
+		    p->shape->n_points == 1 ? "" : "s", e->links.n - before, mechanism(e, i),
+		    e->links.n - before == 1 ? "" : "s");
+	return NULL;
 }
 
 struct err *kernel_attach(struct engine *e, struct engine_attach_result *res)

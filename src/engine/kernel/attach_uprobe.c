@@ -10,7 +10,6 @@
  */
 #include "engine/kernel/kernel.h"
 
-#include "base/log.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -227,13 +226,7 @@ static struct err *attach_perf(struct engine *e, uint32_t prog, struct engine_at
 
 struct err *kernel_attach_uprobe(struct engine *e, uint32_t prog, struct engine_attach_result *res)
 {
-	static const char *const ways[] = { "", "one uprobe_multi link", "one tracefs event",
-					    "single perf events" };
-	enum uprobe_way way = e->progs[prog].way;
-	const struct image_prog *p = e->image->progs[prog];
-
-	log_verbose("%.*s: %u sites by %s", STR_ARG(p->name), p->shape->n_points, ways[way]);
-	switch (way) {
+	switch (e->progs[prog].way) {
 	case UPROBE_MULTI: return attach_multi(e, prog, res);
 	case UPROBE_EVENT: return kernel_uprobe_event_attach(e, prog, res);
 	default: return attach_perf(e, prog, res);
