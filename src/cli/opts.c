@@ -67,7 +67,7 @@ void cli_print_help(const char *name, FILE *to)
 		"  -e PROGRAM             the script itself; FILE may be - for standard input\n"
 		"  -p, --pid PID          only this process (may be repeated)\n"
 		"  -c, --cmd 'CMD ARGS'   start a command and trace it; tracing ends with it\n"
-		"  --follow               children of the traced processes too\n"
+		"  --follow               children of the traced processes too, until the last one has ended\n"
 		"  --cgroup PATH          only processes of this cgroup\n"
 		"  --container ID         only processes of this container\n"
 		"\n"

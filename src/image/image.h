@@ -207,6 +207,9 @@ struct image {
 };
 
 #define IMAGE_NONE UINT32_MAX
+/* --follow: the name of the map whose one value is a bitmap over process ids, and how many (PID_MAX_LIMIT) */
+#define IMAGE_FOLLOWED "followed"
+#define IMAGE_FOLLOWED_PIDS 4194304
 
 struct image *image_new(struct arena *arena);
 uint32_t image_add_map(struct image *im, struct image_map m);

@@ -8,7 +8,7 @@
 
 #include <linux/bpf.h>
 
-enum { PID_LIMIT = 4194304, WORD_BITS = 64 }; /* PID_MAX_LIMIT of 64-bit kernels */
+enum { PID_LIMIT = IMAGE_FOLLOWED_PIDS, WORD_BITS = 64 };
 
 static void make_map(struct builder *b)
 {
@@ -17,7 +17,7 @@ static void make_map(struct builder *b)
 	for (uint32_t i = 0; i < b->opts->n_pids; i++)
 		if (b->opts->pids[i] > 0 && b->opts->pids[i] < PID_LIMIT)
 			words[b->opts->pids[i] / WORD_BITS] |= 1ULL << b->opts->pids[i] % WORD_BITS;
-	b->follow_map = image_add_map(b->im, (struct image_map){ .name = STR("followed"), .role = MAP_PRIVATE,
+	b->follow_map = image_add_map(b->im, (struct image_map){ .name = STR(IMAGE_FOLLOWED), .role = MAP_PRIVATE,
 								 .bpf_type = BPF_MAP_TYPE_ARRAY, .key_size = 4,
 								 .value_size = PID_LIMIT / 8, .max_entries = 1,
 								 .init = words });
@@ -73,16 +73,16 @@ static void build_fork(struct builder *b)
 	put_label(b, out);
 }
 
-/* the last thread's exit would do; the leader's is near enough and needs no kernel structures */
+/*
+ * The id of a thread is in the set too, since a new thread looks like a new process above; it goes when the thread does.
+ * With a process's first thread goes the process: near enough to its last one, and needs no kernel structures.
+ */
 static void build_exit(struct builder *b)
 {
-	uint32_t both = put_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL);
-	uint32_t tgid = put_op_imm(b, IR_SHR, both, 32), out = new_label(b), bit, word;
+	uint32_t tid = put_ext(b, put_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL), 4, false), bit, word;
 
-	put_br(b, CC_NE, tgid, put_ext(b, both, 4, false), out);
-	word = word_of(b, tgid, &bit);
+	word = word_of(b, tid, &bit);
 	change_bit(b, ATOMIC_AND, word, put_op_imm(b, IR_XOR, bit, -1));
-	put_label(b, out);
 }
 
 static void build_keeper(struct builder *b, const struct probe_shape *shape, void (*body)(struct builder *b),
