@@ -45,7 +45,7 @@ def seeds(kind, build, folder):
             path = os.path.join(progs, name)
             if os.path.isfile(path) and os.access(path, os.X_OK) and os.path.getsize(path) < 65536:
                 shutil.copy(path, folder)
-    else:
+    elif kind:  # None: any bytes will do
         for i, text in enumerate({"operands": OPERANDS, "names": NAMES, "texts": TEXTS}[kind]):
             with open(os.path.join(folder, str(i)), "w") as f:
                 f.write(text)
@@ -73,7 +73,7 @@ def main():
     os.makedirs(findings, exist_ok=True)
     failed = 0
     for n, name in enumerate(names, 1):
-        kind, longest, words = KINDS[name]
+        kind, longest, words = KINDS.get(name, (None, 4096, None))
         binary = os.path.join(folder, name)
         old = os.path.join(HERE, "findings", name)
         status, out = (run([binary, *(os.path.join(old, f) for f in sorted(os.listdir(old)))], 120)
