@@ -34,8 +34,9 @@ static bool user(void *arg, uint32_t pid, uint64_t addr, struct output_symbol *o
 	struct symbol_info s;
 
 	catch_up(of);
-	if (!symbolizer_user(of->symbolizer, (pid_t)pid, addr, &s) || !s.found)
+	if (!symbolizer_user(of->symbolizer, (pid_t)pid, addr, &s))
 		return false;
+	/* also when the object has no name for it: the object is told */
 	take(&s, out);
 	return true;
 }
