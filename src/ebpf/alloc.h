@@ -14,7 +14,7 @@
 #include "ir/ir.h"
 
 enum ebpf_place_kind {
-	PLACE_NONE,  /* never read, or never reached */
+	PLACE_NONE, /* never read, or never reached */
 	PLACE_REG,
 	PLACE_STACK, /* 8 bytes at R10 + off */
 	PLACE_REMAT, /* made anew at each use from its one definition, IR instruction def */

@@ -139,14 +139,17 @@ static void build_intervals(struct scan *s)
 			uint64_t out = flow->live_out[(size_t)b * flow->n_words + w];
 
 			for (; in; in &= in - 1) {
-				uint32_t v = flow->crossing_vreg[w * 64 + (uint32_t)__builtin_ctzll(in)];
+				uint32_t v =
+					flow->crossing_vreg[w * 64 + (uint32_t)__builtin_ctzll(in)];
 
 				extend(&s->iv[s->alias[v]], use_pos(bl->first), use_pos(bl->first));
 			}
 			for (; out; out &= out - 1) {
-				uint32_t v = flow->crossing_vreg[w * 64 + (uint32_t)__builtin_ctzll(out)];
+				uint32_t v = flow->crossing_vreg[w * 64 +
+								 (uint32_t)__builtin_ctzll(out)];
 
-				extend(&s->iv[s->alias[v]], def_pos(bl->end - 1), def_pos(bl->end - 1));
+				extend(&s->iv[s->alias[v]], def_pos(bl->end - 1),
+				       def_pos(bl->end - 1));
 			}
 		}
 		for (uint32_t i = bl->first; i < bl->end; i++) {
@@ -183,7 +186,8 @@ static void finish_entries(struct scan *s)
 /* instructions i with start <= use_pos(i) < end */
 static uint32_t count_inside(const uint32_t *before, const struct interval *iv)
 {
-	uint32_t lo = iv->start < 2 ? 0 : (iv->start - 1) / 2, hi = iv->end < 2 ? 0 : (iv->end - 1) / 2;
+	uint32_t lo = iv->start < 2 ? 0 : (iv->start - 1) / 2,
+		 hi = iv->end < 2 ? 0 : (iv->end - 1) / 2;
 
 	return hi > lo ? before[hi] - before[lo] : 0;
 }
@@ -289,14 +293,11 @@ static bool passes_address(const struct ir_insn *in)
 static bool leaks_operand(const struct ir_insn *in, unsigned operand)
 {
 	switch (in->op) {
-	case IR_STORE:
-		return operand == 1;
-	case IR_ATOMIC:
-		return operand >= 1;
-	case IR_CALL_FN: case IR_RET:
-		return true;
-	default:
-		return false;
+	case IR_STORE: return operand == 1;
+	case IR_ATOMIC: return operand >= 1;
+	case IR_CALL_FN:
+	case IR_RET: return true;
+	default: return false;
 	}
 }
 
@@ -321,7 +322,8 @@ static uint32_t *find_addresses(struct scan *s, bool *is_pinned)
 				points[0] = (uint32_t)in->imm + 1;
 			} else if (passes_address(in)) {
 				points[0] = into[in->a];
-				points[1] = ir_arity(in) > 1 && !(in->flags & IRF_IMM) ? into[in->b] : 0;
+				points[1] = ir_arity(in) > 1 && !(in->flags & IRF_IMM) ? into[in->b]
+										       : 0;
 			}
 			for (unsigned k = 0; k < 2; k++) {
 				if (!points[k] || into[in->dst] == points[k])
@@ -338,8 +340,8 @@ static uint32_t *find_addresses(struct scan *s, bool *is_pinned)
 	}
 	for (uint32_t i = 0; i < f->n; i++)
 		for (unsigned k = 0, n = ir_arity(&f->insn[i]); k < n; k++)
-			if (f->insn[i].src[k] && leaks_operand(&f->insn[i], k) && into[f->insn[i].src[k]] &&
-			    !(k == 1 && (f->insn[i].flags & IRF_IMM)))
+			if (f->insn[i].src[k] && leaks_operand(&f->insn[i], k) &&
+			    into[f->insn[i].src[k]] && !(k == 1 && (f->insn[i].flags & IRF_IMM)))
 				is_pinned[into[f->insn[i].src[k]] - 1] = true;
 	return into;
 }
@@ -442,7 +444,8 @@ static void place_on_stack(struct scan *s)
 
 	for (uint32_t v = 1; v < s->n; v++)
 		if (s->out->places[v].kind == PLACE_STACK)
-			wants[n++] = (struct stack_want){ s->iv[v].start, s->iv[v].end, 1, v, NO_VREG };
+			wants[n++] = (struct stack_want){ s->iv[v].start, s->iv[v].end, 1, v,
+							  NO_VREG };
 	for (uint32_t k = 0; k < f->n_slots; k++)
 		if (range[k].start != NO_POS)
 			wants[n++] = (struct stack_want){ range[k].start, range[k].end,
@@ -483,7 +486,8 @@ void ebpf_alloc_linear(const struct ir_func *f, struct arena *arena, struct ebpf
 	place_on_stack(&s);
 	for (uint32_t v = 1; v <= f->n_vregs; v++) {
 		if (is_remat(&s, v))
-			out->places[v] = (struct ebpf_place){ .kind = PLACE_REMAT, .def = s.def[v] };
+			out->places[v] = (struct ebpf_place){ .kind = PLACE_REMAT,
+							      .def = s.def[v] };
 		else if (s.alias[v] != v)
 			out->places[v] = out->places[s.alias[v]];
 	}

@@ -21,7 +21,8 @@ void ebpf_alloc_slots(const struct ir_func *f, struct arena *arena, struct ebpf_
 	out->places = arena_array(arena, struct ebpf_place, n);
 	out->slot_off = arena_array(arena, int32_t, f->n_slots + 1);
 	for (uint32_t v = 1; v <= f->n_vregs; v++)
-		out->places[v] = (struct ebpf_place){ .kind = PLACE_STACK, .off = take_bytes(out, 8) };
+		out->places[v] = (struct ebpf_place){ .kind = PLACE_STACK,
+						      .off = take_bytes(out, 8) };
 	for (uint32_t i = 0; i < f->n; i++) {
 		const struct ir_insn *in = &f->insn[i];
 		struct ebpf_place *p;

@@ -62,7 +62,8 @@ static bool at_end(struct line_cursor *c)
 
 static bool is_name_char(char ch)
 {
-	return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '_';
+	return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
+	       ch == '_';
 }
 
 static struct str take_name(struct line_cursor *c)
@@ -83,7 +84,8 @@ static bool take_reg(struct line_cursor *c, unsigned *reg, bool *is_32)
 	struct str name = take_name(c);
 	uint64_t n;
 
-	if (name.n >= 2 && (name.p[0] == 'r' || name.p[0] == 'w') && str_to_u64(str_sub(name, 1, name.n), &n) && n <= R10) {
+	if (name.n >= 2 && (name.p[0] == 'r' || name.p[0] == 'w') &&
+	    str_to_u64(str_sub(name, 1, name.n), &n) && n <= R10) {
 		*reg = (unsigned)n;
 		*is_32 = name.p[0] == 'w';
 		return true;
@@ -127,13 +129,14 @@ static bool take_mem(struct line_cursor *c, uint8_t *size, unsigned *reg, int64_
 		*size = BPF_DW;
 	else
 		return false;
-	return take(c, "(") && take_reg(c, reg, &is_32) && !is_32 && take_number(c, off, &is_hex) && take(c, ")") &&
-	       ebpf_fits_s16(*off);
+	return take(c, "(") && take_reg(c, reg, &is_32) && !is_32 && take_number(c, off, &is_hex) &&
+	       take(c, ")") && ebpf_fits_s16(*off);
 }
 
 /* ---- instructions ---- */
 
-static void put(struct assembler *a, uint8_t code, unsigned dst, unsigned src, int64_t off, int32_t imm)
+static void put(struct assembler *a, uint8_t code, unsigned dst, unsigned src, int64_t off,
+		int32_t imm)
 {
 	vec_push(&a->out, ebpf_insn((uint8_t)code, dst, src, (int)off, imm));
 }
@@ -157,9 +160,13 @@ static bool take_target(struct assembler *a, struct line_cursor *c, bool is_call
 static bool asm_if(struct assembler *a, struct line_cursor *c)
 {
 	/* longer ones first, where one begins with another */
-	static const struct { const char *text; uint8_t op; } ops[] = {
-		{ "==", BPF_JEQ }, { "!=", BPF_JNE }, { "s>=", BPF_JSGE }, { "s<=", BPF_JSLE }, { "s>", BPF_JSGT },
-		{ "s<", BPF_JSLT }, { ">=", BPF_JGE }, { "<=", BPF_JLE }, { ">", BPF_JGT }, { "<", BPF_JLT }, { "&", BPF_JSET },
+	static const struct {
+		const char *text;
+		uint8_t op;
+	} ops[] = {
+		{ "==", BPF_JEQ },  { "!=", BPF_JNE },  { "s>=", BPF_JSGE }, { "s<=", BPF_JSLE },
+		{ "s>", BPF_JSGT }, { "s<", BPF_JSLT }, { ">=", BPF_JGE },   { "<=", BPF_JLE },
+		{ ">", BPF_JGT },   { "<", BPF_JLT },   { "&", BPF_JSET },
 	};
 	unsigned dst, src = 0, k;
 	bool is_32, other_32, is_hex, is_reg;
@@ -180,7 +187,8 @@ static bool asm_if(struct assembler *a, struct line_cursor *c)
 		return false;
 	if (!take(c, "goto") || !take_target(a, c, false, &off))
 		return false;
-	put(a, (uint8_t)((is_32 ? BPF_JMP32 : BPF_JMP) | ops[k].op | (is_reg ? BPF_X : BPF_K)), dst, src, off, (int32_t)imm);
+	put(a, (uint8_t)((is_32 ? BPF_JMP32 : BPF_JMP) | ops[k].op | (is_reg ? BPF_X : BPF_K)), dst,
+	    src, off, (int32_t)imm);
 	return true;
 }
 
@@ -233,8 +241,14 @@ static bool asm_store(struct assembler *a, struct line_cursor *c)
 	return true;
 }
 
-static const struct { const char *sign, *name; uint8_t op; } atomics[] = {
-	{ "+=", "add", BPF_ADD }, { "|=", "or", BPF_OR }, { "&=", "and", BPF_AND }, { "^=", "xor", BPF_XOR },
+static const struct {
+	const char *sign, *name;
+	uint8_t op;
+} atomics[] = {
+	{ "+=", "add", BPF_ADD },
+	{ "|=", "or", BPF_OR },
+	{ "&=", "and", BPF_AND },
+	{ "^=", "xor", BPF_XOR },
 };
 
 /* "lock *(u64 *)(r1 +0) += r2" */
@@ -249,7 +263,8 @@ static bool asm_lock(struct assembler *a, struct line_cursor *c)
 		return false;
 	for (unsigned k = 0; k < sizeof(atomics) / sizeof(atomics[0]); k++)
 		if (take(c, atomics[k].sign) && take_reg(c, &src, &is_32)) {
-			put(a, (uint8_t)(BPF_STX | BPF_ATOMIC | size), dst, src, off, atomics[k].op);
+			put(a, (uint8_t)(BPF_STX | BPF_ATOMIC | size), dst, src, off,
+			    atomics[k].op);
 			return !is_32;
 		}
 	return false;
@@ -274,7 +289,8 @@ static bool asm_fetch(struct assembler *a, struct line_cursor *c, unsigned resul
 	else if (str_is(name, "cmpxchg"))
 		imm = BPF_CMPXCHG;
 	for (unsigned k = 0; k < sizeof(atomics) / sizeof(atomics[0]); k++)
-		if (str_starts(name, STR("fetch_")) && str_is(str_sub(name, 6, name.n), atomics[k].name))
+		if (str_starts(name, STR("fetch_")) &&
+		    str_is(str_sub(name, 6, name.n), atomics[k].name))
 			imm = atomics[k].op | BPF_FETCH;
 	if (!imm || !take(c, "(") || !take_mem(c, &size, &dst, &off) || !take(c, ","))
 		return false;
@@ -295,7 +311,8 @@ static bool asm_swap(struct assembler *a, struct line_cursor *c, unsigned dst, b
 
 	for (unsigned k = 0; k < 3; k++)
 		if (take(c, words[k])) {
-			put(a, BPF_ALU | BPF_END | (is_be ? BPF_TO_BE : BPF_TO_LE), dst, 0, 0, bits[k]);
+			put(a, BPF_ALU | BPF_END | (is_be ? BPF_TO_BE : BPF_TO_LE), dst, 0, 0,
+			    bits[k]);
 			return take_reg(c, &src, &is_32) && src == dst;
 		}
 	return false;
@@ -343,10 +360,13 @@ static bool asm_assign(struct assembler *a, struct line_cursor *c, unsigned dst,
 
 static bool asm_alu(struct assembler *a, struct line_cursor *c)
 {
-	static const struct { const char *text; uint8_t op; } ops[] = {
-		{ "+=", BPF_ADD }, { "-=", BPF_SUB }, { "*=", BPF_MUL }, { "/=", BPF_DIV }, { "%=", BPF_MOD },
-		{ "|=", BPF_OR }, { "&=", BPF_AND }, { "^=", BPF_XOR }, { "<<=", BPF_LSH }, { "s>>=", BPF_ARSH },
-		{ ">>=", BPF_RSH },
+	static const struct {
+		const char *text;
+		uint8_t op;
+	} ops[] = {
+		{ "+=", BPF_ADD },  { "-=", BPF_SUB },    { "*=", BPF_MUL },  { "/=", BPF_DIV },
+		{ "%=", BPF_MOD },  { "|=", BPF_OR },     { "&=", BPF_AND },  { "^=", BPF_XOR },
+		{ "<<=", BPF_LSH }, { "s>>=", BPF_ARSH }, { ">>=", BPF_RSH },
 	};
 	unsigned dst, src;
 	bool is_32, src_32, is_hex;
@@ -442,7 +462,8 @@ static ERR_MUST struct err *resolve(struct assembler *a)
 	return NULL;
 }
 
-struct err *ebpf_assemble(struct str text, struct arena *arena, struct bpf_insn **insns, uint32_t *n_insns)
+struct err *ebpf_assemble(struct str text, struct arena *arena, struct bpf_insn **insns,
+			  uint32_t *n_insns)
 {
 	struct assembler a = { .arena = arena };
 	struct err *e = NULL;

@@ -13,6 +13,7 @@
 #include <linux/bpf.h>
 
 /* instructions in the arena; the error names the line */
-struct err *ebpf_assemble(struct str text, struct arena *arena, struct bpf_insn **insns, uint32_t *n_insns) ERR_MUST;
+struct err *ebpf_assemble(struct str text, struct arena *arena, struct bpf_insn **insns,
+			  uint32_t *n_insns) ERR_MUST;
 
 #endif

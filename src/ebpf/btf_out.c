@@ -30,7 +30,8 @@ static uint32_t put_name(struct btf_writer *w, struct str name)
 	return off;
 }
 
-static void put_type(struct btf_writer *w, uint32_t name, uint32_t kind, uint32_t vlen, uint32_t size_or_type)
+static void put_type(struct btf_writer *w, uint32_t name, uint32_t kind, uint32_t vlen,
+		     uint32_t size_or_type)
 {
 	put_u32(&w->types, name);
 	put_u32(&w->types, kind << 24 | vlen);
@@ -51,12 +52,10 @@ uint32_t ebpf_btf_func_id(uint32_t func)
 static uint32_t param_type(const struct ir_func *f, uint32_t k)
 {
 	switch (f->kind) {
-	case IR_FUNC_PROGRAM: case IR_FUNC_FOR_EACH:
-		return ID_PTR;
-	case IR_FUNC_LOOP:
-		return k == 0 ? ID_U64 : ID_PTR;
-	default:
-		return ID_U64;
+	case IR_FUNC_PROGRAM:
+	case IR_FUNC_FOR_EACH: return ID_PTR;
+	case IR_FUNC_LOOP: return k == 0 ? ID_U64 : ID_PTR;
+	default: return ID_U64;
 	}
 }
 

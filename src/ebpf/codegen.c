@@ -23,15 +23,16 @@ struct compiler {
 	uint32_t *start;
 };
 
-static ERR_MUST struct err *check_frame(struct compiler *c, const struct ir_func *f, const struct ebpf_alloc *al)
+static ERR_MUST struct err *check_frame(struct compiler *c, const struct ir_func *f,
+					const struct ebpf_alloc *al)
 {
 	uint32_t limit = c->opts->stack_limit ? c->opts->stack_limit : EBPF_STACK_LIMIT;
 
 	if (al->frame_bytes <= limit)
 		return NULL;
 	c->opts->at = f->n ? f->insn[0].at : SPAN_NONE;
-	return err_new(0, "'%.*s' needs %u bytes of stack (%u values and %u slots), eBPF has %u", STR_ARG(f->name),
-		       al->frame_bytes, al->n_spilled, f->n_slots, limit);
+	return err_new(0, "'%.*s' needs %u bytes of stack (%u values and %u slots), eBPF has %u",
+		       STR_ARG(f->name), al->frame_bytes, al->n_spilled, f->n_slots, limit);
 }
 
 static ERR_MUST struct err *make_func(struct compiler *c, uint32_t index)
@@ -53,7 +54,8 @@ static ERR_MUST struct err *make_func(struct compiler *c, uint32_t index)
 			ebpf_remove_unreachable(&code, &c->scratch);
 		else
 			ebpf_peephole(&code, &c->scratch);
-		ebpf_add_islands(&code, c->opts->jump_reach ? c->opts->jump_reach : EBPF_JUMP_REACH, &c->scratch);
+		ebpf_add_islands(&code, c->opts->jump_reach ? c->opts->jump_reach : EBPF_JUMP_REACH,
+				 &c->scratch);
 		e = ebpf_layout(f, &code, &c->scratch, out, &c->opts->at);
 	}
 	out->frame_bytes = al.frame_bytes;
@@ -76,7 +78,8 @@ static ERR_MUST struct err *collect(struct compiler *c, uint32_t entry)
 		for (uint32_t x = 0; x < fn->n_fixups; x++) {
 			const struct ebpf_fixup *fix = &fn->fixups[x];
 
-			if ((fix->kind == ITEM_FUNC || fix->kind == ITEM_CALL_FN) && !c->start[fix->index]) {
+			if ((fix->kind == ITEM_FUNC || fix->kind == ITEM_CALL_FN) &&
+			    !c->start[fix->index]) {
 				c->start[fix->index] = 1;
 				c->order[c->n_order++] = fix->index;
 			}
@@ -94,16 +97,19 @@ static void count_parts(const struct compiler *c, struct image_prog *p)
 		p->n_insns += fn->n_insns;
 		p->n_lines += fn->n_lines;
 		for (uint32_t x = 0; x < fn->n_fixups; x++)
-			p->n_relocs += fn->fixups[x].kind == ITEM_MAP || fn->fixups[x].kind == ITEM_MAP_VALUE;
+			p->n_relocs += fn->fixups[x].kind == ITEM_MAP ||
+				       fn->fixups[x].kind == ITEM_MAP_VALUE;
 	}
 }
 
-static void apply_fixup(const struct compiler *c, struct image_prog *p, uint32_t base, const struct ebpf_fixup *fix)
+static void apply_fixup(const struct compiler *c, struct image_prog *p, uint32_t base,
+			const struct ebpf_fixup *fix)
 {
 	uint32_t at = base + fix->insn;
 
 	switch (fix->kind) {
-	case ITEM_FUNC: case ITEM_CALL_FN:
+	case ITEM_FUNC:
+	case ITEM_CALL_FN:
 		/* relative to the instruction behind, as calls are */
 		p->insns[at].imm = (int32_t)(c->start[fix->index] - 1) - (int32_t)at - 1;
 		break;

@@ -22,6 +22,7 @@ struct ebpf_opts {
  * Code, relocations, function table and lines of every program of m, in im->progs (which m->progs[].image are put into, in
  * their order), and im->btf. m must have passed ir_check. An error is about a limit of eBPF that the script exceeds.
  */
-struct err *ebpf_compile(const struct ir_module *m, struct image *im, struct ebpf_opts *opts) ERR_MUST;
+struct err *ebpf_compile(const struct ir_module *m, struct image *im,
+			 struct ebpf_opts *opts) ERR_MUST;
 
 #endif

@@ -27,9 +27,11 @@ void emit_insn(struct emitter *e, struct bpf_insn in)
 	add_item(e, ITEM_INSN, in);
 }
 
-static struct ebpf_item *add_wide(struct emitter *e, enum ebpf_item_kind kind, unsigned reg, int64_t imm)
+static struct ebpf_item *add_wide(struct emitter *e, enum ebpf_item_kind kind, unsigned reg,
+				  int64_t imm)
 {
-	struct ebpf_item *item = add_item(e, kind, ebpf_insn(BPF_LD | BPF_IMM | BPF_DW, reg, 0, 0, 0));
+	struct ebpf_item *item = add_item(e, kind,
+					  ebpf_insn(BPF_LD | BPF_IMM | BPF_DW, reg, 0, 0, 0));
 
 	item->imm = imm;
 	return item;
@@ -85,22 +87,14 @@ static const struct ebpf_place *place_of(const struct emitter *e, uint32_t vreg)
 static void make_constant(struct emitter *e, const struct ir_insn *def, unsigned reg)
 {
 	switch (def->op) {
-	case IR_IMM:
-		emit_imm(e, reg, def->imm);
-		break;
+	case IR_IMM: emit_imm(e, reg, def->imm); break;
 	case IR_SLOT:
 		emit_insn(e, ebpf_alu_reg(BPF_MOV, reg, R10));
 		emit_insn(e, ebpf_alu_imm(BPF_ADD, reg, e->al->slot_off[def->imm]));
 		break;
-	case IR_MAP:
-		add_wide(e, ITEM_MAP, reg, def->imm);
-		break;
-	case IR_MAP_VALUE:
-		add_wide(e, ITEM_MAP_VALUE, reg, def->imm)->map_off = def->off;
-		break;
-	case IR_FUNC:
-		add_wide(e, ITEM_FUNC, reg, def->imm);
-		break;
+	case IR_MAP: add_wide(e, ITEM_MAP, reg, def->imm); break;
+	case IR_MAP_VALUE: add_wide(e, ITEM_MAP_VALUE, reg, def->imm)->map_off = def->off; break;
+	case IR_FUNC: add_wide(e, ITEM_FUNC, reg, def->imm); break;
 	}
 }
 
@@ -109,15 +103,9 @@ void emit_use_in(struct emitter *e, uint32_t vreg, unsigned reg)
 	const struct ebpf_place *p = place_of(e, vreg);
 
 	switch (p->kind) {
-	case PLACE_REG:
-		emit_move_reg(e, reg, p->reg);
-		break;
-	case PLACE_STACK:
-		emit_insn(e, ebpf_load(8, reg, R10, p->off));
-		break;
-	case PLACE_REMAT:
-		make_constant(e, &e->f->insn[p->def], reg);
-		break;
+	case PLACE_REG: emit_move_reg(e, reg, p->reg); break;
+	case PLACE_STACK: emit_insn(e, ebpf_load(8, reg, R10, p->off)); break;
+	case PLACE_REMAT: make_constant(e, &e->f->insn[p->def], reg); break;
 	}
 }
 
@@ -213,9 +201,11 @@ static void emit_call(struct emitter *e, const struct ir_insn *in)
 		if (place_of(e, in->src[k])->kind != PLACE_REG)
 			emit_use_in(e, in->src[k], R1 + k);
 	if (in->op == IR_CALL)
-		item = add_item(e, ITEM_INSN, ebpf_insn(BPF_JMP | BPF_CALL, 0, 0, 0, (int32_t)in->imm));
+		item = add_item(e, ITEM_INSN,
+				ebpf_insn(BPF_JMP | BPF_CALL, 0, 0, 0, (int32_t)in->imm));
 	else
-		item = add_item(e, ITEM_CALL_FN, ebpf_insn(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, 0));
+		item = add_item(e, ITEM_CALL_FN,
+				ebpf_insn(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, 0));
 	item->imm = in->imm;
 	item->n_args = in->n_args;
 	if (in->dst)
@@ -287,66 +277,46 @@ static ERR_MUST struct err *emit_one(struct emitter *e, const struct ir_insn *in
 	if (is_unused(e, in))
 		return NULL;
 	switch (in->op) {
-	case IR_NOP:
-		break;
-	case IR_LABEL:
-		emit_label(e, in->target);
-		break;
-	case IR_IMM: case IR_SLOT: case IR_MAP: case IR_MAP_VALUE: case IR_FUNC:
-		emit_constant(e, in);
-		break;
-	case IR_MOV:
-		emit_move(e, in->dst, in->a);
-		break;
-	case IR_CTX:
-		emit_move(e, in->dst, ebpf_entry_vreg(e->f, 0));
-		break;
-	case IR_PARAM:
-		emit_move(e, in->dst, ebpf_entry_vreg(e->f, (unsigned)in->imm));
-		break;
-	case IR_ADD: case IR_SUB: case IR_MUL: case IR_DIV: case IR_MOD: case IR_AND: case IR_OR: case IR_XOR:
-	case IR_SHL: case IR_SHR: case IR_SAR:
-		emit_alu(e, in);
-		break;
-	case IR_SDIV: case IR_SMOD:
-		emit_alu_divide_signed(e, in);
-		break;
-	case IR_NEG: case IR_BSWAP: case IR_ZEXT: case IR_SEXT:
-		emit_alu_unary(e, in);
-		break;
-	case IR_SET:
-		emit_alu_set(e, in);
-		break;
-	case IR_JMP:
-		emit_jump(e, in->target);
-		break;
-	case IR_BR:
-		emit_alu_branch(e, in);
-		break;
-	case IR_LOAD:
-		emit_mem_load(e, in);
-		break;
-	case IR_STORE:
-		emit_mem_store(e, in);
-		break;
-	case IR_ZERO:
-		return emit_mem_zero(e, in);
-	case IR_COPY:
-		return emit_mem_copy(e, in);
-	case IR_ATOMIC:
-		emit_mem_atomic(e, in);
-		break;
-	case IR_CALL: case IR_CALL_FN:
-		emit_call(e, in);
-		break;
-	case IR_BOUND:
-		emit_alu_bound(e, in);
-		break;
-	case IR_RET:
-		emit_return(e, in);
-		break;
-	default:
-		return err_new(0, "IR operation '%s' cannot be emitted", ir_op_name(in->op));
+	case IR_NOP: break;
+	case IR_LABEL: emit_label(e, in->target); break;
+	case IR_IMM:
+	case IR_SLOT:
+	case IR_MAP:
+	case IR_MAP_VALUE:
+	case IR_FUNC: emit_constant(e, in); break;
+	case IR_MOV: emit_move(e, in->dst, in->a); break;
+	case IR_CTX: emit_move(e, in->dst, ebpf_entry_vreg(e->f, 0)); break;
+	case IR_PARAM: emit_move(e, in->dst, ebpf_entry_vreg(e->f, (unsigned)in->imm)); break;
+	case IR_ADD:
+	case IR_SUB:
+	case IR_MUL:
+	case IR_DIV:
+	case IR_MOD:
+	case IR_AND:
+	case IR_OR:
+	case IR_XOR:
+	case IR_SHL:
+	case IR_SHR:
+	case IR_SAR: emit_alu(e, in); break;
+	case IR_SDIV:
+	case IR_SMOD: emit_alu_divide_signed(e, in); break;
+	case IR_NEG:
+	case IR_BSWAP:
+	case IR_ZEXT:
+	case IR_SEXT: emit_alu_unary(e, in); break;
+	case IR_SET: emit_alu_set(e, in); break;
+	case IR_JMP: emit_jump(e, in->target); break;
+	case IR_BR: emit_alu_branch(e, in); break;
+	case IR_LOAD: emit_mem_load(e, in); break;
+	case IR_STORE: emit_mem_store(e, in); break;
+	case IR_ZERO: return emit_mem_zero(e, in);
+	case IR_COPY: return emit_mem_copy(e, in);
+	case IR_ATOMIC: emit_mem_atomic(e, in); break;
+	case IR_CALL:
+	case IR_CALL_FN: emit_call(e, in); break;
+	case IR_BOUND: emit_alu_bound(e, in); break;
+	case IR_RET: emit_return(e, in); break;
+	default: return err_new(0, "IR operation '%s' cannot be emitted", ir_op_name(in->op));
 	}
 	return NULL;
 }
@@ -367,7 +337,8 @@ static void find_single_defs(struct emitter *e, bool *is_multi)
 			e->single_def[v] = 0;
 }
 
-struct err *ebpf_emit(const struct ir_func *f, const struct ebpf_alloc *al, struct ebpf_code *code, struct span *at)
+struct err *ebpf_emit(const struct ir_func *f, const struct ebpf_alloc *al, struct ebpf_code *code,
+		      struct span *at)
 {
 	struct arena arena;
 	struct emitter e = { .f = f, .al = al, .code = code };

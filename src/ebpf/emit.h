@@ -14,7 +14,7 @@
 #define EBPF_MAX_UNROLL 1024
 
 /* *code is appended to; on an error *at is the place in the script */
-struct err *ebpf_emit(const struct ir_func *f, const struct ebpf_alloc *al, struct ebpf_code *code, struct span *at)
-	ERR_MUST;
+struct err *ebpf_emit(const struct ir_func *f, const struct ebpf_alloc *al, struct ebpf_code *code,
+		      struct span *at) ERR_MUST;
 
 #endif

@@ -8,9 +8,9 @@
 static uint8_t alu_code(uint8_t op)
 {
 	static const uint8_t codes[IR_N_OPS] = {
-		[IR_ADD] = BPF_ADD, [IR_SUB] = BPF_SUB, [IR_MUL] = BPF_MUL, [IR_DIV] = BPF_DIV, [IR_MOD] = BPF_MOD,
-		[IR_AND] = BPF_AND, [IR_OR] = BPF_OR, [IR_XOR] = BPF_XOR, [IR_SHL] = BPF_LSH, [IR_SHR] = BPF_RSH,
-		[IR_SAR] = BPF_ARSH,
+		[IR_ADD] = BPF_ADD, [IR_SUB] = BPF_SUB, [IR_MUL] = BPF_MUL,  [IR_DIV] = BPF_DIV,
+		[IR_MOD] = BPF_MOD, [IR_AND] = BPF_AND, [IR_OR] = BPF_OR,    [IR_XOR] = BPF_XOR,
+		[IR_SHL] = BPF_LSH, [IR_SHR] = BPF_RSH, [IR_SAR] = BPF_ARSH,
 	};
 
 	return codes[op];
@@ -19,9 +19,9 @@ static uint8_t alu_code(uint8_t op)
 static uint8_t jump_code(uint8_t cc)
 {
 	static const uint8_t codes[] = {
-		[CC_EQ] = BPF_JEQ, [CC_NE] = BPF_JNE, [CC_LT] = BPF_JLT, [CC_LE] = BPF_JLE, [CC_GT] = BPF_JGT,
-		[CC_GE] = BPF_JGE, [CC_SLT] = BPF_JSLT, [CC_SLE] = BPF_JSLE, [CC_SGT] = BPF_JSGT, [CC_SGE] = BPF_JSGE,
-		[CC_TEST] = BPF_JSET,
+		[CC_EQ] = BPF_JEQ,   [CC_NE] = BPF_JNE,   [CC_LT] = BPF_JLT,    [CC_LE] = BPF_JLE,
+		[CC_GT] = BPF_JGT,   [CC_GE] = BPF_JGE,   [CC_SLT] = BPF_JSLT,  [CC_SLE] = BPF_JSLE,
+		[CC_SGT] = BPF_JSGT, [CC_SGE] = BPF_JSGE, [CC_TEST] = BPF_JSET,
 	};
 
 	return codes[cc];
@@ -135,9 +135,7 @@ void emit_alu_unary(struct emitter *e, const struct ir_insn *in)
 	}
 	emit_use_in(e, in->a, d);
 	switch (in->op) {
-	case IR_NEG:
-		emit_insn(e, ebpf_alu_imm(BPF_NEG, d, 0));
-		break;
+	case IR_NEG: emit_insn(e, ebpf_alu_imm(BPF_NEG, d, 0)); break;
 	case IR_BSWAP: /* "to big endian" on a little-endian machine, which zeroes what is above too */
 		emit_insn(e, ebpf_insn(BPF_ALU | BPF_END | BPF_TO_BE, d, 0, 0, 8 * in->size));
 		break;

@@ -18,7 +18,8 @@ struct operand {
  * The base of an access that reaches span bytes from off. A slot is addressed through R10 without a register of its own;
  * an offset that does not fit the 16 bits of an instruction is added in scratch.
  */
-static struct operand get_base(struct emitter *e, uint32_t vreg, int32_t off, int32_t span, unsigned scratch)
+static struct operand get_base(struct emitter *e, uint32_t vreg, int32_t off, int32_t span,
+			       unsigned scratch)
 {
 	const struct ebpf_place *p = &e->al->places[vreg];
 	struct operand o = { 0, off };
@@ -98,15 +99,16 @@ static unsigned unit_at(uint64_t at, int64_t left)
 	return unit;
 }
 
-static ERR_MUST struct err *check_unroll(const struct ir_insn *in, uint64_t misaligned, const char *what)
+static ERR_MUST struct err *check_unroll(const struct ir_insn *in, uint64_t misaligned,
+					 const char *what)
 {
 	int64_t units = 0;
 
 	for (int64_t done = 0; done < in->imm && units <= EBPF_MAX_UNROLL; units++)
 		done += unit_at(misaligned + (uint64_t)done, in->imm - done);
 	if (units > EBPF_MAX_UNROLL)
-		return err_new(0, "%s of %lld bytes takes more than %u instructions", what, (long long)in->imm,
-			       EBPF_MAX_UNROLL);
+		return err_new(0, "%s of %lld bytes takes more than %u instructions", what,
+			       (long long)in->imm, EBPF_MAX_UNROLL);
 	return NULL;
 }
 
@@ -137,7 +139,8 @@ struct err *emit_mem_copy(struct emitter *e, const struct ir_insn *in)
 	a = get_base(e, in->a, in->off, (int32_t)in->imm, R1);
 	b = get_base(e, in->b, in->off2, (int32_t)in->imm, R2);
 	for (int64_t done = 0; done < in->imm;) {
-		unsigned unit = unit_at((to + (uint64_t)done) | (from + (uint64_t)done), in->imm - done);
+		unsigned unit = unit_at((to + (uint64_t)done) | (from + (uint64_t)done),
+					in->imm - done);
 
 		emit_insn(e, ebpf_load(unit, R0, b.reg, b.off + (int32_t)done));
 		emit_insn(e, ebpf_store(unit, a.reg, a.off + (int32_t)done, R0));
@@ -148,7 +151,8 @@ struct err *emit_mem_copy(struct emitter *e, const struct ir_insn *in)
 
 /* ---- atomics ---- */
 
-static struct bpf_insn atomic_insn(const struct ir_insn *in, struct operand m, unsigned src, int32_t op)
+static struct bpf_insn atomic_insn(const struct ir_insn *in, struct operand m, unsigned src,
+				   int32_t op)
 {
 	return ebpf_insn(BPF_STX | BPF_ATOMIC | ebpf_size_bits(in->size), m.reg, src, m.off, op);
 }
@@ -156,8 +160,8 @@ static struct bpf_insn atomic_insn(const struct ir_insn *in, struct operand m, u
 void emit_mem_atomic(struct emitter *e, const struct ir_insn *in)
 {
 	static const int32_t codes[] = {
-		[ATOMIC_ADD] = BPF_ADD, [ATOMIC_AND] = BPF_AND, [ATOMIC_OR] = BPF_OR, [ATOMIC_XOR] = BPF_XOR,
-		[ATOMIC_XCHG] = BPF_XCHG, [ATOMIC_CMPXCHG] = BPF_CMPXCHG,
+		[ATOMIC_ADD] = BPF_ADD, [ATOMIC_AND] = BPF_AND,   [ATOMIC_OR] = BPF_OR,
+		[ATOMIC_XOR] = BPF_XOR, [ATOMIC_XCHG] = BPF_XCHG, [ATOMIC_CMPXCHG] = BPF_CMPXCHG,
 	};
 	/* without a reader of the old value the cheaper form does; xchg and cmpxchg have only the fetching one */
 	bool is_read = in->dst && e->al->places[in->dst].kind != PLACE_NONE;

@@ -66,9 +66,14 @@ static inline unsigned ebpf_size_bytes(uint8_t code)
 	}
 }
 
-static inline struct bpf_insn ebpf_insn(uint8_t code, unsigned dst, unsigned src, int off, int32_t imm)
+static inline struct bpf_insn ebpf_insn(uint8_t code, unsigned dst, unsigned src, int off,
+					int32_t imm)
 {
-	return (struct bpf_insn){ .code = code, .dst_reg = dst & 15, .src_reg = src & 15, .off = (int16_t)off, .imm = imm };
+	return (struct bpf_insn){ .code = code,
+				  .dst_reg = dst & 15,
+				  .src_reg = src & 15,
+				  .off = (int16_t)off,
+				  .imm = imm };
 }
 
 static inline struct bpf_insn ebpf_alu_reg(uint8_t op, unsigned dst, unsigned src)

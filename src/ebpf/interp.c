@@ -29,8 +29,8 @@ static bool is_inside(uint64_t addr, uint64_t size, uint64_t base, uint64_t leng
 	return addr >= base && addr - base <= length && size <= length - (addr - base);
 }
 
-static ERR_MUST struct err *check_access(const struct ebpf_interp *it, uint32_t pc, uint64_t addr, unsigned size,
-					 bool is_write)
+static ERR_MUST struct err *check_access(const struct ebpf_interp *it, uint32_t pc, uint64_t addr,
+					 unsigned size, bool is_write)
 {
 	for (uint32_t d = 0; d < it->depth; d++) {
 		if (!is_inside(addr, size, (uint64_t)(uintptr_t)it->frame[d], stack_size(it)))
@@ -41,7 +41,8 @@ static ERR_MUST struct err *check_access(const struct ebpf_interp *it, uint32_t 
 		return NULL;
 	}
 	for (uint32_t i = 0; i < it->n_regions; i++)
-		if (is_inside(addr, size, (uint64_t)(uintptr_t)it->regions[i].base, it->regions[i].size) &&
+		if (is_inside(addr, size, (uint64_t)(uintptr_t)it->regions[i].base,
+			      it->regions[i].size) &&
 		    (it->regions[i].is_writable || !is_write))
 			return NULL;
 	return err_new(0, "interpreter: bad %s of %u bytes at instruction %u, address 0x%" PRIx64,
@@ -121,7 +122,8 @@ static void step_alu(struct frame *f, const struct bpf_insn *in)
 
 static bool is_taken(const struct frame *f, const struct bpf_insn *in)
 {
-	uint64_t a = f->r[in->dst_reg], b = in->code & BPF_X ? f->r[in->src_reg] : (uint64_t)(int64_t)in->imm;
+	uint64_t a = f->r[in->dst_reg],
+		 b = in->code & BPF_X ? f->r[in->src_reg] : (uint64_t)(int64_t)in->imm;
 	int64_t sa = (int64_t)a, sb = (int64_t)b;
 
 	if (ebpf_class(in) == BPF_JMP32) {
@@ -146,7 +148,8 @@ static bool is_taken(const struct frame *f, const struct bpf_insn *in)
 	}
 }
 
-static ERR_MUST struct err *step_atomic(struct ebpf_interp *it, struct frame *f, const struct bpf_insn *in)
+static ERR_MUST struct err *step_atomic(struct ebpf_interp *it, struct frame *f,
+					const struct bpf_insn *in)
 {
 	unsigned size = ebpf_size_bytes(in->code);
 	uint64_t addr = f->r[in->dst_reg] + (uint64_t)(int64_t)in->off, old, b = f->r[in->src_reg];
@@ -168,11 +171,13 @@ static ERR_MUST struct err *step_atomic(struct ebpf_interp *it, struct frame *f,
 	return NULL;
 }
 
-static ERR_MUST struct err *step_memory(struct ebpf_interp *it, struct frame *f, const struct bpf_insn *in)
+static ERR_MUST struct err *step_memory(struct ebpf_interp *it, struct frame *f,
+					const struct bpf_insn *in)
 {
 	unsigned size = ebpf_size_bytes(in->code);
 	uint8_t class = ebpf_class(in);
-	uint64_t addr = f->r[class == BPF_LDX ? in->src_reg : in->dst_reg] + (uint64_t)(int64_t)in->off;
+	uint64_t addr = f->r[class == BPF_LDX ? in->src_reg : in->dst_reg] +
+			(uint64_t)(int64_t)in->off;
 
 	if (class == BPF_STX && (in->code & 0xe0) == BPF_ATOMIC)
 		return step_atomic(it, f, in);
@@ -180,13 +185,16 @@ static ERR_MUST struct err *step_memory(struct ebpf_interp *it, struct frame *f,
 	if (class == BPF_LDX)
 		f->r[in->dst_reg] = load(addr, size);
 	else
-		store(addr, size, class == BPF_STX ? f->r[in->src_reg] : (uint64_t)(int64_t)in->imm);
+		store(addr, size,
+		      class == BPF_STX ? f->r[in->src_reg] : (uint64_t)(int64_t)in->imm);
 	return NULL;
 }
 
-static ERR_MUST struct err *run_frame(struct ebpf_interp *it, uint32_t pc, const uint64_t arg[5], uint64_t *ret);
+static ERR_MUST struct err *run_frame(struct ebpf_interp *it, uint32_t pc, const uint64_t arg[5],
+				      uint64_t *ret);
 
-static ERR_MUST struct err *step_call(struct ebpf_interp *it, struct frame *f, const struct bpf_insn *in)
+static ERR_MUST struct err *step_call(struct ebpf_interp *it, struct frame *f,
+				      const struct bpf_insn *in)
 {
 	uint64_t ret = 0;
 
@@ -223,15 +231,12 @@ static ERR_MUST struct err *run_loop(struct ebpf_interp *it, struct frame *f)
 			return err_new(0, "interpreter: too many steps");
 		in = &it->insns[f->pc];
 		switch (ebpf_class(in)) {
-		case BPF_ALU: case BPF_ALU64:
-			step_alu(f, in);
-			break;
-		case BPF_LD:
-			step_wide(f, in);
-			break;
-		case BPF_LDX: case BPF_ST: case BPF_STX:
-			TRY(step_memory(it, f, in));
-			break;
+		case BPF_ALU:
+		case BPF_ALU64: step_alu(f, in); break;
+		case BPF_LD: step_wide(f, in); break;
+		case BPF_LDX:
+		case BPF_ST:
+		case BPF_STX: TRY(step_memory(it, f, in)); break;
 		default:
 			if (in->code == (BPF_JMP | BPF_EXIT))
 				return NULL;
@@ -243,7 +248,8 @@ static ERR_MUST struct err *run_loop(struct ebpf_interp *it, struct frame *f)
 	}
 }
 
-static struct err *run_frame(struct ebpf_interp *it, uint32_t pc, const uint64_t arg[5], uint64_t *ret)
+static struct err *run_frame(struct ebpf_interp *it, uint32_t pc, const uint64_t arg[5],
+			     uint64_t *ret)
 {
 	struct frame f = { .pc = pc };
 	uint8_t *stack;
@@ -274,15 +280,16 @@ struct err *ebpf_interp_run(struct ebpf_interp *it, uint64_t ctx, uint64_t *ret)
 	return run_frame(it, 0, arg, ret);
 }
 
-struct err *ebpf_interp_callback(struct ebpf_interp *it, uint64_t func, const uint64_t arg[5], uint64_t *ret)
+struct err *ebpf_interp_callback(struct ebpf_interp *it, uint64_t func, const uint64_t arg[5],
+				 uint64_t *ret)
 {
 	if ((func & ~0xffffffffull) != FUNC_TAG)
 		return err_new(0, "interpreter: 0x%" PRIx64 " is no function", func);
 	return run_frame(it, (uint32_t)func, arg, ret);
 }
 
-struct bpf_insn *ebpf_interp_relocate(const struct image_prog *p, struct arena *arena, const uint64_t *map_ptr,
-				      const uint64_t *values)
+struct bpf_insn *ebpf_interp_relocate(const struct image_prog *p, struct arena *arena,
+				      const uint64_t *map_ptr, const uint64_t *values)
 {
 	struct bpf_insn *insns = arena_array(arena, struct bpf_insn, p->n_insns);
 
@@ -290,7 +297,8 @@ struct bpf_insn *ebpf_interp_relocate(const struct image_prog *p, struct arena *
 	for (uint32_t i = 0; i < p->n_relocs; i++) {
 		const struct image_reloc *r = &p->relocs[i];
 		struct bpf_insn *in = &insns[r->insn];
-		uint64_t v = r->kind == RELOC_MAP ? map_ptr[r->index] : values[r->index] + (uint32_t)in[1].imm;
+		uint64_t v = r->kind == RELOC_MAP ? map_ptr[r->index]
+						  : values[r->index] + (uint32_t)in[1].imm;
 
 		in[0].src_reg = 0;
 		in[0].imm = (int32_t)(uint32_t)v;

@@ -84,12 +84,13 @@ static uint32_t way_to(struct islander *s, uint32_t pos, uint32_t label)
 static uint32_t width(const struct ebpf_item *it)
 {
 	switch (it->kind) {
-	case ITEM_DEAD: case ITEM_LABEL:
-		return 0;
-	case ITEM_IMM64: case ITEM_MAP: case ITEM_MAP_VALUE: case ITEM_FUNC:
-		return 2;
-	default:
-		return 1;
+	case ITEM_DEAD:
+	case ITEM_LABEL: return 0;
+	case ITEM_IMM64:
+	case ITEM_MAP:
+	case ITEM_MAP_VALUE:
+	case ITEM_FUNC: return 2;
+	default: return 1;
 	}
 }
 
@@ -117,8 +118,10 @@ static void place_islands(struct islander *s, struct arena *arena)
 
 static void put_jump(struct ebpf_code *out, uint32_t label, uint32_t ir)
 {
-	vec_push(&out->items, ((struct ebpf_item){ .in = ebpf_insn(BPF_JMP | BPF_JA, 0, 0, 0, 0), .kind = ITEM_JUMP,
-						   .target = label, .ir = ir }));
+	vec_push(&out->items, ((struct ebpf_item){ .in = ebpf_insn(BPF_JMP | BPF_JA, 0, 0, 0, 0),
+						   .kind = ITEM_JUMP,
+						   .target = label,
+						   .ir = ir }));
 }
 
 static void put_label(struct ebpf_code *out, uint32_t label)

@@ -5,12 +5,13 @@
 static uint32_t item_insns(const struct ebpf_item *it)
 {
 	switch (it->kind) {
-	case ITEM_DEAD: case ITEM_LABEL:
-		return 0;
-	case ITEM_IMM64: case ITEM_MAP: case ITEM_MAP_VALUE: case ITEM_FUNC:
-		return 2;
-	default:
-		return 1;
+	case ITEM_DEAD:
+	case ITEM_LABEL: return 0;
+	case ITEM_IMM64:
+	case ITEM_MAP:
+	case ITEM_MAP_VALUE:
+	case ITEM_FUNC: return 2;
+	default: return 1;
 	}
 }
 
@@ -24,16 +25,12 @@ static void put_wide(const struct ebpf_item *it, struct bpf_insn *insn)
 		insn[0].imm = (int32_t)(uint32_t)(uint64_t)it->imm;
 		insn[1].imm = (int32_t)(uint32_t)((uint64_t)it->imm >> 32);
 		break;
-	case ITEM_MAP:
-		insn[0].src_reg = BPF_PSEUDO_MAP_FD;
-		break;
+	case ITEM_MAP: insn[0].src_reg = BPF_PSEUDO_MAP_FD; break;
 	case ITEM_MAP_VALUE:
 		insn[0].src_reg = BPF_PSEUDO_MAP_VALUE;
 		insn[1].imm = it->map_off;
 		break;
-	case ITEM_FUNC:
-		insn[0].src_reg = BPF_PSEUDO_FUNC;
-		break;
+	case ITEM_FUNC: insn[0].src_reg = BPF_PSEUDO_FUNC; break;
 	}
 }
 
@@ -44,7 +41,9 @@ static void add_line(const struct ir_func *f, struct ebpf_func *out, uint32_t in
 	if (n && out->lines[n - 1].ir == ir)
 		return;
 	out->lines[out->n_lines++] = (struct image_line){
-		.insn = insn, .ir = ir, .at = ir < f->n ? f->insn[ir].at : SPAN_NONE,
+		.insn = insn,
+		.ir = ir,
+		.at = ir < f->n ? f->insn[ir].at : SPAN_NONE,
 	};
 }
 
@@ -61,8 +60,8 @@ struct err *ebpf_layout(const struct ir_func *f, const struct ebpf_code *code, s
 			label_at[it->target] = n;
 		n += item_insns(it);
 		n_items += item_insns(it) > 0;
-		n_fixups += it->kind == ITEM_MAP || it->kind == ITEM_MAP_VALUE || it->kind == ITEM_FUNC ||
-			    it->kind == ITEM_CALL_FN;
+		n_fixups += it->kind == ITEM_MAP || it->kind == ITEM_MAP_VALUE ||
+			    it->kind == ITEM_FUNC || it->kind == ITEM_CALL_FN;
 	}
 	out->insns = arena_array(arena, struct bpf_insn, n + 1);
 	out->fixups = arena_array(arena, struct ebpf_fixup, n_fixups + 1);
@@ -80,16 +79,19 @@ struct err *ebpf_layout(const struct ir_func *f, const struct ebpf_code *code, s
 
 			if (!ebpf_fits_s16(off)) {
 				*at = it->ir < f->n ? f->insn[it->ir].at : SPAN_NONE;
-				return err_new(0, "the code of '%.*s' is too large: a jump over %lld instructions, "
-						  "eBPF jumps reach 32767", STR_ARG(f->name),
-					       (long long)(off < 0 ? -off : off));
+				return err_new(
+					0,
+					"the code of '%.*s' is too large: a jump over %lld instructions, "
+					"eBPF jumps reach 32767",
+					STR_ARG(f->name), (long long)(off < 0 ? -off : off));
 			}
 			insn->off = (int16_t)off;
 		} else if (item_insns(it) == 2) {
 			put_wide(it, insn);
 		}
 		if (it->kind != ITEM_INSN && it->kind != ITEM_JUMP && it->kind != ITEM_IMM64)
-			out->fixups[out->n_fixups++] = (struct ebpf_fixup){ out->n_insns, it->kind, (uint32_t)it->imm };
+			out->fixups[out->n_fixups++] = (struct ebpf_fixup){ out->n_insns, it->kind,
+									    (uint32_t)it->imm };
 		out->n_insns += item_insns(it);
 	}
 	return NULL;

@@ -12,7 +12,7 @@
 
 struct ebpf_fixup {
 	uint32_t insn;
-	uint8_t kind;   /* ITEM_MAP, ITEM_MAP_VALUE: index is of a map; ITEM_FUNC, ITEM_CALL_FN: of an IR function */
+	uint8_t kind; /* ITEM_MAP, ITEM_MAP_VALUE: index is of a map; ITEM_FUNC, ITEM_CALL_FN: of an IR function */
 	uint32_t index;
 };
 

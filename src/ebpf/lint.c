@@ -27,8 +27,8 @@ static bool is_branch(const struct bpf_insn *in)
 {
 	uint8_t op = in->code & 0xf0;
 
-	return (ebpf_class(in) == BPF_JMP || ebpf_class(in) == BPF_JMP32) && op != BPF_JA && op != BPF_CALL &&
-	       op != BPF_EXIT;
+	return (ebpf_class(in) == BPF_JMP || ebpf_class(in) == BPF_JMP32) && op != BPF_JA &&
+	       op != BPF_CALL && op != BPF_EXIT;
 }
 
 /*
@@ -70,7 +70,8 @@ static ERR_MUST struct err *walk(struct linter *l, uint32_t f)
 	struct sums *s = &l->sums[f];
 
 	if (s->is_open)
-		return err_new(0, "'%.*s' calls itself, which eBPF cannot", STR_ARG(l->m->funcs[f]->name));
+		return err_new(0, "'%.*s' calls itself, which eBPF cannot",
+			       STR_ARG(l->m->funcs[f]->name));
 	if (s->is_done)
 		return NULL;
 	s->is_open = true;
@@ -100,11 +101,13 @@ static void describe_chain(const struct linter *l, uint32_t f, struct strbuf *ou
 		const struct ebpf_func *fn = &l->funcs[f];
 		uint32_t next = UINT32_MAX, most = 0;
 
-		strbuf_printf(out, "%s%.*s %u", out->n ? " + " : "", STR_ARG(l->m->funcs[f]->name), fn->frame_bytes);
+		strbuf_printf(out, "%s%.*s %u", out->n ? " + " : "", STR_ARG(l->m->funcs[f]->name),
+			      fn->frame_bytes);
 		for (uint32_t x = 0; x < fn->n_fixups; x++) {
 			const struct ebpf_fixup *fix = &fn->fixups[x];
 
-			if ((fix->kind == ITEM_FUNC || fix->kind == ITEM_CALL_FN) && l->sums[fix->index].stack > most) {
+			if ((fix->kind == ITEM_FUNC || fix->kind == ITEM_CALL_FN) &&
+			    l->sums[fix->index].stack > most) {
 				most = l->sums[fix->index].stack;
 				next = fix->index;
 			}
@@ -115,8 +118,8 @@ static void describe_chain(const struct linter *l, uint32_t f, struct strbuf *ou
 	}
 }
 
-static ERR_MUST struct err *check_limits(const struct linter *l, uint32_t entry, uint32_t stack_limit,
-					 const struct image_prog *p)
+static ERR_MUST struct err *check_limits(const struct linter *l, uint32_t entry,
+					 uint32_t stack_limit, const struct image_prog *p)
 {
 	const struct sums *s = &l->sums[entry];
 	STRBUF_AUTO chain = { 0 };
@@ -125,21 +128,25 @@ static ERR_MUST struct err *check_limits(const struct linter *l, uint32_t entry,
 		stack_limit = EBPF_STACK_LIMIT;
 	if (s->stack > stack_limit) {
 		describe_chain(l, entry, &chain);
-		return err_new(0, "the program needs %u bytes of stack, eBPF has %u (%s)", s->stack, stack_limit,
-			       strbuf_cstr(&chain));
+		return err_new(0, "the program needs %u bytes of stack, eBPF has %u (%s)", s->stack,
+			       stack_limit, strbuf_cstr(&chain));
 	}
 	if (s->frames > EBPF_MAX_CALL_FRAMES)
-		return err_new(0, "the program nests %u functions, eBPF allows %u", s->frames, EBPF_MAX_CALL_FRAMES);
+		return err_new(0, "the program nests %u functions, eBPF allows %u", s->frames,
+			       EBPF_MAX_CALL_FRAMES);
 	if (p->n_insns > EBPF_MAX_INSNS)
-		return err_new(0, "the program has %u instructions, eBPF allows %u", p->n_insns, EBPF_MAX_INSNS);
+		return err_new(0, "the program has %u instructions, eBPF allows %u", p->n_insns,
+			       EBPF_MAX_INSNS);
 	if (s->branches > EBPF_MAX_BRANCHES)
-		return err_new(0, "a path through the program takes %u branches, the verifier follows at most %u",
-			       s->branches, EBPF_MAX_BRANCHES);
+		return err_new(
+			0,
+			"a path through the program takes %u branches, the verifier follows at most %u",
+			s->branches, EBPF_MAX_BRANCHES);
 	return NULL;
 }
 
-struct err *ebpf_lint(const struct ir_module *m, const struct ebpf_func *funcs, uint32_t entry, uint32_t stack_limit,
-		      struct image_prog *p)
+struct err *ebpf_lint(const struct ir_module *m, const struct ebpf_func *funcs, uint32_t entry,
+		      uint32_t stack_limit, struct image_prog *p)
 {
 	struct linter l = { .m = m, .funcs = funcs };
 	struct err *e;

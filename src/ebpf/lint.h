@@ -8,15 +8,16 @@
 
 #include "ebpf/layout.h"
 
-#define EBPF_MAX_INSNS 1000000   /* BPF_COMPLEXITY_LIMIT_INSNS: a program, and what the verifier walks */
-#define EBPF_MAX_BRANCHES 8192   /* BPF_COMPLEXITY_LIMIT_JMP_SEQ: pending on one path */
-#define EBPF_MAX_CALL_FRAMES 8   /* MAX_CALL_FRAMES */
+#define EBPF_MAX_INSNS \
+	1000000 /* BPF_COMPLEXITY_LIMIT_INSNS: a program, and what the verifier walks */
+#define EBPF_MAX_BRANCHES 8192 /* BPF_COMPLEXITY_LIMIT_JMP_SEQ: pending on one path */
+#define EBPF_MAX_CALL_FRAMES 8 /* MAX_CALL_FRAMES */
 
 /*
  * funcs: by IR function, made for all that entry reaches. stack_limit 0: the kernel's. Sets p->stack_bytes. The error
  * belongs to p->at.
  */
-struct err *ebpf_lint(const struct ir_module *m, const struct ebpf_func *funcs, uint32_t entry, uint32_t stack_limit,
-		      struct image_prog *p) ERR_MUST;
+struct err *ebpf_lint(const struct ir_module *m, const struct ebpf_func *funcs, uint32_t entry,
+		      uint32_t stack_limit, struct image_prog *p) ERR_MUST;
 
 #endif

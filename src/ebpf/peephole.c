@@ -12,7 +12,8 @@
 
 static bool is_wide_item(const struct ebpf_item *it)
 {
-	return it->kind == ITEM_IMM64 || it->kind == ITEM_MAP || it->kind == ITEM_MAP_VALUE || it->kind == ITEM_FUNC;
+	return it->kind == ITEM_IMM64 || it->kind == ITEM_MAP || it->kind == ITEM_MAP_VALUE ||
+	       it->kind == ITEM_FUNC;
 }
 
 static bool is_always_jump(const struct ebpf_item *it)
@@ -27,7 +28,8 @@ static bool is_exit(const struct ebpf_item *it)
 
 static bool is_call(const struct ebpf_item *it)
 {
-	return it->kind == ITEM_CALL_FN || (it->kind == ITEM_INSN && it->in.code == (BPF_JMP | BPF_CALL));
+	return it->kind == ITEM_CALL_FN ||
+	       (it->kind == ITEM_INSN && it->in.code == (BPF_JMP | BPF_CALL));
 }
 
 /* ---- jumps ---- */
@@ -46,13 +48,15 @@ static uint32_t *find_labels(const struct ebpf_code *code, struct arena *arena)
 /* the next item that is an instruction, from i on; items.n at the end */
 static uint32_t next_insn(const struct ebpf_code *code, uint32_t i)
 {
-	while (i < code->items.n && (code->items.v[i].kind == ITEM_LABEL || code->items.v[i].kind == ITEM_DEAD))
+	while (i < code->items.n &&
+	       (code->items.v[i].kind == ITEM_LABEL || code->items.v[i].kind == ITEM_DEAD))
 		i++;
 	return i;
 }
 
 /* follow jumps to jumps; the bound is for the empty endless loop */
-static uint32_t thread_target(const struct ebpf_code *code, const uint32_t *label_at, uint32_t label)
+static uint32_t thread_target(const struct ebpf_code *code, const uint32_t *label_at,
+			      uint32_t label)
 {
 	for (unsigned hops = 0; hops < 8; hops++) {
 		uint32_t to = next_insn(code, label_at[label]);
@@ -149,8 +153,8 @@ enum known_kind { KNOWN_NOTHING, KNOWN_STACK, KNOWN_CONST };
 
 struct known {
 	uint8_t kind;
-	int16_t off;   /* STACK: equal to the 8 bytes at R10 + off */
-	uint8_t item;  /* CONST: enum ebpf_item_kind, ITEM_INSN for a 32-bit move */
+	int16_t off;  /* STACK: equal to the 8 bytes at R10 + off */
+	uint8_t item; /* CONST: enum ebpf_item_kind, ITEM_INSN for a 32-bit move */
 	int32_t map_off;
 	int64_t imm;
 };
@@ -168,7 +172,8 @@ static bool known_equal(const struct known *a, const struct known *b)
 static void forget_stack(struct known k[EBPF_N_REGS], bool anywhere, int off, int size)
 {
 	for (unsigned r = 0; r < R10; r++)
-		if (k[r].kind == KNOWN_STACK && (anywhere || (off < k[r].off + 8 && k[r].off < off + size)))
+		if (k[r].kind == KNOWN_STACK &&
+		    (anywhere || (off < k[r].off + 8 && k[r].off < off + size)))
 			k[r].kind = KNOWN_NOTHING;
 }
 
@@ -178,7 +183,8 @@ static struct known value_of(const struct ebpf_item *it, const struct known k[EB
 	const struct bpf_insn *in = &it->in;
 
 	if (is_wide_item(it))
-		return (struct known){ KNOWN_CONST, 0, it->kind, it->kind == ITEM_MAP_VALUE ? it->map_off : 0, it->imm };
+		return (struct known){ KNOWN_CONST, 0, it->kind,
+				       it->kind == ITEM_MAP_VALUE ? it->map_off : 0, it->imm };
 	if (in->code == (BPF_ALU64 | BPF_MOV | BPF_K))
 		return (struct known){ KNOWN_CONST, 0, ITEM_INSN, 0, in->imm };
 	if (in->code == (BPF_ALU64 | BPF_MOV | BPF_X) && in->src_reg < R10)
@@ -189,7 +195,8 @@ static struct known value_of(const struct ebpf_item *it, const struct known k[EB
 }
 
 /* make `dst = value` a move from a register that has it, or nothing at all */
-static void reuse_value(struct ebpf_item *it, const struct known *value, const struct known k[EBPF_N_REGS])
+static void reuse_value(struct ebpf_item *it, const struct known *value,
+			const struct known k[EBPF_N_REGS])
 {
 	unsigned dst = it->in.dst_reg;
 
@@ -272,15 +279,15 @@ static struct effect effect_of(const struct ebpf_item *it)
 	if (is_call(it))
 		return (struct effect){ (uint16_t)(((1u << it->n_args) - 1) << R1), 0x3f, false };
 	switch (ebpf_class(in)) {
-	case BPF_ALU: case BPF_ALU64:
+	case BPF_ALU:
+	case BPF_ALU64:
 		/* BPF_END uses the source bit for the byte order */
 		if (op == BPF_NEG || op == BPF_END)
 			has_src = false;
-		return (struct effect){ (uint16_t)((op == BPF_MOV ? 0 : dst) | (has_src ? src : 0)), dst, true };
-	case BPF_LDX:
-		return (struct effect){ src, dst, true };
-	case BPF_ST:
-		return (struct effect){ dst, 0, false };
+		return (struct effect){ (uint16_t)((op == BPF_MOV ? 0 : dst) | (has_src ? src : 0)),
+					dst, true };
+	case BPF_LDX: return (struct effect){ src, dst, true };
+	case BPF_ST: return (struct effect){ dst, 0, false };
 	case BPF_STX:
 		if ((in->code & 0xe0) != BPF_ATOMIC || !(in->imm & BPF_FETCH))
 			return (struct effect){ dst | src, 0, false };

@@ -16,6 +16,7 @@ unsigned image_disasm_insn(const struct bpf_insn *in, struct strbuf *out);
  * A whole program, numbered. Maps and functions by name; when s is given, the script's text above the code that comes
  * from it.
  */
-void image_disasm_prog(const struct image *im, const struct image_prog *p, struct sources *s, struct strbuf *out);
+void image_disasm_prog(const struct image *im, const struct image_prog *p, struct sources *s,
+		       struct strbuf *out);
 
 #endif

@@ -10,9 +10,9 @@
 static const char *role_name(enum image_map_role role)
 {
 	static const char *const names[] = {
-		[MAP_SCRIPT] = "script", [MAP_RING] = "ring", [MAP_GLOBALS] = "globals", [MAP_FAULTS] = "faults",
-		[MAP_SCRATCH] = "scratch", [MAP_STACKS] = "stacks", [MAP_SITES] = "sites", [MAP_CONST] = "const",
-		[MAP_PRIVATE] = "private",
+		[MAP_SCRIPT] = "script", [MAP_RING] = "ring",       [MAP_GLOBALS] = "globals",
+		[MAP_FAULTS] = "faults", [MAP_SCRATCH] = "scratch", [MAP_STACKS] = "stacks",
+		[MAP_SITES] = "sites",   [MAP_CONST] = "const",     [MAP_PRIVATE] = "private",
 	};
 
 	return (unsigned)role < sizeof(names) / sizeof(names[0]) && names[role] ? names[role] : "?";
@@ -49,10 +49,21 @@ static const char *prog_type_name(uint32_t type)
 static const char *event_name(enum event_kind kind)
 {
 	static const char *const names[EVENT_N_KINDS] = {
-		[EVENT_PRINTF] = "printf", [EVENT_ERRORF] = "errorf", [EVENT_WARNF] = "warnf", [EVENT_DEBUGF] = "debugf",
-		[EVENT_CAT] = "cat", [EVENT_SYSTEM] = "system", [EVENT_PRINT] = "print", [EVENT_PRINT_MAP] = "print map",
-		[EVENT_PRINT_MAP_KEY] = "print map key", [EVENT_CLEAR] = "clear", [EVENT_ZERO] = "zero",
-		[EVENT_TIME] = "time", [EVENT_JOIN] = "join", [EVENT_EXIT] = "exit", [EVENT_SKB] = "skb",
+		[EVENT_PRINTF] = "printf",
+		[EVENT_ERRORF] = "errorf",
+		[EVENT_WARNF] = "warnf",
+		[EVENT_DEBUGF] = "debugf",
+		[EVENT_CAT] = "cat",
+		[EVENT_SYSTEM] = "system",
+		[EVENT_PRINT] = "print",
+		[EVENT_PRINT_MAP] = "print map",
+		[EVENT_PRINT_MAP_KEY] = "print map key",
+		[EVENT_CLEAR] = "clear",
+		[EVENT_ZERO] = "zero",
+		[EVENT_TIME] = "time",
+		[EVENT_JOIN] = "join",
+		[EVENT_EXIT] = "exit",
+		[EVENT_SKB] = "skb",
 		[EVENT_UNWATCH] = "unwatch",
 	};
 
@@ -62,10 +73,18 @@ static const char *event_name(enum event_kind kind)
 static const char *fault_name(enum fault_kind kind)
 {
 	static const char *const names[FAULT_N_KINDS] = {
-		[FAULT_RING_FULL] = "ring full", [FAULT_SCRATCH_BUSY] = "scratch busy", [FAULT_MAP_FULL] = "map full",
-		[FAULT_MAP_UPDATE] = "map update", [FAULT_MAP_DELETE] = "map delete", [FAULT_MAP_LOOKUP] = "map lookup",
-		[FAULT_READ] = "read", [FAULT_BOUNDS] = "bounds", [FAULT_DIV_ZERO] = "division by zero",
-		[FAULT_STACK] = "stack", [FAULT_LOOP] = "loop", [FAULT_OTHER] = "other",
+		[FAULT_RING_FULL] = "ring full",
+		[FAULT_SCRATCH_BUSY] = "scratch busy",
+		[FAULT_MAP_FULL] = "map full",
+		[FAULT_MAP_UPDATE] = "map update",
+		[FAULT_MAP_DELETE] = "map delete",
+		[FAULT_MAP_LOOKUP] = "map lookup",
+		[FAULT_READ] = "read",
+		[FAULT_BOUNDS] = "bounds",
+		[FAULT_DIV_ZERO] = "division by zero",
+		[FAULT_STACK] = "stack",
+		[FAULT_LOOP] = "loop",
+		[FAULT_OTHER] = "other",
 	};
 
 	return (unsigned)kind < FAULT_N_KINDS && names[kind] ? names[kind] : "?";
@@ -110,9 +129,9 @@ static void dump_maps(const struct image *im, struct sources *s, struct strbuf *
 	for (uint32_t i = 0; i < im->n_maps; i++) {
 		const struct image_map *m = im->maps[i];
 
-		strbuf_printf(out, "map %u %.*s: %s, %s, key %u, value %u, entries %u, flags 0x%x", i, STR_ARG(m->name),
-			      role_name(m->role), map_type_name(m->bpf_type), m->key_size, m->value_size, m->max_entries,
-			      m->flags);
+		strbuf_printf(out, "map %u %.*s: %s, %s, key %u, value %u, entries %u, flags 0x%x",
+			      i, STR_ARG(m->name), role_name(m->role), map_type_name(m->bpf_type),
+			      m->key_size, m->value_size, m->max_entries, m->flags);
 		if (m->role == MAP_SCRIPT) {
 			strbuf_puts(out, ", ");
 			dump_type(m->key_type, out);
@@ -138,11 +157,12 @@ static void dump_events(const struct image *im, struct sources *s, struct strbuf
 			strbuf_puts(out, ", ");
 			dump_quoted(e->format, out);
 		}
-		if (e->kind == EVENT_PRINT_MAP || e->kind == EVENT_PRINT_MAP_KEY || e->kind == EVENT_CLEAR ||
-		    e->kind == EVENT_ZERO)
+		if (e->kind == EVENT_PRINT_MAP || e->kind == EVENT_PRINT_MAP_KEY ||
+		    e->kind == EVENT_CLEAR || e->kind == EVENT_ZERO)
 			strbuf_printf(out, ", map %u", e->map);
 		if (e->kind == EVENT_PRINT_MAP)
-			strbuf_printf(out, ", top %" PRId64 ", div %" PRId64, e->param[0], e->param[1]);
+			strbuf_printf(out, ", top %" PRId64 ", div %" PRId64, e->param[0],
+				      e->param[1]);
 		dump_place(s, e->at, out);
 		strbuf_putc(out, '\n');
 		for (uint32_t f = 0; f < e->n_fields; f++) {
@@ -174,8 +194,9 @@ static void dump_progs(const struct image *im, struct sources *s, struct strbuf 
 	for (uint32_t i = 0; i < im->n_progs; i++) {
 		const struct image_prog *p = im->progs[i];
 
-		strbuf_printf(out, "\nprog %u %.*s: %s, %u instructions, %u functions, stack %u", i, STR_ARG(p->name),
-			      prog_type_name(p->prog_type), p->n_insns, p->n_funcs, p->stack_bytes);
+		strbuf_printf(out, "\nprog %u %.*s: %s, %u instructions, %u functions, stack %u", i,
+			      STR_ARG(p->name), prog_type_name(p->prog_type), p->n_insns,
+			      p->n_funcs, p->stack_bytes);
 		if (p->attach_type)
 			strbuf_printf(out, ", attach type %u", p->attach_type);
 		if (p->flags)

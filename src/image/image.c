@@ -34,32 +34,32 @@ struct image *image_new(struct arena *arena)
 	im->scratch_map = im->stacks_map = IMAGE_NONE;
 	im->license = STR("GPL");
 	im->ring_map = image_add_map(im, (struct image_map){
-		.name = STR_INIT("ring"),
-		.role = MAP_RING,
-		.bpf_type = BPF_MAP_TYPE_RINGBUF,
-		.max_entries = IMAGE_RING_BYTES,
-		.at = SPAN_NONE,
-	});
+						 .name = STR_INIT("ring"),
+						 .role = MAP_RING,
+						 .bpf_type = BPF_MAP_TYPE_RINGBUF,
+						 .max_entries = IMAGE_RING_BYTES,
+						 .at = SPAN_NONE,
+					 });
 	im->globals_map = image_add_map(im, (struct image_map){
-		.name = STR_INIT("globals"),
-		.role = MAP_GLOBALS,
-		.bpf_type = BPF_MAP_TYPE_ARRAY,
-		.key_size = sizeof(uint32_t),
-		.value_size = sizeof(struct image_globals),
-		.max_entries = 1,
-		.flags = BPF_F_MMAPABLE,
-		.at = SPAN_NONE,
-	});
+						    .name = STR_INIT("globals"),
+						    .role = MAP_GLOBALS,
+						    .bpf_type = BPF_MAP_TYPE_ARRAY,
+						    .key_size = sizeof(uint32_t),
+						    .value_size = sizeof(struct image_globals),
+						    .max_entries = 1,
+						    .flags = BPF_F_MMAPABLE,
+						    .at = SPAN_NONE,
+					    });
 	im->faults_map = image_add_map(im, (struct image_map){
-		.name = STR_INIT("faults"),
-		.role = MAP_FAULTS,
-		.bpf_type = BPF_MAP_TYPE_ARRAY,
-		.key_size = sizeof(uint32_t),
-		.value_size = sizeof(struct image_fault_count),
-		.max_entries = 1,
-		.flags = BPF_F_MMAPABLE,
-		.at = SPAN_NONE,
-	});
+						   .name = STR_INIT("faults"),
+						   .role = MAP_FAULTS,
+						   .bpf_type = BPF_MAP_TYPE_ARRAY,
+						   .key_size = sizeof(uint32_t),
+						   .value_size = sizeof(struct image_fault_count),
+						   .max_entries = 1,
+						   .flags = BPF_F_MMAPABLE,
+						   .at = SPAN_NONE,
+					   });
 	return im;
 }
 
@@ -78,17 +78,20 @@ uint32_t image_add_event(struct image *im, struct event_layout e)
 	struct event_layout *copy = arena_new(im->arena, struct event_layout);
 
 	*copy = e;
-	im->events = image_grow(im->arena, im->events, im->n_events, &im->cap_events, sizeof(*im->events));
+	im->events = image_grow(im->arena, im->events, im->n_events, &im->cap_events,
+				sizeof(*im->events));
 	im->events[im->n_events] = copy;
 	return im->n_events++;
 }
 
 uint32_t image_add_fault(struct image *im, struct image_fault f)
 {
-	im->faults = image_grow(im->arena, im->faults, im->n_faults, &im->cap_faults, sizeof(*im->faults));
+	im->faults = image_grow(im->arena, im->faults, im->n_faults, &im->cap_faults,
+				sizeof(*im->faults));
 	im->faults[im->n_faults++] = f;
 	/* one counter per site, all in one element: addresses are to be had only in arrays of one element */
-	im->maps[im->faults_map]->value_size = im->n_faults * (uint32_t)sizeof(struct image_fault_count);
+	im->maps[im->faults_map]->value_size = im->n_faults *
+					       (uint32_t)sizeof(struct image_fault_count);
 	return im->n_faults - 1;
 }
 
@@ -98,7 +101,8 @@ uint32_t image_add_string(struct image *im, struct str s)
 	for (uint32_t i = 0; i < im->n_strings; i++)
 		if (str_eq(im->strings[i], s))
 			return i;
-	im->strings = image_grow(im->arena, im->strings, im->n_strings, &im->cap_strings, sizeof(*im->strings));
+	im->strings = image_grow(im->arena, im->strings, im->n_strings, &im->cap_strings,
+				 sizeof(*im->strings));
 	im->strings[im->n_strings] = arena_str(im->arena, s);
 	return im->n_strings++;
 }

@@ -16,8 +16,8 @@ struct checker {
 
 static ERR_MUST struct err *fault(const struct checker *c, const char *what)
 {
-	return err_new(0, "IR of function '%.*s', instruction %u (%s): %s", STR_ARG(c->f->name), c->i,
-		       c->i < c->f->n ? ir_op_name(c->f->insn[c->i].op) : "end", what);
+	return err_new(0, "IR of function '%.*s', instruction %u (%s): %s", STR_ARG(c->f->name),
+		       c->i, c->i < c->f->n ? ir_op_name(c->f->insn[c->i].op) : "end", what);
 }
 
 static bool is_access_size(unsigned size)
@@ -33,22 +33,26 @@ static bool fits_s32(int64_t v)
 static ERR_MUST struct err *check_sizes(const struct checker *c, const struct ir_insn *in)
 {
 	switch (in->op) {
-	case IR_LOAD: case IR_STORE: case IR_ZEXT: case IR_SEXT:
-		return is_access_size(in->size) ? NULL : fault(c, "size is not 1, 2, 4 or 8");
+	case IR_LOAD:
+	case IR_STORE:
+	case IR_ZEXT:
+	case IR_SEXT: return is_access_size(in->size) ? NULL : fault(c, "size is not 1, 2, 4 or 8");
 	case IR_BSWAP:
-		return in->size != 1 && is_access_size(in->size) ? NULL : fault(c, "size is not 2, 4 or 8");
+		return in->size != 1 && is_access_size(in->size)
+			       ? NULL
+			       : fault(c, "size is not 2, 4 or 8");
 	case IR_ATOMIC:
 		if (in->size != 4 && in->size != 8)
 			return fault(c, "size is not 4 or 8");
 		return in->cc <= ATOMIC_CMPXCHG ? NULL : fault(c, "unknown atomic operation");
-	case IR_ZERO: case IR_COPY:
-		return in->imm > 0 && in->imm <= (1 << 20) ? NULL : fault(c, "byte count out of range");
-	case IR_SET: case IR_BR:
-		return in->cc <= CC_TEST ? NULL : fault(c, "unknown condition");
-	case IR_BOUND:
-		return in->imm >= 0 ? NULL : fault(c, "negative bound");
-	default:
-		return NULL;
+	case IR_ZERO:
+	case IR_COPY:
+		return in->imm > 0 && in->imm <= (1 << 20) ? NULL
+							   : fault(c, "byte count out of range");
+	case IR_SET:
+	case IR_BR: return in->cc <= CC_TEST ? NULL : fault(c, "unknown condition");
+	case IR_BOUND: return in->imm >= 0 ? NULL : fault(c, "negative bound");
+	default: return NULL;
 	}
 }
 
@@ -65,7 +69,9 @@ static ERR_MUST struct err *check_map_value(const struct checker *c, const struc
 	map = im->maps[in->imm];
 	if (map->bpf_type != BPF_MAP_TYPE_ARRAY || map->max_entries != 1)
 		return fault(c, "map is not an array of one element");
-	return in->off >= 0 && (uint32_t)in->off < map->value_size ? NULL : fault(c, "offset outside of the map's value");
+	return in->off >= 0 && (uint32_t)in->off < map->value_size
+		       ? NULL
+		       : fault(c, "offset outside of the map's value");
 }
 
 static ERR_MUST struct err *check_numbers(const struct checker *c, const struct ir_insn *in)
@@ -74,32 +80,33 @@ static ERR_MUST struct err *check_numbers(const struct checker *c, const struct 
 	uint64_t imm = (uint64_t)in->imm;
 
 	switch (in->op) {
-	case IR_SLOT:
-		return imm < c->f->n_slots ? NULL : fault(c, "no such slot");
+	case IR_SLOT: return imm < c->f->n_slots ? NULL : fault(c, "no such slot");
 	case IR_CTX:
-		return c->f->kind == IR_FUNC_PROGRAM ? NULL : fault(c, "only programs have a context");
+		return c->f->kind == IR_FUNC_PROGRAM ? NULL
+						     : fault(c, "only programs have a context");
 	case IR_PARAM:
-		return c->f->kind != IR_FUNC_PROGRAM && imm < 5 && imm < c->f->n_params ?
-			       NULL : fault(c, "no such parameter");
-	case IR_MAP:
-		return !m->image || imm < m->image->n_maps ? NULL : fault(c, "no such map");
-	case IR_MAP_VALUE:
-		return check_map_value(c, in);
+		return c->f->kind != IR_FUNC_PROGRAM && imm < 5 && imm < c->f->n_params
+			       ? NULL
+			       : fault(c, "no such parameter");
+	case IR_MAP: return !m->image || imm < m->image->n_maps ? NULL : fault(c, "no such map");
+	case IR_MAP_VALUE: return check_map_value(c, in);
 	case IR_FUNC:
 		if (imm >= m->n_funcs)
 			return fault(c, "no such function");
-		return m->funcs[imm]->kind == IR_FUNC_LOOP || m->funcs[imm]->kind == IR_FUNC_FOR_EACH ?
-			       NULL : fault(c, "function is not a callback");
+		return m->funcs[imm]->kind == IR_FUNC_LOOP ||
+				       m->funcs[imm]->kind == IR_FUNC_FOR_EACH
+			       ? NULL
+			       : fault(c, "function is not a callback");
 	case IR_CALL_FN:
 		if (imm >= m->n_funcs)
 			return fault(c, "no such function");
 		if (m->funcs[imm]->kind != IR_FUNC_SUBPROG)
 			return fault(c, "called function is not a subprogram");
-		return m->funcs[imm]->n_params == in->n_args ? NULL : fault(c, "wrong number of arguments");
-	case IR_CALL:
-		return imm > 0 && imm <= INT32_MAX ? NULL : fault(c, "no such helper");
-	default:
-		return NULL;
+		return m->funcs[imm]->n_params == in->n_args
+			       ? NULL
+			       : fault(c, "wrong number of arguments");
+	case IR_CALL: return imm > 0 && imm <= INT32_MAX ? NULL : fault(c, "no such helper");
+	default: return NULL;
 	}
 }
 
@@ -176,7 +183,8 @@ static ERR_MUST struct err *check_defined(struct checker *c, struct arena *arena
 		const struct ir_insn *last = &f->insn[bl->end - 1];
 
 		c->i = bl->end - 1;
-		if (bl->is_reachable && b + 1 == flow.n_blocks && last->op != IR_JMP && last->op != IR_RET)
+		if (bl->is_reachable && b + 1 == flow.n_blocks && last->op != IR_JMP &&
+		    last->op != IR_RET)
 			return fault(c, "control runs off the end");
 	}
 	if (!flow.n_blocks) {
@@ -188,7 +196,8 @@ static ERR_MUST struct err *check_defined(struct checker *c, struct arena *arena
 
 		for (unsigned u = 0; u < n; u++)
 			if (ir_flow_live_in(&flow, 0, use[u]))
-				return err_wrap(fault(c, "may be read before it is written"), "vreg %%%u", use[u]);
+				return err_wrap(fault(c, "may be read before it is written"),
+						"vreg %%%u", use[u]);
 	}
 	return NULL;
 }
@@ -212,7 +221,8 @@ struct err *ir_check(const struct ir_module *m)
 	struct err *e = NULL;
 
 	for (uint32_t i = 0; i < m->n_progs && !e; i++)
-		if (m->progs[i].func >= m->n_funcs || m->funcs[m->progs[i].func]->kind != IR_FUNC_PROGRAM)
+		if (m->progs[i].func >= m->n_funcs ||
+		    m->funcs[m->progs[i].func]->kind != IR_FUNC_PROGRAM)
 			e = err_new(0, "IR: program %u has no entry function", i);
 	for (uint32_t i = 0; i < m->n_funcs && !e; i++) {
 		struct checker c = { m, m->funcs[i], 0 };

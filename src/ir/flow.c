@@ -46,7 +46,8 @@ static void link_blocks(const struct ir_func *f, struct ir_flow *flow, const uin
 		const struct ir_insn *last = &f->insn[bl->end - 1];
 
 		if (last->op == IR_JMP || last->op == IR_BR) {
-			uint32_t to = last->target < f->n_labels ? flow->label_insn[last->target] : NO_INSN;
+			uint32_t to = last->target < f->n_labels ? flow->label_insn[last->target]
+								 : NO_INSN;
 
 			if (to != NO_INSN)
 				bl->succ[bl->n_succ++] = block_of[to];
@@ -148,19 +149,22 @@ static bool has_bit(const uint64_t *row, uint32_t number)
 }
 
 /* gen: read before written in the block; kill: written in it */
-static void find_block_sets(const struct ir_func *f, struct ir_flow *flow, uint64_t *gen, uint64_t *kill)
+static void find_block_sets(const struct ir_func *f, struct ir_flow *flow, uint64_t *gen,
+			    uint64_t *kill)
 {
 	uint32_t use[IR_MAX_USES];
 
 	for (uint32_t b = 0; b < flow->n_blocks; b++) {
-		uint64_t *g = gen + (size_t)b * flow->n_words, *k = kill + (size_t)b * flow->n_words;
+		uint64_t *g = gen + (size_t)b * flow->n_words,
+			 *k = kill + (size_t)b * flow->n_words;
 
 		for (uint32_t i = flow->blocks[b].first; i < flow->blocks[b].end; i++) {
 			unsigned n = ir_uses(&f->insn[i], use);
 			uint32_t def = ir_def(&f->insn[i]);
 
 			for (unsigned u = 0; u < n; u++)
-				if (flow->crossing[use[u]] && !has_bit(k, flow->crossing[use[u]] - 1))
+				if (flow->crossing[use[u]] &&
+				    !has_bit(k, flow->crossing[use[u]] - 1))
 					set_bit(g, flow->crossing[use[u]] - 1);
 			if (def && flow->crossing[def])
 				set_bit(k, flow->crossing[def] - 1);
@@ -178,7 +182,8 @@ static void solve_liveness(struct ir_flow *flow, const uint64_t *gen, const uint
 		changed = false;
 		for (uint32_t b = flow->n_blocks; b-- > 0;) {
 			const struct ir_block *bl = &flow->blocks[b];
-			uint64_t *in = flow->live_in + (size_t)b * words, *out = flow->live_out + (size_t)b * words;
+			uint64_t *in = flow->live_in + (size_t)b * words,
+				 *out = flow->live_out + (size_t)b * words;
 
 			for (uint32_t w = 0; w < words; w++) {
 				uint64_t o = 0, live;
@@ -186,7 +191,8 @@ static void solve_liveness(struct ir_flow *flow, const uint64_t *gen, const uint
 				for (unsigned s = 0; s < bl->n_succ; s++)
 					o |= flow->live_in[(size_t)bl->succ[s] * words + w];
 				out[w] = o;
-				live = gen[(size_t)b * words + w] | (o & ~kill[(size_t)b * words + w]);
+				live = gen[(size_t)b * words + w] |
+				       (o & ~kill[(size_t)b * words + w]);
 				if (live != in[w]) {
 					in[w] = live;
 					changed = true;

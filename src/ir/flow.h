@@ -10,10 +10,10 @@
 #include "ir/ir.h"
 
 struct ir_block {
-	uint32_t first, end;     /* instructions [first, end) */
-	uint32_t succ[2];        /* block numbers */
+	uint32_t first, end; /* instructions [first, end) */
+	uint32_t succ[2];    /* block numbers */
 	uint8_t n_succ;
-	bool is_reachable;       /* from the entry */
+	bool is_reachable; /* from the entry */
 };
 
 /* instructions [first, last] that a backward jump may repeat; regions that overlap are one */
@@ -24,7 +24,7 @@ struct ir_loop {
 struct ir_flow {
 	struct ir_block *blocks;
 	uint32_t n_blocks;
-	uint32_t *label_insn; /* by label: the instruction, or UINT32_MAX */
+	uint32_t *label_insn;  /* by label: the instruction, or UINT32_MAX */
 	struct ir_loop *loops; /* ascending, disjoint */
 	uint32_t n_loops;
 	/*

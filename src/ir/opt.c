@@ -29,7 +29,8 @@ static void remove_insn(struct optimizer *o, struct ir_insn *in)
 struct block_scan {
 	const struct ir_flow *flow;
 	uint32_t block;
-	uint32_t *mark; /* by vreg: end + 1 of the block: read below; UINT32_MAX - end: written below before it is read */
+	uint32_t *
+		mark; /* by vreg: end + 1 of the block: read below; UINT32_MAX - end: written below before it is read */
 };
 
 static bool is_live_below(const struct block_scan *s, uint32_t v)
@@ -46,8 +47,8 @@ static bool merge_move(struct optimizer *o, const struct block_scan *s, uint32_t
 {
 	struct ir_insn *in = &o->f->insn[i], *before = in - 1;
 
-	if (in->op != IR_MOV || i == s->flow->blocks[s->block].first || ir_def(before) != in->a || in->a == in->dst ||
-	    is_live_below(s, in->a))
+	if (in->op != IR_MOV || i == s->flow->blocks[s->block].first || ir_def(before) != in->a ||
+	    in->a == in->dst || is_live_below(s, in->a))
 		return false;
 	before->dst = in->dst;
 	remove_insn(o, in);

@@ -18,19 +18,20 @@ struct fact {
 	uint32_t epoch; /* of the block in which this was learned; others are void */
 	uint8_t kind;
 	uint8_t cc;
-	uint8_t bits;     /* value < 2^bits, 64: nothing known */
+	uint8_t bits;      /* value < 2^bits, 64: nothing known */
 	uint8_t sign_bits; /* value is the sign extension of so many low bits, 64: nothing known */
 	uint32_t a, b;
-	uint32_t version_a, version_b; /* definitions of a and b counted then: a fact ends when its sources change */
+	uint32_t version_a,
+		version_b; /* definitions of a and b counted then: a fact ends when its sources change */
 	int64_t imm;
 };
 
 struct optimizer {
 	struct ir_func *f;
-	struct fact *facts;     /* by vreg */
-	uint32_t *version;      /* by vreg: how many definitions were passed */
-	uint32_t *n_defs;       /* by vreg, in the whole function */
-	int64_t *constant;      /* by vreg with one definition, an IMM: its value everywhere */
+	struct fact *facts; /* by vreg */
+	uint32_t *version;  /* by vreg: how many definitions were passed */
+	uint32_t *n_defs;   /* by vreg, in the whole function */
+	int64_t *constant;  /* by vreg with one definition, an IMM: its value everywhere */
 	bool *is_constant;
 	uint32_t epoch;
 	bool changed;

@@ -108,8 +108,9 @@ static uint64_t eval_unary(const struct ir_insn *in, uint64_t a)
 	case IR_SEXT: return (uint64_t)((int64_t)(a << up) >> up);
 	case IR_BOUND: return a > (uint64_t)in->imm ? (uint64_t)in->imm : a;
 	default: /* BSWAP */
-		return in->size == 2 ? __builtin_bswap16((uint16_t)a) :
-		       in->size == 4 ? __builtin_bswap32((uint32_t)a) : __builtin_bswap64(a);
+		return in->size == 2   ? __builtin_bswap16((uint16_t)a)
+		       : in->size == 4 ? __builtin_bswap32((uint32_t)a)
+				       : __builtin_bswap64(a);
 	}
 }
 
@@ -148,7 +149,13 @@ static void simplify_imm(struct optimizer *o, struct ir_insn *in)
 	bool is_power = imm && !(imm & (imm - 1)) && in->imm > 0;
 
 	switch (in->op) {
-	case IR_ADD: case IR_SUB: case IR_OR: case IR_XOR: case IR_SHL: case IR_SHR: case IR_SAR:
+	case IR_ADD:
+	case IR_SUB:
+	case IR_OR:
+	case IR_XOR:
+	case IR_SHL:
+	case IR_SHR:
+	case IR_SAR:
 		if (imm == 0)
 			make_mov(o, in);
 		break;
@@ -158,7 +165,8 @@ static void simplify_imm(struct optimizer *o, struct ir_insn *in)
 		else if (imm == UINT64_MAX)
 			make_mov(o, in);
 		break;
-	case IR_MUL: case IR_DIV:
+	case IR_MUL:
+	case IR_DIV:
 		if (imm == 1) {
 			make_mov(o, in);
 		} else if (imm == 0) {
@@ -183,15 +191,17 @@ static void simplify_imm(struct optimizer *o, struct ir_insn *in)
 static void take_imm(struct optimizer *o, struct ir_insn *in)
 {
 	static const uint8_t mirrored[] = {
-		[CC_EQ] = CC_EQ, [CC_NE] = CC_NE, [CC_LT] = CC_GT, [CC_LE] = CC_GE, [CC_GT] = CC_LT, [CC_GE] = CC_LE,
-		[CC_SLT] = CC_SGT, [CC_SLE] = CC_SGE, [CC_SGT] = CC_SLT, [CC_SGE] = CC_SLE, [CC_TEST] = CC_TEST,
+		[CC_EQ] = CC_EQ,   [CC_NE] = CC_NE,   [CC_LT] = CC_GT,     [CC_LE] = CC_GE,
+		[CC_GT] = CC_LT,   [CC_GE] = CC_LE,   [CC_SLT] = CC_SGT,   [CC_SLE] = CC_SGE,
+		[CC_SGT] = CC_SLT, [CC_SGE] = CC_SLE, [CC_TEST] = CC_TEST,
 	};
 	bool is_compare = in->op == IR_SET || in->op == IR_BR;
 	int64_t value;
 
 	if (in->flags & IRF_IMM)
 		return;
-	if ((is_compare || is_commutative(in->op)) && get_const(o, in->a, &value) && !get_const(o, in->b, &value)) {
+	if ((is_compare || is_commutative(in->op)) && get_const(o, in->a, &value) &&
+	    !get_const(o, in->b, &value)) {
 		uint32_t t = in->a;
 
 		in->a = in->b;
@@ -208,7 +218,8 @@ static void take_imm(struct optimizer *o, struct ir_insn *in)
 	}
 }
 
-static bool get_operands(const struct optimizer *o, const struct ir_insn *in, int64_t *a, int64_t *b)
+static bool get_operands(const struct optimizer *o, const struct ir_insn *in, int64_t *a,
+			 int64_t *b)
 {
 	if (!get_const(o, in->a, a))
 		return false;
@@ -220,8 +231,8 @@ static bool get_operands(const struct optimizer *o, const struct ir_insn *in, in
 }
 
 static const uint8_t opposite[] = {
-	[CC_EQ] = CC_NE, [CC_NE] = CC_EQ, [CC_LT] = CC_GE, [CC_LE] = CC_GT, [CC_GT] = CC_LE, [CC_GE] = CC_LT,
-	[CC_SLT] = CC_SGE, [CC_SLE] = CC_SGT, [CC_SGT] = CC_SLE, [CC_SGE] = CC_SLT,
+	[CC_EQ] = CC_NE, [CC_NE] = CC_EQ,   [CC_LT] = CC_GE,   [CC_LE] = CC_GT,   [CC_GT] = CC_LE,
+	[CC_GE] = CC_LT, [CC_SLT] = CC_SGE, [CC_SLE] = CC_SGT, [CC_SGT] = CC_SLE, [CC_SGE] = CC_SLT,
 };
 
 /* `v = a .cc b; if (v != 0) goto l` -> `if (a .cc b) goto l` */
@@ -230,7 +241,8 @@ static void fuse_compare(struct optimizer *o, struct ir_insn *in)
 	const struct fact *k = fact_of(o, follow_copy(o, in->a));
 	uint8_t cc;
 
-	if (!(in->flags & IRF_IMM) || in->imm != 0 || (in->cc != CC_NE && in->cc != CC_EQ) || k->kind != FACT_COMPARE)
+	if (!(in->flags & IRF_IMM) || in->imm != 0 || (in->cc != CC_NE && in->cc != CC_EQ) ||
+	    k->kind != FACT_COMPARE)
 		return;
 	if (in->cc == CC_EQ && k->cc == CC_TEST)
 		return; /* "no bit in common" has no jump */
@@ -277,7 +289,8 @@ static void fold_extension(struct optimizer *o, struct ir_insn *in)
 
 	if (in->op == IR_ZEXT && (in->size == 8 || k->bits <= 8 * in->size))
 		make_mov(o, in);
-	else if (in->op == IR_SEXT && (in->size == 8 || k->bits < 8 * in->size || k->sign_bits <= 8 * in->size))
+	else if (in->op == IR_SEXT &&
+		 (in->size == 8 || k->bits < 8 * in->size || k->sign_bits <= 8 * in->size))
 		make_mov(o, in);
 }
 
@@ -304,12 +317,11 @@ static void fold_insn(struct optimizer *o, struct ir_insn *in)
 
 	use_copies(o, in);
 	switch (in->op) {
-	case IR_BR:
-		fold_branch(o, in);
-		return;
-	case IR_LOAD: case IR_STORE: case IR_ZERO: case IR_ATOMIC:
-		fold_address(o, &in->a, &in->off);
-		return;
+	case IR_BR: fold_branch(o, in); return;
+	case IR_LOAD:
+	case IR_STORE:
+	case IR_ZERO:
+	case IR_ATOMIC: fold_address(o, &in->a, &in->off); return;
 	case IR_COPY:
 		fold_address(o, &in->a, &in->off);
 		fold_address(o, &in->b, &in->off2);
@@ -318,7 +330,11 @@ static void fold_insn(struct optimizer *o, struct ir_insn *in)
 		if (get_const(o, in->a, &a))
 			make_imm(o, in, (uint64_t)a);
 		return;
-	case IR_NEG: case IR_BSWAP: case IR_ZEXT: case IR_SEXT: case IR_BOUND:
+	case IR_NEG:
+	case IR_BSWAP:
+	case IR_ZEXT:
+	case IR_SEXT:
+	case IR_BOUND:
 		if (get_const(o, in->a, &a))
 			make_imm(o, in, eval_unary(in, (uint64_t)a));
 		else
@@ -329,8 +345,9 @@ static void fold_insn(struct optimizer *o, struct ir_insn *in)
 		return;
 	take_imm(o, in);
 	if (get_operands(o, in, &a, &b))
-		make_imm(o, in, in->op == IR_SET ? eval_cc(in->cc, (uint64_t)a, (uint64_t)b) :
-						   eval_arith(in->op, (uint64_t)a, (uint64_t)b));
+		make_imm(o, in,
+			 in->op == IR_SET ? eval_cc(in->cc, (uint64_t)a, (uint64_t)b)
+					  : eval_arith(in->op, (uint64_t)a, (uint64_t)b));
 	else if (in->flags & IRF_IMM)
 		simplify_imm(o, in);
 }
@@ -358,7 +375,8 @@ static struct fact learn(const struct optimizer *o, const struct ir_insn *in)
 		k.kind = FACT_COPY;
 		k.a = in->a;
 		break;
-	case IR_ADD: case IR_SUB:
+	case IR_ADD:
+	case IR_SUB:
 		if (!(in->flags & IRF_IMM))
 			break;
 		k.kind = FACT_SUM;
@@ -375,15 +393,10 @@ static struct fact learn(const struct optimizer *o, const struct ir_insn *in)
 		else
 			k.bits = (uint8_t)(8 * in->size);
 		break;
-	case IR_ZEXT: case IR_BSWAP:
-		k.bits = (uint8_t)(8 * in->size);
-		break;
-	case IR_SEXT:
-		k.sign_bits = (uint8_t)(8 * in->size);
-		break;
-	case IR_BOUND:
-		k.bits = (uint8_t)bits_of((uint64_t)in->imm);
-		break;
+	case IR_ZEXT:
+	case IR_BSWAP: k.bits = (uint8_t)(8 * in->size); break;
+	case IR_SEXT: k.sign_bits = (uint8_t)(8 * in->size); break;
+	case IR_BOUND: k.bits = (uint8_t)bits_of((uint64_t)in->imm); break;
 	case IR_SET:
 		k.kind = FACT_COMPARE;
 		k.cc = in->cc;

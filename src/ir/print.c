@@ -49,8 +49,8 @@ static void print_rest(const struct ir_module *m, const struct ir_insn *in, stru
 
 static void print_insn(const struct ir_module *m, const struct ir_insn *in, struct strbuf *out)
 {
-	bool has_size = in->op == IR_LOAD || in->op == IR_STORE || in->op == IR_BSWAP || in->op == IR_ZEXT ||
-			in->op == IR_SEXT || in->op == IR_ATOMIC;
+	bool has_size = in->op == IR_LOAD || in->op == IR_STORE || in->op == IR_BSWAP ||
+			in->op == IR_ZEXT || in->op == IR_SEXT || in->op == IR_ATOMIC;
 
 	if (in->op == IR_LABEL) {
 		strbuf_printf(out, "L%u:", in->target);
@@ -61,7 +61,8 @@ static void print_insn(const struct ir_module *m, const struct ir_insn *in, stru
 		strbuf_printf(out, "%%%u = ", ir_def(in));
 	strbuf_puts(out, ir_op_name(in->op));
 	if (has_size)
-		strbuf_printf(out, ".%u%s", in->size, in->op == IR_LOAD && (in->flags & IRF_SIGNED) ? "s" : "");
+		strbuf_printf(out, ".%u%s", in->size,
+			      in->op == IR_LOAD && (in->flags & IRF_SIGNED) ? "s" : "");
 	print_rest(m, in, out);
 }
 
@@ -69,26 +70,24 @@ static void print_insn(const struct ir_module *m, const struct ir_insn *in, stru
 static void print_rest(const struct ir_module *m, const struct ir_insn *in, struct strbuf *out)
 {
 	switch (in->op) {
-	case IR_NOP: case IR_CTX:
-		return;
-	case IR_JMP:
-		strbuf_printf(out, " L%u", in->target);
-		return;
+	case IR_NOP:
+	case IR_CTX: return;
+	case IR_JMP: strbuf_printf(out, " L%u", in->target); return;
 	}
 	strbuf_putc(out, ' ');
 	switch (in->op) {
-	case IR_IMM: case IR_SLOT: case IR_PARAM:
-		strbuf_printf(out, "%" PRId64, in->imm);
-		break;
-	case IR_SET: case IR_BR:
+	case IR_IMM:
+	case IR_SLOT:
+	case IR_PARAM: strbuf_printf(out, "%" PRId64, in->imm); break;
+	case IR_SET:
+	case IR_BR:
 		strbuf_printf(out, "%%%u %s ", in->a, ir_cc_name(in->cc));
 		print_b(in, out);
 		if (in->op == IR_BR)
-			strbuf_printf(out, " L%u%s", in->target, in->flags & IRF_UNLIKELY ? " unlikely" : "");
+			strbuf_printf(out, " L%u%s", in->target,
+				      in->flags & IRF_UNLIKELY ? " unlikely" : "");
 		break;
-	case IR_LOAD:
-		print_mem(in, in->a, in->off, out);
-		break;
+	case IR_LOAD: print_mem(in, in->a, in->off, out); break;
 	case IR_STORE:
 		print_mem(in, in->a, in->off, out);
 		strbuf_puts(out, " = ");
@@ -111,14 +110,13 @@ static void print_rest(const struct ir_module *m, const struct ir_insn *in, stru
 		if (in->cc == ATOMIC_CMPXCHG)
 			strbuf_printf(out, " if %%%u", in->c);
 		break;
-	case IR_MAP: case IR_MAP_VALUE:
+	case IR_MAP:
+	case IR_MAP_VALUE:
 		print_map(m, in->imm, out);
 		if (in->op == IR_MAP_VALUE)
 			strbuf_printf(out, " %+d", in->off);
 		break;
-	case IR_FUNC:
-		print_func_name(m, in->imm, out);
-		break;
+	case IR_FUNC: print_func_name(m, in->imm, out); break;
 	case IR_CALL:
 		strbuf_printf(out, "%s", image_helper_name(in->imm));
 		print_args(in, out);
@@ -127,15 +125,13 @@ static void print_rest(const struct ir_module *m, const struct ir_insn *in, stru
 		print_func_name(m, in->imm, out);
 		print_args(in, out);
 		break;
-	case IR_BOUND:
-		strbuf_printf(out, "%%%u <= %" PRId64, in->a, in->imm);
-		break;
-	case IR_RET:
-		strbuf_printf(out, in->a ? "%%%u" : "0", in->a);
-		break;
-	case IR_MOV: case IR_NEG: case IR_BSWAP: case IR_ZEXT: case IR_SEXT:
-		strbuf_printf(out, "%%%u", in->a);
-		break;
+	case IR_BOUND: strbuf_printf(out, "%%%u <= %" PRId64, in->a, in->imm); break;
+	case IR_RET: strbuf_printf(out, in->a ? "%%%u" : "0", in->a); break;
+	case IR_MOV:
+	case IR_NEG:
+	case IR_BSWAP:
+	case IR_ZEXT:
+	case IR_SEXT: strbuf_printf(out, "%%%u", in->a); break;
 	default: /* arithmetic */
 		strbuf_printf(out, "%%%u, ", in->a);
 		print_b(in, out);
@@ -146,13 +142,16 @@ static void print_rest(const struct ir_module *m, const struct ir_insn *in, stru
 static void print_func(const struct ir_module *m, const struct ir_func *f, struct strbuf *out)
 {
 	static const char *const kinds[] = {
-		[IR_FUNC_PROGRAM] = "program", [IR_FUNC_SUBPROG] = "subprog",
-		[IR_FUNC_LOOP] = "loop", [IR_FUNC_FOR_EACH] = "for_each",
+		[IR_FUNC_PROGRAM] = "program",
+		[IR_FUNC_SUBPROG] = "subprog",
+		[IR_FUNC_LOOP] = "loop",
+		[IR_FUNC_FOR_EACH] = "for_each",
 	};
 
 	strbuf_printf(out, "%s %.*s(%u)\n", kinds[f->kind], STR_ARG(f->name), f->n_params);
 	for (uint32_t s = 0; s < f->n_slots; s++)
-		strbuf_printf(out, "\tslot %u: %u bytes, align %u\n", s, f->slots[s].size, f->slots[s].align);
+		strbuf_printf(out, "\tslot %u: %u bytes, align %u\n", s, f->slots[s].size,
+			      f->slots[s].align);
 	for (uint32_t i = 0; i < f->n; i++) {
 		print_insn(m, &f->insn[i], out);
 		strbuf_putc(out, '\n');

@@ -41,8 +41,22 @@ static inline uint32_t pick(uint32_t n)
 
 static inline int64_t interesting(void)
 {
-	static const int64_t values[] = { 0, 1, -1, 2, 7, 8, 63, 64, 255, 256, 0x7fffffff, -0x80000000ll, 0x80000000ll,
-					  0xffffffffll, INT64_MAX, INT64_MIN };
+	static const int64_t values[] = { 0,
+					  1,
+					  -1,
+					  2,
+					  7,
+					  8,
+					  63,
+					  64,
+					  255,
+					  256,
+					  0x7fffffff,
+					  -0x80000000ll,
+					  0x80000000ll,
+					  0xffffffffll,
+					  INT64_MAX,
+					  INT64_MIN };
 
 	return pick(3) ? values[pick(sizeof(values) / sizeof(values[0]))] : (int64_t)rng();
 }
@@ -52,9 +66,9 @@ static inline int64_t interesting(void)
 struct gen {
 	struct mk *k;
 	struct ir_func *f;
-	uint32_t var[32], n_var;   /* scalars, all written at the start */
-	uint32_t slot[3];          /* 32 bytes each, cleared at the start */
-	uint32_t n_subs;           /* functions 1 .. n_subs may be called */
+	uint32_t var[32], n_var; /* scalars, all written at the start */
+	uint32_t slot[3];        /* 32 bytes each, cleared at the start */
+	uint32_t n_subs;         /* functions 1 .. n_subs may be called */
 	unsigned depth;
 };
 
@@ -70,7 +84,8 @@ static inline void gen_arith(struct gen *g)
 	uint8_t op = (uint8_t)(IR_ADD + pick(IR_SAR - IR_ADD + 1));
 
 	if (pick(3) == 0)
-		MK(g->f, .op = op, .dst = any(g), .a = any(g), .flags = IRF_IMM, .imm = (int32_t)interesting());
+		MK(g->f, .op = op, .dst = any(g), .a = any(g), .flags = IRF_IMM,
+		   .imm = (int32_t)interesting());
 	else
 		MK(g->f, .op = op, .dst = any(g), .a = any(g), .b = any(g));
 }
@@ -81,7 +96,8 @@ static inline void gen_unary(struct gen *g)
 	uint8_t op = ops[pick(sizeof(ops))];
 	uint8_t size = (uint8_t)(op == IR_BSWAP ? 2u << pick(3) : 1u << pick(4));
 
-	MK(g->f, .op = op, .size = size, .dst = any(g), .a = any(g), .imm = op == IR_BOUND ? interesting() & INT64_MAX : 0);
+	MK(g->f, .op = op, .size = size, .dst = any(g), .a = any(g),
+	   .imm = op == IR_BOUND ? interesting() & INT64_MAX : 0);
 }
 
 static inline uint32_t gen_slot(struct gen *g)
@@ -106,7 +122,8 @@ static inline void gen_memory(struct gen *g)
 		MK(g->f, .op = IR_STORE, .size = (uint8_t)size, .a = p, .off = off, .b = any(g));
 		break;
 	case 2:
-		MK(g->f, .op = IR_STORE, .size = (uint8_t)size, .a = p, .off = off, .flags = IRF_IMM, .imm = (int32_t)rng());
+		MK(g->f, .op = IR_STORE, .size = (uint8_t)size, .a = p, .off = off,
+		   .flags = IRF_IMM, .imm = (int32_t)rng());
 		break;
 	case 3:
 		off = (int32_t)pick(32);
@@ -121,16 +138,18 @@ static inline void gen_memory(struct gen *g)
 			uint32_t moved = mk_vreg(g->f);
 
 			MK(g->f, .op = IR_ADD, .dst = moved, .a = q, .flags = IRF_IMM, .imm = 16);
-			MK(g->f, .op = IR_COPY, .a = p, .off = off, .b = moved, .off2 = (int32_t)pick(16 - n + 1), .imm = n);
+			MK(g->f, .op = IR_COPY, .a = p, .off = off, .b = moved,
+			   .off2 = (int32_t)pick(16 - n + 1), .imm = n);
 		} else {
-			MK(g->f, .op = IR_COPY, .a = p, .off = off, .b = q, .off2 = 16 + (int32_t)pick(16 - n + 1), .imm = n);
+			MK(g->f, .op = IR_COPY, .a = p, .off = off, .b = q,
+			   .off2 = 16 + (int32_t)pick(16 - n + 1), .imm = n);
 		}
 		break;
 	default:
 		size = 4u << pick(2);
 		off = (int32_t)(pick(32 / size) * size);
-		MK(g->f, .op = IR_ATOMIC, .size = (uint8_t)size, .cc = (uint8_t)pick(6), .dst = pick(3) ? any(g) : 0, .a = p,
-		   .off = off, .b = any(g), .c = any(g));
+		MK(g->f, .op = IR_ATOMIC, .size = (uint8_t)size, .cc = (uint8_t)pick(6),
+		   .dst = pick(3) ? any(g) : 0, .a = p, .off = off, .b = any(g), .c = any(g));
 	}
 }
 
@@ -140,10 +159,11 @@ static inline void gen_if(struct gen *g)
 	uint32_t other = mk_label(g->f), end = mk_label(g->f);
 
 	if (pick(2))
-		MK(g->f, .op = IR_BR, .cc = (uint8_t)pick(CC_TEST + 1), .a = any(g), .b = any(g), .target = other);
+		MK(g->f, .op = IR_BR, .cc = (uint8_t)pick(CC_TEST + 1), .a = any(g), .b = any(g),
+		   .target = other);
 	else
-		MK(g->f, .op = IR_BR, .cc = (uint8_t)pick(CC_TEST + 1), .a = any(g), .flags = IRF_IMM,
-		   .imm = (int32_t)interesting(), .target = other);
+		MK(g->f, .op = IR_BR, .cc = (uint8_t)pick(CC_TEST + 1), .a = any(g),
+		   .flags = IRF_IMM, .imm = (int32_t)interesting(), .target = other);
 	gen_block(g, 1 + pick(4));
 	MK(g->f, .op = IR_JMP, .target = end);
 	MK(g->f, .op = IR_LABEL, .target = other);
@@ -170,7 +190,8 @@ static inline void gen_loop(struct gen *g)
  */
 static inline void gen_short_slot(struct gen *g)
 {
-	uint32_t size = 8 + 8 * pick(3), slot = mk_slot(g->f, size, 8), p = mk_vreg(g->f), v = any(g);
+	uint32_t size = 8 + 8 * pick(3), slot = mk_slot(g->f, size, 8), p = mk_vreg(g->f),
+		 v = any(g);
 	uint32_t hidden = mk_vreg(g->f), q = mk_vreg(g->f), keep = mk_slot(g->f, 8, 8);
 	bool is_hidden = pick(4) == 0;
 
@@ -188,7 +209,8 @@ static inline void gen_short_slot(struct gen *g)
 	} else {
 		MK(g->f, .op = IR_SLOT, .dst = hidden, .imm = slot);
 	}
-	MK(g->f, .op = IR_LOAD, .size = 8, .dst = v, .a = hidden, .off = (int32_t)(8 * pick(size / 8)));
+	MK(g->f, .op = IR_LOAD, .size = 8, .dst = v, .a = hidden,
+	   .off = (int32_t)(8 * pick(size / 8)));
 }
 
 /* a loop whose sum is in a slot: written in one round, read in the next, with other code between */
@@ -237,33 +259,32 @@ static inline void gen_one(struct gen *g)
 	uint32_t v;
 
 	switch (pick(16)) {
-	case 0: case 1: case 2:
-		gen_memory(g);
-		break;
+	case 0:
+	case 1:
+	case 2: gen_memory(g); break;
 	case 3:
-		MK(g->f, .op = IR_SET, .cc = (uint8_t)pick(CC_TEST + 1), .dst = any(g), .a = any(g), .b = any(g));
+		MK(g->f, .op = IR_SET, .cc = (uint8_t)pick(CC_TEST + 1), .dst = any(g), .a = any(g),
+		   .b = any(g));
 		break;
-	case 4: case 5:
-		gen_unary(g);
-		break;
-	case 6:
-		MK(g->f, .op = IR_IMM, .dst = any(g), .imm = interesting());
-		break;
+	case 4:
+	case 5: gen_unary(g); break;
+	case 6: MK(g->f, .op = IR_IMM, .dst = any(g), .imm = interesting()); break;
 	case 7:
 		/* a constant of its own, for what is made at its use */
 		v = mk_vreg(g->f);
 		MK(g->f, .op = IR_IMM, .dst = v, .imm = interesting());
-		MK(g->f, .op = (uint8_t)(IR_ADD + pick(IR_SAR - IR_ADD + 1)), .dst = any(g), .a = any(g), .b = v);
+		MK(g->f, .op = (uint8_t)(IR_ADD + pick(IR_SAR - IR_ADD + 1)), .dst = any(g),
+		   .a = any(g), .b = v);
 		break;
-	case 8: case 9:
-		gen_call(g);
-		break;
+	case 8:
+	case 9: gen_call(g); break;
 	case 14:
 		/* what came in at the entry must be there everywhere, in loops too */
 		if (g->f->kind == IR_FUNC_PROGRAM) {
 			v = mk_vreg(g->f);
 			MK(g->f, .op = IR_CTX, .dst = v);
-			MK(g->f, .op = IR_LOAD, .size = 8, .dst = any(g), .a = v, .off = (int32_t)(8 * pick(N_WORDS)));
+			MK(g->f, .op = IR_LOAD, .size = 8, .dst = any(g), .a = v,
+			   .off = (int32_t)(8 * pick(N_WORDS)));
 		} else {
 			MK(g->f, .op = IR_PARAM, .dst = any(g), .imm = pick(g->f->n_params));
 		}
@@ -276,7 +297,8 @@ static inline void gen_one(struct gen *g)
 			break;
 		}
 		/* fall through */
-	case 10: case 11:
+	case 10:
+	case 11:
 		if (g->depth < 3) {
 			g->depth++;
 			gen_if(g);
@@ -295,8 +317,7 @@ static inline void gen_one(struct gen *g)
 			break;
 		}
 		/* fall through */
-	default:
-		gen_arith(g);
+	default: gen_arith(g);
 	}
 }
 
@@ -350,17 +371,20 @@ static inline void gen_program(struct mk *k)
 	gen_slots(&g);
 	for (uint32_t i = 0; i < g.n_var; i++) {
 		g.var[i] = mk_vreg(g.f);
-		MK(g.f, .op = IR_LOAD, .size = 8, .dst = g.var[i], .a = ctx, .off = (int32_t)(8 * (i % N_WORDS)));
+		MK(g.f, .op = IR_LOAD, .size = 8, .dst = g.var[i], .a = ctx,
+		   .off = (int32_t)(8 * (i % N_WORDS)));
 	}
 	gen_block(&g, 5 + pick(20));
 	for (uint32_t i = 0; i < g.n_var && i < N_WORDS - 4; i++)
-		MK(g.f, .op = IR_STORE, .size = 8, .a = ctx, .off = (int32_t)(8 * i), .b = g.var[i]);
+		MK(g.f, .op = IR_STORE, .size = 8, .a = ctx, .off = (int32_t)(8 * i),
+		   .b = g.var[i]);
 	for (uint32_t i = 0; i < 4; i++) {
 		uint32_t p = mk_vreg(g.f), v = mk_vreg(g.f);
 
 		MK(g.f, .op = IR_SLOT, .dst = p, .imm = g.slot[i % 3]);
 		MK(g.f, .op = IR_LOAD, .size = 8, .dst = v, .a = p, .off = (int32_t)(8 * i));
-		MK(g.f, .op = IR_STORE, .size = 8, .a = ctx, .off = (int32_t)(8 * (N_WORDS - 4 + i)), .b = v);
+		MK(g.f, .op = IR_STORE, .size = 8, .a = ctx,
+		   .off = (int32_t)(8 * (N_WORDS - 4 + i)), .b = v);
 	}
 	MK(g.f, .op = IR_RET, .a = any(&g));
 }

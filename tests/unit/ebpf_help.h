@@ -33,7 +33,8 @@ static inline void mk_init(struct mk *k)
 	k->m.progs = arena_array(&k->arena, struct ir_prog, 16);
 }
 
-static inline struct ir_func *mk_func(struct mk *k, enum ir_func_kind kind, const char *name, uint32_t n_params)
+static inline struct ir_func *mk_func(struct mk *k, enum ir_func_kind kind, const char *name,
+				      uint32_t n_params)
 {
 	struct ir_func *f = arena_new(&k->arena, struct ir_func);
 
@@ -130,7 +131,8 @@ static inline uint64_t eval_arith(unsigned op, uint64_t a, uint64_t b)
 	case IR_MUL: return a * b;
 	case IR_DIV: return b ? a / b : 0;
 	case IR_MOD: return b ? a % b : a;
-	case IR_SDIV: return b == 0 ? 0 : b == UINT64_MAX ? 0 - a : (uint64_t)((int64_t)a / (int64_t)b);
+	case IR_SDIV:
+		return b == 0 ? 0 : b == UINT64_MAX ? 0 - a : (uint64_t)((int64_t)a / (int64_t)b);
 	case IR_SMOD: return b == 0 ? a : b == UINT64_MAX ? 0 : (uint64_t)((int64_t)a % (int64_t)b);
 	case IR_AND: return a & b;
 	case IR_OR: return a | b;
@@ -166,7 +168,8 @@ static inline uint64_t eval_atomic(const struct ir_insn *in, uint64_t at, uint64
 }
 
 /* runs without any check: the IR passed ir_check and touches its own memory only. Helpers give 0. */
-static inline uint64_t eval_func(const struct ir_module *m, const struct ir_func *f, const uint64_t *param)
+static inline uint64_t eval_func(const struct ir_module *m, const struct ir_func *f,
+				 const uint64_t *param)
 {
 	uint64_t *v = base_alloc((f->n_vregs + 1) * sizeof(*v)), ret = 0;
 	uint8_t **slot = base_alloc((f->n_slots + 1) * sizeof(*slot));
@@ -180,17 +183,21 @@ static inline uint64_t eval_func(const struct ir_module *m, const struct ir_func
 	for (uint32_t i = 0; i < f->n; i++) {
 		const struct ir_insn *in = &f->insn[i];
 		uint64_t a = ir_arity(in) > 0 ? v[in->a] : 0, args[5] = { 0 };
-		uint64_t b = (in->flags & IRF_IMM) ? (uint64_t)in->imm : ir_arity(in) > 1 ? v[in->b] : 0;
+		uint64_t b = (in->flags & IRF_IMM) ? (uint64_t)in->imm
+			     : ir_arity(in) > 1    ? v[in->b]
+						   : 0;
 		uint64_t at = a + (uint64_t)(int64_t)in->off;
 
 		switch (in->op) {
-		case IR_NOP: case IR_LABEL: break;
+		case IR_NOP:
+		case IR_LABEL: break;
 		case IR_IMM: v[in->dst] = (uint64_t)in->imm; break;
 		case IR_MOV: v[in->dst] = a; break;
 		case IR_NEG: v[in->dst] = 0 - a; break;
 		case IR_BSWAP:
-			v[in->dst] = in->size == 2 ? __builtin_bswap16((uint16_t)a) :
-				     in->size == 4 ? __builtin_bswap32((uint32_t)a) : __builtin_bswap64(a);
+			v[in->dst] = in->size == 2   ? __builtin_bswap16((uint16_t)a)
+				     : in->size == 4 ? __builtin_bswap32((uint32_t)a)
+						     : __builtin_bswap64(a);
 			break;
 		case IR_ZEXT: v[in->dst] = eval_low(a, in->size); break;
 		case IR_SEXT: v[in->dst] = eval_sext(a, in->size); break;
@@ -208,11 +215,13 @@ static inline uint64_t eval_func(const struct ir_module *m, const struct ir_func
 		case IR_STORE: memcpy((void *)(uintptr_t)at, &b, in->size); break;
 		case IR_ZERO: memset((void *)(uintptr_t)at, 0, (size_t)in->imm); break;
 		case IR_COPY:
-			memcpy((void *)(uintptr_t)at, (void *)(uintptr_t)(v[in->b] + (uint64_t)(int64_t)in->off2),
+			memcpy((void *)(uintptr_t)at,
+			       (void *)(uintptr_t)(v[in->b] + (uint64_t)(int64_t)in->off2),
 			       (size_t)in->imm);
 			break;
 		case IR_ATOMIC:
-			args[0] = eval_atomic(in, at, v[in->b], in->cc == ATOMIC_CMPXCHG ? v[in->c] : 0);
+			args[0] = eval_atomic(in, at, v[in->b],
+					      in->cc == ATOMIC_CMPXCHG ? v[in->c] : 0);
 			v[in->dst] = args[0];
 			break;
 		case IR_SLOT: v[in->dst] = (uint64_t)(uintptr_t)slot[in->imm]; break;
@@ -277,7 +286,7 @@ static inline int kernel_load(const struct image_prog *p, const struct bpf_insn 
 	attr.prog_type = p->prog_type;
 	attr.insns = (uint64_t)(uintptr_t)insns;
 	attr.insn_cnt = p->n_insns;
-	attr.license = (uint64_t)(uintptr_t)"GPL";
+	attr.license = (uint64_t)(uintptr_t) "GPL";
 	attr.prog_flags = p->flags;
 	if (btf_fd >= 0) {
 		attr.prog_btf_fd = (uint32_t)btf_fd;

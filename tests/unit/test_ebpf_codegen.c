@@ -25,7 +25,8 @@ static bool check_err(struct err *e, const char *what)
 
 static bool compile(struct mk *k, struct ebpf_opts opts)
 {
-	if (!check_err(ir_check(&k->m), "ir_check") || !check_err(ebpf_compile(&k->m, k->m.image, &opts), "compile"))
+	if (!check_err(ir_check(&k->m), "ir_check") ||
+	    !check_err(ebpf_compile(&k->m, k->m.image, &opts), "compile"))
 		return false;
 	return true;
 }
@@ -102,14 +103,24 @@ static bool load(struct mk *k, struct loaded *l)
 /* one element: the kernel gives addresses into no other arrays (array_map_direct_value_addr) */
 static uint32_t add_array(struct mk *k, uint32_t value_size, uint32_t n)
 {
-	return image_add_map(k->m.image, (struct image_map){ .name = STR_INIT("values"), .role = MAP_PRIVATE,
-		.bpf_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = value_size, .max_entries = n, .at = SPAN_NONE });
+	return image_add_map(k->m.image, (struct image_map){ .name = STR_INIT("values"),
+							     .role = MAP_PRIVATE,
+							     .bpf_type = BPF_MAP_TYPE_ARRAY,
+							     .key_size = 4,
+							     .value_size = value_size,
+							     .max_entries = n,
+							     .at = SPAN_NONE });
 }
 
 static uint32_t add_hash(struct mk *k)
 {
-	return image_add_map(k->m.image, (struct image_map){ .name = STR_INIT("@x"), .role = MAP_SCRIPT,
-		.bpf_type = BPF_MAP_TYPE_HASH, .key_size = 8, .value_size = 8, .max_entries = 64, .at = SPAN_NONE });
+	return image_add_map(k->m.image, (struct image_map){ .name = STR_INIT("@x"),
+							     .role = MAP_SCRIPT,
+							     .bpf_type = BPF_MAP_TYPE_HASH,
+							     .key_size = 8,
+							     .value_size = 8,
+							     .max_entries = 64,
+							     .at = SPAN_NONE });
 }
 
 /*
@@ -119,9 +130,12 @@ static uint32_t add_hash(struct mk *k)
 static uint32_t make_loop(struct mk *k)
 {
 	uint32_t map = add_array(k, 16, 1);
-	struct ir_func *f = mk_func(k, IR_FUNC_PROGRAM, "prog", 0), *cb = mk_func(k, IR_FUNC_LOOP, "round", 2);
-	uint32_t go_on = mk_label(cb), i = mk_vreg(cb), c = mk_vreg(cb), sum = mk_vreg(cb), limit = mk_vreg(cb);
-	uint32_t slot = mk_slot(f, 16, 8), s = mk_vreg(f), n = mk_vreg(f), fn = mk_vreg(f), flags = mk_vreg(f);
+	struct ir_func *f = mk_func(k, IR_FUNC_PROGRAM, "prog", 0),
+		       *cb = mk_func(k, IR_FUNC_LOOP, "round", 2);
+	uint32_t go_on = mk_label(cb), i = mk_vreg(cb), c = mk_vreg(cb), sum = mk_vreg(cb),
+		 limit = mk_vreg(cb);
+	uint32_t slot = mk_slot(f, 16, 8), s = mk_vreg(f), n = mk_vreg(f), fn = mk_vreg(f),
+		 flags = mk_vreg(f);
 	uint32_t ctx = mk_vreg(f), lim = mk_vreg(f), v = mk_vreg(f), res = mk_vreg(f);
 
 	MK(cb, .op = IR_PARAM, .dst = i, .imm = 0);
@@ -145,7 +159,8 @@ static uint32_t make_loop(struct mk *k)
 	MK(f, .op = IR_IMM, .dst = n, .imm = 1000);
 	MK(f, .op = IR_FUNC, .dst = fn, .imm = 1);
 	MK(f, .op = IR_IMM, .dst = flags, .imm = 0);
-	MK(f, .op = IR_CALL, .dst = res, .imm = BPF_FUNC_loop, .n_args = 4, .src = { n, fn, s, flags });
+	MK(f, .op = IR_CALL, .dst = res, .imm = BPF_FUNC_loop, .n_args = 4,
+	   .src = { n, fn, s, flags });
 	MK(f, .op = IR_LOAD, .size = 8, .dst = n, .a = s);
 	MK(f, .op = IR_MAP_VALUE, .dst = v, .imm = map, .off = 8);
 	MK(f, .op = IR_ATOMIC, .cc = ATOMIC_ADD, .size = 8, .a = v, .b = n);
@@ -188,12 +203,15 @@ TEST(loop_callback)
 static uint32_t make_for_each(struct mk *k)
 {
 	uint32_t map = add_hash(k);
-	struct ir_func *f = mk_func(k, IR_FUNC_PROGRAM, "prog", 0), *cb = mk_func(k, IR_FUNC_FOR_EACH, "each", 4);
+	struct ir_func *f = mk_func(k, IR_FUNC_PROGRAM, "prog", 0),
+		       *cb = mk_func(k, IR_FUNC_FOR_EACH, "each", 4);
 	struct ir_func *sub = mk_func(k, IR_FUNC_SUBPROG, "below", 2);
 	uint32_t a = mk_vreg(sub), b = mk_vreg(sub), r = mk_vreg(sub);
-	uint32_t key = mk_vreg(cb), value = mk_vreg(cb), c = mk_vreg(cb), three = mk_vreg(cb), yes = mk_vreg(cb);
+	uint32_t key = mk_vreg(cb), value = mk_vreg(cb), c = mk_vreg(cb), three = mk_vreg(cb),
+		 yes = mk_vreg(cb);
 	uint32_t skip = mk_label(cb), sum = mk_vreg(cb), kk = mk_vreg(cb), vv = mk_vreg(cb);
-	uint32_t m = mk_vreg(f), fn = mk_vreg(f), s = mk_vreg(f), flags = mk_vreg(f), ctx = mk_vreg(f), out = mk_vreg(f);
+	uint32_t m = mk_vreg(f), fn = mk_vreg(f), s = mk_vreg(f), flags = mk_vreg(f),
+		 ctx = mk_vreg(f), out = mk_vreg(f);
 
 	MK(sub, .op = IR_PARAM, .dst = b, .imm = 1);
 	MK(sub, .op = IR_PARAM, .dst = a, .imm = 0);
@@ -220,7 +238,8 @@ static uint32_t make_for_each(struct mk *k)
 	MK(f, .op = IR_SLOT, .dst = s, .imm = mk_slot(f, 8, 8));
 	MK(f, .op = IR_ZERO, .a = s, .imm = 8);
 	MK(f, .op = IR_IMM, .dst = flags, .imm = 0);
-	MK(f, .op = IR_CALL, .imm = BPF_FUNC_for_each_map_elem, .n_args = 4, .src = { m, fn, s, flags });
+	MK(f, .op = IR_CALL, .imm = BPF_FUNC_for_each_map_elem, .n_args = 4,
+	   .src = { m, fn, s, flags });
 	MK(f, .op = IR_LOAD, .size = 8, .dst = out, .a = s);
 	MK(f, .op = IR_STORE, .size = 8, .a = ctx, .b = out);
 	MK(f, .op = IR_RET, .a = out);
@@ -261,14 +280,16 @@ static uint32_t make_bound(struct mk *k)
 {
 	uint32_t map = add_array(k, 64, 4), live[8];
 	struct ir_func *f = mk_func(k, IR_FUNC_PROGRAM, "prog", 0);
-	uint32_t m = mk_vreg(f), key = mk_vreg(f), p = mk_vreg(f), idx = mk_vreg(f), bound = mk_vreg(f), q = mk_vreg(f);
+	uint32_t m = mk_vreg(f), key = mk_vreg(f), p = mk_vreg(f), idx = mk_vreg(f),
+		 bound = mk_vreg(f), q = mk_vreg(f);
 	uint32_t ctx = mk_vreg(f), none = mk_label(f), sum = mk_vreg(f), seven = mk_vreg(f);
 
 	MK(f, .op = IR_CTX, .dst = ctx);
 	MK(f, .op = IR_MAP, .dst = m, .imm = map);
 	MK(f, .op = IR_SLOT, .dst = key, .imm = mk_slot(f, 4, 4));
 	MK(f, .op = IR_STORE, .size = 4, .a = key, .flags = IRF_IMM, .imm = 2);
-	MK(f, .op = IR_CALL, .dst = p, .imm = BPF_FUNC_map_lookup_elem, .n_args = 2, .src = { m, key });
+	MK(f, .op = IR_CALL, .dst = p, .imm = BPF_FUNC_map_lookup_elem, .n_args = 2,
+	   .src = { m, key });
 	MK(f, .op = IR_LOAD, .size = 8, .dst = idx, .a = ctx);
 	MK(f, .op = IR_BOUND, .dst = bound, .a = idx, .imm = 56);
 	for (unsigned i = 0; i < 8; i++) {
@@ -293,7 +314,8 @@ TEST(bounds_and_null_checks_survive_spills)
 	if (!kernel_is_usable())
 		SKIP("needs root");
 	for (unsigned v = 0; v < 4; v++) {
-		struct ebpf_opts opts = { .allocator = v & 1 ? EBPF_ALLOC_SLOTS : EBPF_ALLOC_LINEAR, .no_peephole = v >> 1 };
+		struct ebpf_opts opts = { .allocator = v & 1 ? EBPF_ALLOC_SLOTS : EBPF_ALLOC_LINEAR,
+					  .no_peephole = v >> 1 };
 		struct mk k;
 		struct loaded l;
 		uint64_t ctx[2] = { 1000, 5 }, value[8];
@@ -352,7 +374,8 @@ TEST(stack_of_a_chain)
 	MK(f, .op = IR_FUNC, .dst = fn, .imm = 1);
 	MK(f, .op = IR_CALL, .imm = BPF_FUNC_loop, .n_args = 4, .src = { n, fn, zero, zero });
 	MK(f, .op = IR_RET);
-	expect_error(&k, "the program needs 576 bytes of stack, eBPF has 512 (prog 264 + round 264)");
+	expect_error(&k,
+		     "the program needs 576 bytes of stack, eBPF has 512 (prog 264 + round 264)");
 	mk_free(&k);
 }
 
@@ -414,7 +437,8 @@ static struct ir_func *make_branches(struct mk *k, unsigned count)
 	MK(f, .op = IR_LOAD, .size = 8, .dst = x, .a = ctx);
 	for (unsigned i = 0; i < count; i++)
 		MK(f, .op = IR_BR, .cc = CC_EQ, .a = x, .flags = IRF_IMM, .imm = i, .target = end);
-	MK(f, .op = IR_STORE, .size = 8, .a = ctx, .off = 8, .b = x); /* so that the last jump is one */
+	MK(f, .op = IR_STORE, .size = 8, .a = ctx, .off = 8,
+	   .b = x); /* so that the last jump is one */
 	MK(f, .op = IR_LABEL, .target = end);
 	MK(f, .op = IR_RET);
 	return f;
@@ -521,7 +545,8 @@ static struct ir_func *make_assignments(struct mk *k, unsigned count)
 
 	MK(f, .op = IR_CTX, .dst = ctx);
 	for (unsigned i = 0; i < count; i++) {
-		uint32_t key = mk_vreg(f), value = mk_vreg(f), m = mk_vreg(f), flags = mk_vreg(f), r = mk_vreg(f);
+		uint32_t key = mk_vreg(f), value = mk_vreg(f), m = mk_vreg(f), flags = mk_vreg(f),
+			 r = mk_vreg(f);
 		uint32_t x = mk_vreg(f), ok = mk_label(f), cell = mk_vreg(f), one = mk_vreg(f);
 
 		MK(f, .op = IR_SLOT, .dst = key, .imm = mk_slot(f, 8, 8));
@@ -531,7 +556,8 @@ static struct ir_func *make_assignments(struct mk *k, unsigned count)
 		MK(f, .op = IR_STORE, .size = 8, .a = value, .b = x);
 		MK(f, .op = IR_MAP, .dst = m, .imm = map);
 		MK(f, .op = IR_IMM, .dst = flags, .imm = 0);
-		MK(f, .op = IR_CALL, .dst = r, .imm = BPF_FUNC_map_update_elem, .n_args = 4, .src = { m, key, value, flags });
+		MK(f, .op = IR_CALL, .dst = r, .imm = BPF_FUNC_map_update_elem, .n_args = 4,
+		   .src = { m, key, value, flags });
 		MK(f, .op = IR_BR, .cc = CC_EQ, .a = r, .flags = IRF_IMM, .imm = 0, .target = ok);
 		MK(f, .op = IR_MAP_VALUE, .dst = cell, .imm = 2, .off = 0);
 		MK(f, .op = IR_IMM, .dst = one, .imm = 1);

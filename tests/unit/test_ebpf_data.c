@@ -52,7 +52,8 @@ static bool next_case(struct str *text, struct data_case *c)
 {
 	memset(c, 0, sizeof(*c));
 	while (text->n) {
-		struct str rest = *text, line = str_split(&rest, '\n'), word = str_split(&line, ' ');
+		struct str rest = *text, line = str_split(&rest, '\n'),
+			   word = str_split(&line, ' ');
 
 		if (str_is(word, "TEST") && c->name.n)
 			return true;
@@ -120,7 +121,9 @@ static void run_interp(const struct data_case *c, const struct bpf_insn *insns, 
 {
 	uint64_t words[MAX_WORDS], ret = 0;
 	struct ebpf_region region = { words, c->n_ctx * 8, true };
-	struct ebpf_interp it = { .insns = insns, .n_insns = n, .regions = &region, .n_regions = 1 };
+	struct ebpf_interp it = {
+		.insns = insns, .n_insns = n, .regions = &region, .n_regions = 1
+	};
 
 	memcpy(words, c->ctx, sizeof(words));
 	if (!report(ebpf_interp_run(&it, (uint64_t)(uintptr_t)words, &ret)))
@@ -131,7 +134,9 @@ static void run_interp(const struct data_case *c, const struct bpf_insn *insns, 
 
 static void run_kernel(const struct data_case *c, struct bpf_insn *insns, uint32_t n)
 {
-	struct image_prog p = { .prog_type = BPF_PROG_TYPE_SYSCALL, .flags = BPF_F_SLEEPABLE, .n_insns = n };
+	struct image_prog p = { .prog_type = BPF_PROG_TYPE_SYSCALL,
+				.flags = BPF_F_SLEEPABLE,
+				.n_insns = n };
 	uint64_t words[MAX_WORDS];
 	uint32_t ret = 0;
 	int fd = kernel_load(&p, insns, -1);
@@ -188,9 +193,18 @@ static void run_file(const char *name)
 	arena_free(&a);
 }
 
-TEST(alu) { run_file("alu.data"); }
-TEST(jump) { run_file("jump.data"); }
-TEST(mem) { run_file("mem.data"); }
+TEST(alu)
+{
+	run_file("alu.data");
+}
+TEST(jump)
+{
+	run_file("jump.data");
+}
+TEST(mem)
+{
+	run_file("mem.data");
+}
 
 static void expect_refusal(const char *text, const char *part)
 {

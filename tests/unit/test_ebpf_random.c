@@ -48,17 +48,21 @@ static bool check_err(struct err *e, const char *what)
 	return CHECK(!"no error");
 }
 
-static bool same(const struct result *got, const struct result *want, uint64_t mask, const char *where)
+static bool same(const struct result *got, const struct result *want, uint64_t mask,
+		 const char *where)
 {
-	bool ok = (got->ret & mask) == (want->ret & mask) && !memcmp(got->words, want->words, sizeof(got->words));
+	bool ok = (got->ret & mask) == (want->ret & mask) &&
+		  !memcmp(got->words, want->words, sizeof(got->words));
 
 	if (ok)
 		return true;
 	for (unsigned i = 0; i < N_WORDS; i++)
 		if (got->words[i] != want->words[i])
-			printf("# %s: word %u is 0x%llx, want 0x%llx\n", where, i, (unsigned long long)got->words[i],
+			printf("# %s: word %u is 0x%llx, want 0x%llx\n", where, i,
+			       (unsigned long long)got->words[i],
 			       (unsigned long long)want->words[i]);
-	printf("# %s: ret 0x%llx, want 0x%llx\n", where, (unsigned long long)got->ret, (unsigned long long)want->ret);
+	printf("# %s: ret 0x%llx, want 0x%llx\n", where, (unsigned long long)got->ret,
+	       (unsigned long long)want->ret);
 	return CHECK(!"same result");
 }
 
@@ -66,12 +70,17 @@ static bool run_interp(const struct image_prog *p, const struct result *in, stru
 {
 	static ebpf_helper_fn *const helpers[] = { [BPF_FUNC_ktime_get_ns] = no_helper };
 	struct ebpf_region ctx = { out->words, sizeof(out->words), true };
-	struct ebpf_interp it = { .insns = p->insns, .n_insns = p->n_insns, .regions = &ctx, .n_regions = 1,
-				  .helpers = helpers, .n_helpers = sizeof(helpers) / sizeof(helpers[0]),
+	struct ebpf_interp it = { .insns = p->insns,
+				  .n_insns = p->n_insns,
+				  .regions = &ctx,
+				  .n_regions = 1,
+				  .helpers = helpers,
+				  .n_helpers = sizeof(helpers) / sizeof(helpers[0]),
 				  .stack_bytes = 8192 };
 
 	*out = *in;
-	return check_err(ebpf_interp_run(&it, (uint64_t)(uintptr_t)out->words, &out->ret), "interpreter");
+	return check_err(ebpf_interp_run(&it, (uint64_t)(uintptr_t)out->words, &out->ret),
+			 "interpreter");
 }
 
 static bool run_kernel(const struct image_prog *p, const struct result *in, struct result *out)
@@ -94,15 +103,17 @@ static bool run_kernel(const struct image_prog *p, const struct result *in, stru
 	return true;
 }
 
-static bool try_variant(struct mk *k, struct ebpf_opts opts, const struct result *in, const struct result *want,
-			bool *ran_kernel)
+static bool try_variant(struct mk *k, struct ebpf_opts opts, const struct result *in,
+			const struct result *want, bool *ran_kernel)
 {
 	struct image_prog *p = k->m.progs[0].image;
 	struct result got;
 	char where[64];
 
-	snprintf(where, sizeof(where), "%s%s%s", opts.allocator == EBPF_ALLOC_SLOTS ? "slots" : "linear",
-		 opts.no_peephole ? " without peephole" : "", opts.jump_reach ? " with islands" : "");
+	snprintf(where, sizeof(where), "%s%s%s",
+		 opts.allocator == EBPF_ALLOC_SLOTS ? "slots" : "linear",
+		 opts.no_peephole ? " without peephole" : "",
+		 opts.jump_reach ? " with islands" : "");
 	opts.stack_limit = 8192;
 	if (!check_err(ebpf_compile(&k->m, k->m.image, &opts), where))
 		return false;
@@ -114,12 +125,14 @@ static bool try_variant(struct mk *k, struct ebpf_opts opts, const struct result
 	return run_kernel(p, in, &got) && same(&got, want, UINT32_MAX, where);
 }
 
-static bool try_all(struct mk *k, const struct result *in, const struct result *want, unsigned *n_kernel)
+static bool try_all(struct mk *k, const struct result *in, const struct result *want,
+		    unsigned *n_kernel)
 {
 	bool ran = false;
 
 	for (unsigned v = 0; v < 5; v++) {
-		struct ebpf_opts opts = { .allocator = v & 1 ? EBPF_ALLOC_SLOTS : EBPF_ALLOC_LINEAR, .no_peephole = v == 2 || v == 3,
+		struct ebpf_opts opts = { .allocator = v & 1 ? EBPF_ALLOC_SLOTS : EBPF_ALLOC_LINEAR,
+					  .no_peephole = v == 2 || v == 3,
 					  .jump_reach = v == 4 ? 12 : 0 };
 
 		if (!try_variant(k, opts, in, want, &ran))
@@ -133,7 +146,8 @@ static bool try_all(struct mk *k, const struct result *in, const struct result *
 TEST(random_programs_agree)
 {
 	const char *count = getenv("SONDE_RANDOM_COUNT"), *seed = getenv("SONDE_RANDOM_SEED");
-	unsigned long n = count ? strtoul(count, NULL, 0) : 150, first = seed ? strtoul(seed, NULL, 0) : 1;
+	unsigned long n = count ? strtoul(count, NULL, 0) : 150,
+		      first = seed ? strtoul(seed, NULL, 0) : 1;
 	unsigned n_kernel = 0;
 
 	for (unsigned long s = first; s < first + n; s++) {
@@ -156,7 +170,8 @@ TEST(random_programs_agree)
 		}
 		if (ok) {
 			ir_optimize(&k.m);
-			ok = check_err(ir_check(&k.m), "ir_check of the optimised") && try_all(&k, &in, &want, &n_kernel);
+			ok = check_err(ir_check(&k.m), "ir_check of the optimised") &&
+			     try_all(&k, &in, &want, &n_kernel);
 		}
 		if (!ok) {
 			printf("# seed %lu\n", s);

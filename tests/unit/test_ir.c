@@ -51,38 +51,52 @@ static void check_one(struct ir_insn in, const char *part)
 TEST(check_accepts)
 {
 	check_one((struct ir_insn){ .op = IR_ADD, .dst = 3, .a = 1, .b = 2 }, NULL);
-	check_one((struct ir_insn){ .op = IR_ADD, .dst = 3, .a = 1, .flags = IRF_IMM, .imm = -5 }, NULL);
+	check_one((struct ir_insn){ .op = IR_ADD, .dst = 3, .a = 1, .flags = IRF_IMM, .imm = -5 },
+		  NULL);
 	check_one((struct ir_insn){ .op = IR_CALL, .dst = 0, .imm = BPF_FUNC_ktime_get_ns }, NULL);
 }
 
 TEST(check_operands)
 {
-	check_one((struct ir_insn){ .op = IR_ADD, .dst = 3, .a = 1 }, "instruction 2 (add): operand missing");
-	check_one((struct ir_insn){ .op = IR_ADD, .dst = 3, .a = 1, .b = 9 }, "operand out of range");
+	check_one((struct ir_insn){ .op = IR_ADD, .dst = 3, .a = 1 },
+		  "instruction 2 (add): operand missing");
+	check_one((struct ir_insn){ .op = IR_ADD, .dst = 3, .a = 1, .b = 9 },
+		  "operand out of range");
 	check_one((struct ir_insn){ .op = IR_ADD, .a = 1, .b = 2 }, "result missing");
 	check_one((struct ir_insn){ .op = IR_MOV, .dst = 7, .a = 1 }, "result out of range");
-	check_one((struct ir_insn){ .op = IR_MOV, .dst = 3, .a = 1, .flags = IRF_IMM }, "takes no immediate");
-	check_one((struct ir_insn){ .op = IR_ADD, .dst = 3, .a = 1, .flags = IRF_IMM, .imm = 1ll << 31 },
-		  "immediate does not fit 32 bits");
-	check_one((struct ir_insn){ .op = IR_CALL, .imm = 1, .n_args = 6 }, "more than 5 arguments");
+	check_one((struct ir_insn){ .op = IR_MOV, .dst = 3, .a = 1, .flags = IRF_IMM },
+		  "takes no immediate");
+	check_one(
+		(struct ir_insn){
+			.op = IR_ADD, .dst = 3, .a = 1, .flags = IRF_IMM, .imm = 1ll << 31 },
+		"immediate does not fit 32 bits");
+	check_one((struct ir_insn){ .op = IR_CALL, .imm = 1, .n_args = 6 },
+		  "more than 5 arguments");
 	check_one((struct ir_insn){ .op = 200 }, "unknown operation");
 }
 
 TEST(check_sizes_and_numbers)
 {
-	check_one((struct ir_insn){ .op = IR_LOAD, .dst = 3, .a = 1, .size = 3 }, "size is not 1, 2, 4 or 8");
-	check_one((struct ir_insn){ .op = IR_BSWAP, .dst = 3, .a = 1, .size = 1 }, "size is not 2, 4 or 8");
-	check_one((struct ir_insn){ .op = IR_ATOMIC, .a = 1, .b = 2, .size = 2 }, "size is not 4 or 8");
-	check_one((struct ir_insn){ .op = IR_SET, .dst = 3, .a = 1, .b = 2, .cc = 99 }, "unknown condition");
+	check_one((struct ir_insn){ .op = IR_LOAD, .dst = 3, .a = 1, .size = 3 },
+		  "size is not 1, 2, 4 or 8");
+	check_one((struct ir_insn){ .op = IR_BSWAP, .dst = 3, .a = 1, .size = 1 },
+		  "size is not 2, 4 or 8");
+	check_one((struct ir_insn){ .op = IR_ATOMIC, .a = 1, .b = 2, .size = 2 },
+		  "size is not 4 or 8");
+	check_one((struct ir_insn){ .op = IR_SET, .dst = 3, .a = 1, .b = 2, .cc = 99 },
+		  "unknown condition");
 	check_one((struct ir_insn){ .op = IR_SLOT, .dst = 3, .imm = 0 }, "no such slot");
 	check_one((struct ir_insn){ .op = IR_MAP, .dst = 3, .imm = 77 }, "no such map");
-	check_one((struct ir_insn){ .op = IR_MAP_VALUE, .dst = 3, .imm = 0 }, "not an array of one element");
-	check_one((struct ir_insn){ .op = IR_MAP_VALUE, .dst = 3, .imm = 1, .off = 4096 }, "offset outside");
+	check_one((struct ir_insn){ .op = IR_MAP_VALUE, .dst = 3, .imm = 0 },
+		  "not an array of one element");
+	check_one((struct ir_insn){ .op = IR_MAP_VALUE, .dst = 3, .imm = 1, .off = 4096 },
+		  "offset outside");
 	check_one((struct ir_insn){ .op = IR_FUNC, .dst = 3, .imm = 0 }, "not a callback");
 	check_one((struct ir_insn){ .op = IR_CALL_FN, .imm = 5 }, "no such function");
 	check_one((struct ir_insn){ .op = IR_PARAM, .dst = 3 }, "no such parameter");
 	check_one((struct ir_insn){ .op = IR_ZERO, .a = 1, .imm = 0 }, "byte count out of range");
-	check_one((struct ir_insn){ .op = IR_BOUND, .dst = 3, .a = 1, .imm = -1 }, "negative bound");
+	check_one((struct ir_insn){ .op = IR_BOUND, .dst = 3, .a = 1, .imm = -1 },
+		  "negative bound");
 }
 
 TEST(check_flow)
@@ -90,7 +104,8 @@ TEST(check_flow)
 	struct maker t;
 
 	check_one((struct ir_insn){ .op = IR_JMP, .target = 3 }, "label out of range");
-	check_one((struct ir_insn){ .op = IR_MOV, .dst = 3, .a = 4 }, "vreg %4: IR of function 'prog'");
+	check_one((struct ir_insn){ .op = IR_MOV, .dst = 3, .a = 4 },
+		  "vreg %4: IR of function 'prog'");
 
 	start(&t);
 	mk_label(t.f);
@@ -138,13 +153,13 @@ TEST(liveness_in_a_loop)
 	start(&t);
 	t.f->n_vregs = 3;
 	mk_label(t.f);
-	MK(t.f, .op = IR_IMM, .dst = 1, .imm = 3);                                 /* 0: block 0 */
+	MK(t.f, .op = IR_IMM, .dst = 1, .imm = 3); /* 0: block 0 */
 	MK(t.f, .op = IR_IMM, .dst = 2, .imm = 0);
-	MK(t.f, .op = IR_LABEL, .target = 0);                                      /* 2: block 1 */
+	MK(t.f, .op = IR_LABEL, .target = 0); /* 2: block 1 */
 	MK(t.f, .op = IR_ADD, .dst = 3, .a = 2, .b = 1);
 	MK(t.f, .op = IR_SUB, .dst = 1, .a = 1, .flags = IRF_IMM, .imm = 1);
 	MK(t.f, .op = IR_BR, .cc = CC_NE, .a = 1, .flags = IRF_IMM, .imm = 0, .target = 0);
-	MK(t.f, .op = IR_RET, .a = 3);                                             /* 6: block 2 */
+	MK(t.f, .op = IR_RET, .a = 3); /* 6: block 2 */
 	ir_flow_build(t.f, &t.k.arena, &flow);
 	CHECK_INT(flow.n_blocks, 3);
 	CHECK(ir_flow_live_out(&flow, 0, 1) && ir_flow_live_out(&flow, 0, 2));
@@ -173,7 +188,7 @@ TEST(loops_that_overlap_are_one)
 	MK(t.f, .op = IR_BR, .a = 1, .flags = IRF_IMM, .target = 0);
 	MK(t.f, .op = IR_BR, .a = 1, .flags = IRF_IMM, .target = 1); /* 4 */
 	MK(t.f, .op = IR_NOP);
-	MK(t.f, .op = IR_LABEL, .target = 2); /* 6 */
+	MK(t.f, .op = IR_LABEL, .target = 2);                        /* 6 */
 	MK(t.f, .op = IR_BR, .a = 1, .flags = IRF_IMM, .target = 2); /* 7 */
 	MK(t.f, .op = IR_RET);
 	ir_flow_build(t.f, &t.k.arena, &flow);
@@ -200,9 +215,11 @@ TEST(print)
 	MK(t.f, .op = IR_SLOT, .dst = 3);
 	MK(t.f, .op = IR_STORE, .size = 8, .a = 3, .flags = IRF_IMM, .imm = -1);
 	MK(t.f, .op = IR_COPY, .a = 3, .off = 4, .b = 1, .off2 = 16, .imm = 8);
-	MK(t.f, .op = IR_BR, .cc = CC_SLT, .a = 2, .flags = IRF_IMM | IRF_UNLIKELY, .imm = 7, .target = 0);
+	MK(t.f, .op = IR_BR, .cc = CC_SLT, .a = 2, .flags = IRF_IMM | IRF_UNLIKELY, .imm = 7,
+	   .target = 0);
 	MK(t.f, .op = IR_MAP, .dst = 4, .imm = 2);
-	MK(t.f, .op = IR_CALL, .dst = 5, .imm = BPF_FUNC_map_lookup_elem, .n_args = 2, .src = { 4, 3 });
+	MK(t.f, .op = IR_CALL, .dst = 5, .imm = BPF_FUNC_map_lookup_elem, .n_args = 2,
+	   .src = { 4, 3 });
 	MK(t.f, .op = IR_MAP_VALUE, .dst = 4, .imm = 1, .off = 16);
 	MK(t.f, .op = IR_ATOMIC, .cc = ATOMIC_CMPXCHG, .size = 8, .dst = 5, .a = 4, .b = 2, .c = 5);
 	MK(t.f, .op = IR_LABEL, .target = 0);
@@ -321,8 +338,9 @@ TEST(opt_forgets_what_changed)
 	MK(t.f, .op = IR_ADD, .dst = 2, .a = 2, .flags = IRF_IMM, .imm = 1);
 	MK(t.f, .op = IR_MUL, .dst = 2, .a = 2, .b = 3);
 	MK(t.f, .op = IR_RET, .a = 2);
-	opt_is(&t, "program prog(0)\n\t%1 = ctx\n\t%2 = load.8 [%1]\n\t%3 = mov %2\n\t%2 = add %2, 1\n"
-		   "\t%2 = mul %2, %3\n\tret %2\n");
+	opt_is(&t,
+	       "program prog(0)\n\t%1 = ctx\n\t%2 = load.8 [%1]\n\t%3 = mov %2\n\t%2 = add %2, 1\n"
+	       "\t%2 = mul %2, %3\n\tret %2\n");
 }
 
 /* the compare teaches the verifier about %3, so %3 it stays, in the branch and behind it */
@@ -342,8 +360,9 @@ TEST(opt_leaves_compared_copies)
 	MK(t.f, .op = IR_STORE, .size = 8, .a = 1, .b = 4);
 	MK(t.f, .op = IR_LABEL, .target = 0);
 	MK(t.f, .op = IR_RET);
-	opt_is(&t, "program prog(0)\n\t%1 = ctx\n\t%2 = load.8 [%1]\n\tstore.8 [%1 +8] = %2\n\t%3 = mov %2\n"
-		   "\tbr %3 > 9 L0\n\t%4 = add %3, %2\n\tstore.8 [%1] = %4\nL0:\n\tret 0\n");
+	opt_is(&t,
+	       "program prog(0)\n\t%1 = ctx\n\t%2 = load.8 [%1]\n\tstore.8 [%1 +8] = %2\n\t%3 = mov %2\n"
+	       "\tbr %3 > 9 L0\n\t%4 = add %3, %2\n\tstore.8 [%1] = %4\nL0:\n\tret 0\n");
 }
 
 TEST(opt_keeps_effects_drops_results)
@@ -358,6 +377,7 @@ TEST(opt_keeps_effects_drops_results)
 	MK(t.f, .op = IR_ATOMIC, .cc = ATOMIC_ADD, .size = 8, .dst = 4, .a = 3, .b = 2);
 	MK(t.f, .op = IR_LOAD, .size = 8, .dst = 4, .a = 3);
 	MK(t.f, .op = IR_RET);
-	opt_is(&t, "program prog(0)\n\tcall ktime_get_ns()\n\t%2 = imm 1\n\t%3 = map_value globals +8\n"
-		   "\tatomic.8 add [%3], %2\n\tret 0\n");
+	opt_is(&t,
+	       "program prog(0)\n\tcall ktime_get_ns()\n\t%2 = imm 1\n\t%3 = map_value globals +8\n"
+	       "\tatomic.8 add [%3], %2\n\tret 0\n");
 }
