@@ -15,7 +15,10 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-enum { READ_LIMIT = 256 << 20 }; /* a larger map is cut: 256 MB are some 3 million methods */
+enum {
+	READ_LIMIT = 256 << 20, /* a larger map is cut: 256 MB are some 3 million methods */
+	MET_LATE = 5,		/* seconds that may lie between the begin of a process and its being met */
+};
 
 struct perfmap *perfmap_new(pid_t pid, time_t since)
 {
@@ -102,7 +105,7 @@ static int open_map(const struct perfmap *m, struct stat *st)
 	fd = proc_open_in_root(has_ended ? getpid() : m->pid, path, false);
 	if (fd < 0)
 		return -1;
-	if (fstat(fd, st) || (has_ended && st->st_mtim.tv_sec < m->since)) {
+	if (fstat(fd, st) || (has_ended && st->st_mtim.tv_sec + MET_LATE < m->since)) {
 		close(fd);
 		return -1;
 	}
