@@ -108,6 +108,15 @@ static int hierarchy_order(const void *a, const void *b)
 	return x->is_v2 != y->is_v2 ? y->is_v2 - x->is_v2 : strcmp(x->name, y->name);
 }
 
+/* a hierarchy may be mounted in several places (a chroot's /sys): the first in the list of mounts counts */
+static bool is_listed(const struct hierarchy *all, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(all[i].name, name))
+			return true;
+	return false;
+}
+
 void cgroup_put_path(uint64_t id, struct str filter, struct strbuf *out)
 {
 	FILE_AUTO mounts = fopen("/proc/self/mounts", "re");
@@ -123,7 +132,12 @@ void cgroup_put_path(uint64_t id, struct str filter, struct strbuf *out)
 		h.is_v2 = strcmp(type, "cgroup2") == 0;
 		h.root = base_strdup(root);
 		h.name = base_strdup(h.is_v2 || !strrchr(root, '/') ? "unified" : strrchr(root, '/') + 1);
-		vec_push(&all, h);
+		if (!is_listed(all.v, all.n, h.name)) {
+			vec_push(&all, h);
+			continue;
+		}
+		free(h.name);
+		free(h.root);
 	}
 	if (all.n)
 		qsort(all.v, all.n, sizeof(*all.v), hierarchy_order);
