@@ -94,10 +94,19 @@ size_t perfmap_parse(struct perfmap *m, struct str text)
 	return used;
 }
 
+/* a zombie has no root any more */
+static bool has_root(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
+	return access(path, F_OK) == 0;
+}
+
 /* the process's map file in its root; when it has ended, in ours, and written while it lived. -1: none */
 static int open_map(const struct perfmap *m, struct stat *st)
 {
-	bool has_ended = !proc_exists(m->pid);
+	bool has_ended = !has_root(m->pid);
 	char path[64];
 	int fd;
 

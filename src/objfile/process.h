@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the symbolizer remembers of processes: which file lies where. Private to symbolize.c and process.c.
+ * What the symbolizer remembers of processes: which file lies where. Private to symbolize.c, process.c
+ * (processes, mappings) and module.c (files).
  * A process table owns its processes and modules; modules are shared by all processes that map the same file.
  */
 #ifndef SONDE_OBJFILE_PROCESS_H
@@ -88,6 +89,8 @@ void process_add_mapping(struct process *p, struct mapping m); /* replaces what 
 void process_forget(struct process *p); /* exec: present mappings become old ones */
 struct module *process_module(struct process_table *t, struct str path, uint32_t dev_major, uint32_t dev_minor,
 			      uint64_t ino, bool deleted);
+/* modules that no process refers to, and that no result shows, go: every program that anybody starts makes some */
+void process_sweep_modules(struct process_table *t);
 /* opens the module's file if that has not been done; NULL when it cannot be */
 struct objfile *process_open_module(struct process_table *t, struct process *p, const struct mapping *m);
 uint64_t process_clock_ms(void);
