@@ -141,7 +141,7 @@ class Running:
     def __init__(self, o, test):
         self.o, self.t = o, test
         self.procs = []
-        self.before_pid = ""
+        self.before_pids = []
         self.tmp = tempfile.mkdtemp(prefix="sonde-test-")
         self.progs = os.path.join(self.tmp, "progs")
         self.copy_progs()
@@ -156,8 +156,8 @@ class Running:
                 shutil.copy2(path, self.progs)
 
     def fill(self, s):
-        for k, v in (("SONDE", self.o.sonde), ("PROGS", self.progs), ("TMP", self.tmp), ("SRC", self.o.src),
-                     ("BEFORE_PID", str(self.before_pid))):
+        pids = {"BEFORE_PID" + (str(i + 1) if i else ""): str(p) for i, p in enumerate(self.before_pids)}
+        for k, v in (*pids.items(), ("SONDE", self.o.sonde), ("PROGS", self.progs), ("TMP", self.tmp), ("SRC", self.o.src)):
             s = s.replace("{{" + k + "}}", v)
         return s
 
@@ -198,8 +198,7 @@ class Running:
                 break
             if comm != "bash" or cmd.startswith("bash"):
                 time.sleep(0.05)  # let it come to its main()
-                if n == 0:
-                    self.before_pid = p.pid
+                self.before_pids.append(p.pid)
                 return
             time.sleep(0.01)
         with open(os.path.join(self.tmp, f"before{n or ''}"), errors="replace") as f:
