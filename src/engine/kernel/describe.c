@@ -121,6 +121,6 @@ void kernel_describe(const struct engine *e)
 	}
 	strbuf_clear(&b);
 	put_bytes(&b, total);
-	log_verbose("%u programs and %u maps are loaded: %s of kernel memory for the maps", e->image->n_progs,
-		    e->image->n_maps, strbuf_cstr(&b));
+	log_verbose("loaded: programs %u, maps %u with %s of kernel memory", e->image->n_progs, e->image->n_maps,
+		    strbuf_cstr(&b));
 }
