@@ -72,9 +72,9 @@ static const struct type *call_arg_n(struct sema *s, struct node *call)
 
 		if (o->kind == USDT_ARG_FLOAT) {
 			sema_error(s, D_SEMA_ARG_RANGE, call->at,
-				   "%.*s is a floating point value ('%.*s'), which programs in "
-				   "the kernel can not read",
-				   STR_ARG(call->call.name), STR_ARG(o->text));
+				   "%.*s is a floating point value, which programs in the kernel can "
+				   "not read",
+				   STR_ARG(call->call.name));
 			return type_poison();
 		}
 		if (o->kind == USDT_ARG_UNSUPPORTED) {

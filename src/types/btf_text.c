@@ -24,8 +24,13 @@ static struct btf_dump *dumper(struct btfsrc *s, struct strbuf *out)
 /* "const char *name", or without a name "const char *" */
 static bool declare(struct btf_dump *d, uint32_t id, const char *name, int indent)
 {
-	struct btf_dump_emit_type_decl_opts opts = { .sz = sizeof(opts), .field_name = name, .indent_level = indent };
+	struct btf_dump_emit_type_decl_opts opts;
 
+	/* padding too: libbpf refuses structs whose unknown bytes are not zero */
+	memset(&opts, 0, sizeof(opts));
+	opts.sz = sizeof(opts);
+	opts.field_name = name;
+	opts.indent_level = indent;
 	if (id == 0) /* the dumper does not know void */
 		return false;
 	return btf_dump__emit_type_decl(d, id, &opts) == 0;
