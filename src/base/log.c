@@ -26,14 +26,3 @@ void log_verbose(const char *fmt, ...)
 	put(fmt, ap);
 	va_end(ap);
 }
-
-void log_debug(const char *fmt, ...)
-{
-	va_list ap;
-
-	if (log_level < 2)
-		return;
-	va_start(ap, fmt);
-	put(fmt, ap);
-	va_end(ap);
-}

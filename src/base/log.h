@@ -5,10 +5,9 @@
 
 #include <stdbool.h>
 
-extern int log_level; /* 0 silent (default), 1 -v, 2 -vv / debug domains */
+extern int log_level; /* 0 silent (default), 1 -v */
 
 /* "sonde: " + text + newline on stderr when log_level >= 1 */
 void log_verbose(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -12,7 +12,7 @@ static const char *role_name(enum image_map_role role)
 	static const char *const names[] = {
 		[MAP_SCRIPT] = "script", [MAP_RING] = "ring",       [MAP_GLOBALS] = "globals",
 		[MAP_FAULTS] = "faults", [MAP_SCRATCH] = "scratch", [MAP_STACKS] = "stacks",
-		[MAP_SITES] = "sites",   [MAP_CONST] = "const",     [MAP_PRIVATE] = "private",
+		[MAP_CONST] = "const",   [MAP_PRIVATE] = "private",
 	};
 
 	return (unsigned)role < sizeof(names) / sizeof(names[0]) && names[role] ? names[role] : "?";

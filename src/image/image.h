@@ -22,12 +22,9 @@ enum image_map_role {
 	MAP_FAULTS,  /* mmapable array of one element: struct image_fault_count per fault site */
 	MAP_SCRATCH, /* per-CPU array of claimed work areas: struct image_scratch_head first */
 	MAP_STACKS,  /* hash: u64 hash -> u64 frames[limit] of user and kernel stacks */
-	MAP_SITES,   /* array by cookie: per attach point data (name of the probe, ...) */
 	MAP_CONST,   /* read-only tables (frozen after init) */
 	MAP_PRIVATE, /* other state of the code generator (tseries rings, ...) */
 };
-
-enum image_map_order { MAP_HASHED, MAP_LRU };
 
 struct image_map {
 	struct str name; /* "@x" for script maps, else a short word */
@@ -42,7 +39,7 @@ struct image_map {
 	bool is_per_cpu;
 	bool is_scalar; /* no key in the script */
 	bool print_at_exit;
-	const void *init; /* MAP_CONST, MAP_GLOBALS, MAP_SITES: max_entries * value_size bytes, or NULL */
+	const void *init; /* MAP_CONST, MAP_GLOBALS: max_entries * value_size bytes, or NULL */
 	struct span at;   /* first use */
 };
 
@@ -51,10 +48,6 @@ struct image_globals {
 	uint64_t exit_code;
 	uint64_t start_ns;    /* CLOCK_MONOTONIC (bpf_ktime_get_ns) when tracing began, for elapsed */
 	uint64_t cpid;        /* pid of the -c child, 0: none */
-	uint64_t rand_state;  /* spare */
-	uint64_t tracer_pid;
-	/* 1 while pending: a print(@m)/clear(@m)/zero(@m) of map i is not yet consumed (coalescing); bit per map */
-	uint64_t pending[8];
 };
 
 struct image_scratch_head {

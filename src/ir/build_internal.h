@@ -82,7 +82,7 @@ struct inline_fn {
 	struct inline_fn *outer;
 	uint32_t done; /* label, in function owner */
 	struct fn_state *owner;
-	struct value result; /* REG, or none */
+	struct value result; /* REG, MEM, or none */
 	const struct fn_def *def;
 };
 
@@ -221,6 +221,7 @@ void build_stmts(struct builder *b, struct node *first);
 void build_for_map(struct builder *b, struct node *n);
 void build_for_range(struct builder *b, struct node *n);
 void build_leave(struct builder *b, struct node *result); /* return */
+void fn_set_result(struct builder *b, struct node *from); /* of the fn whose body is being built */
 void build_leave_reg(struct builder *b, uint32_t result);
 /* a new function for a callback; emit its body between the two calls */
 struct fn_state *callback_begin(struct builder *b, enum ir_func_kind kind);
@@ -288,8 +289,6 @@ uint32_t build_arg(struct builder *b, uint32_t n);
 uint32_t build_text_tail(struct builder *b, struct node *n, struct value to);
 /* NUL-terminated text at an address into fresh memory of a string type; no cut mark */
 struct value read_string(struct builder *b, uint32_t addr, enum space space, const struct type *to);
-/* strings: memory in stored form with the cut mark; see build_string.c */
-struct value string_literal(struct builder *b, struct str s, const struct type *t);
 
 /* ---- build_prog.c ---- */
 

@@ -91,8 +91,7 @@ struct ir_module {
 };
 
 const char *ir_op_name(enum ir_op op);
-/* text of a function or of all, for -d ir */
-void ir_print_func(const struct ir_func *f, struct strbuf *out);
+/* text of all functions, for -d ir */
 void ir_print(const struct ir_module *m, struct strbuf *out);
 /*
  * Definitions before uses on every path, labels defined once, operands present, sizes legal, slots in range.

@@ -158,11 +158,6 @@ static void print_func(const struct ir_module *m, const struct ir_func *f, struc
 	}
 }
 
-void ir_print_func(const struct ir_func *f, struct strbuf *out)
-{
-	print_func(NULL, f, out);
-}
-
 void ir_print(const struct ir_module *m, struct strbuf *out)
 {
 	for (uint32_t i = 0; i < m->n_funcs; i++) {

@@ -205,14 +205,3 @@ struct node *node_clone(struct arena *a, const struct node *n)
 	}
 	return copy;
 }
-
-struct node *node_clone_list(struct arena *a, const struct node *n)
-{
-	struct node *first = NULL, **tail = &first;
-
-	for (; n; n = n->next) {
-		*tail = node_clone(a, n);
-		tail = &(*tail)->next;
-	}
-	return first;
-}

@@ -126,7 +126,7 @@ struct node {
 			uint32_t n_args;
 			const struct builtin *builtin; /* sema; NULL for fn */
 			struct fn_def *fn;             /* sema: user-defined fn */
-			void *info;                    /* sema: per-builtin results, see sema/call_info.h */
+			void *info;                    /* sema: per-builtin results, see sema/sema.h */
 		} call;
 		struct {
 			struct node *a;
@@ -294,8 +294,6 @@ struct script {
 struct node *node_new(struct arena *a, enum node_kind kind, struct span at);
 /* a deep copy of one node with its type expressions; .next of the copy is NULL; what sema set is copied as it is */
 struct node *node_clone(struct arena *a, const struct node *n);
-/* the same for a whole chain */
-struct node *node_clone_list(struct arena *a, const struct node *n);
 struct type_expr *type_expr_clone(struct arena *a, const struct type_expr *t);
 
 /*

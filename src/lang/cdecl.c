@@ -124,13 +124,6 @@ void cdecl_free(struct type_source *src)
 	free(d);
 }
 
-bool cdecl_is_empty(const struct type_source *src)
-{
-	const struct cdecl *d = (const struct cdecl *)src;
-
-	return d->tags.n == 0 && d->typedefs.n == 0 && d->constants.n == 0;
-}
-
 /* ---- declarations ---- */
 
 static void add_typedef(struct c_parser *p, struct str name, const struct type *t, struct span at)

@@ -25,7 +25,5 @@ struct type_source *cdecl_new(const struct cdecl_opts *opts);
 void cdecl_free(struct type_source *src);
 /* reads what cpp has put out since the last call; a definition must not be spread over two calls */
 void cdecl_parse(struct type_source *src, const struct cpp *cpp);
-/* does the text define any type or constant at all? */
-bool cdecl_is_empty(const struct type_source *src);
 
 #endif

@@ -149,14 +149,6 @@ const struct cpp_define *cpp_find_define(const struct cpp *c, struct str name)
 	return hashmap_get(&c->defines, name);
 }
 
-void cpp_each_define(const struct cpp *c, void (*visit)(void *arg, const struct cpp_define *d),
-		     void *arg)
-{
-	for (size_t i = 0; i < c->defines.n; i++)
-		if (c->defines.entries[i].value)
-			visit(arg, c->defines.entries[i].value);
-}
-
 /* ---- conditions ---- */
 
 static bool is_active(const struct cpp *c)

@@ -60,8 +60,5 @@ const struct cpp_define *cpp_find_define(const struct cpp *c, struct str name);
  */
 void cpp_expand(struct cpp *c, const struct cpp_define *def, const struct token *use,
 		const struct cpp_tokens *args, struct cpp_tokens *out);
-/* visit all defines in the order of their names' first definition */
-void cpp_each_define(const struct cpp *c, void (*visit)(void *arg, const struct cpp_define *d),
-		     void *arg);
 
 #endif

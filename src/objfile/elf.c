@@ -355,12 +355,6 @@ struct err *objfile_open_fd(int fd, const char *name, struct objfile **ret)
 	return load(copy, &st, name, ret);
 }
 
-struct objfile *objfile_ref(struct objfile *f)
-{
-	f->priv->refs++;
-	return f;
-}
-
 void objfile_unref(struct objfile *f)
 {
 	if (!f || --f->priv->refs)

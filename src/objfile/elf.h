@@ -4,7 +4,7 @@
  * its bytes through here, and those bytes are hostile: each offset and size is checked before use, the file is never
  * mapped (a file that shrinks would be a SIGBUS), sections are copied out when first asked for.
  *
- * A struct objfile is counted: objfile_open and objfile_ref give a reference, objfile_unref takes one back. Its
+ * A struct objfile is counted: objfile_open gives a reference, objfile_unref takes one back. Its
  * strings and section bytes live as long as it does. An objfile_cache keeps one reference to each file it opened.
  */
 #ifndef SONDE_OBJFILE_ELF_H
@@ -67,7 +67,6 @@ struct err *objfile_open(const char *path, struct objfile **ret) ERR_MUST;
 struct err *objfile_open_as(const char *path, const char *name, struct objfile **ret) ERR_MUST;
 /* the same from an open descriptor (a copy of it is kept) */
 struct err *objfile_open_fd(int fd, const char *name, struct objfile **ret) ERR_MUST;
-struct objfile *objfile_ref(struct objfile *f);
 void objfile_unref(struct objfile *f);
 static inline void objfile_cleanup(struct objfile **f)
 {

@@ -221,15 +221,6 @@ static bool status_line(pid_t pid, struct str key, struct strbuf *text, struct s
 	return false;
 }
 
-pid_t proc_tgid(pid_t tid)
-{
-	STRBUF_AUTO text = { 0 };
-	struct str value;
-	uint64_t v;
-
-	return status_line(tid, STR("Tgid:"), &text, &value) && str_to_u64(value, &v) ? (pid_t)v : 0;
-}
-
 uid_t proc_uid(pid_t pid, bool *ok)
 {
 	STRBUF_AUTO text = { 0 };
@@ -255,23 +246,6 @@ pid_t proc_ns_pid(pid_t pid)
 		if (!str_to_u64(str_split(&value, '\t'), &v))
 			return pid;
 	return v ? (pid_t)v : pid;
-}
-
-struct err *proc_comm(pid_t pid, char buf[16])
-{
-	STRBUF_AUTO text = { 0 };
-	int r = read_proc(pid, "comm", &text);
-	size_t n = text.n;
-
-	if (r)
-		return err_new(r == -ENOENT ? ESRCH : -r, "read the name of process %d", (int)pid);
-	if (n && text.p[n - 1] == '\n')
-		n--;
-	if (n > 15)
-		n = 15;
-	memcpy(buf, text.p, n);
-	buf[n] = '\0';
-	return NULL;
 }
 
 struct err *proc_exe(pid_t pid, char **ret)
@@ -414,31 +388,8 @@ static struct err *list_numbers(const char *dir, struct pid_list *ret)
 	return NULL;
 }
 
-struct err *proc_threads(pid_t pid, struct pid_list *ret)
-{
-	char path[64];
-
-	*ret = (struct pid_list){ 0 };
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	return list_numbers(path, ret);
-}
-
 struct err *proc_all(struct pid_list *ret)
 {
 	*ret = (struct pid_list){ 0 };
 	return list_numbers("/proc", ret);
-}
-
-struct err *proc_children(pid_t pid, struct pid_list *ret)
-{
-	struct pid_list all;
-	struct err *e = proc_all(&all);
-
-	/* /proc/PID/task/TID/children would be cheaper, but kernels may be built without it */
-	*ret = (struct pid_list){ 0 };
-	for (size_t i = 0; !e && i < all.n; i++)
-		if (proc_ppid(all.v[i]) == pid)
-			vec_push(ret, all.v[i]);
-	vec_free(&all);
-	return e;
 }

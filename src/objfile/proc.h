@@ -39,8 +39,6 @@ bool proc_exists(pid_t pid);
 uint64_t proc_start_time(pid_t pid);
 /* path of the executable, seen from the process's root ("(deleted)" cut off); malloc'ed */
 struct err *proc_exe(pid_t pid, char **ret) ERR_MUST;
-struct err *proc_comm(pid_t pid, char buf[16]) ERR_MUST;
-pid_t proc_tgid(pid_t tid);  /* 0: no such thread */
 pid_t proc_ppid(pid_t pid);  /* 0: no such process */
 uid_t proc_uid(pid_t pid, bool *ok); /* whose files it makes */
 pid_t proc_ns_pid(pid_t pid); /* its number in its own pid namespace */
@@ -62,8 +60,6 @@ struct pid_list {
 	pid_t *v;
 	size_t n, cap;
 };
-struct err *proc_threads(pid_t pid, struct pid_list *ret) ERR_MUST; /* tids; vec_free(ret) */
-struct err *proc_children(pid_t pid, struct pid_list *ret) ERR_MUST; /* direct children */
-struct err *proc_all(struct pid_list *ret) ERR_MUST;
+struct err *proc_all(struct pid_list *ret) ERR_MUST; /* every process; vec_free(ret) */
 
 #endif

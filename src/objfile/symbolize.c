@@ -49,11 +49,6 @@ void symbolizer_free(struct symbolizer *s)
 	free(s);
 }
 
-struct objfile_cache *symbolizer_files(struct symbolizer *s)
-{
-	return s->table.files;
-}
-
 /* --- user addresses --------------------------------------------------------------------------------------------- */
 
 static void set_name(struct symbolizer *s, struct symbol_info *out, struct str raw, uint64_t offset)
@@ -131,19 +126,6 @@ bool symbolizer_user(struct symbolizer *s, pid_t pid, uint64_t addr, struct symb
 		name_in_mapping(s, p, m, addr, out);
 	/* some JITs map a file of their own for their code, which is no ELF file */
 	return out->in_file || name_in_perfmap(s, p, addr, out) || out->module.n;
-}
-
-bool symbolizer_file(struct symbolizer *s, const char *path, uint64_t vaddr, struct symbol_info *out)
-{
-	struct objfile *f = NULL;
-
-	*out = (struct symbol_info){ 0 };
-	err_free(objfile_cache_get(s->table.files, path, &f));
-	if (!f)
-		return false;
-	out->module = str_from(f->path);
-	name_in_file(s, f, vaddr, out);
-	return true;
 }
 
 /* --- what others tell about processes ---------------------------------------------------------------------------- */
@@ -292,17 +274,4 @@ uint64_t symbolizer_kernel_addr(struct symbolizer *s, struct str name, const cha
 	if (why)
 		*why = sym ? NULL : k ? "no such kernel symbol" : strbuf_cstr(&s->kernel_error);
 	return sym ? sym->addr : 0;
-}
-
-struct err *symbolizer_kernel_each(struct symbolizer *s,
-				   bool (*fn)(void *arg, struct str name, struct str module, char type), void *arg)
-{
-	struct kallsyms *k = kernel_symbols(s);
-
-	if (!k)
-		return err_new(0, "%s", strbuf_cstr(&s->kernel_error));
-	vec_each(sym, k)
-		if (kernel_symbol_is_func(sym) && !fn(arg, kallsyms_name(k, sym), kallsyms_module(k, sym), sym->type))
-			break;
-	return NULL;
 }

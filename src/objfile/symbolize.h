@@ -40,8 +40,6 @@ void symbolizer_free(struct symbolizer *s);
 
 /* an address of a process. False: nothing known (out->found and in_file are false then) */
 bool symbolizer_user(struct symbolizer *s, pid_t pid, uint64_t addr, struct symbol_info *out);
-/* an address of the file itself (vaddr), no process: `func` of a uprobe site, uaddr listings */
-bool symbolizer_file(struct symbolizer *s, const char *path, uint64_t vaddr, struct symbol_info *out);
 
 /* remember pid's mappings now (again after each exec); quietly does nothing when it is gone */
 void symbolizer_note_process(struct symbolizer *s, pid_t pid);
@@ -60,12 +58,5 @@ void symbolizer_survey(struct symbolizer *s, pid_t pid);
 bool symbolizer_kernel(struct symbolizer *s, uint64_t addr, struct symbol_info *out);
 /* address of a kernel symbol; "mod:name" picks a module. 0: not found, *why says so (may be NULL) */
 uint64_t symbolizer_kernel_addr(struct symbolizer *s, struct str name, const char **why);
-/* every kernel function (type t, T, w, W): for listing; fn returns false to stop */
-struct err *symbolizer_kernel_each(struct symbolizer *s,
-				   bool (*fn)(void *arg, struct str name, struct str module, char type), void *arg)
-	ERR_MUST;
-
-/* the files that it opened; others may use the same cache */
-struct objfile_cache *symbolizer_files(struct symbolizer *s);
 
 #endif

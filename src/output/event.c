@@ -346,20 +346,10 @@ void output_map(struct output *o, uint32_t map, int64_t top, int64_t div)
 		complain_error(o, dump_map(o, map, d));
 }
 
-/* further events about this map need not be merged into this one any more: it is read after this */
-static void end_pending(struct output *o, uint32_t map)
-{
-	struct image_globals *g = o->ops->globals ? o->ops->globals(o->engine) : NULL;
-
-	if (g && map < 64 * sizeof(g->pending) / sizeof(g->pending[0]))
-		__atomic_fetch_and(&g->pending[map / 64], ~(1ull << (map % 64)), __ATOMIC_SEQ_CST);
-}
-
 static void emit_map_event(struct output *o, const struct event_layout *l)
 {
 	if (!o->engine || l->map >= o->image->n_maps)
 		return;
-	end_pending(o, l->map);
 	if (l->kind == EVENT_PRINT_MAP)
 		output_map(o, l->map, l->param[0], l->param[1]);
 	else if (l->kind == EVENT_CLEAR)

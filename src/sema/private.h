@@ -41,7 +41,6 @@ struct map_state {
 	const struct type *locked_key, *locked_value;
 	bool is_scalar, is_keyed; /* how the first use went */
 	bool is_assigned;         /* some statement gives it a value */
-	struct span keyed_at;
 	const struct map_decl *decl;
 };
 

@@ -80,7 +80,6 @@ struct map_info {
 	uint32_t index;       /* into unit.maps */
 	struct span at;
 	const struct node *first_key, *first_value; /* for messages */
-	bool is_clear_unless_printed;
 };
 
 /* a clause for one shape */
@@ -124,7 +123,6 @@ struct unit {
 	uint32_t n_maps, cap_maps;
 	struct sema_fn **fns;
 	uint32_t n_fns, cap_fns;
-	struct str *strings; /* spare */
 };
 
 /* ---- per-call results in node.call.info ---- */

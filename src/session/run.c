@@ -123,7 +123,6 @@ static ERR_MUST struct err *open_engine(struct run *r)
 	output_set_engine(r->out, ops, r->engine);
 	ops->globals(r->engine)->start_ns = now_ns();
 	ops->globals(r->engine)->cpid = (uint64_t)r->child.pid;
-	ops->globals(r->engine)->tracer_pid = (uint64_t)getpid();
 	return NULL;
 }
 

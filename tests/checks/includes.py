@@ -25,7 +25,7 @@ MAY = {
     "probe": ["objfile", "lang/ast.h", "types", "arch"],
     "engine": ["image", "types", "objfile", "probe/point.h", "probe/providers.def", "arch"],
     "engine/kernel": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "probe/providers.def",
-                      "arch", "ebpf/insn.h", "ebpf/helpers.def"],
+                      "arch", "ebpf/insn.h"],
     "engine/user": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "probe/providers.def", "arch"],
     "output": ["image", "types", "objfile", "probe/point.h", "engine/engine.h"],
     "session": "all",

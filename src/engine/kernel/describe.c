@@ -58,7 +58,6 @@ static const char *what_for(const struct image_map *m)
 	case MAP_FAULTS: return "counts of faults";
 	case MAP_SCRATCH: return "work areas";
 	case MAP_STACKS: return "stacks";
-	case MAP_SITES: return "names of places";
 	case MAP_CONST: return "constants";
 	default: return NULL;
 	}

@@ -21,7 +21,7 @@
 
 #include <pthread.h>
 
-/* how the user probes of a program are attached; design.md 6 */
+/* how the user probes of a program are attached: see ARCHITECTURE.md */
 enum uprobe_way {
 	UPROBE_NONE,  /* not a user probe */
 	UPROBE_MULTI, /* one link for all sites of a file */

@@ -114,8 +114,7 @@ static struct err *map_init(const struct image_map *m, int fd)
 	if (m->init && m->max_entries)
 		TRY(map_fill(m, fd, m->max_entries));
 	/* frozen: the verifier then knows the contents and folds them into the program */
-	if ((m->role == MAP_CONST || m->role == MAP_SITES) && bpf_map_freeze(fd) < 0 &&
-	    errno != EBUSY)
+	if (m->role == MAP_CONST && bpf_map_freeze(fd) < 0 && errno != EBUSY)
 		return err_new(errno, "freeze map '%.*s'", STR_ARG(m->name));
 	return NULL;
 }
