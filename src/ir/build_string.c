@@ -27,7 +27,7 @@ static uint32_t source_address(struct builder *b, struct node *arg, enum space *
 }
 
 /* bytes to ask the helper for, NUL included */
-static uint32_t text_size(struct builder *b, struct node *len, const struct type *t)
+static uint32_t text_size(struct builder *b, struct node *len, uint32_t wanted, const struct type *t)
 {
 	uint32_t n;
 	bool counts_nul = b->unit->config.str_len_counts_nul;
@@ -39,18 +39,21 @@ static uint32_t text_size(struct builder *b, struct node *len, const struct type
 
 		return put_imm(b, size < 0 || size > t->size ? t->size : size);
 	}
-	n = put_bound(b, build_reg(b, len), t->size - 1);
+	n = put_bound(b, wanted, t->size - 1);
 	return counts_nul ? n : put_op_imm(b, IR_ADD, n, 1);
 }
 
-/* mark a text that did not fit: the byte behind the last one taken is not NUL */
-static void mark_cut(struct builder *b, struct value to, uint32_t got, uint32_t addr, enum space space)
+/* mark a text that did not fit: the byte behind the last one taken is not NUL. wanted: its length in a vreg, 0: any */
+static void mark_cut(struct builder *b, struct value to, uint32_t got, uint32_t addr, enum space space,
+		     uint32_t wanted)
 {
 	uint32_t size = to.type->size, whole = new_label(b);
 	struct mem_mark mark = mem_mark(b);
 	struct value next = mem_new_bytes(b, 8);
 
 	put_br_imm(b, CC_NE, got, size, whole);
+	if (wanted)
+		put_br_imm(b, CC_LT, wanted, size, whole);
 	put_store_imm(b, next.reg, next.off, 0, 8);
 	mem_read_bytes(b, value_address(b, next), put_imm(b, 1), put_op_imm(b, IR_ADD, addr, size - 1), space);
 	put_store(b, to.reg, to.off + (int32_t)size - 1,
@@ -64,13 +67,16 @@ static uint32_t str_into(struct builder *b, struct node *call, struct value to, 
 {
 	struct node *arg = call->call.args, *len = arg->next;
 	enum space space;
-	uint32_t addr = source_address(b, arg, &space), size = text_size(b, len, to.type), got;
+	uint32_t addr = source_address(b, arg, &space), size, got;
+	uint32_t wanted = len && !is_const(len) ? build_reg(b, len) : 0;
 
+	size = text_size(b, len, wanted, to.type);
 	if (zero)
 		mem_zero(b, to, to.type->size);
 	got = mem_read_text(b, value_address(b, to), size, addr, space);
-	if (!len)
-		mark_cut(b, to, got, addr, space);
+	/* a text that the script itself wants no longer is whole; one that had no room for what was wanted is not */
+	if (!len || !is_const(len) || len->integer > (int64_t)to.type->size - 1)
+		mark_cut(b, to, got, addr, space, wanted);
 	return got;
 }
 
