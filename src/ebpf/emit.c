@@ -7,7 +7,7 @@
  * The verifier keeps what it knows of a value (bounds, kind of pointer) through an 8-byte store to the stack and the load
  * back, so spilling costs no proof; but it must have been known before the store (see IR_BOUND).
  */
-#include "ebpf/emitter.h"
+#include "ebpf/emit_private.h"
 #include "ir/ops.h"
 
 #include <inttypes.h>

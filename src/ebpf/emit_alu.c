@@ -3,7 +3,7 @@
  * Arithmetic, comparisons and bounds for the emitter. R0 and R1 are free here, in signed division (heavy, see alloc.h)
  * R2 and R3 too.
  */
-#include "ebpf/emitter.h"
+#include "ebpf/emit_private.h"
 
 static uint8_t alu_code(uint8_t op)
 {

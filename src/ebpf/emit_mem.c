@@ -7,7 +7,7 @@
  * records may be accessed anywhere. So block operations use the widest unit that the offset allows, counted from what the
  * base is known to be: slots and spills start at multiples of 8, and so does what a pointer of unknown making points to.
  */
-#include "ebpf/emitter.h"
+#include "ebpf/emit_private.h"
 
 struct operand {
 	unsigned reg;

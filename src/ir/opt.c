@@ -8,7 +8,7 @@
  * branch keeps its operands when they are copies: `t = a; if (t > 9) goto out; use t` must not become `if (a > 9) ...`.
  * IR_BOUND is never looked through.
  */
-#include "ir/opt.h"
+#include "ir/opt_private.h"
 #include "ir/flow.h"
 #include "ir/ops.h"
 

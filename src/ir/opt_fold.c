@@ -3,7 +3,7 @@
  * The forward pass of the optimiser: constants, copies, sums with a constant, comparisons and widths, followed through
  * each basic block. What it may not do stands in opt.c.
  */
-#include "ir/opt.h"
+#include "ir/opt_private.h"
 #include "ir/ops.h"
 
 static bool fits_s32(int64_t v)

@@ -3,7 +3,7 @@
  * The script's own C types as a source of types (see cdecl.h), and its declarations one by one. Types are complete as
  * soon as their definition has been read, so there is nothing to fill later.
  */
-#include "lang/cdecl_impl.h"
+#include "lang/cdecl_private.h"
 
 #include "lang/constants.h"
 #include "lang/cpp.h"

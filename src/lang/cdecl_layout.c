@@ -8,7 +8,7 @@
  *   - ':0' ends the unit: the next member begins at T's border; unnamed bit-fields do not align the struct;
  *   - the size is rounded up to the strictest alignment.
  */
-#include "lang/cdecl_impl.h"
+#include "lang/cdecl_private.h"
 
 #define MAX_STRUCT_BITS ((uint64_t)1 << 34) /* 2 GiB: sizes are 32 bits */
 

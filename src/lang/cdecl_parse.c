@@ -3,7 +3,7 @@
  * Specifiers and declarators of C. A declarator is read from the inside out: what stands in parentheses is passed over
  * first, the arrays and parameters behind it are applied, and then it is read with the type that gives.
  */
-#include "lang/cdecl_impl.h"
+#include "lang/cdecl_private.h"
 
 #include "lang/const_expr.h"
 #include "lang/constants.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Bodies of struct, union and enum definitions: members into fields, enumerators into constants. */
-#include "lang/cdecl_impl.h"
+#include "lang/cdecl_private.h"
 
 struct str c_tag_key(struct cdecl *d, char keyword, struct str name)
 {

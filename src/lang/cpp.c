@@ -4,7 +4,7 @@
  * cpp_expand.c, the arithmetic of #if in cpp_cond.c. Lines of the same directive may go on behind a backslash; the
  * lexer hides that.
  */
-#include "lang/cpp_impl.h"
+#include "lang/cpp_private.h"
 
 #include "base/cleanup.h"
 

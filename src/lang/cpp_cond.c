@@ -2,7 +2,7 @@
 /*
  * The expressions of #if and #elif: defined(NAME) is resolved, defines are replaced, and names that are none count as 0.
  */
-#include "lang/cpp_impl.h"
+#include "lang/cpp_private.h"
 
 #include "lang/const_expr.h"
 

@@ -7,7 +7,7 @@
  * A budget of tokens bounds what one use may grow to: defines that double each other reach any size within a few
  * lines.
  */
-#include "lang/cpp_impl.h"
+#include "lang/cpp_private.h"
 
 #define MAX_TOKENS (1u << 16)
 #define MAX_ACTIVE 200

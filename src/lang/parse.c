@@ -3,7 +3,7 @@
  * The parser's machinery: tokens ahead, faults and getting on after them, limits; and the order of the parts of a
  * script. The productions are in the parse_*.c beside this file.
  */
-#include "lang/parse_impl.h"
+#include "lang/parse_private.h"
 
 #include "lang/cpp.h"
 

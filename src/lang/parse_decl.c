@@ -4,7 +4,7 @@
  * the config block, imports, macros, functions and map declarations. On entry lex.pos is at the first word and no
  * token has been looked at.
  */
-#include "lang/parse_impl.h"
+#include "lang/parse_private.h"
 
 /* ---- C text ---- */
 

@@ -4,7 +4,7 @@
  * production above it; precedence is that of C, except that assignments are statements. A chain of operators is built in
  * a loop but makes a deep tree: PARSE_MAX_CHAIN bounds it, so that the passes behind may recurse.
  */
-#include "lang/parse_impl.h"
+#include "lang/parse_private.h"
 
 struct binary_op {
 	uint8_t op;    /* enum op */

@@ -3,7 +3,7 @@
  * Primary expressions: literals, names, calls, maps, what begins with a parenthesis (records, casts, tuples), and the
  * expressions that begin with a word (if, sizeof, ...). Each function has its production above it.
  */
-#include "lang/parse_impl.h"
+#include "lang/parse_private.h"
 
 /* list: expr (',' expr)*    up to a closing token; typeof(...) may stand for an expression where types are passed */
 static struct node *parse_arguments(struct parser *p, uint32_t *n_items, enum token_kind close,

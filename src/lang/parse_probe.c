@@ -4,7 +4,7 @@
  * they are read byte by byte from lex.pos; from the predicate on tokens are looked at again. What the parts of an
  * attach point mean is not known here: probe/spec.c.
  */
-#include "lang/parse_impl.h"
+#include "lang/parse_private.h"
 
 /*
  * The end of the attach point at lex.pos: before white space, '{' or ',' outside quotes; a '/' ends it only while no

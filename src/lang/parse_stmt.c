@@ -4,7 +4,7 @@
  * Expressions that stand as statements lose their value here: the last expression of a block whose value nobody
  * takes becomes a statement like the others.
  */
-#include "lang/parse_impl.h"
+#include "lang/parse_private.h"
 
 /* nodes may be shared by nobody yet, so the block is changed in place */
 static void block_drop_value(struct parser *p, struct node *n)

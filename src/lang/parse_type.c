@@ -3,7 +3,7 @@
  * Types as they are written in casts, declarations, sizeof and friends; and the look ahead that tells a cast from a
  * parenthesised expression. Names are not resolved here: sema knows which exist.
  */
-#include "lang/parse_impl.h"
+#include "lang/parse_private.h"
 
 #include "lang/ctypes.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Syntax trees as text, two ways: the tree itself for -d ast, and the script again, laid out in one canonical way,
- * for --fmt. Neither changes the tree.
+ * Syntax trees as text, two ways: the tree itself for -d ast (print_dump.c), and the script again, laid out in one
+ * canonical way, for --fmt (print_format.c). Neither changes the tree. print_expr.c serves both, and messages.
  */
 #ifndef SONDE_LANG_PRINT_H
 #define SONDE_LANG_PRINT_H

@@ -3,7 +3,7 @@
  * Types and expressions as text, for the formatter and for messages. Parentheses stand where they were written (the
  * parser notes them), so that precedence is never decided here.
  */
-#include "lang/print_impl.h"
+#include "lang/print_private.h"
 
 static const char *const op_texts[] = {
 	[OP_NONE] = "",      [OP_ADD] = "+",      [OP_SUB] = "-",       [OP_MUL] = "*",

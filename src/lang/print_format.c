@@ -5,7 +5,7 @@
  * statements is kept, and so is every comment: those inside a statement move in front of it, those behind one on its
  * line stay there.
  */
-#include "lang/print_impl.h"
+#include "lang/print_private.h"
 
 #include "lang/parse.h"
 

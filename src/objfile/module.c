@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The files that processes have mapped; part of process.h. A module is a file by its device, inode and path, shared by all
- * processes that map it; it is opened when an address of it is asked for. By then the process may have ended, the file
- * be deleted, replaced or out of sight: it is opened by the path in the process's root, through the mapping while the
- * process lives, or from any root that has this very device and inode there. Another file is never taken instead.
+ * The files that processes have mapped; part of process_table.h. A module is a file by its device, inode and path,
+ * shared by all processes that map it; it is opened when an address of it is asked for. By then the process may have
+ * ended, the file be deleted, replaced or out of sight: it is opened by the path in the process's root, through the
+ * mapping while the process lives, or from any root that has this very device and inode there. Another file is never
+ * taken instead.
  */
-#include "objfile/process.h"
+#include "objfile/process_table.h"
 
 #include "base/cleanup.h"
 #include "objfile/elf_private.h"

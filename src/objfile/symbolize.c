@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Addresses to names; see symbolize.h. An address of a process goes through its mappings (process.c) to a file, there
+ * Addresses to names; see symbolize.h. An address of a process goes through its mappings (process_table.c) to a file, there
  * to the file's own address and to the symbol table; memory without a file through the JIT's perf map. An address that
  * fits nothing has no name: nothing is rounded to the nearest symbol that does not cover it.
  */
@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "objfile/demangle.h"
 #include "objfile/kallsyms.h"
-#include "objfile/process.h"
+#include "objfile/process_table.h"
 #include "objfile/symtab.h"
 
 enum {

@@ -10,7 +10,7 @@
 #include "engine/kernel/features.h"
 
 #include "base/cleanup.h"
-#include "engine/kernel/features_internal.h"
+#include "engine/kernel/features_private.h"
 #include "engine/kernel/sys.h"
 
 #include <bpf/bpf.h>

@@ -5,7 +5,7 @@
  * one thread; there -p would miss the others, so the engine asks here and otherwise uses perf
  * events, which follow the process.
  */
-#include "engine/kernel/features_internal.h"
+#include "engine/kernel/features_private.h"
 
 #include "base/bytes.h"
 #include "base/cleanup.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the symbolizer remembers of processes: which file lies where. Private to symbolize.c, process.c
+ * What the symbolizer remembers of processes: which file lies where. Private to symbolize.c, process_table.c
  * (processes, mappings) and module.c (files).
  * A process table owns its processes and modules; modules are shared by all processes that map the same file.
  */
-#ifndef SONDE_OBJFILE_PROCESS_H
-#define SONDE_OBJFILE_PROCESS_H
+#ifndef SONDE_OBJFILE_PROCESS_TABLE_H
+#define SONDE_OBJFILE_PROCESS_TABLE_H
 
 #include "base/arena.h"
 #include "base/hashmap.h"

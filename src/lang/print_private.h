@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What print_expr.c and print_format.c share; nobody else includes this. */
-#ifndef SONDE_LANG_PRINT_IMPL_H
-#define SONDE_LANG_PRINT_IMPL_H
+#ifndef SONDE_LANG_PRINT_PRIVATE_H
+#define SONDE_LANG_PRINT_PRIVATE_H
 
 #include "lang/lex.h"
 #include "lang/print.h"

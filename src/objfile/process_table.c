@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The symbolizer's memory of processes; see process.h.
+ * The symbolizer's memory of processes; see process_table.h.
  *
  * Mappings are read when a process is first met and again when they may have changed: an exec or dlopen leaves no
  * mark that could be seen from outside, so what is older than a tenth of a second is read again (that costs less than
  * 0.1 ms). What vanished between two readings stays in a list of old mappings, which answers when the present ones do
  * not: events arrive later than they happened. When a process ends, its last state stays.
  */
-#include "objfile/process.h"
+#include "objfile/process_table.h"
 
 #include "base/cleanup.h"
 #include "objfile/proc.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the two halves of the optimiser share. Private to src/ir/opt*.c; the entry is ir_optimize in ir.h. */
-#ifndef SONDE_IR_OPT_H
-#define SONDE_IR_OPT_H
+#ifndef SONDE_IR_OPT_PRIVATE_H
+#define SONDE_IR_OPT_PRIVATE_H
 
 #include "ir/ir.h"
 

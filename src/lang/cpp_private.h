@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What cpp.c, cpp_expand.c and cpp_cond.c share; nobody else includes this. */
-#ifndef SONDE_LANG_CPP_IMPL_H
-#define SONDE_LANG_CPP_IMPL_H
+#ifndef SONDE_LANG_CPP_PRIVATE_H
+#define SONDE_LANG_CPP_PRIVATE_H
 
 #include "lang/cpp.h"
 

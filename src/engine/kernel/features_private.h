@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Between features.c and the files with its longer checks; nobody else includes it. */
-#ifndef SONDE_ENGINE_KERNEL_FEATURES_INTERNAL_H
-#define SONDE_ENGINE_KERNEL_FEATURES_INTERNAL_H
+#ifndef SONDE_ENGINE_KERNEL_FEATURES_PRIVATE_H
+#define SONDE_ENGINE_KERNEL_FEATURES_PRIVATE_H
 
 #include <stdbool.h>
 

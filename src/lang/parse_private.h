@@ -10,8 +10,8 @@
  * (parser_sync_statement, or the '{' of a block) no more are, because most would only follow from it. Every function
  * that yields a node yields one after a fault too, so that trees never have holes.
  */
-#ifndef SONDE_LANG_PARSE_IMPL_H
-#define SONDE_LANG_PARSE_IMPL_H
+#ifndef SONDE_LANG_PARSE_PRIVATE_H
+#define SONDE_LANG_PARSE_PRIVATE_H
 
 #include "lang/lex.h"
 #include "lang/parse.h"

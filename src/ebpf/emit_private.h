@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the files of the emitter share: its state and how operands get into registers. Private to src/ebpf/emit*.c. */
-#ifndef SONDE_EBPF_EMITTER_H
-#define SONDE_EBPF_EMITTER_H
+#ifndef SONDE_EBPF_EMIT_PRIVATE_H
+#define SONDE_EBPF_EMIT_PRIVATE_H
 
 #include "ebpf/emit.h"
 

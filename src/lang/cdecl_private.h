@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the files of cdecl share; nobody else includes this. See cdecl.h. */
-#ifndef SONDE_LANG_CDECL_IMPL_H
-#define SONDE_LANG_CDECL_IMPL_H
+#ifndef SONDE_LANG_CDECL_PRIVATE_H
+#define SONDE_LANG_CDECL_PRIVATE_H
 
 #include "base/vec.h"
 #include "lang/cdecl.h"
