@@ -19,6 +19,7 @@ struct engine_opts {
 	uint64_t cgroup_id;  /* --cgroup/--container: 0 none */
 	bool warn_missing;   /* missing_probes = warn: attach failures are warnings */
 	bool ignore_missing;
+	uint64_t max_memory; /* bytes of kernel memory that all maps may take when they are made; 0: no limit */
 	uint32_t log_size;   /* of the verifier */
 	bool verifier_log;   /* -d verifier: always print it */
 	const char *no_feature; /* --no-feature a,b or NULL */

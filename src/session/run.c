@@ -98,6 +98,7 @@ static ERR_MUST struct err *open_engine(struct run *r)
 		.cgroup_id = o->cgroup_id,
 		.warn_missing = cfg->missing_probes == MISSING_WARN,
 		.ignore_missing = cfg->missing_probes == MISSING_IGNORE,
+		.max_memory = (uint64_t)cfg->max_memory,
 		.log_size = (uint32_t)cfg->log_size,
 		.verifier_log = o->debug & STAGE_VERIFIER,
 		.no_feature = o->no_feature,

@@ -135,10 +135,46 @@ static struct err *map_mmap(const struct image_map *m, int fd, bool writable, vo
 	return NULL;
 }
 
+/* bytes that are taken as soon as the map is made; the ring is not counted: its size has an option of its own */
+static uint64_t bytes_at_load(const struct engine *e, const struct image_map *m)
+{
+	uint32_t n_values;
+
+	if (m->role == MAP_RING || (is_plain_hash(m) && prealloc_bytes(e, m) > PREALLOCATED_BYTES_MAX))
+		return 0;
+	if (m->bpf_type == BPF_MAP_TYPE_ARRAY || m->bpf_type == BPF_MAP_TYPE_PERCPU_ARRAY)
+		return (uint64_t)m->max_entries * kernel_map_value_bytes(e, m, &n_values);
+	return prealloc_bytes(e, m);
+}
+
+static struct err *check_memory(const struct engine *e)
+{
+	const struct image *im = e->image;
+	const struct image_map *largest = NULL;
+	uint64_t total = 0, most = 0;
+
+	for (uint32_t i = 0; i < im->n_maps; i++) {
+		uint64_t bytes = bytes_at_load(e, im->maps[i]);
+
+		total += bytes;
+		if (bytes > most) {
+			most = bytes;
+			largest = im->maps[i];
+		}
+	}
+	if (!e->opts.max_memory || total <= e->opts.max_memory || !largest)
+		return NULL;
+	return err_hint(err_new(0, "the maps of this script would take %llu MB of kernel memory, %llu MB of it '%.*s'",
+				(unsigned long long)(total >> 20), (unsigned long long)(most >> 20),
+				STR_ARG(largest->name)),
+			"lower max_map_keys (or give the map a size: let @m = hash(1000)), or raise max_memory");
+}
+
 struct err *kernel_maps_create(struct engine *e)
 {
 	const struct image *im = e->image;
 
+	TRY(check_memory(e));
 	for (uint32_t i = 0; i < im->n_maps; i++) {
 		TRY(map_create(e, im->maps[i], &e->map_fds[i]));
 		TRY(map_init(im->maps[i], e->map_fds[i]));
