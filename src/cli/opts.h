@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The command line as data. */
+/*
+ * The command line as data. Texts are views into argv; the lists in .session are freed with
+ * session_opts_free, also after an error.
+ */
 #ifndef SONDE_CLI_OPTS_H
 #define SONDE_CLI_OPTS_H
 

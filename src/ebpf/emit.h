@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * IR of one function, with the places that an allocator chose, to eBPF instructions with symbolic targets. ops.def is
- * the specification. Only instructions that kernel 6.1 knows (cpu v3).
+ * the specification. Only instructions that kernel 6.1 knows (cpu v3). The function and the allocation are only read;
+ * *code stays the caller's, who frees it; nothing else outlives a call.
  */
 #ifndef SONDE_EBPF_EMIT_H
 #define SONDE_EBPF_EMIT_H

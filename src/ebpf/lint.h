@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The limits of eBPF that can be told from the code, before the kernel is asked: combined stack (which 6.18 no longer
- * checks for callbacks, and then overruns), depth of calls, size, pending branches.
+ * checks for callbacks, and then overruns), depth of calls, size, pending branches. All is borrowed for the call;
+ * what it needs itself is freed before it returns.
  */
 #ifndef SONDE_EBPF_LINT_H
 #define SONDE_EBPF_LINT_H

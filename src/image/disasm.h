@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * eBPF as text, in the notation of the kernel's verifier and bpftool. Beside the image, so that engines can show code
- * without knowing the compiler.
+ * without knowing the compiler. Image and sources are only read; text is appended to the caller's buffer; helper
+ * names are constants.
  */
 #ifndef SONDE_IMAGE_DISASM_H
 #define SONDE_IMAGE_DISASM_H

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From a checked unit to linear IR and the data parts of the image (maps, events, faults, constants). */
+/*
+ * From a checked unit to linear IR and the data parts of the image (maps, events, faults,
+ * constants). Module and image live in the unit's arena and point into the unit (types, names,
+ * nodes): they end with it. The options are read during the call only.
+ */
 #ifndef SONDE_IR_BUILD_H
 #define SONDE_IR_BUILD_H
 

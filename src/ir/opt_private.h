@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the two halves of the optimiser share. Private to src/ir/opt*.c; the entry is ir_optimize in ir.h. */
+/*
+ * What the two halves of the optimiser share. Private to src/ir/opt*.c; the entry is ir_optimize in
+ * ir.h. The arrays of struct optimizer live in an arena of ir_optimize's and end with that call;
+ * the function is the caller's.
+ */
 #ifndef SONDE_IR_OPT_PRIVATE_H
 #define SONDE_IR_OPT_PRIVATE_H
 

@@ -2,7 +2,8 @@
 /*
  * Where the symbols of a stripped file went: a separate debug file (.gnu_debuglink or build-id, as gdb's manual
  * "Debugging Information in Separate Files" has it) or MiniDebugInfo (.gnu_debugdata, an xz-compressed ELF file inside).
- * The result is a reference (objfile_unref) to a file that is itself never followed further, so links cannot loop.
+ * The result is a reference (objfile_unref) to a file that is itself never followed further, so links cannot loop. f is
+ * borrowed for the call; notes are the caller's.
  */
 #ifndef SONDE_OBJFILE_DEBUGFILE_H
 #define SONDE_OBJFILE_DEBUGFILE_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Events that do something beside printing: cat(), system(), join(). */
+/*
+ * Events that do something beside printing: cat(), system(), join(). They keep nothing; the output
+ * is borrowed, a shell that was started has been collected when they return.
+ */
 #ifndef SONDE_OUTPUT_ACTION_H
 #define SONDE_OUTPUT_ACTION_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Values of aggregations: per-CPU parts merged to what is printed. */
+/*
+ * Values of aggregations: per-CPU parts merged to what is printed. Plain values: data is borrowed
+ * for the call, nothing is allocated.
+ */
 #ifndef SONDE_OUTPUT_AGGREGATE_H
 #define SONDE_OUTPUT_AGGREGATE_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Control group ids to paths, by looking for the directory whose inode number is the id. */
+/*
+ * Control group ids to paths, by looking for the directory whose inode number is the id. The cache
+ * belongs to the process: cgroup_forget frees it.
+ */
 #ifndef SONDE_OUTPUT_CGROUP_H
 #define SONDE_OUTPUT_CGROUP_H
 

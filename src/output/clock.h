@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Times read in the kernel, as dates of the wall clock. */
+/*
+ * Times read in the kernel, as dates of the wall clock. Plain values, nothing to free; text is
+ * appended to the caller's buffer.
+ */
 #ifndef SONDE_OUTPUT_CLOCK_H
 #define SONDE_OUTPUT_CLOCK_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Faults counted by the programs: warnings when a site fails for the first time, lost events, totals at the end. */
+/*
+ * Faults counted by the programs: warnings when a site fails for the first time, lost events,
+ * totals at the end. What was reported already is kept in the struct output; nothing here is owned.
+ */
 #ifndef SONDE_OUTPUT_FAULTS_H
 #define SONDE_OUTPUT_FAULTS_H
 

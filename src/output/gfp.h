@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names of the kernel's allocation flags (GFP), for %gr. */
+/* Names of the kernel's allocation flags (GFP), for %gr. Keeps no state. */
 #ifndef SONDE_OUTPUT_GFP_H
 #define SONDE_OUTPUT_GFP_H
 

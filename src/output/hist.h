@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Histograms: counters by bucket to rows or JSON. How buckets are numbered stands in types/type.h. */
+/*
+ * Histograms: counters by bucket to rows or JSON. How buckets are numbered stands in types/type.h.
+ * A struct hist starts zeroed, owns its counts (hist_free) and borrows its type.
+ */
 #ifndef SONDE_OUTPUT_HIST_H
 #define SONDE_OUTPUT_HIST_H
 

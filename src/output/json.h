@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* JSON scalars. Whatever the input bytes, what is written is valid UTF-8. */
+/*
+ * JSON scalars. Whatever the input bytes, what is written is valid UTF-8. Keeps no state; text is
+ * appended to the caller's buffer.
+ */
 #ifndef SONDE_OUTPUT_JSON_H
 #define SONDE_OUTPUT_JSON_H
 

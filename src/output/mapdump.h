@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Printing of whole maps. */
+/*
+ * Printing of whole maps. Everything in struct mapdump is borrowed for the call; entries that were
+ * read are freed before it returns.
+ */
 #ifndef SONDE_OUTPUT_MAPDUMP_H
 #define SONDE_OUTPUT_MAPDUMP_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Packets of skboutput() to capture files (the classic pcap format, raw IP). */
+/*
+ * Packets of skboutput() to capture files (the classic pcap format, raw IP). The caller owns the
+ * list, which starts as NULL, until pcap_close_all; path and packet are borrowed for the call.
+ */
 #ifndef SONDE_OUTPUT_PCAP_H
 #define SONDE_OUTPUT_PCAP_H
 

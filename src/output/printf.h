@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Rendering of a printf format with values in stored form. */
+/*
+ * Rendering of a printf format with values in stored form. All is borrowed for the call; text is
+ * appended to the caller's buffer.
+ */
 #ifndef SONDE_OUTPUT_PRINTF_H
 #define SONDE_OUTPUT_PRINTF_H
 

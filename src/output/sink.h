@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Where the output goes: a file descriptor with a buffer in front. The first failed write is remembered and everything
- * behind it is dropped, so that callers need not look after each piece. The process must ignore SIGPIPE.
+ * behind it is dropped, so that callers need not look after each piece. The process must ignore SIGPIPE. A sink owns
+ * its pending bytes (sink_free); the descriptor and *give_up are the caller's and must outlive it.
  */
 #ifndef SONDE_OUTPUT_SINK_H
 #define SONDE_OUTPUT_SINK_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What printing asks of the symbolizer, as a table, so that output runs in tests without object files. The session fills
- * it from objfile/symbolize.h. Names must stay valid until the next call.
+ * it from objfile/symbolize.h. Names must stay valid until the next call. The table and its arg are the session's and must
+ * outlive the output.
  */
 #ifndef SONDE_OUTPUT_SYMBOLS_H
 #define SONDE_OUTPUT_SYMBOLS_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Time series: the values of intervals as a graph or JSON. */
+/*
+ * Time series: the values of intervals as a graph or JSON. A struct tseries starts zeroed, owns its
+ * points (tseries_free) and borrows its type.
+ */
 #ifndef SONDE_OUTPUT_TSERIES_H
 #define SONDE_OUTPUT_TSERIES_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* User ids to names, from /etc/passwd (no name service: a static binary has none, and it might block). */
+/*
+ * User ids to names, from /etc/passwd (no name service: a static binary has none, and it might
+ * block). The cache belongs to the process: users_forget frees it.
+ */
 #ifndef SONDE_OUTPUT_USERS_H
 #define SONDE_OUTPUT_USERS_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Typed printing: a value in stored form (types/type.h) as text or JSON. Data must hold type->size bytes and needs no
- * alignment. Nothing here knows events, maps or engines.
+ * alignment. Nothing here knows events, maps or engines. A struct value_env borrows all that it points to; data is
+ * borrowed for the call, text appended to the caller's buffer.
  */
 #ifndef SONDE_OUTPUT_VALUE_H
 #define SONDE_OUTPUT_VALUE_H

@@ -8,6 +8,7 @@
  *   -lv PATTERN                 each probe followed by its arguments, "    type name" a line
  *   -lv 'struct x,enum y'       definitions from BTF: "vmlinux: struct x {...};" (without -v: names only)
  *   -l -e PROG, -l FILE         the probes that a program's attach points stand for
+ * The context is borrowed for the call, pieces of text given to write are gone when it returns.
  */
 #ifndef SONDE_PROBE_LIST_H
 #define SONDE_PROBE_LIST_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Functions of an object file by the name that a user gives: the symbol as it stands in the table, a demangled C++ or Rust
- * name with or without its parameters, or a wildcard over either.
+ * name with or without its parameters, or a wildcard over either. A query is the caller's, its file borrowed for the
+ * call; names given to visit live as long as the file and the context.
  */
 #ifndef SONDE_PROBE_SYMBOLS_H
 #define SONDE_PROBE_SYMBOLS_H

@@ -2,7 +2,8 @@
 /*
  * The record of a tracepoint as its "format" file describes it (Documentation/trace/events.rst): one line a field,
  * with the C text of its declaration, offset, size and sign. Made into a struct type whose fields a script reads as
- * args.NAME; the first eight bytes of a record (common_*) cannot be read by programs and are left out.
+ * args.NAME; the first eight bytes of a record (common_*) cannot be read by programs and are left out. Fields are
+ * views into the file's text; types live in the context's arena.
  */
 #ifndef SONDE_PROBE_TRACEPOINT_FORMAT_H
 #define SONDE_PROBE_TRACEPOINT_FORMAT_H

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The command of -c: started but held back until the probes are attached, ended when the session ends. */
+/*
+ * The command of -c: started but held back until the probes are attached, ended when the session
+ * ends. A struct child owns the process and the pipe: after child_start succeeded, child_stop must
+ * follow.
+ */
 #ifndef SONDE_SESSION_CHILD_H
 #define SONDE_SESSION_CHILD_H
 

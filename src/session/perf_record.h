@@ -2,6 +2,7 @@
 /*
  * Records of perf_event_open(2) that tell of processes, decoded. Strings are views into the record.
  * The layouts are those of <linux/perf_event.h>, with sample_type = PERF_SAMPLE_TIME and sample_id_all.
+ * Nothing is allocated.
  */
 #ifndef SONDE_SESSION_PERF_RECORD_H
 #define SONDE_SESSION_PERF_RECORD_H

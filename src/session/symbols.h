@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The symbolizer of objfile as the table that output prints by. */
+/*
+ * The symbolizer of objfile as the table that output prints by. A struct symbols borrows both; it
+ * must outlive the table made from it.
+ */
 #ifndef SONDE_SESSION_SYMBOLS_H
 #define SONDE_SESSION_SYMBOLS_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* --test and --bench: run the test or bench probes of a script one after the other and report. */
+/*
+ * --test and --bench: run the test or bench probes of a script one after the other and report. All
+ * arguments are borrowed; results live in the compilation's arena.
+ */
 #ifndef SONDE_SESSION_TESTS_H
 #define SONDE_SESSION_TESTS_H
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of the BTF source share; nobody else includes this. */
+/*
+ * What the files of the BTF source share; nobody else includes this. A struct btfsrc owns what it
+ * points to (btfsrc_free), except `below` and the types it made, which live in the type table's
+ * arena.
+ */
 #ifndef SONDE_TYPES_BTF_PRIVATE_H
 #define SONDE_TYPES_BTF_PRIVATE_H
 
