@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Opening of ELF files; see elf.h. What is read from an open one is in elf_access.c.
  *

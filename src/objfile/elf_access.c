@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Sections, bytes and addresses of an open ELF file; see elf.h. All offsets and sizes here come from the file: each is
  * compared by subtraction before it is used, so that none can wrap around.

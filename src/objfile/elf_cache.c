@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One struct objfile per file: processes map the same libraries by many names. See elf.h.
  * A file that was replaced or written to since is another one (size, mtime), so answers are never stale.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * /proc/kallsyms; see kallsyms.h. Lines: "ffffffff81000000 T name" or "... t name\t[module]". The text is kept and
  * the names stay in it. Reading costs the kernel about 40 ms for 120,000 symbols, parsing some 5 ms, so nothing calls

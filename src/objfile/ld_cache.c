@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The loader's cache of libraries, /etc/ld.so.cache; see resolve.h. Format: glibc, sysdeps/generic/dl-cache.h.
  *

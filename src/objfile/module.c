@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The files that processes have mapped; part of process_table.h. A module is a file by its device, inode and path,
  * shared by all processes that map it; it is opened when an address of it is asked for. By then the process may have

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * perf map files; see perfmap.h. /tmp is writable for everybody, so the file is only believed when its owner is the
  * process's user or root; it is opened inside the process's root and never when it is a link or no regular file.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Reading of /proc/PID; see proc.h. Nothing is cached here (symbolize.c does that), nothing is followed out of a
  * process's root: a traced process chooses its paths and links and must not make us open something else.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Names of object files to files; see resolve.h. Each way of naming is one function that adds what it finds to the
  * list; resolve_object tries them in order. Paths inside a process's root stay inside it (proc_root_path).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Handles of foreign roots; see roots.h. Only their number is bounded: a handle keeps a mount from going away. */
 #include "objfile/roots.h"
 

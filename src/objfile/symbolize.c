@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Addresses to names; see symbolize.h. An address of a process goes through its mappings (process_table.c) to a file, there
  * to the file's own address and to the symbol table; memory without a file through the JIT's perf map. An address that

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Reading and merging of symbol tables; see symtab.h. Searching lives in symtab_find.c.
  *

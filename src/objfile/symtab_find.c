@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Searching in a symbol table by address and by name; see symtab.h. Each index is made at its first use.
  *

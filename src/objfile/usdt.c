@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The notes of USDT probes; see usdt.h. Format: SystemTap wiki, "UserSpaceProbeImplementation". The descriptor holds
  * three addresses (location, base, semaphore) and three strings (provider, name, operands).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Operands of USDT probes on x86-64; see usdt.h. Each is `SIZE@OPERAND`: SIZE in bytes, negative for signed, with an
  * 'f' behind it for floating point; OPERAND as the assembler (AT&T syntax) would print it:

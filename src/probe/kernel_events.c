@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Which tracepoint comes nearest to a kernel function, for the hint where functions cannot be probed. Only events that the
  * running kernel has are offered.

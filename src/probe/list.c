@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The listing of probes. A pattern is cut into provider and parts, every provider that the first part fits lists what it
  * has with the others, in the form that an attach point takes. Lines go to a buffer that is handed on when it is full.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* "struct x", "union x", "enum x": the kernel's types in a listing, by name or, with -v, as C text. */
 #include "probe/list_private.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The driver of matching: which provider an attach point belongs to (there may be several: "t*point"), the growing list
  * of shapes, and how it is said that something is missing. What each provider looks up is in provider_*.c.

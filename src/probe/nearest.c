@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The few closest names, kept sorted while names stream by: tens of thousands of symbols cost no memory. */
 #include "probe/nearest.h"
 

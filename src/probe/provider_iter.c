@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * iter: kernel objects one by one. Which iterators a kernel has is written in its BTF: for each a function bpf_iter_NAME
  * (what a program attaches to) and a struct bpf_iter__NAME (its context).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * kprobe, kretprobe, fentry, fexit: functions of the kernel. Which functions can be probed is said by ftrace's list
  * (available_filter_functions); where that cannot be read, by the symbol table (kprobe) and by BTF (fentry).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * software and hardware: counters of perf_event_open(2), one hit every so many events. The names stand in
  * perf_events.def. Hardware counters need a processor that shows them (virtual machines often do not): that is

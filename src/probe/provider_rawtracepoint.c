@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * rawtracepoint: a tracepoint's arguments as the kernel passes them, each in a word of the context. BTF knows them: for
  * every tracepoint NAME there is a typedef btf_trace_NAME of a pointer to a function that takes a void * (the probe's own

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Probes of the tracer itself: begin, end, self:signal:SIGUSR1, test, bench. There is nothing to look up; they are run by
  * the session through run_once.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * profile and interval: the kernel's CPU clock as a perf event, on every CPU or on one. A period is in nanoseconds,
  * a frequency in Hz is kept as one, so that the kernel may adjust it.

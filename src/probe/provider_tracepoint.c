@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * tracepoint: events of tracefs. An event is a folder events/SUBSYSTEM/EVENT with its number in "id" and its record in
  * "format"; what the record's fields are to a script is tracepoint_format.c's.

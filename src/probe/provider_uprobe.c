@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * uprobe and uretprobe: functions of programs and libraries. A name becomes the addresses of its symbols (several local
  * functions may share one), an offset is checked to be inside of the function and at the start of an instruction: a

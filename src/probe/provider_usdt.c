@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * usdt: probes that were compiled into programs. One probe may stand at several places, and the compiler may have left its
  * operands somewhere else at each: places with the same operands form a shape (one program), others get their own.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * watchpoint: the processor's debug registers, through a perf event of type breakpoint. The parts were checked by
  * spec.c already; what is left is alignment, and the length of an execution breakpoint, which the kernel wants to be

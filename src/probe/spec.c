@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Attach points by meaning: how many parts each provider takes, what they are, which numbers are good. The messages say
  * what bpftrace says for the same fault, because people search for them.

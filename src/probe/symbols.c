@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Searching symbol tables. Exact raw names go through the table's hash. Demangled names have no index: every symbol
  * would have to be demangled, which takes seconds for a large C++ library. But identifiers stand in a mangled name as they

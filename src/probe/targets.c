@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Targets of uprobe and usdt to open files; how names become paths is objfile/resolve.h's. */
 #include "probe/targets.h"
 

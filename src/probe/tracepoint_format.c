@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Format files to types. Integers take their size and sign from the numbers of the line, not from the C text: system
  * calls record every argument in 8 bytes, whatever its type says. The C text decides what a pointer points to and what

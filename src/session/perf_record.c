@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Decoding of perf records; see perf_record.h. The bytes come from the kernel, but names of files are anybody's, so every
  * read is bounded all the same.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * BTF types made into struct type. Each id is made once and remembered, so a cyclic graph of structs ends: what a
  * pointer points to is made without its fields, and completed when somebody asks for one.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The BTF source: opening, finding names, the operations of struct type_source. How one BTF type becomes a struct type
  * is in btf_build.c, the C text for listings in btf_text.c.

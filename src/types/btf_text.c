@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * BTF types as C text, for listings only (-lv): declarations are spelled by libbpf's dumper, definitions are put
  * together here, because the dumper would print everything that a struct depends on before it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Several sources of types asked as one: the script's own C text first, then the kernel's BTF, and so on. */
 #include "types/btf_source.h"
 

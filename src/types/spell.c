@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Types as they are written in messages and by typeinfo(): the words that bpftrace uses, because scripts compare
  * against them ("uint64", "string[64]", "(int8,string[3])", "record { .a = int8 }", "kstack_raw_127").

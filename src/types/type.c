@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Making and asking types: see type.h for what they are. Every constructor computes the stored form (size, align) once,
  * so that code generation and printing only ever read it. How types are written for people is in spell.c.

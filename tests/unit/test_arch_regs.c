@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Names and places of registers. Truth: struct user_regs_struct of <sys/user.h>. */
 #include "arch/x86_64/regs.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Demangling: the spellings, what is left alone, and names built to explode. */
 #include "objfile/demangle.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Opening of ELF files: refusals by name and reason, translation of addresses, malformed headers. */
 #include "objfile/elf.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Names of object files: paths, PATH, libraries, wildcards, a process's mappings, the formats of ld.so.cache. */
 #include "objfile/resolve.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Addresses to names: this process, processes that ended, perf maps, the vdso, the kernel; parsers of /proc files. */
 #include "objfile/symbolize.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Symbol tables: real files against readelf, lookups, clones, separate debug files, malformed tables. */
 #include "objfile/symtab.h"
 

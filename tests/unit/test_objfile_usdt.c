@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* USDT notes and operands: every operand form, real files against readelf, and notes that lie. */
 #include "objfile/usdt.h"
 

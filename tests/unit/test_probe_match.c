@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Matching, against what can be known without asking sonde: a tracefs made here, a program that the test compiles
  * (its symbols are those of nm), this kernel's BTF for what every kernel has. Messages for what is missing.

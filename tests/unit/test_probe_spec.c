@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Attach points taken apart: parts, numbers, and the messages for what is wrong with them. */
 #include "probe/spec.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Interning, stored sizes, fields and spellings of types, against what type.h promises. */
 #include "types/type.h"
 

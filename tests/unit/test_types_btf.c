@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The BTF source: against a file made here with libbpf's writer (whose layout is what the test writes into it), and
  * against this kernel's BTF for what every kernel has. A file of garbage and a missing file are refused.

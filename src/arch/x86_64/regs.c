@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Registers of x86-64; see regs.h. Offsets are those of the kernel's struct pt_regs, which uprobe programs get as
  * their context and which <sys/ptrace.h> declares too: asserted below, not repeated from memory.
