@@ -338,12 +338,14 @@ static void infer_signal(struct sema *s, struct node *call)
  */
 static const struct type *call_write_user(struct sema *s, struct node *call)
 {
-	struct node **value = call_arg(call, 1), *n;
+	struct node **value, *n;
 	const struct type *t;
 	int64_t size;
 
 	if (arg_address(s, call, 0))
 		coerce(s, call_arg(call, 0), type_int(8, false));
+	/* only now: the conversion of the first argument is a new node, whose `next` is the slot */
+	value = call_arg(call, 1);
 	t = infer(s, value, WANT_PLACE);
 	if (call->call.n_args < 3 || is_unknown(t))
 		return type_int(8, true);
