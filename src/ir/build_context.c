@@ -127,6 +127,9 @@ static struct value call_usermode(struct builder *b, struct node *call)
 	/* programs that the tracer runs itself have no registers, but were called from user mode */
 	if (b->prog->prog_type == BPF_PROG_TYPE_RAW_TRACEPOINT)
 		return value_reg(put_imm(b, 1), call->type);
+	/* nor have those at kernel functions, which were called from the kernel */
+	if (b->prog->prog_type == BPF_PROG_TYPE_TRACING)
+		return value_reg(put_imm(b, 0), call->type);
 	ring = put_op_imm(b, IR_AND, load_reg(b, cs ? cs->offset : 136), 3);
 
 	return value_reg(put_set_imm(b, CC_EQ, ring, 3), call->type);

@@ -40,9 +40,10 @@ enum {
 	 */
 	FRAME_CTX = 0,     /* the program's context */
 	FRAME_SCRATCH = 8, /* base of the claimed scratch element */
-	FRAME_LEAVE = 16,  /* 1: a return or exit in a callback: leave the program */
+	FRAME_LEAVE = 16,  /* 1: a return or exit in a callback: leave the program; LEAVE_FN: the fn that stands inline */
 	FRAME_RESULT = 24, /* the value to leave with */
 	FRAME_VARS = 32,
+	LEAVE_FN = 2,
 	MAX_SLOT_BYTES = 224,   /* slots of one function, besides spills */
 	MAX_SLOT_OBJECT = 64,   /* larger objects go to scratch */
 	MAX_FRAME_BYTES = 160,
@@ -83,6 +84,7 @@ struct inline_fn {
 	uint32_t done; /* label, in function owner */
 	struct fn_state *owner;
 	struct value result; /* REG, MEM, or none */
+	struct variable *shared; /* the result, when a return in a for loop sets it, too */
 	const struct fn_def *def;
 };
 

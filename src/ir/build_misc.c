@@ -325,6 +325,35 @@ static bool may_inline(struct builder *b, const struct node *call)
 	return true;
 }
 
+void fn_set_result(struct builder *b, struct node *from)
+{
+	struct value to = b->inlined->result;
+
+	if (b->inlined->shared)
+		var_assign(b, b->inlined->shared, build_expr(b, from));
+	else if (to.form == VAL_REG)
+		put_mov_to(b, to.reg, build_reg(b, from));
+	else if (to.form == VAL_MEM)
+		value_store(b, to, build_expr(b, from));
+	else
+		build_expr(b, from);
+}
+
+/* zero until a return sets it */
+static struct value new_result(struct builder *b, const struct type *t)
+{
+	struct value v = value_none();
+
+	if (type_is_scalar(t)) {
+		v = value_reg(new_vreg(b), t);
+		put_imm_to(b, v.reg, 0);
+	} else if (t->size) {
+		v = mem_new(b, t);
+		mem_zero(b, v, t->size);
+	}
+	return v;
+}
+
 static struct value call_fn(struct builder *b, struct node *call)
 {
 	const struct fn_def *def = call->call.fn;
@@ -332,26 +361,33 @@ static struct value call_fn(struct builder *b, struct node *call)
 	struct node *arg = call->call.args;
 	struct value args[8];
 	struct var_home *homes = b->homes;
+	uint32_t n_vars;
 
 	if (!may_inline(b, call))
 		return value_reg(put_imm(b, 0), call->type);
 	state.done = new_label(b);
-	if (type_is_scalar(call->type)) {
-		state.result = value_reg(new_vreg(b), call->type);
-		put_imm_to(b, state.result.reg, 0);
-	}
+	if (!def->returns_in_loop)
+		state.result = new_result(b, call->type);
 	for (uint32_t i = 0; i < 8 && arg; i++, arg = arg->next)
 		args[i] = build_expr(b, arg);
-	b->homes = arena_array(b->arena, struct var_home, b->unit->fns[def->index]->n_vars + 1);
+	n_vars = b->unit->fns[def->index]->n_vars;
+	b->homes = arena_array(b->arena, struct var_home, n_vars + 1);
+	if (def->returns_in_loop && call->type->size) {
+		state.shared = arena_new(b->arena, struct variable);
+		*state.shared = (struct variable){ .id = n_vars, .type = call->type, .is_shared = true };
+		var_declare(b, state.shared);
+	}
 	for (uint32_t i = 0; i < def->n_params && i < 8; i++)
 		var_assign(b, def->params[i].ref, args[i]);
 	b->inlined = &state;
 	build_stmts(b, def->body->block.stmts);
-	if (def->body->block.value && state.result.form == VAL_REG)
-		put_mov_to(b, state.result.reg, build_reg(b, def->body->block.value));
+	if (def->body->block.value)
+		fn_set_result(b, def->body->block.value);
 	b->inlined = state.outer;
-	b->homes = homes;
 	put_label(b, state.done);
+	if (state.shared)
+		state.result = var_read(b, state.shared);
+	b->homes = homes;
 	return state.result;
 }
 
@@ -363,6 +399,9 @@ struct value build_call(struct builder *b, struct node *call)
 	if (call->call.fn)
 		return call_fn(b, call);
 	id = call->call.builtin->id;
+	/* those that passed the checker have done all they do */
+	if (id == BUILTIN_STATIC_ASSERT || id == BUILTIN_FAIL)
+		return value_none();
 	if (is_event_call(id)) {
 		event_call(b, call);
 		return value_none();

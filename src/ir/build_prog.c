@@ -187,7 +187,16 @@ void callback_end(struct builder *b, struct fn_state *cb)
 void callback_propagate_leave(struct builder *b)
 {
 	uint32_t flag = put_load(b, frame_base(b), FRAME_LEAVE, 8, false);
+	const struct inline_fn *fn = b->inlined;
 
+	if (fn && fn->owner == b->fn && fn->def->returns_in_loop) {
+		uint32_t other = new_label(b);
+
+		put_br_imm(b, CC_NE, flag, LEAVE_FN, other);
+		put_store_imm(b, frame_base(b), FRAME_LEAVE, 0, 8);
+		put_jmp(b, fn->done);
+		put_label(b, other);
+	}
 	put_br_imm(b, CC_NE, flag, 0, b->fn->leave);
 }
 

@@ -99,9 +99,15 @@ void build_leave(struct builder *b, struct node *result)
 		build_leave_reg(b, result && type_is_scalar(result->type) ? build_reg(b, result) : 0);
 		return;
 	}
-	if (result && fn->result.form == VAL_REG)
-		put_mov_to(b, fn->result.reg, build_reg(b, result));
-	put_jmp(b, fn->done);
+	if (result)
+		fn_set_result(b, result);
+	if (b->fn == fn->owner) {
+		put_jmp(b, fn->done);
+		return;
+	}
+	/* out of the callbacks first: callback_propagate_leave() goes on from there */
+	put_store_imm(b, frame_base(b), FRAME_LEAVE, LEAVE_FN, 8);
+	put_jmp(b, b->fn->leave);
 }
 
 static void build_stmt_kind(struct builder *b, struct node *n)

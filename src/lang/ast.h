@@ -248,6 +248,7 @@ struct fn_def {
 	const struct type *result_type; /* sema */
 	struct node *body;
 	uint32_t index; /* sema: number of the subprogram */
+	bool returns_in_loop; /* sema: a return stands in a for loop, which is a callback */
 	struct fn_def *next;
 };
 

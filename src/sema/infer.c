@@ -312,6 +312,7 @@ static void infer_params(struct sema *s)
 	struct fn_def *def = s->fn->def;
 	bool is_unsized = false;
 
+	s->in_signature = true;
 	for (uint32_t i = 0; i < def->n_params; i++) {
 		struct var_state *v = (struct var_state *)def->params[i].ref;
 
@@ -327,6 +328,7 @@ static void infer_params(struct sema *s)
 		def->result_type = type_expr_resolve(s, def->result, &is_unsized);
 	if (!def->result_type)
 		def->result_type = type_poison();
+	s->in_signature = false;
 }
 
 static void infer_body(struct sema *s, struct node **predicate, struct node **body)

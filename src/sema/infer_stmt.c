@@ -243,6 +243,8 @@ static void infer_return(struct sema *s, struct node *n)
 {
 	const struct type *want = s->fn ? s->fn->def->result_type : type_int(8, true), *t;
 
+	if (s->fn && s->loop)
+		s->fn->def->returns_in_loop = true;
 	t = n->unary.a ? infer(s, &n->unary.a, 0) : type_void();
 	if (is_unknown(t) || is_unknown(want))
 		return;

@@ -80,6 +80,7 @@ struct sema {
 	struct scope *scope;
 	uint32_t loop, n_loops; /* number of the callback loop we are in; how many there were */
 	uint32_t n_any_loops; /* how deep in loops of any kind */
+	bool in_signature; /* of a fn: strings without a size have the largest */
 	uint32_t in_type;     /* inside sizeof, typeof, ...: nothing is evaluated */
 
 	bool is_checking;

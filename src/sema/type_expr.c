@@ -120,6 +120,9 @@ static const struct type *sized_type(struct sema *s, const struct type_expr *t, 
 			   STR_ARG(t->name), (long long)n);
 		return NULL;
 	}
+	/* the callers of a function are compiled against its signature: no value can say the size */
+	if (n < 0 && s->in_signature)
+		n = s->unit->config.max_strlen + str_is(t->name, "string");
 	if (n < 0)
 		*is_unsized = true;
 	if (str_is(t->name, "buffer"))
