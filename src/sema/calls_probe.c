@@ -31,12 +31,15 @@ static bool needs_probe(struct sema *s, struct node *call)
 	return true;
 }
 
-/* the context of the program does not reach into the callbacks that loops are */
+/*
+ * Loops are callbacks: the context reaches them through the frame (ir/build_value.c). bpftrace has no such way and refuses;
+ * under its name so do we, because scripts that run there are what that name promises.
+ */
 static bool needs_context(struct sema *s, struct node *call)
 {
 	if (!needs_probe(s, call))
 		return false;
-	if (s->loop) {
+	if (s->loop && s->opts->is_bpftrace) {
 		sema_error(s, D_SEMA_LOOP, call->at, "'%.*s' builtin is not allowed in a for-loop",
 			   STR_ARG(call->call.name));
 		return false;
