@@ -2,13 +2,21 @@
 /* -l: probes by pattern, or those that a script's attach points stand for. */
 #include "session/compile.h"
 
+#include "base/cleanup.h"
 #include "probe/list.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static bool write_text(void *arg, struct str text)
 {
+	STRBUF_AUTO shown = { 0 };
+
+	if (isatty(STDOUT_FILENO)) { /* a symbol's name may hold anything */
+		diag_add_text(&shown, text);
+		text = strbuf_str(&shown);
+	}
 	return fwrite(text.p, 1, text.n, stdout) == text.n;
 }
 
