@@ -116,12 +116,12 @@ bool str_has_glob(struct str s)
 	return str_find_char(s, '*', 0) >= 0;
 }
 
-static int digit_value(char c)
+unsigned str_digit_value(char c)
 {
 	if (c >= '0' && c <= '9')
-		return c - '0';
+		return (unsigned)(c - '0');
 	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
+	return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 99;
 }
 
 bool str_to_u64(struct str s, uint64_t *out)
@@ -138,7 +138,7 @@ bool str_to_u64(struct str s, uint64_t *out)
 	if (s.n == 0)
 		return false;
 	for (size_t i = 0; i < s.n; i++) {
-		uint64_t d = (uint64_t)digit_value(s.p[i]);
+		uint64_t d = str_digit_value(s.p[i]);
 
 		if (d >= base || __builtin_mul_overflow(v, base, &v) ||
 		    __builtin_add_overflow(v, d, &v))

@@ -63,6 +63,8 @@ struct str str_split(struct str *s, char c);
 /* '*' matches any run of bytes, every other byte itself. Linear in practice, no recursion. */
 bool str_glob(struct str pattern, struct str text);
 bool str_has_glob(struct str s);
+/* value of a digit of any base up to 16, in either case; 99, which is a digit of none, for other bytes */
+unsigned str_digit_value(char c);
 /*
  * Decimal, 0x, 0 (octal) integer that fills the whole of s, optional sign. False on anything else or on
  * overflow of 64 bits; *out then is untouched.

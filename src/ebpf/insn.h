@@ -50,6 +50,20 @@ static inline void ebpf_code_free(struct ebpf_code *c)
 	vec_free(&c->items);
 }
 
+/* how many instructions of the program it becomes */
+static inline uint32_t ebpf_item_insns(const struct ebpf_item *it)
+{
+	switch (it->kind) {
+	case ITEM_DEAD:
+	case ITEM_LABEL: return 0;
+	case ITEM_IMM64:
+	case ITEM_MAP:
+	case ITEM_MAP_VALUE:
+	case ITEM_FUNC: return 2;
+	default: return 1;
+	}
+}
+
 /* the size bits of a memory access of 1, 2, 4 or 8 bytes */
 static inline uint8_t ebpf_size_bits(unsigned size)
 {

@@ -81,26 +81,13 @@ static uint32_t way_to(struct islander *s, uint32_t pos, uint32_t label)
 	return first;
 }
 
-static uint32_t width(const struct ebpf_item *it)
-{
-	switch (it->kind) {
-	case ITEM_DEAD:
-	case ITEM_LABEL: return 0;
-	case ITEM_IMM64:
-	case ITEM_MAP:
-	case ITEM_MAP_VALUE:
-	case ITEM_FUNC: return 2;
-	default: return 1;
-	}
-}
-
 static void place_islands(struct islander *s, struct arena *arena)
 {
 	const struct ebpf_code *code = s->code;
 	uint32_t pos = 0, spacing = s->reach / 4 * 3 + 1, next = spacing, n = 0;
 
 	for (uint32_t i = 0; i < code->items.n; i++)
-		n += width(&code->items.v[i]);
+		n += ebpf_item_insns(&code->items.v[i]);
 	s->islands = arena_array(arena, struct island, n / spacing + 1);
 	s->label_pos = arena_array(arena, uint32_t, code->n_labels + 1);
 	for (uint32_t i = 0; i < code->items.n; i++) {
@@ -108,11 +95,11 @@ static void place_islands(struct islander *s, struct arena *arena)
 
 		if (it->kind == ITEM_LABEL)
 			s->label_pos[it->target] = pos;
-		if (pos >= next && width(it)) {
+		if (pos >= next && ebpf_item_insns(it)) {
 			s->islands[s->n_islands++] = (struct island){ .item = i, .pos = pos };
 			next = pos + spacing;
 		}
-		pos += width(it);
+		pos += ebpf_item_insns(it);
 	}
 }
 
@@ -173,7 +160,7 @@ void ebpf_add_islands(struct ebpf_code *code, uint32_t reach, struct arena *aren
 
 		if (it->kind == ITEM_JUMP)
 			it->target = way_to(&s, pos, it->target);
-		pos += width(it);
+		pos += ebpf_item_insns(it);
 	}
 	rebuild(&s);
 	for (uint32_t k = 0; k < s.n_islands; k++)

@@ -2,19 +2,6 @@
 /* Instruction list with labels to an array of instructions with offsets. Knows nothing of other functions. */
 #include "ebpf/layout.h"
 
-static uint32_t item_insns(const struct ebpf_item *it)
-{
-	switch (it->kind) {
-	case ITEM_DEAD:
-	case ITEM_LABEL: return 0;
-	case ITEM_IMM64:
-	case ITEM_MAP:
-	case ITEM_MAP_VALUE:
-	case ITEM_FUNC: return 2;
-	default: return 1;
-	}
-}
-
 /* the two halves of ld_imm64; what the loader or the join of functions puts there is left 0 but for the offset */
 static void put_wide(const struct ebpf_item *it, struct bpf_insn *insn)
 {
@@ -58,8 +45,8 @@ struct err *ebpf_layout(const struct ir_func *f, const struct ebpf_code *code, s
 
 		if (it->kind == ITEM_LABEL)
 			label_at[it->target] = n;
-		n += item_insns(it);
-		n_items += item_insns(it) > 0;
+		n += ebpf_item_insns(it);
+		n_items += ebpf_item_insns(it) > 0;
 		n_fixups += it->kind == ITEM_MAP || it->kind == ITEM_MAP_VALUE ||
 			    it->kind == ITEM_FUNC || it->kind == ITEM_CALL_FN;
 	}
@@ -70,7 +57,7 @@ struct err *ebpf_layout(const struct ir_func *f, const struct ebpf_code *code, s
 		const struct ebpf_item *it = &code->items.v[i];
 		struct bpf_insn *insn = &out->insns[out->n_insns];
 
-		if (!item_insns(it))
+		if (!ebpf_item_insns(it))
 			continue;
 		add_line(f, out, out->n_insns, it->ir);
 		*insn = it->in;
@@ -86,13 +73,13 @@ struct err *ebpf_layout(const struct ir_func *f, const struct ebpf_code *code, s
 					STR_ARG(f->name), (long long)(off < 0 ? -off : off));
 			}
 			insn->off = (int16_t)off;
-		} else if (item_insns(it) == 2) {
+		} else if (ebpf_item_insns(it) == 2) {
 			put_wide(it, insn);
 		}
 		if (it->kind != ITEM_INSN && it->kind != ITEM_JUMP && it->kind != ITEM_IMM64)
 			out->fixups[out->n_fixups++] = (struct ebpf_fixup){ out->n_insns, it->kind,
 									    (uint32_t)it->imm };
-		out->n_insns += item_insns(it);
+		out->n_insns += ebpf_item_insns(it);
 	}
 	return NULL;
 }

@@ -123,17 +123,6 @@ static void scan_name(struct lexer *l)
 		l->pos++;
 }
 
-static int hex_value(char c)
-{
-	if (lex_is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* the escape at pos (its backslash); moves behind it and gives the byte that it stands for */
 static char scan_escape(struct lexer *l, struct token *t)
 {
@@ -162,8 +151,8 @@ static char scan_escape(struct lexer *l, struct token *t)
 	}
 	if (c == 'x' || c == 'X') {
 		l->pos++;
-		for (; n < 2 && hex_value(peek(l, 0)) >= 0; n++)
-			value = value * 16 + hex_value(l->text.p[l->pos++]);
+		for (; n < 2 && str_digit_value(peek(l, 0)) < 16; n++)
+			value = value * 16 + str_digit_value(l->text.p[l->pos++]);
 		if (n == 0)
 			set_error(t, D_LEX_BAD_ESCAPE, span_from(l, start),
 				  STR("hexadecimal digits expected behind '\\x'"));

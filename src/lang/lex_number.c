@@ -36,17 +36,6 @@ struct number {
 	struct str *why;
 };
 
-static int digit_value(char c)
-{
-	if (lex_is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 99;
-}
-
 static bool too_large(struct number *n)
 {
 	*n->why = arena_printf(n->a,
@@ -64,7 +53,7 @@ static bool scan_digits(struct number *n, unsigned base, uint64_t *value)
 	*value = 0;
 	for (; n->pos < n->text.n; n->pos++) {
 		char c = n->text.p[n->pos];
-		unsigned d = (unsigned)digit_value(c);
+		unsigned d = str_digit_value(c);
 
 		if (c == '_')
 			continue;

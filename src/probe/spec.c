@@ -31,17 +31,6 @@ enum probe_kind provider_find(struct str name)
 
 /* ---- numbers ---- */
 
-static int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* the digits at the start of s with '_' between them; how many bytes were taken, 0: none or too large */
 static size_t take_digits(struct str s, unsigned base, uint64_t *out)
 {
@@ -49,13 +38,13 @@ static size_t take_digits(struct str s, unsigned base, uint64_t *out)
 	size_t i = 0;
 
 	for (; i < s.n; i++) {
-		int d = digit_value(s.p[i]);
+		unsigned d = str_digit_value(s.p[i]);
 
 		if (s.p[i] == '_' && i > 0)
 			continue;
-		if (d < 0 || (unsigned)d >= base)
+		if (d >= base)
 			break;
-		if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, (uint64_t)d, &v))
+		if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, d, &v))
 			return 0;
 	}
 	*out = v;
