@@ -4,7 +4,7 @@
  * place, with atomic operations, because a uprobe program can be preempted or interrupted by another on its CPU. Reading
  * one as a number adds up all CPUs.
  */
-#include "ir/build_internal.h"
+#include "ir/build_private.h"
 
 #include <linux/bpf.h>
 

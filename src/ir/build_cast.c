@@ -3,7 +3,7 @@
  * Conversions between types, and equality of aggregates. Both work on the stored forms of types/type.h: text is padded
  * with NULs and padding is zero, so equal values are equal bytes.
  */
-#include "ir/build_internal.h"
+#include "ir/build_private.h"
 
 static bool is_signed_int(const struct type *t)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Builtins about the event at hand: arguments, result, process, time, stacks, the probe itself. */
-#include "ir/build_internal.h"
+#include "ir/build_private.h"
 
 #include "arch/x86_64/regs.h"
 

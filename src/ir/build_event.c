@@ -7,7 +7,7 @@
  * that their order is that of the program; a data event is refused, and counted, when less than an eighth of the ring is
  * free, so that control finds room behind any flood (docs/decisions/one-ring.md).
  */
-#include "ir/build_internal.h"
+#include "ir/build_private.h"
 
 #include <linux/bpf.h>
 #include <stddef.h>

@@ -3,7 +3,7 @@
  * Expressions. build_expr gives a value wherever it happens to be; build_into evaluates straight into memory, which saves
  * a copy for strings, tuples and records; build_branch turns conditions into jumps.
  */
-#include "ir/build_internal.h"
+#include "ir/build_private.h"
 
 #include <linux/bpf.h>
 

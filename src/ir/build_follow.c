@@ -4,7 +4,7 @@
  * program's test of it is a shift and a load. Two programs of our own keep it: sched_process_fork adds the child of a traced
  * process, sched_process_exit takes a process out again before its id is used anew.
  */
-#include "ir/build_internal.h"
+#include "ir/build_private.h"
 
 #include <linux/bpf.h>
 

@@ -3,7 +3,7 @@
  * for loops. The body becomes a callback: bpf_loop for ranges, bpf_for_each_map_elem for maps, so that the verifier looks at
  * it once however often it runs. What body and surroundings share stands in the frame (build_var.c).
  */
-#include "ir/build_internal.h"
+#include "ir/build_private.h"
 
 #include <linux/bpf.h>
 

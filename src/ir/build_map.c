@@ -2,7 +2,7 @@
 /*
  * Maps of the script: their image maps, keys, reads and writes. Aggregations are in build_aggregate.c.
  */
-#include "ir/build_internal.h"
+#include "ir/build_private.h"
 
 #include <linux/bpf.h>
 

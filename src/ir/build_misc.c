@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The remaining builtins: symbols, addresses, times for printing, acting on the process, keys of maps. */
-#include "ir/build_internal.h"
+#include "ir/build_private.h"
 
 #include "arch/x86_64/regs.h"
 

@@ -13,7 +13,7 @@
  * Whether scratch and frame are needed is known only when the body stands, so the claim is put in afterwards, at the
  * place remembered.
  */
-#include "ir/build_internal.h"
+#include "ir/build_private.h"
 
 #include <ctype.h>
 #include <linux/bpf.h>

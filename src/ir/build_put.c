@@ -2,7 +2,7 @@
 /*
  * One call, one IR instruction, appended to the function being built. Nothing here knows about types or scripts.
  */
-#include "ir/build_internal.h"
+#include "ir/build_private.h"
 
 #include <linux/bpf.h>
 

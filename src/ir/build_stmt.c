@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Statements: each ends by giving its temporaries back. */
-#include "ir/build_internal.h"
+#include "ir/build_private.h"
 
 static void assign(struct builder *b, struct node *n)
 {

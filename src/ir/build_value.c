@@ -3,7 +3,7 @@
  * Values and memory: where temporaries stand (stack slots, claimed scratch), loads and stores in stored form, reads from
  * the traced process and the kernel.
  */
-#include "ir/build_internal.h"
+#include "ir/build_private.h"
 
 #include <linux/bpf.h>
 

@@ -4,7 +4,7 @@
  * stack slot or in scratch; variables that a callback loop shares with its surroundings live in the frame (small) or in
  * scratch. Their memory is theirs for the whole program, so none of it is released with a statement's temporaries.
  */
-#include "ir/build_internal.h"
+#include "ir/build_private.h"
 
 /* the last piece of scratch handed out becomes a variable's */
 static struct var_home scratch_home(struct builder *b, uint32_t off)

@@ -3,7 +3,7 @@
  * Calls: of functions of the script, and of builtins through a table by id. What the rules share
  * stands here: getting at arguments, and the sentences for the wrong ones.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 /* ---- arguments ---- */
 

@@ -5,7 +5,7 @@
  * types are known. fail() and static_assert() speak in the reporting round, when comptime branches
  * that are not taken are gone.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 #include "types/format.h"
 
 /* ---- getopt ---- */

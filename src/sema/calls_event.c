@@ -3,7 +3,7 @@
  * Calls that send something to the consumer: printf and its relatives, print, time, join, exit;
  * count() and its relatives.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 #include "types/format.h"
 
 /* ---- formats ---- */

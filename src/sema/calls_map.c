@@ -4,7 +4,7 @@
  * without key; delete and has_key have the NODE_MAP without key and then the key (delete of a
  * scalar map has none); delete's call.info is not NULL when the result is used.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 static struct map_state *whole_map(struct sema *s, struct node *call)
 {

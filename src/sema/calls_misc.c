@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Calls on addresses, symbols and times, and those that act on the traced process. */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 #include <arpa/inet.h>
 #include <signal.h>

@@ -3,7 +3,7 @@
  * What a probe offers: its arguments, result, context, registers, names; who runs, when, where;
  * stacks.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 enum { MAX_FRAMES = 127, COMM_SIZE = 16 };
 

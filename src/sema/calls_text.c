@@ -3,7 +3,7 @@
  * Calls on text and bytes: str, buf, comparisons, searches, names of numbers. Sizes of results are
  * types, so they must be known here: from a literal length, from the argument, else max_strlen.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 /* ---- str and buf ---- */
 

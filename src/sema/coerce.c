@@ -5,7 +5,7 @@
  * everything else is wrapped in a NODE_CAST that carries NODE_F_IMPLICIT. Nothing here reports
  * errors: the caller knows what the value was wanted for.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 static struct node *wrap(struct sema *s, struct node **slot, const struct type *to)
 {

@@ -6,7 +6,7 @@
  * into being. Variables and maps whose types decided something are locked: if they come out
  * otherwise in the end, that is reported.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 struct comptime {
 	struct sema *s;

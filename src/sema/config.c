@@ -3,7 +3,7 @@
  * Configuration: defaults, the config block of the script, then the environment (BPFTRACE_NAME or
  * SONDE_NAME), which wins. The table is config.def.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 #include <ctype.h>
 #include <stddef.h>

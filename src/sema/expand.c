@@ -3,7 +3,7 @@
  * One copy of each clause for each shape that its attach points match: what `args` and arguments
  * are differs between shapes, so each is typed by itself.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 static void add_inst(struct sema *s, const struct clause *c, const struct probe_shape *shape,
 		     bool is_ghost)

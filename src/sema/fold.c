@@ -7,7 +7,7 @@
  * Integers are computed in 128 bits, so that both int64 and uint64 fit; what then fits neither is
  * an error. A result above INT64_MAX carries NODE_F_UINT64.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 void replace(struct node **slot, struct node *n)
 {

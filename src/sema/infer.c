@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The walker that types expressions (see private.h for its two modes), and the rounds in which it
+ * The walker that types expressions (see sema_private.h for its two modes), and the rounds in which it
  * runs.
  *
  * Each round computes the types of variables and maps anew from all that is assigned to them
@@ -9,7 +9,7 @@
  * an int8 first and a uint64 then, where growing would give int64. To be sure of an end they may
  * only grow after some rounds.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 /* a type can grow only so often; every round but the last makes at least one grow */
 enum { ROUNDS_FREE = 12, GROWTHS = 8, ROUNDS_LEAST = 64 };

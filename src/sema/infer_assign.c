@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Assignments to variables and maps, declarations; where aggregations may be used. */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 /* ---- what is wrong with a value ---- */
 

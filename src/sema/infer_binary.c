@@ -7,7 +7,7 @@
  * take + and - with an integer; strings, buffers, arrays, tuples and records compare for equality
  * only.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 static const struct type *mismatch(struct sema *s, struct node *n, const struct type *a,
 				   const struct type *b)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Casts as written: which are allowed, and the sizes that follow from the value. */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 static const struct type *refuse(struct sema *s, struct node *n, const struct type *from,
 				 const struct type *to)

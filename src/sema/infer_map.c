@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Maps: access, keys, values, declarations. */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 void map_value_joins(struct sema *s, struct map_state *m, const struct type *t,
 		     const struct node *by)

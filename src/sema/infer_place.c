@@ -5,7 +5,7 @@
  * read from user memory into user memory; from a map or variable, wherever it pointed when it was
  * stored; from nowhere known, by the probe.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 enum space default_space(struct sema *s)
 {

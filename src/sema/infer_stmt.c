@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Statements except assignments (infer_assign.c): what is discarded, loops, jumps, returns. */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 /* ---- expression statements ---- */
 

@@ -10,7 +10,7 @@
  * checker (type_plain). Strings and buffers grow; tuples and records join element by element;
  * everything else joins only with itself.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 static const struct type poison_type = { .kind = TYPE_NONE, .align = 1 };
 

@@ -10,7 +10,7 @@
  * itself, where the script's are not seen. Every copy is an expansion in sources, so that messages
  * about it show the calls they came through.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 #include "sema/stdlib_text.h"
 #include "lang/parse.h"
 

@@ -8,7 +8,7 @@
  * Scopes: a block opens one. The first assignment to a name declares it in the block in which it
  * stands; `let` always declares; a name may not be declared again while it is visible.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 static void resolve(struct sema *s, struct node **slot);
 

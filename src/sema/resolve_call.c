@@ -3,7 +3,7 @@
  * Names that are no variables: bare words, positional parameters, calls. Part of resolve.c's walk:
  * what can be a literal becomes one here.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 #include <stdio.h>
 

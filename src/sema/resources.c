@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Limits of the configuration and of the kernel's maps, checked when everything else is right. */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 /* the most that an element of a preallocated or per-CPU map may hold */
 enum { MAX_PERCPU_VALUE = 32768, MAX_KEY = 512 << 10 };

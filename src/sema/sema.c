@@ -3,7 +3,7 @@
  * The checker's entry: runs the passes in order and hands out the unit. Also here: messages that do
  * not repeat themselves, since a clause is checked once for every shape of its probes.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 
 #include <stdio.h>
 

@@ -5,7 +5,7 @@
  * inference has found so far for its expression, so the same type expression may be resolved again
  * in every round.
  */
-#include "sema/private.h"
+#include "sema/sema_private.h"
 #include "lang/ctypes.h"
 
 struct named_type {

@@ -14,8 +14,8 @@
  * when an error has been or will be reported for it. Whatever is made from an unknown type is
  * unknown, silently, so that one fault gives one message.
  */
-#ifndef SONDE_SEMA_PRIVATE_H
-#define SONDE_SEMA_PRIVATE_H
+#ifndef SONDE_SEMA_SEMA_PRIVATE_H
+#define SONDE_SEMA_SEMA_PRIVATE_H
 
 #include "sema/sema.h"
 

@@ -9,8 +9,8 @@
  * Temporaries live until the end of their statement (mem_mark, mem_release). Small ones are stack slots, large ones parts
  * of the claimed scratch area; see struct fn_state.
  */
-#ifndef SONDE_IR_BUILD_INTERNAL_H
-#define SONDE_IR_BUILD_INTERNAL_H
+#ifndef SONDE_IR_BUILD_PRIVATE_H
+#define SONDE_IR_BUILD_PRIVATE_H
 
 #include "ir/build.h"
 
