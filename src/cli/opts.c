@@ -83,6 +83,8 @@ void cli_print_help(const char *name, FILE *to)
 		"  -l, --list [PATTERN]   list probes; with -v their arguments; of a FILE those it uses\n"
 		"  --info                 what this kernel and this build can do\n"
 		"  -v, --verbose          say what is chosen and why\n"
+		"  -h, --help             this text\n"
+		"  -V, --version          the version\n"
 		"  -d, --debug STAGE      print a stage: ast, types, ir, ir-raw, ebpf (or dis), image, verifier, all\n"
 		"  --dry-run              attach, then end\n"
 		"  --mode codegen         compile, then end (with -d: look at a stage without root)\n"
@@ -95,6 +97,9 @@ void cli_print_help(const char *name, FILE *to)
 		"  --test, --bench        run the script's test or bench probes\n"
 		"  --probe-filter REGEX   keep only probes whose name matches\n"
 		"  --no-feature F,...     pretend that the kernel lacks these (see --info)\n"
+		"  --traceable-functions FILE\n"
+		"                         list of the kernel's functions that can be traced, instead of its own\n"
+		"  --debuginfo DIR[:DIR]  look for separate debug files there first (may be repeated)\n"
 		"  -- --name=VALUE        named parameters, for getopt()\n"
 		"\n"
 		"examples:\n"
@@ -238,7 +243,7 @@ static ERR_MUST struct err *parse_one(int opt, const char *arg, struct cli_opts 
 	case OPT_FMT: s->is_format = true; break;
 	case OPT_PROBE_FILTER: s->probe_filter = arg; break;
 	case OPT_TRACEABLE: s->traceable = arg; break;
-	case OPT_DEBUGINFO: s->debuginfo = arg; break;
+	case OPT_DEBUGINFO: vec_push(&s->debuginfo, str_from(arg)); break;
 	case OPT_FOLLOW: s->follow = true; break;
 	case OPT_CGROUP: return parse_cgroup(arg, s);
 	case OPT_CONTAINER: return session_find_container(arg, &s->cgroup_id);

@@ -3,7 +3,8 @@
  * Separate debug files and MiniDebugInfo; see debugfile.h.
  *
  * A candidate must prove that it belongs to the file: by an equal build-id where both have one, else by the CRC of the
- * debug link. The search folders lie in the root in which the file itself was found (containers), then in ours.
+ * debug link. Folders that the user names (--debuginfo) come first; the others lie in the root in which the file itself was
+ * found (containers), then in ours.
  */
 #include "objfile/debugfile.h"
 
@@ -93,6 +94,26 @@ static struct str root_of(const char *path)
 	return str_sub(s, 0, i + strlen("/root"));
 }
 
+/* the name of the debug file and its checksum */
+static bool read_link(struct objfile *f, const struct objfile_section *s, struct str *name, uint32_t *crc,
+		      struct strbuf *notes)
+{
+	struct bytes b;
+	struct err *e = objfile_section_bytes(f, s, &b);
+
+	if (e) {
+		add_note(notes, e);
+		return false;
+	}
+	*name = bytes_cstr(&b);
+	bytes_align(&b, 4);
+	*crc = bytes_u32(&b);
+	if (!b.bad && name->n && name->n <= NAME_MAX && !memchr(name->p, '/', name->n))
+		return true;
+	strbuf_printf(notes, "'%s': malformed .gnu_debuglink\n", f->path);
+	return false;
+}
+
 static struct objfile *find_by_link(struct objfile *f, struct str root, struct strbuf *notes)
 {
 	const struct objfile_section *s = objfile_find_section(f, STR(".gnu_debuglink"));
@@ -100,24 +121,10 @@ static struct objfile *find_by_link(struct objfile *f, struct str root, struct s
 	const char *self = f->priv->open_path;
 	struct objfile *found = NULL;
 	struct str name, dir;
-	struct bytes b;
-	struct err *e;
 	uint32_t crc;
 
-	if (!s || !self)
+	if (!s || !self || !read_link(f, s, &name, &crc, notes))
 		return NULL;
-	e = objfile_section_bytes(f, s, &b);
-	if (e) {
-		add_note(notes, e);
-		return NULL;
-	}
-	name = bytes_cstr(&b);
-	bytes_align(&b, 4);
-	crc = bytes_u32(&b);
-	if (b.bad || name.n == 0 || name.n > NAME_MAX || memchr(name.p, '/', name.n)) {
-		strbuf_printf(notes, "'%s': malformed .gnu_debuglink\n", f->path);
-		return NULL;
-	}
 	/* realpath() would leave the process's root on /proc/PID/root, which reads as "/" */
 	if (root.n == 0 && realpath(self, real))
 		self = real;
@@ -143,19 +150,41 @@ static struct objfile *find_by_link(struct objfile *f, struct str root, struct s
 	return found;
 }
 
-static struct objfile *find_by_build_id(struct objfile *f, struct str root, struct strbuf *notes)
+static struct objfile *try_build_id(struct objfile *f, struct str dir, const char *below, struct strbuf *notes)
 {
 	char hex[2 * 64 + 1], path[PATH_MAX];
-	struct objfile *found;
 
-	if (f->build_id.n < 2)
+	if (f->build_id.n < 2 || f->build_id.n > 64)
 		return NULL;
 	for (size_t i = 0; i < f->build_id.n; i++)
 		snprintf(hex + 2 * i, 3, "%02x", (uint8_t)f->build_id.p[i]);
-	snprintf(path, sizeof(path), "%.*s/usr/lib/debug/.build-id/%.2s/%s.debug", STR_ARG(root), hex, hex + 2);
-	found = try_candidate(f, path, NULL, notes);
-	if (!found && root.n) {
-		snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%.2s/%s.debug", hex, hex + 2);
+	snprintf(path, sizeof(path), "%.*s%s/.build-id/%.2s/%s.debug", STR_ARG(dir), below, hex, hex + 2);
+	return try_candidate(f, path, NULL, notes);
+}
+
+static struct objfile *find_by_build_id(struct objfile *f, struct str root, struct strbuf *notes)
+{
+	struct objfile *found = try_build_id(f, root, "/usr/lib/debug", notes);
+
+	return found || !root.n ? found : try_build_id(f, STR(""), "/usr/lib/debug", notes);
+}
+
+/* in a folder that the user names: by build-id, by the name in the link, and as NAME.debug where build-ids can be compared */
+static struct objfile *find_in(struct objfile *f, struct str dir, struct strbuf *notes)
+{
+	const char *self = f->priv->open_path ? f->priv->open_path : f->path, *base = strrchr(self, '/');
+	const struct objfile_section *s = objfile_find_section(f, STR(".gnu_debuglink"));
+	struct objfile *found = try_build_id(f, dir, "", notes);
+	struct str link = STR_NULL;
+	char path[PATH_MAX];
+	uint32_t crc = 0;
+
+	if (!found && s && read_link(f, s, &link, &crc, notes)) {
+		snprintf(path, sizeof(path), "%.*s/%.*s", STR_ARG(dir), STR_ARG(link));
+		found = try_candidate(f, path, &crc, notes);
+	}
+	if (!found && f->build_id.n >= 2) {
+		snprintf(path, sizeof(path), "%.*s/%s.debug", STR_ARG(dir), base ? base + 1 : self);
 		found = try_candidate(f, path, NULL, notes);
 	}
 	return found;
@@ -163,11 +192,19 @@ static struct objfile *find_by_build_id(struct objfile *f, struct str root, stru
 
 struct objfile *debugfile_find(struct objfile *f, struct strbuf *notes)
 {
+	struct str dirs = f->priv->debug_path;
 	struct str root = f->priv->open_path ? root_of(f->priv->open_path) : STR("");
 	struct objfile *d;
 
 	if (f->priv->is_debug_file)
 		return NULL;
+	while (dirs.n) {
+		struct str dir = str_split(&dirs, ':');
+
+		d = dir.n ? find_in(f, dir, notes) : NULL;
+		if (d)
+			return d;
+	}
 	d = find_by_link(f, root, notes);
 	return d ? d : find_by_build_id(f, root, notes);
 }

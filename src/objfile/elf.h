@@ -98,6 +98,8 @@ const char *objfile_machine_name(unsigned machine, char buf[32]);
 struct objfile_cache;
 struct objfile_cache *objfile_cache_new(void);
 void objfile_cache_free(struct objfile_cache *c);
+/* folders (':' between) where separate debug files are looked for before the usual ones; of files opened from now on */
+void objfile_cache_add_debug_path(struct objfile_cache *c, struct str dirs);
 /* *ret is borrowed from the cache and lives as long as the cache does. */
 struct err *objfile_cache_get(struct objfile_cache *c, const char *path, struct objfile **ret) ERR_MUST;
 struct err *objfile_cache_get_as(struct objfile_cache *c, const char *path, const char *name,

@@ -6,6 +6,7 @@
 #include "objfile/elf.h"
 
 #include "base/arena.h"
+#include "base/strbuf.h"
 #include "base/vec.h"
 #include "objfile/elf_private.h"
 
@@ -14,6 +15,7 @@
 
 struct objfile_cache {
 	VEC(struct objfile *) files;
+	struct strbuf debug_path;
 };
 
 struct objfile_cache *objfile_cache_new(void)
@@ -28,7 +30,15 @@ void objfile_cache_free(struct objfile_cache *c)
 	vec_each(f, &c->files)
 		objfile_unref(*f);
 	vec_free(&c->files);
+	strbuf_free(&c->debug_path);
 	free(c);
+}
+
+void objfile_cache_add_debug_path(struct objfile_cache *c, struct str dirs)
+{
+	if (c->debug_path.n)
+		strbuf_putc(&c->debug_path, ':');
+	strbuf_add_str(&c->debug_path, dirs);
 }
 
 struct err *objfile_cache_get_as(struct objfile_cache *c, const char *path, const char *name, struct objfile **ret)
@@ -45,6 +55,7 @@ struct err *objfile_cache_get_as(struct objfile_cache *c, const char *path, cons
 		}
 	}
 	TRY(objfile_open_as(path, name, &opened));
+	opened->priv->debug_path = arena_str(&opened->priv->strings, strbuf_str(&c->debug_path));
 	vec_push(&c->files, opened);
 	*ret = opened;
 	return NULL;

@@ -20,6 +20,7 @@ struct objfile_private {
 	struct symtab *symtab;
 	struct usdt_table *usdt;
 	char *open_path;    /* where it was opened; NULL when it came from a descriptor */
+	struct str debug_path; /* folders with separate debug files, ':' between; may be empty */
 	bool is_debug_file; /* opened as somebody's separate debug file or MiniDebugInfo: look for no further ones */
 };
 

@@ -49,6 +49,11 @@ void symbolizer_free(struct symbolizer *s)
 	free(s);
 }
 
+void symbolizer_set_demangle(struct symbolizer *s, bool demangle)
+{
+	s->opts.demangle = demangle;
+}
+
 /* --- user addresses --------------------------------------------------------------------------------------------- */
 
 static void set_name(struct symbolizer *s, struct symbol_info *out, struct str raw, uint64_t offset)

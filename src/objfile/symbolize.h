@@ -37,6 +37,8 @@ struct symbol_info {
 struct symbolizer;
 struct symbolizer *symbolizer_new(const struct symbolizer_opts *opts);
 void symbolizer_free(struct symbolizer *s);
+/* of names from now on: the script says so after the symbolizer is made */
+void symbolizer_set_demangle(struct symbolizer *s, bool demangle);
 
 /* an address of a process. False: nothing known (out->found and in_file are false then) */
 bool symbolizer_user(struct symbolizer *s, pid_t pid, uint64_t addr, struct symbol_info *out);

@@ -31,6 +31,7 @@ struct probe_ctx {
 	uint32_t n_pids;
 	enum probe_missing missing;
 	bool is_unsafe; /* --unsafe: places that cannot be proved to be good are taken */
+	bool raw_names; /* config cpp_demangle = false: functions are named as in the symbol table */
 	/* where the kernel shows its events, and more of its files; defaults are set by probe_ctx_init */
 	const char *tracefs;      /* "/sys/kernel/tracing" (or .../debug/tracing) */
 	const char *event_source; /* "/sys/bus/event_source/devices" */

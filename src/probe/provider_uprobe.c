@@ -111,7 +111,8 @@ static void add_point(struct uprobe_match *u, uint64_t addr, const struct symbol
 		p->name = arena_printf(m->c->arena, "%s:%.*s:%.*s", provider, STR_ARG(u->file->path),
 				       STR_ARG(p->symbol));
 	/* the probe is named as it can be asked for again, the function as stacks show it */
-	p->symbol = demangler_get(probe_ctx_demangler(m->c), p->symbol, DEMANGLE_FULL);
+	if (!m->c->raw_names)
+		p->symbol = demangler_get(probe_ctx_demangler(m->c), p->symbol, DEMANGLE_FULL);
 }
 
 static bool add_symbol(void *arg, const struct symbol *s, struct str shown)

@@ -70,6 +70,8 @@ void compilation_init(struct compilation *c, const struct session_opts *o)
 	c->probes.traceable = o->traceable;
 	c->probes.lacks = features_missing;
 	so.files = probe_ctx_files(&c->probes);
+	vec_each(dirs, &o->debuginfo)
+		objfile_cache_add_debug_path(so.files, *dirs);
 	c->symbolizer = symbolizer_new(&so);
 	c->is_colour = wants_colour();
 }

@@ -6,6 +6,7 @@ void session_opts_free(struct session_opts *o)
 {
 	vec_free(&o->pids);
 	vec_free(&o->include_dirs);
+	vec_free(&o->debuginfo);
 	vec_free(&o->include_files);
 	vec_free(&o->positional);
 	vec_free(&o->named);

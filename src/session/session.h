@@ -42,9 +42,9 @@ struct session_opts {
 	const char *probe_filter;
 	const char *no_feature;
 	const char *traceable;
-	const char *debuginfo; /* --debuginfo: folders with separate debug files, ':' between */
 	unsigned debug; /* enum session_stage */
 	VEC(struct str) include_dirs, include_files;
+	VEC(struct str) debuginfo; /* --debuginfo: each is one folder with separate debug files, or several with ':' between */
 	VEC(struct str) positional, named;
 };
 

@@ -119,6 +119,8 @@ static void config_ready(void *arg, const struct sema_config *config)
 	struct compilation *c = arg;
 
 	c->probes.missing = missing[config->missing_probes];
+	c->probes.raw_names = !config->cpp_demangle;
+	symbolizer_set_demangle(c->symbolizer, config->cpp_demangle);
 }
 
 void world_init(struct sema_world *w, struct compilation *c)
