@@ -359,7 +359,7 @@ static struct value call_fn(struct builder *b, struct node *call)
 	const struct fn_def *def = call->call.fn;
 	struct inline_fn state = { .outer = b->inlined, .owner = b->fn, .def = def };
 	struct node *arg = call->call.args;
-	struct value args[8];
+	struct value *args = arena_array(b->arena, struct value, def->n_params + 1);
 	struct var_home *homes = b->homes;
 	uint32_t n_vars;
 
@@ -368,7 +368,7 @@ static struct value call_fn(struct builder *b, struct node *call)
 	state.done = new_label(b);
 	if (!def->returns_in_loop)
 		state.result = new_result(b, call->type);
-	for (uint32_t i = 0; i < 8 && arg; i++, arg = arg->next)
+	for (uint32_t i = 0; i < def->n_params && arg; i++, arg = arg->next)
 		args[i] = build_expr(b, arg);
 	n_vars = b->unit->fns[def->index]->n_vars;
 	b->homes = arena_array(b->arena, struct var_home, n_vars + 1);
@@ -377,7 +377,7 @@ static struct value call_fn(struct builder *b, struct node *call)
 		*state.shared = (struct variable){ .id = n_vars, .type = call->type, .is_shared = true };
 		var_declare(b, state.shared);
 	}
-	for (uint32_t i = 0; i < def->n_params && i < 8; i++)
+	for (uint32_t i = 0; i < def->n_params; i++)
 		var_assign(b, def->params[i].ref, args[i]);
 	b->inlined = &state;
 	build_stmts(b, def->body->block.stmts);
