@@ -26,11 +26,11 @@ static bool declare(struct btf_dump *d, uint32_t id, const char *name, int inden
 {
 	struct btf_dump_emit_type_decl_opts opts;
 
-	/* padding too: libbpf refuses structs whose unknown bytes are not zero */
-	memset(&opts, 0, sizeof(opts));
-	opts.sz = sizeof(opts);
 	opts.field_name = name;
 	opts.indent_level = indent;
+	opts.strip_mods = false;
+	/* without the padding: libbpf refuses bytes behind the last field that are not zero, and compilers leave them so */
+	opts.sz = offsetof(struct btf_dump_emit_type_decl_opts, strip_mods) + sizeof(opts.strip_mods);
 	if (id == 0) /* the dumper does not know void */
 		return false;
 	return btf_dump__emit_type_decl(d, id, &opts) == 0;
