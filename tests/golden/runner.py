@@ -27,6 +27,7 @@ import sys
 import tempfile
 
 TIMEOUT = 10
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Block:
@@ -68,8 +69,9 @@ def parse(path):
 
 
 def progs_of(sonde):
-    """the programs of tests/progs, built beside the binary"""
-    return os.path.join(os.path.dirname(sonde), "..", "..", "tests", "progs")
+    """the programs of tests/progs: those that gcc built, whose operands and offsets the messages show"""
+    given = os.path.join(HERE, "..", "..", "build", "tests", "progs")
+    return given if os.path.isdir(given) else os.path.join(os.path.dirname(sonde), "..", "..", "tests", "progs")
 
 
 def is_skipped(sonde, block):
@@ -122,7 +124,6 @@ def write(path, parts):
 
 
 def main():
-    here = os.path.dirname(os.path.abspath(__file__))
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("--sonde", required=True)
     ap.add_argument("-k", dest="only", default="", help="regex over file.name")
@@ -130,7 +131,7 @@ def main():
     o = ap.parse_args()
     o.sonde = os.path.abspath(o.sonde)
     rewrite = os.environ.get("SONDE_REWRITE") == "1"
-    files = o.files or sorted(os.path.join(d, f) for d, _, fs in os.walk(here) for f in fs if f.endswith(".golden"))
+    files = o.files or sorted(os.path.join(d, f) for d, _, fs in os.walk(HERE) for f in fs if f.endswith(".golden"))
     if not os.access(o.sonde, os.X_OK):
         raise SystemExit(f"'{o.sonde}' is not there: build it first")
     passed = failed = skipped = 0
