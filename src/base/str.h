@@ -20,7 +20,9 @@ struct str {
 #define STR_ARG(s) (int)(s).n, (s).p
 /* a view of a string literal */
 #define STR(lit) ((struct str){ (lit), sizeof(lit) - 1 })
+/* clang-format off */
 #define STR_INIT(lit) { (lit), sizeof(lit) - 1 }
+/* clang-format on */
 #define STR_NULL ((struct str){ NULL, 0 })
 
 static inline struct str str_from(const char *cstr)

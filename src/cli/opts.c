@@ -13,11 +13,13 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+/* clang-format off */
 enum long_only {
 	OPT_INFO = 256, OPT_NO_WARNINGS, OPT_INCLUDE, OPT_UNSAFE, OPT_NO_FEATURE, OPT_DRY_RUN, OPT_TEST, OPT_BENCH,
 	OPT_MODE, OPT_FMT, OPT_PROBE_FILTER, OPT_TRACEABLE, OPT_DEBUGINFO, OPT_FOLLOW, OPT_CGROUP, OPT_CONTAINER,
 	OPT_IGNORED, OPT_IGNORED_ARG,
 };
+/* clang-format on */
 
 static const struct option long_options[] = {
 	{ "help", no_argument, NULL, 'h' },

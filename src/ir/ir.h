@@ -19,7 +19,9 @@ enum ir_op {
 	IR_N_OPS
 };
 
+/* clang-format off */
 enum ir_cc { CC_EQ, CC_NE, CC_LT, CC_LE, CC_GT, CC_GE, CC_SLT, CC_SLE, CC_SGT, CC_SGE, CC_TEST /* a & b */ };
+/* clang-format on */
 enum ir_atomic { ATOMIC_ADD, ATOMIC_AND, ATOMIC_OR, ATOMIC_XOR, ATOMIC_XCHG, ATOMIC_CMPXCHG };
 
 enum {

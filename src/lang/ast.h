@@ -52,6 +52,7 @@ enum node_kind {
 	NODE_N_KINDS
 };
 
+/* clang-format off */
 enum op {
 	OP_NONE,
 	OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_MOD, OP_AND, OP_OR, OP_XOR, OP_SHL, OP_SHR,
@@ -61,6 +62,7 @@ enum op {
 	OP_NEG, OP_NOT /* ! */, OP_INV /* ~ */, OP_DEREF, OP_ADDR,
 	OP_PRE_INC, OP_PRE_DEC, OP_POST_INC, OP_POST_DEC,
 };
+/* clang-format on */
 
 /* a type as written; resolved by sema to a struct type */
 struct type_expr {

@@ -5,9 +5,11 @@
 #define HAS(flags, c) (__builtin_strchr("" #flags, c) != NULL)
 
 const struct builtin builtins[BUILTIN_N] = {
+/* clang-format off */
 #define BUILTIN(id, name, min, max, flags, summary)                                                       \
 	[BUILTIN_##id] = { BUILTIN_##id, name, min, max, HAS(flags, 'V'), HAS(flags, 'U'), HAS(flags, 'A'), \
 			   HAS(flags, 'G'), HAS(flags, 'C'), summary },
+/* clang-format on */
 #include "lang/builtins.def"
 #undef BUILTIN
 };

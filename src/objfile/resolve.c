@@ -16,10 +16,12 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+/* clang-format off */
 static const char *const lib_folders[] = {
 	"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib",
 	"/usr/local/lib/x86_64-linux-gnu", "/usr/local/lib64", "/usr/local/lib",
 };
+/* clang-format on */
 
 void resolved_free(struct resolved *r)
 {

@@ -16,6 +16,7 @@ _Static_assert(OFF(r15) == 0 && OFF(rdi) == 14 * 8 && OFF(orig_rax) == 15 * 8 &&
 _Static_assert(OFF(ss) + 8 == ARCH_PT_REGS_SIZE, "size of struct pt_regs");
 
 /* the four old registers have names for both of their low bytes */
+/* clang-format off */
 #define OLD_REG(letter)                                                                                 \
 	{ "r" #letter "x", OFF(r##letter##x), 8, 0 }, { "e" #letter "x", OFF(r##letter##x), 4, 0 },     \
 		{ #letter "x", OFF(r##letter##x), 2, 0 }, { #letter "l", OFF(r##letter##x), 1, 0 },     \
@@ -33,6 +34,7 @@ static const struct arch_reg regs[] = {
 	NEW_REG(12),     NEW_REG(13),     NEW_REG(14), NEW_REG(15), { "rip", OFF(rip), 8, 0 },
 	{ "eip", OFF(rip), 4, 0 },
 };
+/* clang-format on */
 
 const struct arch_reg arch_script_regs[] = {
 	{ "r8", OFF(r8), 8, 0 },   { "r9", OFF(r9), 8, 0 },   { "r10", OFF(r10), 8, 0 },
