@@ -24,7 +24,8 @@ void *arena_alloc(struct arena *a, size_t n);
 void *arena_alloc_array(struct arena *a, size_t n, size_t size); /* checks n * size for overflow */
 /* a copy with a NUL behind it, so .p is a C string when it holds no NUL itself */
 struct str arena_str(struct arena *a, struct str s);
-struct str arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct str arena_printf(struct arena *a, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap);
 
 #define arena_new(a, T) ((T *)arena_alloc((a), sizeof(T)))

@@ -48,10 +48,22 @@ static inline uint64_t bytes_uint(struct bytes *b, size_t size)
 	return v;
 }
 
-static inline uint8_t bytes_u8(struct bytes *b) { return (uint8_t)bytes_uint(b, 1); }
-static inline uint16_t bytes_u16(struct bytes *b) { return (uint16_t)bytes_uint(b, 2); }
-static inline uint32_t bytes_u32(struct bytes *b) { return (uint32_t)bytes_uint(b, 4); }
-static inline uint64_t bytes_u64(struct bytes *b) { return bytes_uint(b, 8); }
+static inline uint8_t bytes_u8(struct bytes *b)
+{
+	return (uint8_t)bytes_uint(b, 1);
+}
+static inline uint16_t bytes_u16(struct bytes *b)
+{
+	return (uint16_t)bytes_uint(b, 2);
+}
+static inline uint32_t bytes_u32(struct bytes *b)
+{
+	return (uint32_t)bytes_uint(b, 4);
+}
+static inline uint64_t bytes_u64(struct bytes *b)
+{
+	return bytes_uint(b, 8);
+}
 
 /* a NUL-terminated string, without the NUL; bad when there is no NUL before the end */
 static inline struct str bytes_cstr(struct bytes *b)

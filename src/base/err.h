@@ -21,7 +21,8 @@ struct err {
 /* code is an errno value; its text is appended after ": " when not 0 */
 struct err *err_new(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3))) ERR_MUST;
 /* wrap: the new message stands before the cause's */
-struct err *err_wrap(struct err *cause, const char *fmt, ...) __attribute__((format(printf, 2, 3))) ERR_MUST;
+struct err *err_wrap(struct err *cause, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3))) ERR_MUST;
 /* set the hint (replaces); returns e */
 struct err *err_hint(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void err_free(struct err *e);
@@ -38,11 +39,11 @@ static inline void err_cleanup(struct err **e)
 }
 #define ERR_AUTO __attribute__((cleanup(err_cleanup))) struct err *
 /* return early with the error */
-#define TRY(expr)                        \
-	do {                             \
+#define TRY(expr)                          \
+	do {                               \
 		struct err *try_ = (expr); \
-		if (try_)                \
-			return try_;     \
+		if (try_)                  \
+			return try_;       \
 	} while (0)
 
 #endif

@@ -18,8 +18,8 @@ struct hashmap {
 	struct hashmap_entry *entries; /* in insertion order */
 	size_t n;                      /* entries, removed ones included */
 	size_t cap;
-	uint32_t *slots;  /* open addressing: index + 1 into entries, 0 = empty */
-	size_t n_slots; /* a power of two */
+	uint32_t *slots; /* open addressing: index + 1 into entries, 0 = empty */
+	size_t n_slots;  /* a power of two */
 };
 
 void hashmap_free(struct hashmap *m);

@@ -10,33 +10,34 @@
 
 #include <stdlib.h>
 
-#define VEC(T)            \
-	struct {          \
-		T *v;     \
-		size_t n; \
+#define VEC(T)              \
+	struct {            \
+		T *v;       \
+		size_t n;   \
 		size_t cap; \
 	}
 
-#define vec_push(vec, item)                                                                      \
-	do {                                                                                     \
-		vec_grow((void **)&(vec)->v, &(vec)->cap, (vec)->n + 1, sizeof(*(vec)->v));      \
-		(vec)->v[(vec)->n++] = (item);                                                   \
+#define vec_push(vec, item)                                                                 \
+	do {                                                                                \
+		vec_grow((void **)&(vec)->v, &(vec)->cap, (vec)->n + 1, sizeof(*(vec)->v)); \
+		(vec)->v[(vec)->n++] = (item);                                              \
 	} while (0)
 
 /* room for count more items, n unchanged */
 #define vec_reserve(vec, count) \
 	vec_grow((void **)&(vec)->v, &(vec)->cap, (vec)->n + (count), sizeof(*(vec)->v))
 
-#define vec_free(vec)              \
-	do {                       \
-		free((vec)->v);    \
-		(vec)->v = NULL;   \
+#define vec_free(vec)                      \
+	do {                               \
+		free((vec)->v);            \
+		(vec)->v = NULL;           \
 		(vec)->n = (vec)->cap = 0; \
 	} while (0)
 
 #define vec_last(vec) ((vec)->v[(vec)->n - 1])
 /* an empty one may have no array at all: nothing is added to NULL */
-#define vec_each(it, vec) for (typeof(*(vec)->v) *it = (vec)->v; (vec)->n && it < (vec)->v + (vec)->n; it++)
+#define vec_each(it, vec) \
+	for (typeof(*(vec)->v) *it = (vec)->v; (vec)->n && it < (vec)->v + (vec)->n; it++)
 
 static inline void vec_grow(void **v, size_t *cap, size_t need, size_t size)
 {

@@ -51,10 +51,12 @@ static int print_info(void)
 	STRBUF_AUTO text = { 0 };
 
 	features_print_system(&text);
-	strbuf_printf(&text, "\nBuild\n  version: sonde %s\n  LLVM: none\n  blazesym (advanced symbolization): no\n"
-			     "  uprobe DWARF support (dwarf support): no\n  dwunwind (dwarf stack unwinding): no\n"
-			     "  library path resolution: yes\n",
-		      SONDE_VERSION);
+	strbuf_printf(
+		&text,
+		"\nBuild\n  version: sonde %s\n  LLVM: none\n  blazesym (advanced symbolization): no\n"
+		"  uprobe DWARF support (dwarf support): no\n  dwunwind (dwarf stack unwinding): no\n"
+		"  library path resolution: yes\n",
+		SONDE_VERSION);
 	features_print(&text);
 	fwrite(text.p, 1, text.n, stdout);
 	return 0;
@@ -92,7 +94,8 @@ static int run(struct cli_opts *c)
 		if (c->action == ACTION_LIST)
 			status = session_list(&c->session, c->list_pattern, c->verbose > 0);
 		else
-			status = c->session.is_format ? session_format(&c->session) : session_run(&c->session);
+			status = c->session.is_format ? session_format(&c->session)
+						      : session_run(&c->session);
 	}
 	strbuf_free(&text);
 	free(dir);
@@ -102,14 +105,11 @@ static int run(struct cli_opts *c)
 static int act(struct cli_opts *c, const char *name)
 {
 	switch (c->action) {
-	case ACTION_HELP:
-		cli_print_help(name, stdout);
-		return 0;
+	case ACTION_HELP: cli_print_help(name, stdout); return 0;
 	case ACTION_VERSION:
 		printf("%s v%s\n", c->session.is_bpftrace ? "bpftrace" : "sonde", SONDE_VERSION);
 		return 0;
-	case ACTION_INFO:
-		return print_info();
+	case ACTION_INFO: return print_info();
 	case ACTION_LIST:
 		if (is_file(c->list_pattern)) { /* the probes of a script */
 			c->script = c->list_pattern;
@@ -121,8 +121,7 @@ static int act(struct cli_opts *c, const char *name)
 				c->list_pattern, c->list_pattern);
 		}
 		return run(c);
-	default:
-		return run(c);
+	default: return run(c);
 	}
 }
 

@@ -121,10 +121,10 @@ static ERR_MUST struct err *parse_pid(const char *text, struct session_opts *s)
 	if (end == text)
 		return err_hint(err_new(0, "Failed to parse pid: invalid integer: %s", text), hint);
 	if (*end)
-		return err_hint(err_new(0, "Failed to parse pid: invalid trailing bytes: %s", text), hint);
-	if (pid <= 0 || pid > PID_MAX)
-		return err_hint(err_new(0, "Pid out of range: %s", text),
+		return err_hint(err_new(0, "Failed to parse pid: invalid trailing bytes: %s", text),
 				hint);
+	if (pid <= 0 || pid > PID_MAX)
+		return err_hint(err_new(0, "Pid out of range: %s", text), hint);
 	vec_push(&s->pids, (pid_t)pid);
 	return NULL;
 }
@@ -135,10 +135,18 @@ static ERR_MUST struct err *parse_debug(const char *text, unsigned *debug)
 		const char *name;
 		unsigned stages;
 	} names[] = {
-		{ "ast", STAGE_AST },	  { "parse", STAGE_AST },   { "types", STAGE_TYPES },
-		{ "ir", STAGE_IR },	  { "ir-raw", STAGE_IR_RAW }, { "codegen", STAGE_IR_RAW },
-		{ "codegen-opt", STAGE_IR }, { "ebpf", STAGE_EBPF }, { "dis", STAGE_EBPF },
-		{ "image", STAGE_IMAGE }, { "libbpf", STAGE_IMAGE }, { "verifier", STAGE_VERIFIER },
+		{ "ast", STAGE_AST },
+		{ "parse", STAGE_AST },
+		{ "types", STAGE_TYPES },
+		{ "ir", STAGE_IR },
+		{ "ir-raw", STAGE_IR_RAW },
+		{ "codegen", STAGE_IR_RAW },
+		{ "codegen-opt", STAGE_IR },
+		{ "ebpf", STAGE_EBPF },
+		{ "dis", STAGE_EBPF },
+		{ "image", STAGE_IMAGE },
+		{ "libbpf", STAGE_IMAGE },
+		{ "verifier", STAGE_VERIFIER },
 		{ "all", STAGE_AST | STAGE_TYPES | STAGE_IR | STAGE_IMAGE | STAGE_VERIFIER },
 	};
 	struct str rest = str_from(text);
@@ -153,8 +161,9 @@ static ERR_MUST struct err *parse_debug(const char *text, unsigned *debug)
 				known = true;
 			}
 		if (!known)
-			return err_hint(err_new(0, "unknown stage '%.*s' behind -d", STR_ARG(word)),
-					"stages are ast, types, ir, ir-raw, ebpf, image, verifier, all");
+			return err_hint(
+				err_new(0, "unknown stage '%.*s' behind -d", STR_ARG(word)),
+				"stages are ast, types, ir, ir-raw, ebpf, image, verifier, all");
 	}
 	return NULL;
 }
@@ -166,7 +175,8 @@ static ERR_MUST struct err *parse_format(const char *text, enum output_format *f
 	else if (!strcmp(text, "json"))
 		*format = OUTPUT_JSON;
 	else
-		return err_hint(err_new(0, "Invalid output format \"%s\"", text), "Valid formats: 'text', 'json'");
+		return err_hint(err_new(0, "Invalid output format \"%s\"", text),
+				"Valid formats: 'text', 'json'");
 	return NULL;
 }
 
@@ -179,7 +189,8 @@ static ERR_MUST struct err *parse_buffering(const char *text, enum sink_mode *mo
 	else if (!strcmp(text, "none"))
 		*mode = SINK_NONE;
 	else
-		return err_hint(err_new(0, "unknown buffering '%s'", text), "-B takes line, full or none");
+		return err_hint(err_new(0, "unknown buffering '%s'", text),
+				"-B takes line, full or none");
 	return NULL;
 }
 
@@ -208,8 +219,9 @@ static ERR_MUST struct err *parse_cgroup(const char *text, struct session_opts *
 	if (stat(text, &st) || statfs(text, &fs))
 		return err_new(errno, "open cgroup '%s'", text);
 	if (!S_ISDIR(st.st_mode) || fs.f_type != CGROUP2_SUPER_MAGIC)
-		return err_hint(err_new(0, "'%s' is no cgroup", text),
-				"pass a folder of the cgroup v2 hierarchy, e.g. /sys/fs/cgroup/system.slice");
+		return err_hint(
+			err_new(0, "'%s' is no cgroup", text),
+			"pass a folder of the cgroup v2 hierarchy, e.g. /sys/fs/cgroup/system.slice");
 	s->cgroup_id = st.st_ino;
 	return NULL;
 }
@@ -304,8 +316,10 @@ struct err *cli_opts_parse(int argc, char **argv, struct cli_opts *ret)
 	}
 	parse_rest(argc, argv, dashes, ret);
 	if (ret->session.follow && !ret->session.pids.n && !ret->session.command)
-		return err_hint(err_new(0, "--follow needs a process to start from"), "add -p PID or -c COMMAND");
+		return err_hint(err_new(0, "--follow needs a process to start from"),
+				"add -p PID or -c COMMAND");
 	if (ret->action == ACTION_RUN && !ret->program && !ret->script)
-		return err_hint(err_new(0, "no script given"), "pass a file, or a program with -e; see --help");
+		return err_hint(err_new(0, "no script given"),
+				"pass a file, or a program with -e; see --help");
 	return NULL;
 }

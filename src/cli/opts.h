@@ -15,8 +15,8 @@ enum cli_action { ACTION_RUN, ACTION_LIST, ACTION_INFO, ACTION_VERSION, ACTION_H
 struct cli_opts {
 	enum cli_action action;
 	struct session_opts session;
-	const char *script; /* file, "-" for standard input, or NULL */
-	const char *program; /* -e */
+	const char *script;       /* file, "-" for standard input, or NULL */
+	const char *program;      /* -e */
 	const char *list_pattern; /* -l; may be NULL: all */
 	unsigned verbose;
 };

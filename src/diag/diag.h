@@ -18,7 +18,9 @@
 #include "base/vec.h"
 
 /* bytes [start, end) of source number file (struct sources) */
-#define SPAN_NONE ((struct span){ .file = UINT16_MAX }) /* no place: messages without location and source line */
+#define SPAN_NONE       \
+	((struct span){ \
+		.file = UINT16_MAX }) /* no place: messages without location and source line */
 struct span {
 	uint32_t start, end;
 	uint16_t file;
@@ -94,11 +96,12 @@ struct diag_list {
 
 void diag_list_init(struct diag_list *l, struct arena *arena);
 /* the returned diag may be given a hint */
-struct diag *diag_error(struct diag_list *l, enum diag_code code, struct span at, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-struct diag *diag_warning(struct diag_list *l, enum diag_code code, struct span at, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-void diag_hint(struct diag_list *l, struct diag *d, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+struct diag *diag_error(struct diag_list *l, enum diag_code code, struct span at, const char *fmt,
+			...) __attribute__((format(printf, 4, 5)));
+struct diag *diag_warning(struct diag_list *l, enum diag_code code, struct span at, const char *fmt,
+			  ...) __attribute__((format(printf, 4, 5)));
+void diag_hint(struct diag_list *l, struct diag *d, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 /* names of files and symbols may hold anything: control bytes become '?', but line ends and tabs stay */
 void diag_add_text(struct strbuf *out, struct str text);
 /* errors first, then warnings, each with its source line; colour: ANSI red/yellow */
@@ -106,8 +109,8 @@ void diag_render(const struct diag_list *l, struct sources *s, bool colour, stru
 void diag_render_one(const struct diag *d, struct sources *s, bool colour, struct strbuf *out);
 /* one message in the same form, for faults at run time (sev text given: "WARNING");
  * info, if not empty, is a line of its own between the message and the source line */
-void diag_render_at(struct sources *s, struct span at, const char *severity, struct str msg, struct str info,
-		    bool colour, struct strbuf *out);
+void diag_render_at(struct sources *s, struct span at, const char *severity, struct str msg,
+		    struct str info, bool colour, struct strbuf *out);
 /* "E012" style name of a code, for docs and JSON */
 const char *diag_code_name(enum diag_code code);
 

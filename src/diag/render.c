@@ -43,7 +43,8 @@ void diag_add_text(struct strbuf *out, struct str text)
 /*
  * A line that no screen holds (a generated script): only the part around the span is shown, "..." where it was cut.
  */
-static struct str cut_line(struct str line, uint32_t *col, uint32_t *end_col, bool *is_cut_front, bool *is_cut_back)
+static struct str cut_line(struct str line, uint32_t *col, uint32_t *end_col, bool *is_cut_front,
+			   bool *is_cut_back)
 {
 	size_t from, to;
 
@@ -57,7 +58,8 @@ static struct str cut_line(struct str line, uint32_t *col, uint32_t *end_col, bo
 	*is_cut_front = from > 0;
 	*is_cut_back = to < line.n;
 	*col -= (uint32_t)from;
-	*end_col = *end_col - from > to - from + 1 ? (uint32_t)(to - from + 1) : *end_col - (uint32_t)from;
+	*end_col = *end_col - from > to - from + 1 ? (uint32_t)(to - from + 1)
+						   : *end_col - (uint32_t)from;
 	return str_sub(line, from, to);
 }
 

@@ -145,8 +145,8 @@ static void build_intervals(struct scan *s)
 				extend(&s->iv[s->alias[v]], use_pos(bl->first), use_pos(bl->first));
 			}
 			for (; out; out &= out - 1) {
-				uint32_t v = flow->crossing_vreg[w * 64 +
-								 (uint32_t)__builtin_ctzll(out)];
+				uint32_t v =
+					flow->crossing_vreg[w * 64 + (uint32_t)__builtin_ctzll(out)];
 
 				extend(&s->iv[s->alias[v]], def_pos(bl->end - 1),
 				       def_pos(bl->end - 1));

@@ -20,8 +20,8 @@ struct engine_opts {
 	bool warn_missing;   /* missing_probes = warn: attach failures are warnings */
 	bool ignore_missing;
 	uint64_t max_memory; /* bytes of kernel memory that all maps may take when they are made; 0: no limit */
-	uint32_t log_size;   /* of the verifier */
-	bool verifier_log;   /* -d verifier: always print it */
+	uint32_t log_size;      /* of the verifier */
+	bool verifier_log;      /* -d verifier: always print it */
 	const char *no_feature; /* --no-feature a,b or NULL */
 	/* called for a verifier refusal or a warning with a place in the script; text is complete */
 	void (*report)(void *arg, struct span at, const char *severity, const char *text);
@@ -29,7 +29,8 @@ struct engine_opts {
 };
 
 /* one event record; data stays valid during the call */
-typedef void engine_event_fn(void *arg, const struct event_head *head, const void *payload, uint32_t size);
+typedef void engine_event_fn(void *arg, const struct event_head *head, const void *payload,
+			     uint32_t size);
 
 struct engine_attach_result {
 	uint32_t n_attached; /* probes attached */
@@ -39,9 +40,11 @@ struct engine_attach_result {
 struct engine_ops {
 	const char *name;
 	/* create maps, load programs; nothing is attached yet */
-	struct err *(*open)(const struct image *im, struct sources *s, const struct engine_opts *opts, struct engine **ret);
+	struct err *(*open)(const struct image *im, struct sources *s,
+			    const struct engine_opts *opts, struct engine **ret);
 	/* run a program without an event: begin, end, self, test, bench. repeat >= 1; *ns: mean duration */
-	struct err *(*run_once)(struct engine *e, uint32_t prog, uint32_t repeat, uint64_t *retval, uint64_t *ns);
+	struct err *(*run_once)(struct engine *e, uint32_t prog, uint32_t repeat, uint64_t *retval,
+				uint64_t *ns);
 	struct err *(*attach)(struct engine *e, struct engine_attach_result *res);
 	/* deliver pending events; waits up to timeout_ms (-1: for ever) when there are none. Interrupted by signals: 0 */
 	struct err *(*poll)(struct engine *e, int timeout_ms, engine_event_fn *fn, void *arg);
@@ -52,14 +55,16 @@ struct engine_ops {
 	 * fn returns false to stop.
 	 */
 	struct err *(*map_each)(struct engine *e, uint32_t map,
-				bool (*fn)(void *arg, const void *key, const void *value, uint32_t n_cpus), void *arg);
+				bool (*fn)(void *arg, const void *key, const void *value,
+					   uint32_t n_cpus),
+				void *arg);
 	/* value of one key (n_cpus values for per-CPU maps), ENOENT in err when absent */
 	struct err *(*map_lookup)(struct engine *e, uint32_t map, const void *key, void *value);
-	struct err *(*map_clear)(struct engine *e, uint32_t map); /* delete all keys */
-	struct err *(*map_zero)(struct engine *e, uint32_t map);  /* keep keys, zero values */
-	struct image_globals *(*globals)(struct engine *e);       /* mapped, read-write */
+	struct err *(*map_clear)(struct engine *e, uint32_t map);    /* delete all keys */
+	struct err *(*map_zero)(struct engine *e, uint32_t map);     /* keep keys, zero values */
+	struct image_globals *(*globals)(struct engine *e);          /* mapped, read-write */
 	const struct image_fault_count *(*faults)(struct engine *e); /* mapped, n_faults of them */
-	uint32_t (*n_cpus)(struct engine *e);                     /* possible CPUs: values per per-CPU element */
+	uint32_t (*n_cpus)(struct engine *e); /* possible CPUs: values per per-CPU element */
 	struct err *(*unwatch)(struct engine *e, uint64_t address); /* remove a watchpoint */
 	/* hits that the kernel did not deliver (recursion_misses of programs, missed of links) per program */
 	uint64_t (*missed)(struct engine *e, uint32_t prog);

@@ -44,15 +44,15 @@ struct image_map {
 };
 
 struct image_globals {
-	uint64_t exiting;     /* set by exit(): every program but end tests it first */
+	uint64_t exiting; /* set by exit(): every program but end tests it first */
 	uint64_t exit_code;
-	uint64_t start_ns;    /* CLOCK_MONOTONIC (bpf_ktime_get_ns) when tracing began, for elapsed */
-	uint64_t cpid;        /* pid of the -c child, 0: none */
+	uint64_t start_ns; /* CLOCK_MONOTONIC (bpf_ktime_get_ns) when tracing began, for elapsed */
+	uint64_t cpid;     /* pid of the -c child, 0: none */
 };
 
 struct image_scratch_head {
 	uint64_t claimed; /* 0 free, 1 in use: taken by cmpxchg, because uprobe programs can be preempted */
-	/* bytes follow */
+			  /* bytes follow */
 };
 
 /* ---- faults at run time ---- */
@@ -67,9 +67,9 @@ enum fault_kind {
 	FAULT_READ,         /* bpf_probe_read failed: -k only */
 	FAULT_BOUNDS,       /* index outside of an array */
 	FAULT_DIV_ZERO,
-	FAULT_STACK,        /* bpf_get_stack failed */
-	FAULT_LOOP,         /* bpf_loop stopped early */
-	FAULT_OTHER,        /* info says which helper */
+	FAULT_STACK, /* bpf_get_stack failed */
+	FAULT_LOOP,  /* bpf_loop stopped early */
+	FAULT_OTHER, /* info says which helper */
 	FAULT_N_KINDS
 };
 
@@ -94,19 +94,19 @@ enum event_kind {
 	EVENT_ERRORF,
 	EVENT_WARNF,
 	EVENT_DEBUGF,
-	EVENT_CAT,    /* format makes a path */
-	EVENT_SYSTEM, /* format makes a command */
-	EVENT_PRINT,  /* print(value): one field */
-	EVENT_PRINT_MAP,     /* print(@m[, top[, div]]): map, param[0] top, param[1] div; no fields */
+	EVENT_CAT,       /* format makes a path */
+	EVENT_SYSTEM,    /* format makes a command */
+	EVENT_PRINT,     /* print(value): one field */
+	EVENT_PRINT_MAP, /* print(@m[, top[, div]]): map, param[0] top, param[1] div; no fields */
 	EVENT_PRINT_MAP_KEY, /* print(@m[k]): fields key, value */
-	EVENT_CLEAR, /* map */
-	EVENT_ZERO,  /* map */
-	EVENT_TIME,  /* format is a strftime format; no fields */
-	EVENT_JOIN,  /* format is the separator; fields: strings in order (empty ones are absent) */
-	EVENT_EXIT,  /* wakes the consumer; code is in globals */
-	EVENT_SKB,   /* format is the pcap path */
+	EVENT_CLEAR,         /* map */
+	EVENT_ZERO,          /* map */
+	EVENT_TIME,          /* format is a strftime format; no fields */
+	EVENT_JOIN, /* format is the separator; fields: strings in order (empty ones are absent) */
+	EVENT_EXIT, /* wakes the consumer; code is in globals */
+	EVENT_SKB,  /* format is the pcap path */
 	EVENT_UNWATCH, /* one field: address */
-	EVENT_NOTE,    /* one field: u32 process id, seen for the first time: its mappings are to be remembered */
+	EVENT_NOTE, /* one field: u32 process id, seen for the first time: its mappings are to be remembered */
 	EVENT_N_KINDS
 };
 
@@ -130,8 +130,8 @@ struct event_layout {
 	struct str format; /* unescaped */
 	struct event_field *fields;
 	uint32_t n_fields;
-	uint32_t size; /* payload bytes at most */
-	uint32_t map;  /* index into image.maps, where the kind says so */
+	uint32_t size;    /* payload bytes at most */
+	uint32_t map;     /* index into image.maps, where the kind says so */
 	int64_t param[2]; /* -1: not given */
 };
 
@@ -139,7 +139,7 @@ struct event_layout {
 
 /* which place of an instruction is patched with what at load */
 enum image_reloc_kind {
-	RELOC_MAP,       /* ld_imm64: fd of map index */
+	RELOC_MAP, /* ld_imm64: fd of map index */
 	RELOC_MAP_VALUE, /* ld_imm64: address in map index, byte offset in the second imm (already there) */
 };
 
@@ -161,16 +161,16 @@ struct image_line {
 };
 
 struct image_prog {
-	struct str name; /* C identifier: "uprobe_redis_1" */
-	uint32_t prog_type;    /* BPF_PROG_TYPE_* */
-	uint32_t attach_type;  /* expected_attach_type, or 0 */
-	uint32_t flags;        /* BPF_F_SLEEPABLE ... */
+	struct str name;                 /* C identifier: "uprobe_redis_1" */
+	uint32_t prog_type;              /* BPF_PROG_TYPE_* */
+	uint32_t attach_type;            /* expected_attach_type, or 0 */
+	uint32_t flags;                  /* BPF_F_SLEEPABLE ... */
 	const struct probe_shape *shape; /* where to attach */
-	struct span at;        /* the clause */
-	uint64_t drops_fault;  /* index of this program's FAULT_RING_FULL site, or UINT32_MAX */
+	struct span at;                  /* the clause */
+	uint64_t drops_fault; /* index of this program's FAULT_RING_FULL site, or UINT32_MAX */
 	struct bpf_insn *insns;
 	uint32_t n_insns;
-	uint32_t stack_bytes;  /* deepest combined stack, for -v and lint */
+	uint32_t stack_bytes; /* deepest combined stack, for -v and lint */
 	struct image_reloc *relocs;
 	uint32_t n_relocs;
 	struct image_func_info *funcs; /* first is the entry */
@@ -193,8 +193,8 @@ struct image {
 	uint32_t n_strings, cap_strings;
 	uint32_t ring_map, globals_map, faults_map; /* indices into maps; always present */
 	uint32_t scratch_map, stacks_map;           /* UINT32_MAX when not needed */
-	uint32_t stack_limit; /* frames per entry of the stack map */
-	void *btf;            /* minimal BTF for functions, or NULL */
+	uint32_t stack_limit;                       /* frames per entry of the stack map */
+	void *btf;                                  /* minimal BTF for functions, or NULL */
 	uint32_t btf_size;
 	struct str license;
 };

@@ -16,12 +16,14 @@ struct ir_build_opts {
 	uint32_t n_pids;
 	/* --follow: shapes of tracepoint:sched:sched_process_fork and _exit; NULL: children are not followed */
 	const struct probe_shape *fork_shape, *exit_shape;
-	uint64_t ring_bytes;     /* size of the ring, a power of two */
-	uint64_t cgroup_id;      /* --cgroup: 0 none */
-	bool warn_helpers;       /* -k: failed reads and lookups are faults */
-	uint64_t pidns_dev, pidns_ino; /* the tracer's pid namespace when it is not the initial one, else 0 */
-	const char *dummy_ts_map; /* tests: name of a scalar map that holds the time for tseries(), or NULL */
-	bool has_func_ip;        /* bpf_get_func_ip works for uprobes (uprobe_multi) */
+	uint64_t ring_bytes; /* size of the ring, a power of two */
+	uint64_t cgroup_id;  /* --cgroup: 0 none */
+	bool warn_helpers;   /* -k: failed reads and lookups are faults */
+	uint64_t pidns_dev,
+		pidns_ino; /* the tracer's pid namespace when it is not the initial one, else 0 */
+	const char *
+		dummy_ts_map; /* tests: name of a scalar map that holds the time for tseries(), or NULL */
+	bool has_func_ip; /* bpf_get_func_ip works for uprobes (uprobe_multi) */
 	uint32_t n_cpus;
 	bool (*has_feature)(void *arg, const char *name); /* as sema_world.has_feature */
 	void *feature_arg;
@@ -31,6 +33,7 @@ struct ir_build_opts {
  * Build the module; its image has everything but the code (src/ebpf adds that). Errors are limits of the script
  * (too much scratch memory) reported to diags; NULL then.
  */
-struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o, struct diag_list *diags);
+struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o,
+			   struct diag_list *diags);
 
 #endif

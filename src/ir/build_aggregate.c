@@ -11,7 +11,8 @@
 enum { MINMAX_TRIES = 4 };
 
 /* pointer to this CPU's value, made when absent; jumps to fail when the map is full */
-static uint32_t find_or_make(struct builder *b, const struct map_info *m, uint32_t key, uint32_t fail)
+static uint32_t find_or_make(struct builder *b, const struct map_info *m, uint32_t key,
+			     uint32_t fail)
 {
 	uint32_t map = map_image_index(b, m), size = b->im->maps[map]->value_size;
 	uint32_t elem = new_vreg(b), found = new_label(b);
@@ -24,12 +25,15 @@ static uint32_t find_or_make(struct builder *b, const struct map_info *m, uint32
 		uint32_t ret;
 
 		mem_zero(b, zero, round_up8(size));
-		ret = put_helper(b, BPF_FUNC_map_update_elem, put_map(b, map), key, value_address(b, zero),
-				  put_imm(b, BPF_NOEXIST));
+		ret = put_helper(b, BPF_FUNC_map_update_elem, put_map(b, map), key,
+				 value_address(b, zero), put_imm(b, BPF_NOEXIST));
 		put_mov_to(b, elem, map_lookup(b, map, key));
 		put_br_imm(b, CC_NE, elem, 0, found);
-		fault_count(b, (struct image_fault){ .kind = FAULT_MAP_FULL, .map = map,
-						     .helper = STR("map_update_elem") }, ret);
+		fault_count(b,
+			    (struct image_fault){ .kind = FAULT_MAP_FULL,
+						  .map = map,
+						  .helper = STR("map_update_elem") },
+			    ret);
 	}
 	put_jmp(b, fail);
 	put_label(b, found);
@@ -40,7 +44,8 @@ static uint32_t find_or_make(struct builder *b, const struct map_info *m, uint32
 static void update_minmax(struct builder *b, uint32_t elem, uint32_t v, const struct type *t)
 {
 	bool is_min = t->kind == TYPE_MIN;
-	enum ir_cc keep = is_min ? (t->is_signed ? CC_SLE : CC_LE) : (t->is_signed ? CC_SGE : CC_GE);
+	enum ir_cc keep = is_min ? (t->is_signed ? CC_SLE : CC_LE)
+				 : (t->is_signed ? CC_SGE : CC_GE);
 	uint32_t old = new_vreg(b), done = new_label(b), compare = new_label(b);
 
 	put_mov_to(b, old, put_load(b, elem, 0, 8, false));
@@ -69,16 +74,10 @@ static void update_simple(struct builder *b, struct node *target, struct node *c
 	uint32_t elem = find_or_make(b, m, map_key_address(b, m, target->map.key), done);
 
 	switch (t->kind) {
-	case TYPE_COUNT:
-		put_atomic_add(b, elem, 0, put_imm(b, 1));
-		break;
-	case TYPE_SUM:
-		put_atomic_add(b, elem, 0, v);
-		break;
+	case TYPE_COUNT: put_atomic_add(b, elem, 0, put_imm(b, 1)); break;
+	case TYPE_SUM: put_atomic_add(b, elem, 0, v); break;
 	case TYPE_MIN:
-	case TYPE_MAX:
-		update_minmax(b, elem, v, t);
-		break;
+	case TYPE_MAX: update_minmax(b, elem, v, t); break;
 	default: /* avg, stats */
 		put_atomic_add(b, elem, 0, v);
 		put_atomic_add(b, elem, 8, put_imm(b, 1));
@@ -144,9 +143,10 @@ static void update_hist(struct builder *b, struct node *target, struct node *cal
 	uint32_t n = build_reg(b, arg), bucket, done = new_label(b);
 	bool is_signed = arg->type->kind == TYPE_INT && arg->type->is_signed;
 
-	bucket = t->kind == TYPE_HIST ? hist_bucket(b, n, t->param[0], is_signed) : lhist_bucket(b, n, t->param);
-	put_atomic_add(b, find_or_make(b, m, map_bucket_key(b, m, target->map.key, bucket), done), 0,
-			put_imm(b, 1));
+	bucket = t->kind == TYPE_HIST ? hist_bucket(b, n, t->param[0], is_signed)
+				      : lhist_bucket(b, n, t->param);
+	put_atomic_add(b, find_or_make(b, m, map_bucket_key(b, m, target->map.key, bucket), done),
+		       0, put_imm(b, 1));
 	put_label(b, done);
 }
 
@@ -179,7 +179,8 @@ static void update_tseries(struct builder *b, struct node *target, struct node *
 {
 	const struct map_info *m = target->map.ref;
 	const struct type *t = m->value_type;
-	uint32_t v = build_reg(b, call->call.args), done = new_label(b), current = new_label(b), merge = new_label(b);
+	uint32_t v = build_reg(b, call->call.args), done = new_label(b), current = new_label(b),
+		 merge = new_label(b);
 	uint32_t now = tseries_now(b);
 	uint32_t interval = put_op_imm(b, IR_DIV, now, t->param[0]);
 	uint32_t slot = put_op_imm(b, IR_MOD, interval, t->param[1]);
@@ -204,9 +205,7 @@ static void update_tseries(struct builder *b, struct node *target, struct node *
 		put_atomic_add(b, elem, 8, put_imm(b, 1));
 	switch ((enum tseries_agg)t->param[2]) {
 	case TSERIES_AVG:
-	case TSERIES_SUM:
-		put_atomic_add(b, elem, 0, v);
-		break;
+	case TSERIES_SUM: put_atomic_add(b, elem, 0, v); break;
 	case TSERIES_MAX:
 		put_br(b, t->is_signed ? CC_SGE : CC_GE, old, v, done);
 		put_store(b, elem, 0, v, 8);
@@ -227,22 +226,17 @@ void map_aggregate(struct builder *b, struct node *target, struct node *call)
 {
 	switch (target->map.ref->value_type->kind) {
 	case TYPE_HIST:
-	case TYPE_LHIST:
-		update_hist(b, target, call);
-		break;
-	case TYPE_TSERIES:
-		update_tseries(b, target, call);
-		break;
-	default:
-		update_simple(b, target, call);
-		break;
+	case TYPE_LHIST: update_hist(b, target, call); break;
+	case TYPE_TSERIES: update_tseries(b, target, call); break;
+	default: update_simple(b, target, call); break;
 	}
 }
 
 /* ---- reading ---- */
 
 /* fold one CPU's value into total (and n) */
-static void fold(struct builder *b, const struct type *t, uint32_t elem, uint32_t total, uint32_t n, uint32_t next)
+static void fold(struct builder *b, const struct type *t, uint32_t elem, uint32_t total, uint32_t n,
+		 uint32_t next)
 {
 	uint32_t v = put_load(b, elem, 0, 8, false);
 	enum ir_cc keep;
@@ -250,7 +244,8 @@ static void fold(struct builder *b, const struct type *t, uint32_t elem, uint32_
 	switch (t->kind) {
 	case TYPE_MIN:
 	case TYPE_MAX:
-		keep = t->kind == TYPE_MIN ? (t->is_signed ? CC_SLE : CC_LE) : (t->is_signed ? CC_SGE : CC_GE);
+		keep = t->kind == TYPE_MIN ? (t->is_signed ? CC_SLE : CC_LE)
+					   : (t->is_signed ? CC_SGE : CC_GE);
 		put_br_imm(b, CC_EQ, put_load(b, elem, 8, 8, false), 0, next);
 		uint32_t first = new_label(b);
 
@@ -265,9 +260,7 @@ static void fold(struct builder *b, const struct type *t, uint32_t elem, uint32_
 		put_mov_to(b, total, put_op(b, IR_ADD, total, v));
 		put_mov_to(b, n, put_op(b, IR_ADD, n, put_load(b, elem, 8, 8, false)));
 		break;
-	default:
-		put_mov_to(b, total, put_op(b, IR_ADD, total, v));
-		break;
+	default: put_mov_to(b, total, put_op(b, IR_ADD, total, v)); break;
 	}
 }
 

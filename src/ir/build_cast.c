@@ -71,7 +71,8 @@ static struct value int_to_array(struct builder *b, struct value v, const struct
 }
 
 /* tuples go by position, records by name */
-static const struct type_field *source_field(const struct type *from, const struct type_field *to, uint32_t i)
+static const struct type_field *source_field(const struct type *from, const struct type_field *to,
+					     uint32_t i)
 {
 	for (uint32_t k = 0; from->kind == TYPE_RECORD && k < from->n_fields; k++)
 		if (str_eq(from->fields[k].name, to->name))
@@ -79,7 +80,8 @@ static const struct type_field *source_field(const struct type *from, const stru
 	return &from->fields[i];
 }
 
-static struct value fields_cast(struct builder *b, struct value v, const struct type *to, struct span at)
+static struct value fields_cast(struct builder *b, struct value v, const struct type *to,
+				struct span at)
 {
 	struct value from = value_to_mem(b, v), mem = mem_new(b, to);
 
@@ -88,7 +90,8 @@ static struct value fields_cast(struct builder *b, struct value v, const struct 
 		const struct type_field *g = &to->fields[i], *f = source_field(from.type, g, i);
 		struct value part = value_at(from, (int32_t)f->offset, f->type);
 
-		value_store(b, value_at(mem, (int32_t)g->offset, g->type), build_cast(b, part, g->type, at));
+		value_store(b, value_at(mem, (int32_t)g->offset, g->type),
+			    build_cast(b, part, g->type, at));
 	}
 	return mem;
 }
@@ -103,8 +106,8 @@ static struct value buffer_cast(struct builder *b, struct value v, const struct 
 		n = v.type->size;
 	mem_zero(b, mem, to->size);
 	put_store_imm(b, mem.reg, mem.off, n, 4);
-	mem_read(b, value_at(mem, 4, to), v.form == VAL_MEM ? value_address(b, v) : value_to_reg(b, v), space,
-		 n);
+	mem_read(b, value_at(mem, 4, to),
+		 v.form == VAL_MEM ? value_address(b, v) : value_to_reg(b, v), space, n);
 	return mem;
 }
 
@@ -156,8 +159,10 @@ struct value build_cast(struct builder *b, struct value v, const struct type *to
 	if (to->kind == TYPE_ARRAY && type_is_scalar(from))
 		return int_to_array(b, v, to);
 	if (type_is_scalar(to) && (from->kind == TYPE_ARRAY || from->kind == TYPE_STRING))
-		return to->kind == TYPE_BOOL ? value_reg(value_truth(b, v), to) : array_to_int(b, v, to);
-	if ((to->kind == TYPE_TUPLE && from->kind == TYPE_TUPLE) || (to->kind == TYPE_RECORD && from->kind == TYPE_RECORD))
+		return to->kind == TYPE_BOOL ? value_reg(value_truth(b, v), to)
+					     : array_to_int(b, v, to);
+	if ((to->kind == TYPE_TUPLE && from->kind == TYPE_TUPLE) ||
+	    (to->kind == TYPE_RECORD && from->kind == TYPE_RECORD))
 		return fields_cast(b, v, to, at);
 	if (v.form == VAL_STR) /* text as an array of bytes */
 		v = value_to_mem(b, v);
@@ -174,11 +179,12 @@ static uint32_t difference(struct builder *b, struct value x, struct value y, ui
 	for (uint32_t i = 0; i < n;) {
 		uint32_t step = 8;
 
-		while (step > n - i || (x.off + (int32_t)i) % (int32_t)step || (y.off + (int32_t)i) % (int32_t)step)
+		while (step > n - i || (x.off + (int32_t)i) % (int32_t)step ||
+		       (y.off + (int32_t)i) % (int32_t)step)
 			step /= 2;
 		sum = put_op(b, IR_OR, sum,
-			      put_op(b, IR_XOR, put_load(b, x.reg, x.off + (int32_t)i, step, false),
-				      put_load(b, y.reg, y.off + (int32_t)i, step, false)));
+			     put_op(b, IR_XOR, put_load(b, x.reg, x.off + (int32_t)i, step, false),
+				    put_load(b, y.reg, y.off + (int32_t)i, step, false)));
 		i += step;
 	}
 	return sum;
@@ -200,8 +206,9 @@ static uint32_t literal_difference(struct builder *b, struct value mem, struct s
 		for (uint32_t k = 0; k < step && i + k < s.n; k++)
 			word |= (uint64_t)(uint8_t)s.p[i + k] << (8 * k);
 		sum = put_op(b, IR_OR, sum,
-			      put_op_imm(b, IR_XOR, put_load(b, mem.reg, mem.off + (int32_t)i, step, false),
-					  (int64_t)word));
+			     put_op_imm(b, IR_XOR,
+					put_load(b, mem.reg, mem.off + (int32_t)i, step, false),
+					(int64_t)word));
 		i += step;
 	}
 	return sum;

@@ -43,10 +43,11 @@ static uint32_t usdt_memory(struct builder *b, const struct usdt_operand *o)
 	if (o->has_base)
 		addr = put_op(b, IR_ADD, addr, load_reg(b, o->reg_offset));
 	if (o->has_index)
-		addr = put_op(b, IR_ADD, addr, put_op_imm(b, IR_MUL, load_reg(b, o->index_offset), o->scale));
+		addr = put_op(b, IR_ADD, addr,
+			      put_op_imm(b, IR_MUL, load_reg(b, o->index_offset), o->scale));
 	if (o->is_file_addr) { /* the file's address plus where it was loaded: this probe's address tells */
 		uint32_t bias = put_op_imm(b, IR_SUB, load_reg(b, arch_ip_offset()),
-					    (int64_t)b->shape->points[0].address);
+					   (int64_t)b->shape->points[0].address);
 
 		addr = put_op(b, IR_ADD, addr, bias);
 	}
@@ -64,10 +65,8 @@ static uint32_t usdt_value(struct builder *b, const struct usdt_operand *o)
 		if (o->reg_shift)
 			v = put_op_imm(b, IR_SHR, v, o->reg_shift);
 		return put_ext(b, v, o->size, o->is_signed);
-	case USDT_ARG_MEM:
-		return usdt_memory(b, o);
-	default:
-		return put_ext(b, put_imm(b, o->value), o->size, o->is_signed);
+	case USDT_ARG_MEM: return usdt_memory(b, o);
+	default: return put_ext(b, put_imm(b, o->value), o->size, o->is_signed);
 	}
 }
 
@@ -76,8 +75,7 @@ uint32_t build_arg(struct builder *b, uint32_t n)
 	switch (b->shape->args_form) {
 	case ARGS_USDT:
 		return n < b->shape->n_argn ? usdt_value(b, &b->shape->operands[n]) : put_imm(b, 0);
-	case ARGS_U64_ARRAY:
-		return put_load(b, context_reg(b), (int32_t)(n * 8), 8, false);
+	case ARGS_U64_ARRAY: return put_load(b, context_reg(b), (int32_t)(n * 8), 8, false);
 	default:
 		if (arch_arg_offset(n) >= 0)
 			return load_reg(b, arch_arg_offset(n));
@@ -108,7 +106,9 @@ static struct value call_ctx(struct builder *b, struct node *call)
 static struct value call_retval(struct builder *b, struct node *call)
 {
 	if (b->shape->args_form == ARGS_U64_ARRAY) /* fexit: behind the arguments */
-		return value_reg(put_load(b, context_reg(b), (int32_t)(b->shape->n_argn * 8), 8, false), call->type);
+		return value_reg(
+			put_load(b, context_reg(b), (int32_t)(b->shape->n_argn * 8), 8, false),
+			call->type);
 	return value_reg(load_reg(b, arch_retval_offset()), call->type);
 }
 
@@ -144,7 +144,7 @@ static uint32_t pid_in_namespace(struct builder *b, int32_t off)
 
 	put_store_imm(b, info.reg, info.off, 0, 8);
 	put_helper(b, BPF_FUNC_get_ns_current_pid_tgid, put_imm(b, (int64_t)b->opts->pidns_dev),
-		    put_imm(b, (int64_t)b->opts->pidns_ino), value_address(b, info), put_imm(b, 8));
+		   put_imm(b, (int64_t)b->opts->pidns_ino), value_address(b, info), put_imm(b, 8));
 	return put_load(b, info.reg, info.off + off, 4, false);
 }
 
@@ -157,7 +157,8 @@ static struct value call_pid(struct builder *b, struct node *call)
 	if (b->opts->pidns_ino && !is_initial)
 		return value_reg(pid_in_namespace(b, is_tid ? 0 : 4), call->type);
 	both = call0(b, BPF_FUNC_get_current_pid_tgid);
-	return value_reg(is_tid ? put_ext(b, both, 4, false) : put_op_imm(b, IR_SHR, both, 32), call->type);
+	return value_reg(is_tid ? put_ext(b, both, 4, false) : put_op_imm(b, IR_SHR, both, 32),
+			 call->type);
 }
 
 static struct value call_uid(struct builder *b, struct node *call)
@@ -165,7 +166,8 @@ static struct value call_uid(struct builder *b, struct node *call)
 	uint32_t both = call0(b, BPF_FUNC_get_current_uid_gid);
 	bool is_gid = call->call.builtin->id == BUILTIN_GID;
 
-	return value_reg(is_gid ? put_op_imm(b, IR_SHR, both, 32) : put_ext(b, both, 4, false), call->type);
+	return value_reg(is_gid ? put_op_imm(b, IR_SHR, both, 32) : put_ext(b, both, 4, false),
+			 call->type);
 }
 
 static struct value call_username(struct builder *b, struct node *call)
@@ -178,7 +180,8 @@ static struct value call_username(struct builder *b, struct node *call)
 
 static struct value call_comm(struct builder *b, struct node *call)
 {
-	struct value to = mem_new_bytes(b, call->type->size < COMM_SIZE ? COMM_SIZE : call->type->size);
+	struct value to = mem_new_bytes(b, call->type->size < COMM_SIZE ? COMM_SIZE
+									: call->type->size);
 
 	mem_zero(b, to, call->type->size < COMM_SIZE ? COMM_SIZE : call->type->size);
 	put_helper(b, BPF_FUNC_get_current_comm, value_address(b, to), put_imm(b, COMM_SIZE));
@@ -203,7 +206,9 @@ static struct value call_simple(struct builder *b, struct node *call)
 		if (table[i].id == call->call.builtin->id) {
 			uint32_t v = call0(b, table[i].helper);
 
-			return value_reg(type_is_integer(call->type) ? put_ext(b, v, call->type->size, false) : v,
+			return value_reg(type_is_integer(call->type)
+						 ? put_ext(b, v, call->type->size, false)
+						 : v,
 					 call->type);
 		}
 	return value_reg(put_imm(b, 0), call->type);
@@ -221,13 +226,10 @@ static struct value call_cpid(struct builder *b, struct node *call)
 static uint32_t read_clock(struct builder *b, enum call_clock clock)
 {
 	switch (clock) {
-	case CALL_CLOCK_BOOT:
-		return call0(b, BPF_FUNC_ktime_get_boot_ns);
+	case CALL_CLOCK_BOOT: return call0(b, BPF_FUNC_ktime_get_boot_ns);
 	case CALL_CLOCK_TAI:
-	case CALL_CLOCK_SW_TAI:
-		return call0(b, BPF_FUNC_ktime_get_tai_ns);
-	default:
-		return call0(b, BPF_FUNC_ktime_get_ns);
+	case CALL_CLOCK_SW_TAI: return call0(b, BPF_FUNC_ktime_get_tai_ns);
+	default: return call0(b, BPF_FUNC_ktime_get_ns);
 	}
 }
 
@@ -238,10 +240,12 @@ static struct value call_nsecs(struct builder *b, struct node *call)
 
 static struct value call_elapsed(struct builder *b, struct node *call)
 {
-	uint32_t base = put_map_value(b, b->im->globals_map, offsetof(struct image_globals, start_ns));
+	uint32_t base = put_map_value(b, b->im->globals_map,
+				      offsetof(struct image_globals, start_ns));
 
-	return value_reg(put_op(b, IR_SUB, call0(b, BPF_FUNC_ktime_get_ns), put_load(b, base, 0, 8, false)),
-			 call->type);
+	return value_reg(
+		put_op(b, IR_SUB, call0(b, BPF_FUNC_ktime_get_ns), put_load(b, base, 0, 8, false)),
+		call->type);
 }
 
 /* ---- stacks ---- */
@@ -253,8 +257,10 @@ static void make_stack_map(struct builder *b)
 	if (im->stacks_map != IMAGE_NONE)
 		return;
 	im->stack_limit = STACK_FRAMES;
-	im->stacks_map = image_add_map(im, (struct image_map){ .name = STR("stacks"), .role = MAP_STACKS,
-							       .bpf_type = BPF_MAP_TYPE_HASH, .key_size = 8,
+	im->stacks_map = image_add_map(im, (struct image_map){ .name = STR("stacks"),
+							       .role = MAP_STACKS,
+							       .bpf_type = BPF_MAP_TYPE_HASH,
+							       .key_size = 8,
 							       .value_size = STACK_FRAMES * 8,
 							       .max_entries = STACKS });
 }
@@ -262,7 +268,8 @@ static void make_stack_map(struct builder *b)
 /* FNV-1a over words: all of them, so that there is one path; unused frames are zero */
 static uint32_t hash_frames(struct builder *b, struct value buf, uint32_t frames)
 {
-	uint32_t h = put_imm(b, (int64_t)0xcbf29ce484222325ULL), prime = put_imm(b, 0x100000001b3LL);
+	uint32_t h = put_imm(b, (int64_t)0xcbf29ce484222325ULL),
+		 prime = put_imm(b, 0x100000001b3LL);
 
 	for (uint32_t i = 0; i < frames; i++) {
 		uint32_t w = put_load(b, buf.reg, buf.off + (int32_t)(i * 8), 8, false);
@@ -284,13 +291,17 @@ static void note_process(struct builder *b, uint32_t tgid)
 	uint32_t known = new_label(b);
 
 	if (b->noted_map == IMAGE_NONE)
-		b->noted_map = image_add_map(b->im, (struct image_map){ .name = STR("noted"), .role = MAP_PRIVATE,
-									.bpf_type = BPF_MAP_TYPE_LRU_HASH,
-									.key_size = 4, .value_size = 4,
-									.max_entries = 4096 });
+		b->noted_map = image_add_map(b->im,
+					     (struct image_map){ .name = STR("noted"),
+								 .role = MAP_PRIVATE,
+								 .bpf_type = BPF_MAP_TYPE_LRU_HASH,
+								 .key_size = 4,
+								 .value_size = 4,
+								 .max_entries = 4096 });
 	put_store(b, key.reg, key.off, tgid, 4);
 	put_br_imm(b, CC_NE, map_lookup(b, b->noted_map, key.reg), 0, known);
-	put_helper(b, BPF_FUNC_map_update_elem, put_map(b, b->noted_map), key.reg, key.reg, put_imm(b, BPF_ANY));
+	put_helper(b, BPF_FUNC_map_update_elem, put_map(b, b->noted_map), key.reg, key.reg,
+		   put_imm(b, BPF_ANY));
 	event_send(b, EVENT_NOTE, (struct event_layout){ .map = IMAGE_NONE }, &field, 1);
 	put_label(b, known);
 }
@@ -298,8 +309,10 @@ static void note_process(struct builder *b, uint32_t tgid)
 /* process id of a user address's owner, whose mappings will be needed */
 uint32_t build_noted_pid(struct builder *b)
 {
-	uint32_t tgid = b->opts->pidns_ino ? pid_in_namespace(b, 4) :
-					     put_op_imm(b, IR_SHR, call0(b, BPF_FUNC_get_current_pid_tgid), 32);
+	uint32_t tgid = b->opts->pidns_ino
+				? pid_in_namespace(b, 4)
+				: put_op_imm(b, IR_SHR, call0(b, BPF_FUNC_get_current_pid_tgid),
+					     32);
 
 	note_process(b, tgid);
 	return tgid;
@@ -309,15 +322,16 @@ uint32_t build_noted_pid(struct builder *b)
 static struct value call_stack(struct builder *b, struct node *call)
 {
 	bool is_user = call->call.builtin->id == BUILTIN_USTACK;
-	uint32_t frames = call->type->count && call->type->count <= STACK_FRAMES ? call->type->count : STACK_FRAMES;
+	uint32_t frames = call->type->count && call->type->count <= STACK_FRAMES ? call->type->count
+										 : STACK_FRAMES;
 	struct value to = mem_new(b, call->type), buf = mem_new_bytes(b, STACK_FRAMES * 8);
 	uint32_t none = new_label(b), known = new_label(b), got, hash, n, key;
 
 	make_stack_map(b);
 	mem_zero(b, to, call->type->size);
 	mem_zero(b, buf, STACK_FRAMES * 8);
-	got = put_helper(b, BPF_FUNC_get_stack, context_reg(b), value_address(b, buf), put_imm(b, frames * 8),
-			  put_imm(b, is_user ? BPF_F_USER_STACK : 0));
+	got = put_helper(b, BPF_FUNC_get_stack, context_reg(b), value_address(b, buf),
+			 put_imm(b, frames * 8), put_imm(b, is_user ? BPF_F_USER_STACK : 0));
 	put_br_imm(b, CC_SLE, got, 0, none);
 	n = put_op_imm(b, IR_SHR, got, 3);
 	hash = hash_frames(b, buf, frames);
@@ -325,14 +339,18 @@ static struct value call_stack(struct builder *b, struct node *call)
 	put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_stack, n_frames), n, 4);
 	if (is_user)
 		put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_stack, pid),
-			   build_noted_pid(b), 4);
+			  build_noted_pid(b), 4);
 	key = value_address(b, to); /* the hash stands first */
 	put_br_imm(b, CC_NE, map_lookup(b, b->im->stacks_map, key), 0, known);
 	map_update(b, b->im->stacks_map, value_address(b, to), value_address(b, buf), BPF_ANY);
 	put_jmp(b, known);
 	put_label(b, none);
-	fault_count(b, (struct image_fault){ .kind = FAULT_STACK, .map = IMAGE_NONE, .is_quiet = true,
-					     .helper = STR("get_stack") }, got);
+	fault_count(b,
+		    (struct image_fault){ .kind = FAULT_STACK,
+					  .map = IMAGE_NONE,
+					  .is_quiet = true,
+					  .helper = STR("get_stack") },
+		    got);
 	put_label(b, known);
 	return to;
 }
@@ -350,7 +368,8 @@ static uint32_t function_address(struct builder *b)
 }
 
 /* one row per point, chosen by the cookie that the point was attached with */
-static uint32_t site_row(struct builder *b, const struct type *t, struct str (*text)(const struct probe_point *p))
+static uint32_t site_row(struct builder *b, const struct type *t,
+			 struct str (*text)(const struct probe_point *p))
 {
 	const struct probe_shape *s = b->shape;
 	uint32_t row = round_up8(t->size);
@@ -381,12 +400,14 @@ static struct str point_symbol(const struct probe_point *p)
 	return p->symbol;
 }
 
-static struct value point_text(struct builder *b, struct node *call, struct str (*text)(const struct probe_point *p))
+static struct value point_text(struct builder *b, struct node *call,
+			       struct str (*text)(const struct probe_point *p))
 {
 	const struct probe_shape *s = b->shape;
 
 	if (s->n_points <= 1)
-		return (struct value){ .form = VAL_STR, .type = call->type,
+		return (struct value){ .form = VAL_STR,
+				       .type = call->type,
 				       .str = s->n_points ? text(&s->points[0]) : STR("") };
 	return value_mem(site_row(b, call->type, text), 0, SPACE_BPF, call->type);
 }
@@ -407,25 +428,25 @@ static struct value call_func(struct builder *b, struct node *call)
 	put_store(b, to.reg, to.off, function_address(b), 8);
 	if (call->type->kind == TYPE_USYM)
 		put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_usym, pid),
-			   build_noted_pid(b), 4);
+			  build_noted_pid(b), 4);
 	return to;
 }
 
 build_call_fn *call_builder_context(enum builtin_id id)
 {
 	static build_call_fn *const table[BUILTIN_N] = {
-		[BUILTIN_ARGS] = call_args,	    [BUILTIN_ARG] = call_arg,
-		[BUILTIN_CTX] = call_ctx,	    [BUILTIN_RETVAL] = call_retval,
-		[BUILTIN_REG] = call_reg,	    [BUILTIN_USERMODE] = call_usermode,
-		[BUILTIN_PID] = call_pid,	    [BUILTIN_TID] = call_pid,
-		[BUILTIN_UID] = call_uid,	    [BUILTIN_GID] = call_uid,
+		[BUILTIN_ARGS] = call_args,         [BUILTIN_ARG] = call_arg,
+		[BUILTIN_CTX] = call_ctx,           [BUILTIN_RETVAL] = call_retval,
+		[BUILTIN_REG] = call_reg,           [BUILTIN_USERMODE] = call_usermode,
+		[BUILTIN_PID] = call_pid,           [BUILTIN_TID] = call_pid,
+		[BUILTIN_UID] = call_uid,           [BUILTIN_GID] = call_uid,
 		[BUILTIN_USERNAME] = call_username, [BUILTIN_COMM] = call_comm,
-		[BUILTIN_CPU] = call_simple,	    [BUILTIN_NUMAID] = call_simple,
+		[BUILTIN_CPU] = call_simple,        [BUILTIN_NUMAID] = call_simple,
 		[BUILTIN_CURTASK] = call_simple,    [BUILTIN_CGROUP] = call_simple,
-		[BUILTIN_RAND] = call_simple,	    [BUILTIN_JIFFIES] = call_simple,
-		[BUILTIN_CPID] = call_cpid,	    [BUILTIN_NSECS] = call_nsecs,
+		[BUILTIN_RAND] = call_simple,       [BUILTIN_JIFFIES] = call_simple,
+		[BUILTIN_CPID] = call_cpid,         [BUILTIN_NSECS] = call_nsecs,
 		[BUILTIN_ELAPSED] = call_elapsed,   [BUILTIN_KSTACK] = call_stack,
-		[BUILTIN_USTACK] = call_stack,	    [BUILTIN_PROBE] = call_probe,
+		[BUILTIN_USTACK] = call_stack,      [BUILTIN_PROBE] = call_probe,
 		[BUILTIN_FUNC] = call_func,
 	};
 

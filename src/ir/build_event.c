@@ -15,7 +15,8 @@
 enum {
 	HEAD = sizeof(struct event_head),
 	CONTROL_SHARE = 8, /* 1/8 of the ring is kept for control events */
-	WAKE_SHARE = 16,   /* the consumer is woken when this share is filled; else it looks by itself */
+	WAKE_SHARE =
+		16, /* the consumer is woken when this share is filled; else it looks by itself */
 	JOIN_ARGS = 16,
 };
 
@@ -60,8 +61,8 @@ static void count_drop(struct builder *b)
 
 static bool is_control(enum event_kind kind)
 {
-	return kind == EVENT_PRINT_MAP || kind == EVENT_CLEAR || kind == EVENT_ZERO || kind == EVENT_EXIT ||
-	       kind == EVENT_NOTE;
+	return kind == EVENT_PRINT_MAP || kind == EVENT_CLEAR || kind == EVENT_ZERO ||
+	       kind == EVENT_EXIT || kind == EVENT_NOTE;
 }
 
 /* flags for the ring helpers; jumps to full when a data event has to stand back */
@@ -72,7 +73,8 @@ static uint32_t wake_flags(struct builder *b, enum event_kind kind, uint32_t ful
 
 	if (is_control(kind))
 		return put_imm(b, BPF_RB_FORCE_WAKEUP);
-	used = put_helper(b, BPF_FUNC_ringbuf_query, put_map(b, b->im->ring_map), put_imm(b, BPF_RB_AVAIL_DATA));
+	used = put_helper(b, BPF_FUNC_ringbuf_query, put_map(b, b->im->ring_map),
+			  put_imm(b, BPF_RB_AVAIL_DATA));
 	put_br_imm(b, CC_GT, used, (int64_t)(ring - ring / CONTROL_SHARE), full);
 	/* BPF_RB_NO_WAKEUP is 1, BPF_RB_FORCE_WAKEUP is 2 */
 	return put_op_imm(b, IR_ADD, put_set_imm(b, CC_GE, used, (int64_t)(ring / WAKE_SHARE)), 1);
@@ -142,13 +144,14 @@ static void zero_gaps(struct builder *b, struct value rec, const struct event_la
 	}
 }
 
-static void send_reserved(struct builder *b, enum event_kind kind, uint32_t layout, const struct value *values)
+static void send_reserved(struct builder *b, enum event_kind kind, uint32_t layout,
+			  const struct value *values)
 {
 	const struct event_layout *l = b->im->events[layout];
 	uint32_t full = new_label(b), done = new_label(b);
 	uint32_t flags = wake_flags(b, kind, full);
 	uint32_t rec = put_helper(b, BPF_FUNC_ringbuf_reserve, put_map(b, b->im->ring_map),
-				   put_imm(b, HEAD + align_up(l->size, 8)), put_imm(b, 0));
+				  put_imm(b, HEAD + align_up(l->size, 8)), put_imm(b, 0));
 	struct value mem = value_mem(rec, 0, SPACE_BPF, type_none());
 
 	put_br_imm(b, CC_EQ, rec, 0, full);
@@ -157,7 +160,9 @@ static void send_reserved(struct builder *b, enum event_kind kind, uint32_t layo
 	if (align_up(l->size, 8) > l->size)
 		put_zero(b, rec, (int32_t)(HEAD + l->size), align_up(l->size, 8) - l->size);
 	for (uint32_t i = 0; i < l->n_fields; i++)
-		value_store(b, value_mem(rec, (int32_t)(HEAD + l->fields[i].offset), SPACE_BPF, l->fields[i].type),
+		value_store(b,
+			    value_mem(rec, (int32_t)(HEAD + l->fields[i].offset), SPACE_BPF,
+				      l->fields[i].type),
 			    values[i]);
 	put_helper(b, BPF_FUNC_ringbuf_submit, rec, flags);
 	put_jmp(b, done);
@@ -171,7 +176,8 @@ static void send_output(struct builder *b, enum event_kind kind, struct value re
 	uint32_t full = new_label(b), done = new_label(b);
 	uint32_t flags = wake_flags(b, kind, full), ret;
 
-	ret = put_helper(b, BPF_FUNC_ringbuf_output, put_map(b, b->im->ring_map), value_address(b, rec), size, flags);
+	ret = put_helper(b, BPF_FUNC_ringbuf_output, put_map(b, b->im->ring_map),
+			 value_address(b, rec), size, flags);
 	put_br_imm(b, CC_EQ, ret, 0, done);
 	put_label(b, full);
 	count_drop(b);
@@ -179,15 +185,16 @@ static void send_output(struct builder *b, enum event_kind kind, struct value re
 }
 
 /* the record's length when its last field is text that was just put there */
-static uint32_t true_length(struct builder *b, const struct event_layout *l, int tail, uint32_t text_bytes)
+static uint32_t true_length(struct builder *b, const struct event_layout *l, int tail,
+			    uint32_t text_bytes)
 {
 	uint32_t fixed = HEAD + l->fields[tail].offset;
 
 	return put_op_imm(b, IR_ADD, put_bound(b, text_bytes, l->fields[tail].type->size), fixed);
 }
 
-static void send_built(struct builder *b, enum event_kind kind, uint32_t layout, struct node *const *nodes,
-		       const struct value *values, int tail)
+static void send_built(struct builder *b, enum event_kind kind, uint32_t layout,
+		       struct node *const *nodes, const struct value *values, int tail)
 {
 	const struct event_layout *l = b->im->events[layout];
 	struct value rec = mem_new_bytes(b, HEAD + l->size);
@@ -196,7 +203,8 @@ static void send_built(struct builder *b, enum event_kind kind, uint32_t layout,
 	store_head(b, rec, layout);
 	zero_gaps(b, rec, l);
 	for (uint32_t i = 0; i < l->n_fields; i++) {
-		struct value to = value_at(rec, (int32_t)(HEAD + l->fields[i].offset), l->fields[i].type);
+		struct value to = value_at(rec, (int32_t)(HEAD + l->fields[i].offset),
+					   l->fields[i].type);
 		uint32_t bytes = 0;
 
 		if (nodes && (int)i == tail)
@@ -219,7 +227,8 @@ static uint32_t new_layout(struct builder *b, enum event_kind kind, struct event
 	return image_add_event(b->im, *l);
 }
 
-void event_send(struct builder *b, enum event_kind kind, struct event_layout l, const struct value *values, uint32_t n)
+void event_send(struct builder *b, enum event_kind kind, struct event_layout l,
+		const struct value *values, uint32_t n)
 {
 	uint32_t layout;
 
@@ -245,7 +254,8 @@ static bool all_in_memory(struct node *const *nodes, uint32_t n)
 }
 
 /* fields from expressions: small events evaluate them first, large ones straight into the record */
-static void event_nodes(struct builder *b, enum event_kind kind, struct event_layout l, struct node *first)
+static void event_nodes(struct builder *b, enum event_kind kind, struct event_layout l,
+			struct node *first)
 {
 	struct node *nodes[129];
 	struct value values[129];
@@ -275,7 +285,9 @@ static void call_format(struct builder *b, enum event_kind kind, struct node *ca
 {
 	struct node *format = call->call.args;
 
-	event_nodes(b, kind, (struct event_layout){ .format = format->string, .at = call->at, .map = IMAGE_NONE },
+	event_nodes(b, kind,
+		    (struct event_layout){
+			    .format = format->string, .at = call->at, .map = IMAGE_NONE },
 		    format->next);
 }
 
@@ -289,8 +301,9 @@ static void call_debugf(struct builder *b, struct node *call)
 	args[0] = value_address(b, const_bytes(b, text, (uint32_t)fmt.n + 1, type_none()));
 	args[1] = put_imm(b, (int64_t)fmt.n + 1);
 	for (struct node *a = call->call.args->next; a && n < 5; a = a->next)
-		args[n++] = type_is_scalar(a->type) ? build_reg(b, a) :
-						      value_address(b, value_to_mem(b, build_expr(b, a)));
+		args[n++] = type_is_scalar(a->type)
+				    ? build_reg(b, a)
+				    : value_address(b, value_to_mem(b, build_expr(b, a)));
 	put_call(b, BPF_FUNC_trace_printk, n, args);
 }
 
@@ -316,8 +329,9 @@ static void call_print(struct builder *b, struct node *call)
 		return;
 	}
 	/* one key: aggregations are read by the consumer, who adds up the CPUs */
-	struct value v[2] = { value_retype(value_mem(map_key_address(b, p->map, arg->map.key), 0, SPACE_BPF, NULL),
-					   p->map->key_type) };
+	struct value v[2] = { value_retype(
+		value_mem(map_key_address(b, p->map, arg->map.key), 0, SPACE_BPF, NULL),
+		p->map->key_type) };
 
 	if (!type_is_aggregation(p->map->value_type))
 		v[1] = map_read(b, arg);
@@ -326,7 +340,8 @@ static void call_print(struct builder *b, struct node *call)
 
 static void call_map_event(struct builder *b, enum event_kind kind, struct node *call)
 {
-	struct event_layout l = { .at = call->at, .map = map_image_index(b, call->call.args->map.ref) };
+	struct event_layout l = { .at = call->at,
+				  .map = map_image_index(b, call->call.args->map.ref) };
 
 	event_send(b, kind, l, NULL, 0);
 }
@@ -336,9 +351,11 @@ static void call_exit(struct builder *b, struct node *call)
 	uint32_t base = put_map_value(b, b->im->globals_map, 0);
 
 	if (call->call.args)
-		put_store(b, base, offsetof(struct image_globals, exit_code), build_reg(b, call->call.args), 8);
+		put_store(b, base, offsetof(struct image_globals, exit_code),
+			  build_reg(b, call->call.args), 8);
 	put_store_imm(b, base, offsetof(struct image_globals, exiting), 1, 8);
-	event_send(b, EVENT_EXIT, (struct event_layout){ .at = call->at, .map = IMAGE_NONE }, NULL, 0);
+	event_send(b, EVENT_EXIT, (struct event_layout){ .at = call->at, .map = IMAGE_NONE }, NULL,
+		   0);
 	build_leave_reg(b, 0);
 	put_label(b, new_label(b)); /* what follows is never reached */
 }
@@ -366,7 +383,8 @@ static void call_join(struct builder *b, struct node *call)
 	put_imm_to(b, size, HEAD);
 	for (uint32_t i = 0; i < JOIN_ARGS; i++) {
 		struct mem_mark mark = mem_mark(b);
-		struct value ptr = mem_new_bytes(b, 8), to = value_at(rec, (int32_t)(HEAD + i * row), type_none());
+		struct value ptr = mem_new_bytes(b, 8),
+			     to = value_at(rec, (int32_t)(HEAD + i * row), type_none());
 		uint32_t p;
 
 		mem_read(b, ptr, put_op_imm(b, IR_ADD, argv, i * 8), space, 8);
@@ -385,8 +403,11 @@ static void call_time(struct builder *b, struct node *call)
 {
 	struct node *format = call->call.args;
 
-	event_send(b, EVENT_TIME, (struct event_layout){ .at = call->at, .map = IMAGE_NONE,
-							 .format = format ? format->string : STR("%H:%M:%S\n") }, NULL, 0);
+	event_send(b, EVENT_TIME,
+		   (struct event_layout){ .at = call->at,
+					  .map = IMAGE_NONE,
+					  .format = format ? format->string : STR("%H:%M:%S\n") },
+		   NULL, 0);
 }
 
 bool is_event_call(enum builtin_id id)
@@ -397,44 +418,21 @@ bool is_event_call(enum builtin_id id)
 void event_call(struct builder *b, struct node *call)
 {
 	switch (call->call.builtin->id) {
-	case BUILTIN_PRINTF:
-		call_format(b, EVENT_PRINTF, call);
-		break;
-	case BUILTIN_ERRORF:
-		call_format(b, EVENT_ERRORF, call);
-		break;
-	case BUILTIN_WARNF:
-		call_format(b, EVENT_WARNF, call);
-		break;
-	case BUILTIN_CAT:
-		call_format(b, EVENT_CAT, call);
-		break;
-	case BUILTIN_SYSTEM:
-		call_format(b, EVENT_SYSTEM, call);
-		break;
-	case BUILTIN_DEBUGF:
-		call_debugf(b, call);
-		break;
-	case BUILTIN_PRINT:
-		call_print(b, call);
-		break;
-	case BUILTIN_CLEAR:
-		call_map_event(b, EVENT_CLEAR, call);
-		break;
-	case BUILTIN_ZERO:
-		call_map_event(b, EVENT_ZERO, call);
-		break;
-	case BUILTIN_TIME:
-		call_time(b, call);
-		break;
-	case BUILTIN_JOIN:
-		call_join(b, call);
-		break;
-	case BUILTIN_EXIT:
-		call_exit(b, call);
-		break;
+	case BUILTIN_PRINTF: call_format(b, EVENT_PRINTF, call); break;
+	case BUILTIN_ERRORF: call_format(b, EVENT_ERRORF, call); break;
+	case BUILTIN_WARNF: call_format(b, EVENT_WARNF, call); break;
+	case BUILTIN_CAT: call_format(b, EVENT_CAT, call); break;
+	case BUILTIN_SYSTEM: call_format(b, EVENT_SYSTEM, call); break;
+	case BUILTIN_DEBUGF: call_debugf(b, call); break;
+	case BUILTIN_PRINT: call_print(b, call); break;
+	case BUILTIN_CLEAR: call_map_event(b, EVENT_CLEAR, call); break;
+	case BUILTIN_ZERO: call_map_event(b, EVENT_ZERO, call); break;
+	case BUILTIN_TIME: call_time(b, call); break;
+	case BUILTIN_JOIN: call_join(b, call); break;
+	case BUILTIN_EXIT: call_exit(b, call); break;
 	default: /* unwatch */
-		event_nodes(b, EVENT_UNWATCH, (struct event_layout){ .at = call->at, .map = IMAGE_NONE },
+		event_nodes(b, EVENT_UNWATCH,
+			    (struct event_layout){ .at = call->at, .map = IMAGE_NONE },
 			    call->call.args);
 		break;
 	}

@@ -28,44 +28,28 @@ static uint32_t wrap(struct builder *b, uint32_t v, const struct type *t)
 static enum ir_cc compare_cc(enum op op, bool is_signed)
 {
 	switch (op) {
-	case OP_EQ:
-		return CC_EQ;
-	case OP_NE:
-		return CC_NE;
-	case OP_LT:
-		return is_signed ? CC_SLT : CC_LT;
-	case OP_LE:
-		return is_signed ? CC_SLE : CC_LE;
-	case OP_GT:
-		return is_signed ? CC_SGT : CC_GT;
-	default:
-		return is_signed ? CC_SGE : CC_GE;
+	case OP_EQ: return CC_EQ;
+	case OP_NE: return CC_NE;
+	case OP_LT: return is_signed ? CC_SLT : CC_LT;
+	case OP_LE: return is_signed ? CC_SLE : CC_LE;
+	case OP_GT: return is_signed ? CC_SGT : CC_GT;
+	default: return is_signed ? CC_SGE : CC_GE;
 	}
 }
 
 static enum ir_op arith_op(enum op op, bool is_signed)
 {
 	switch (op) {
-	case OP_ADD:
-		return IR_ADD;
-	case OP_SUB:
-		return IR_SUB;
-	case OP_MUL:
-		return IR_MUL;
-	case OP_DIV:
-		return is_signed ? IR_SDIV : IR_DIV;
-	case OP_MOD:
-		return is_signed ? IR_SMOD : IR_MOD;
-	case OP_AND:
-		return IR_AND;
-	case OP_OR:
-		return IR_OR;
-	case OP_XOR:
-		return IR_XOR;
-	case OP_SHL:
-		return IR_SHL;
-	default:
-		return is_signed ? IR_SAR : IR_SHR;
+	case OP_ADD: return IR_ADD;
+	case OP_SUB: return IR_SUB;
+	case OP_MUL: return IR_MUL;
+	case OP_DIV: return is_signed ? IR_SDIV : IR_DIV;
+	case OP_MOD: return is_signed ? IR_SMOD : IR_MOD;
+	case OP_AND: return IR_AND;
+	case OP_OR: return IR_OR;
+	case OP_XOR: return IR_XOR;
+	case OP_SHL: return IR_SHL;
+	default: return is_signed ? IR_SAR : IR_SHR;
 	}
 }
 
@@ -75,12 +59,14 @@ static uint32_t elem_size(const struct type *pointer)
 }
 
 /* by zero: counted as a fault, and the result is 1, as in bpftrace */
-static uint32_t divide(struct builder *b, enum ir_op op, uint32_t a, uint32_t divisor, struct span at)
+static uint32_t divide(struct builder *b, enum ir_op op, uint32_t a, uint32_t divisor,
+		       struct span at)
 {
 	uint32_t result = new_vreg(b), fine = new_label(b), done = new_label(b);
 
 	put_br_imm(b, CC_NE, divisor, 0, fine);
-	fault_count(b, (struct image_fault){ .kind = FAULT_DIV_ZERO, .map = IMAGE_NONE, .at = at }, 0);
+	fault_count(b, (struct image_fault){ .kind = FAULT_DIV_ZERO, .map = IMAGE_NONE, .at = at },
+		    0);
 	put_imm_to(b, result, 1);
 	put_jmp(b, done);
 	put_label(b, fine);
@@ -92,14 +78,17 @@ static uint32_t divide(struct builder *b, enum ir_op op, uint32_t a, uint32_t di
 static struct value build_arith(struct builder *b, enum op op, struct value x, struct node *right,
 				const struct type *t)
 {
-	bool is_signed = is_signed_type(x.type) && !(right && right->type && !is_signed_type(right->type) &&
-						     right->type->kind != TYPE_BOOL && (op == OP_DIV || op == OP_MOD));
+	bool is_signed = is_signed_type(x.type) &&
+			 !(right && right->type && !is_signed_type(right->type) &&
+			   right->type->kind != TYPE_BOOL && (op == OP_DIV || op == OP_MOD));
 	uint32_t a = value_to_reg(b, x), c;
 
 	if (x.type->kind == TYPE_POINTER && (op == OP_ADD || op == OP_SUB)) {
 		c = build_reg(b, right);
 		if (right->type->kind == TYPE_POINTER)
-			return value_reg(put_op_imm(b, IR_DIV, put_op(b, IR_SUB, a, c), elem_size(x.type)), t);
+			return value_reg(
+				put_op_imm(b, IR_DIV, put_op(b, IR_SUB, a, c), elem_size(x.type)),
+				t);
 		c = put_op_imm(b, IR_MUL, c, elem_size(x.type));
 		return value_reg(put_op(b, arith_op(op, false), a, c), t);
 	}
@@ -108,10 +97,12 @@ static struct value build_arith(struct builder *b, enum op op, struct value x, s
 		return value_reg(put_op(b, IR_ADD, a, build_reg(b, right)), t);
 	}
 	if (right->kind == NODE_INT && !((op == OP_DIV || op == OP_MOD) && right->integer == 0))
-		return value_reg(wrap(b, put_op_imm(b, arith_op(op, is_signed), a, right->integer), t), t);
+		return value_reg(
+			wrap(b, put_op_imm(b, arith_op(op, is_signed), a, right->integer), t), t);
 	c = build_reg(b, right);
 	if (op == OP_DIV || op == OP_MOD)
-		return value_reg(wrap(b, divide(b, arith_op(op, is_signed), a, c, right->at), t), t);
+		return value_reg(wrap(b, divide(b, arith_op(op, is_signed), a, c, right->at), t),
+				 t);
 	return value_reg(wrap(b, put_op(b, arith_op(op, is_signed), a, c), t), t);
 }
 
@@ -121,7 +112,8 @@ static uint32_t build_compare(struct builder *b, struct node *n)
 	struct value x = build_expr(b, l), y;
 
 	if (type_is_scalar(l->type) && type_is_scalar(r->type)) {
-		enum ir_cc cc = compare_cc(n->op, is_signed_type(l->type) && is_signed_type(r->type));
+		enum ir_cc cc = compare_cc(n->op,
+					   is_signed_type(l->type) && is_signed_type(r->type));
 		uint32_t a = value_to_reg(b, x);
 
 		if (r->kind == NODE_INT)
@@ -129,7 +121,8 @@ static uint32_t build_compare(struct builder *b, struct node *n)
 		return put_set(b, cc, a, build_reg(b, r));
 	}
 	y = build_expr(b, r);
-	return n->op == OP_NE ? put_op_imm(b, IR_XOR, build_equal(b, x, y), 1) : build_equal(b, x, y);
+	return n->op == OP_NE ? put_op_imm(b, IR_XOR, build_equal(b, x, y), 1)
+			      : build_equal(b, x, y);
 }
 
 static struct value build_logical(struct builder *b, struct node *n)
@@ -149,17 +142,14 @@ static struct value build_binary(struct builder *b, struct node *n)
 {
 	switch (n->op) {
 	case OP_LAND:
-	case OP_LOR:
-		return build_logical(b, n);
+	case OP_LOR: return build_logical(b, n);
 	case OP_EQ:
 	case OP_NE:
 	case OP_LT:
 	case OP_LE:
 	case OP_GT:
-	case OP_GE:
-		return value_reg(build_compare(b, n), n->type);
-	default:
-		return build_arith(b, n->op, build_expr(b, n->binary.a), n->binary.b, n->type);
+	case OP_GE: return value_reg(build_compare(b, n), n->type);
+	default: return build_arith(b, n->op, build_expr(b, n->binary.a), n->binary.b, n->type);
 	}
 }
 
@@ -230,19 +220,19 @@ static struct value build_unary(struct builder *b, struct node *n)
 	uint32_t v;
 
 	switch (n->op) {
-	case OP_DEREF:
-		return build_deref(b, n);
-	case OP_ADDR:
-		return build_address(b, n);
+	case OP_DEREF: return build_deref(b, n);
+	case OP_ADDR: return build_address(b, n);
 	case OP_NOT:
 		v = value_truth(b, build_expr(b, n->unary.a));
 		return value_reg(put_op_imm(b, IR_XOR, v, 1), n->type);
 	case OP_NEG:
-		return value_reg(wrap(b, put_unary(b, IR_NEG, build_reg(b, n->unary.a), 8), n->type), n->type);
+		return value_reg(wrap(b, put_unary(b, IR_NEG, build_reg(b, n->unary.a), 8), n->type),
+				 n->type);
 	case OP_INV:
-		return value_reg(wrap(b, put_op_imm(b, IR_XOR, build_reg(b, n->unary.a), -1), n->type), n->type);
-	default:
-		return build_step(b, n);
+		return value_reg(
+			wrap(b, put_op_imm(b, IR_XOR, build_reg(b, n->unary.a), -1), n->type),
+			n->type);
+	default: return build_step(b, n);
 	}
 }
 
@@ -251,7 +241,8 @@ uint32_t value_truth(struct builder *b, struct value v)
 	if (v.form == VAL_STR)
 		return put_imm(b, v.str.n != 0);
 	if (type_is_scalar(v.type))
-		return v.type->kind == TYPE_BOOL ? value_to_reg(b, v) : put_set_imm(b, CC_NE, value_to_reg(b, v), 0);
+		return v.type->kind == TYPE_BOOL ? value_to_reg(b, v)
+						 : put_set_imm(b, CC_NE, value_to_reg(b, v), 0);
 	v = value_to_mem(b, v); /* a string is true when it is not empty */
 	return put_set_imm(b, CC_NE, put_load(b, v.reg, v.off, 1, false), 0);
 }
@@ -275,15 +266,17 @@ void build_branch(struct builder *b, struct node *n, bool when, uint32_t label)
 			build_branch(b, n->binary.b, when, label);
 			put_label(b, out);
 		}
-	} else if (n->kind == NODE_BINARY && n->op >= OP_EQ && n->op <= OP_GE && type_is_scalar(n->binary.a->type) &&
-		   type_is_scalar(n->binary.b->type)) {
-		bool is_signed = is_signed_type(n->binary.a->type) && is_signed_type(n->binary.b->type);
+	} else if (n->kind == NODE_BINARY && n->op >= OP_EQ && n->op <= OP_GE &&
+		   type_is_scalar(n->binary.a->type) && type_is_scalar(n->binary.b->type)) {
+		bool is_signed = is_signed_type(n->binary.a->type) &&
+				 is_signed_type(n->binary.b->type);
 		enum ir_cc cc = compare_cc(n->op, is_signed);
 		uint32_t a = build_reg(b, n->binary.a);
-		static const uint8_t negated[] = { [CC_EQ] = CC_NE,   [CC_NE] = CC_EQ,	 [CC_LT] = CC_GE,
-						   [CC_LE] = CC_GT,   [CC_GT] = CC_LE,	 [CC_GE] = CC_LT,
-						   [CC_SLT] = CC_SGE, [CC_SLE] = CC_SGT, [CC_SGT] = CC_SLE,
-						   [CC_SGE] = CC_SLT };
+		static const uint8_t negated[] = {
+			[CC_EQ] = CC_NE,   [CC_NE] = CC_EQ,  [CC_LT] = CC_GE,   [CC_LE] = CC_GT,
+			[CC_GT] = CC_LE,   [CC_GE] = CC_LT,  [CC_SLT] = CC_SGE, [CC_SLE] = CC_SGT,
+			[CC_SGT] = CC_SLE, [CC_SGE] = CC_SLT
+		};
 
 		if (!when)
 			cc = negated[cc];
@@ -352,7 +345,8 @@ static uint32_t check_index(struct builder *b, uint32_t i, uint32_t count, struc
 
 	put_mov_to(b, safe, i);
 	put_br_imm(b, CC_LT, i, count, fine);
-	fault_count(b, (struct image_fault){ .kind = FAULT_BOUNDS, .map = IMAGE_NONE, .at = at }, 0);
+	fault_count(b, (struct image_fault){ .kind = FAULT_BOUNDS, .map = IMAGE_NONE, .at = at },
+		    0);
 	put_imm_to(b, safe, 0);
 	put_label(b, fine);
 	return put_bound(b, safe, count - 1);
@@ -365,7 +359,8 @@ static struct value build_index(struct builder *b, struct node *n)
 	uint32_t size = n->type->size, idx;
 
 	if (base.type->kind == TYPE_POINTER) {
-		enum space space = base.type->space != SPACE_NONE ? base.type->space : pointer_space(b, n);
+		enum space space = base.type->space != SPACE_NONE ? base.type->space
+								  : pointer_space(b, n);
 		uint32_t addr = value_to_reg(b, base);
 
 		idx = put_op_imm(b, IR_MUL, build_reg(b, i), elem_size(base.type));
@@ -379,9 +374,12 @@ static struct value build_index(struct builder *b, struct node *n)
 		base = value_to_mem(b, base);
 	idx = build_reg(b, i);
 	if (base.type->count && !base.type->is_flex)
-		idx = check_index(b, idx, base.type->kind == TYPE_STRING ? base.type->size : base.type->count, n->at);
+		idx = check_index(
+			b, idx, base.type->kind == TYPE_STRING ? base.type->size : base.type->count,
+			n->at);
 	idx = put_op_imm(b, IR_MUL, idx, size);
-	return place_value(b, value_mem(put_op(b, IR_ADD, value_address(b, base), idx), 0, base.space, n->type));
+	return place_value(b, value_mem(put_op(b, IR_ADD, value_address(b, base), idx), 0,
+					base.space, n->type));
 }
 
 /* ---- choices ---- */
@@ -418,7 +416,8 @@ static struct value build_choice(struct builder *b, struct node *n)
 	if (n->cond.other && is_dead(n->cond.other) && n->cond.then)
 		return build_expr(b, n->cond.then);
 	if (is_value)
-		to = type_is_scalar(n->type) ? value_reg(new_vreg(b), n->type) : mem_new(b, n->type);
+		to = type_is_scalar(n->type) ? value_reg(new_vreg(b), n->type)
+					     : mem_new(b, n->type);
 	if (!n->cond.then) { /* c ?: b: the condition's own value, evaluated once */
 		struct value c = build_expr(b, n->cond.cond);
 
@@ -463,7 +462,8 @@ static void zero_padding(struct builder *b, const struct type *t, struct value t
 }
 
 /* items are evaluated as written; those of a record may stand in another order than its type's fields */
-static const struct type_field *field_of_item(const struct type *t, const struct node *item, uint32_t i)
+static const struct type_field *field_of_item(const struct type *t, const struct node *item,
+					      uint32_t i)
 {
 	for (uint32_t k = 0; item->kind == NODE_NAMED && k < t->n_fields; k++)
 		if (str_eq(t->fields[k].name, item->named.name))
@@ -506,41 +506,31 @@ static struct value build_kind(struct builder *b, struct node *n)
 {
 	switch (n->kind) {
 	case NODE_INT:
-	case NODE_BOOL:
-		return value_reg(put_imm(b, n->integer), n->type);
+	case NODE_BOOL: return value_reg(put_imm(b, n->integer), n->type);
 	case NODE_STRING:
 		/* text ends at its first NUL, wherever it comes from */
-		return (struct value){ .form = VAL_STR, .type = n->type,
-				       .str = str_sub(n->string, 0, n->string.n ? strnlen(n->string.p, n->string.n) : 0) };
-	case NODE_VAR:
-		return var_read(b, n->var.ref);
-	case NODE_MAP:
-		return map_read(b, n);
-	case NODE_CALL:
-		return build_call(b, n);
-	case NODE_UNARY:
-		return build_unary(b, n);
-	case NODE_BINARY:
-		return build_binary(b, n);
+		return (struct value){
+			.form = VAL_STR,
+			.type = n->type,
+			.str = str_sub(n->string, 0,
+				       n->string.n ? strnlen(n->string.p, n->string.n) : 0)
+		};
+	case NODE_VAR: return var_read(b, n->var.ref);
+	case NODE_MAP: return map_read(b, n);
+	case NODE_CALL: return build_call(b, n);
+	case NODE_UNARY: return build_unary(b, n);
+	case NODE_BINARY: return build_binary(b, n);
 	case NODE_TERNARY:
-	case NODE_IF:
-		return build_choice(b, n);
-	case NODE_FIELD:
-		return build_field(b, n);
-	case NODE_TUPLE_FIELD:
-		return build_tuple_field(b, n);
-	case NODE_INDEX:
-		return build_index(b, n);
-	case NODE_CAST:
-		return build_cast(b, build_expr(b, n->cast.a), n->type, n->at);
+	case NODE_IF: return build_choice(b, n);
+	case NODE_FIELD: return build_field(b, n);
+	case NODE_TUPLE_FIELD: return build_tuple_field(b, n);
+	case NODE_INDEX: return build_index(b, n);
+	case NODE_CAST: return build_cast(b, build_expr(b, n->cast.a), n->type, n->at);
 	case NODE_TUPLE:
-	case NODE_RECORD:
-		return build_tuple(b, n);
-	case NODE_BLOCK:
-		return build_block(b, n);
+	case NODE_RECORD: return build_tuple(b, n);
+	case NODE_BLOCK: return build_block(b, n);
 	case NODE_COMPTIME:
-	case NODE_EXPR:
-		return build_expr(b, n->unary.a);
+	case NODE_EXPR: return build_expr(b, n->unary.a);
 	default: /* assignments and other statements have no value */
 		build_stmt(b, n);
 		return value_none();
@@ -559,7 +549,8 @@ struct value build_expr(struct builder *b, struct node *n)
 }
 
 /* arith for compound assignments: the left side is a value already */
-struct value build_compound(struct builder *b, enum op op, struct value left, struct node *right, const struct type *t)
+struct value build_compound(struct builder *b, enum op op, struct value left, struct node *right,
+			    const struct type *t)
 {
 	return build_arith(b, op, left, right, t);
 }

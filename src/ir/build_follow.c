@@ -17,9 +17,12 @@ static void make_map(struct builder *b)
 	for (uint32_t i = 0; i < b->opts->n_pids; i++)
 		if (b->opts->pids[i] > 0 && b->opts->pids[i] < PID_LIMIT)
 			words[b->opts->pids[i] / WORD_BITS] |= 1ULL << b->opts->pids[i] % WORD_BITS;
-	b->follow_map = image_add_map(b->im, (struct image_map){ .name = STR(IMAGE_FOLLOWED), .role = MAP_PRIVATE,
-								 .bpf_type = BPF_MAP_TYPE_ARRAY, .key_size = 4,
-								 .value_size = PID_LIMIT / 8, .max_entries = 1,
+	b->follow_map = image_add_map(b->im, (struct image_map){ .name = STR(IMAGE_FOLLOWED),
+								 .role = MAP_PRIVATE,
+								 .bpf_type = BPF_MAP_TYPE_ARRAY,
+								 .key_size = 4,
+								 .value_size = PID_LIMIT / 8,
+								 .max_entries = 1,
 								 .init = words });
 }
 
@@ -27,7 +30,8 @@ static void make_map(struct builder *b)
 static uint32_t word_of(struct builder *b, uint32_t pid, uint32_t *bit)
 {
 	uint32_t base = put_map_value(b, b->follow_map, 0);
-	uint32_t word = put_op_imm(b, IR_AND, put_op_imm(b, IR_SHR, pid, 6), PID_LIMIT / WORD_BITS - 1);
+	uint32_t word = put_op_imm(b, IR_AND, put_op_imm(b, IR_SHR, pid, 6),
+				   PID_LIMIT / WORD_BITS - 1);
 
 	*bit = put_op(b, IR_SHL, put_imm(b, 1), put_op_imm(b, IR_AND, pid, WORD_BITS - 1));
 	return put_op(b, IR_ADD, base, put_op_imm(b, IR_SHL, word, 3));
@@ -79,14 +83,15 @@ static void build_fork(struct builder *b)
  */
 static void build_exit(struct builder *b)
 {
-	uint32_t tid = put_ext(b, put_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL), 4, false), bit, word;
+	uint32_t tid = put_ext(b, put_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL), 4, false),
+		 bit, word;
 
 	word = word_of(b, tid, &bit);
 	change_bit(b, ATOMIC_AND, word, put_op_imm(b, IR_XOR, bit, -1));
 }
 
-static void build_keeper(struct builder *b, const struct probe_shape *shape, void (*body)(struct builder *b),
-			 const char *name)
+static void build_keeper(struct builder *b, const struct probe_shape *shape,
+			 void (*body)(struct builder *b), const char *name)
 {
 	program_begin(b, shape, str_from(name), shape->at);
 	body(b);

@@ -43,14 +43,15 @@ void build_for_range(struct builder *b, struct node *n)
 	var_assign(b, var, value_reg(put_op(b, IR_ADD, base, index), var->type));
 	build_body(b, n->for_.body);
 	callback_end(b, cb);
-	put_helper(b, BPF_FUNC_loop, put_bound(b, rounds, MAX_LOOPS), put_func(b, cb->index), frame_base(b),
-		    put_imm(b, 0));
+	put_helper(b, BPF_FUNC_loop, put_bound(b, rounds, MAX_LOOPS), put_func(b, cb->index),
+		   frame_base(b), put_imm(b, 0));
 	callback_propagate_leave(b);
 	put_label(b, none);
 }
 
 /* what the loop variable of a map loop holds: (key, value), copied, because the element may change meanwhile */
-static void load_pair(struct builder *b, const struct map_info *m, struct variable *var, uint32_t key, uint32_t value)
+static void load_pair(struct builder *b, const struct map_info *m, struct variable *var,
+		      uint32_t key, uint32_t value)
 {
 	const struct type_field *f = var->type->fields;
 	struct value place = var_place(b, var);
@@ -76,7 +77,7 @@ void build_for_map(struct builder *b, struct node *n)
 	load_pair(b, m, var, key, value);
 	build_body(b, n->for_.body);
 	callback_end(b, cb);
-	put_helper(b, BPF_FUNC_for_each_map_elem, put_map(b, map), put_func(b, cb->index), frame_base(b),
-		    put_imm(b, 0));
+	put_helper(b, BPF_FUNC_for_each_map_elem, put_map(b, map), put_func(b, cb->index),
+		   frame_base(b), put_imm(b, 0));
 	callback_propagate_leave(b);
 }

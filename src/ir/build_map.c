@@ -19,13 +19,11 @@ static uint32_t buckets_of(const struct type *t)
 	int64_t n;
 
 	switch (t->kind) {
-	case TYPE_HIST:
-		return (uint32_t)(66u << t->param[0]);
+	case TYPE_HIST: return (uint32_t)(66u << t->param[0]);
 	case TYPE_LHIST:
 		n = (t->param[1] - t->param[0]) / (t->param[2] ? t->param[2] : 1) + 2;
 		return n > 0 && n < 100000 ? (uint32_t)n : 1002;
-	default:
-		return (uint32_t)t->param[1];
+	default: return (uint32_t)t->param[1];
 	}
 }
 
@@ -76,7 +74,8 @@ static void make_image_map(struct builder *b, const struct map_info *m)
 	if (has_buckets(m->value_type)) {
 		im.bucket_offset = m->key_type ? im.key_size : 0;
 		im.key_size = im.bucket_offset + 8;
-		im.value_size = m->value_type->kind == TYPE_TSERIES ? sizeof(struct stored_tseries) : 8;
+		im.value_size = m->value_type->kind == TYPE_TSERIES ? sizeof(struct stored_tseries)
+								    : 8;
 	}
 	if (im.value_size == 0)
 		im.value_size = 8;
@@ -139,7 +138,8 @@ uint32_t map_key_address(struct builder *b, const struct map_info *m, struct nod
 	return value_address(b, key_memory(b, m, key));
 }
 
-uint32_t map_bucket_key(struct builder *b, const struct map_info *m, struct node *key, uint32_t bucket)
+uint32_t map_bucket_key(struct builder *b, const struct map_info *m, struct node *key,
+			uint32_t bucket)
 {
 	const struct image_map *im = b->im->maps[map_image_index(b, m)];
 	struct value mem = key_memory(b, m, key);
@@ -155,20 +155,28 @@ uint32_t map_lookup(struct builder *b, uint32_t image_map, uint32_t key_addr)
 	return put_helper(b, BPF_FUNC_map_lookup_elem, put_map(b, image_map), key_addr);
 }
 
-void map_update(struct builder *b, uint32_t image_map, uint32_t key_addr, uint32_t value_addr, uint64_t flags)
+void map_update(struct builder *b, uint32_t image_map, uint32_t key_addr, uint32_t value_addr,
+		uint64_t flags)
 {
-	uint32_t ret = put_helper(b, BPF_FUNC_map_update_elem, put_map(b, image_map), key_addr, value_addr,
-				   put_imm(b, (int64_t)flags));
+	uint32_t ret = put_helper(b, BPF_FUNC_map_update_elem, put_map(b, image_map), key_addr,
+				  value_addr, put_imm(b, (int64_t)flags));
 
-	fault_if_negative(b, (struct image_fault){ .kind = FAULT_MAP_FULL, .map = image_map,
-						   .helper = STR("map_update_elem") }, ret);
+	fault_if_negative(b,
+			  (struct image_fault){ .kind = FAULT_MAP_FULL,
+						.map = image_map,
+						.helper = STR("map_update_elem") },
+			  ret);
 }
 
 static void count_missing(struct builder *b, uint32_t map)
 {
 	if (b->opts->warn_helpers)
-		fault_count(b, (struct image_fault){ .kind = FAULT_MAP_LOOKUP, .map = map, .is_quiet = true,
-						     .helper = STR("map_lookup_elem") }, 0);
+		fault_count(b,
+			    (struct image_fault){ .kind = FAULT_MAP_LOOKUP,
+						  .map = map,
+						  .is_quiet = true,
+						  .helper = STR("map_lookup_elem") },
+			    0);
 }
 
 /* ---- access ---- */
@@ -183,10 +191,12 @@ struct value map_read(struct builder *b, struct node *n)
 	if (type_is_aggregation(m->value_type))
 		return value_reg(map_read_number(b, m, key), type_int(8, m->value_type->is_signed));
 	elem = map_lookup(b, map, key);
-	to = type_is_scalar(m->value_type) ? value_reg(new_vreg(b), m->value_type) : mem_new(b, m->value_type);
+	to = type_is_scalar(m->value_type) ? value_reg(new_vreg(b), m->value_type)
+					   : mem_new(b, m->value_type);
 	put_br_imm(b, CC_EQ, elem, 0, absent);
 	if (to.form == VAL_REG)
-		put_mov_to(b, to.reg, value_to_reg(b, value_mem(elem, 0, SPACE_BPF, m->value_type)));
+		put_mov_to(b, to.reg,
+			   value_to_reg(b, value_mem(elem, 0, SPACE_BPF, m->value_type)));
 	else
 		put_copy(b, to.reg, to.off, elem, 0, m->value_type->size);
 	put_jmp(b, done);
@@ -206,8 +216,8 @@ void map_write(struct builder *b, struct node *n, struct value v)
 	struct value mem;
 	uint32_t key;
 
-	if (v.form == VAL_MEM && v.space == SPACE_BPF && !v.is_ctx && v.type->size == m->value_type->size &&
-	    !type_is_scalar(m->value_type)) {
+	if (v.form == VAL_MEM && v.space == SPACE_BPF && !v.is_ctx &&
+	    v.type->size == m->value_type->size && !type_is_scalar(m->value_type)) {
 		mem = v;
 	} else {
 		mem = mem_new_bytes(b, m->value_type->size);

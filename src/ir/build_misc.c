@@ -19,7 +19,7 @@ static struct value call_sym(struct builder *b, struct node *call)
 	put_store(b, to.reg, to.off, addr, 8);
 	if (call->type->kind == TYPE_USYM)
 		put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_usym, pid),
-			   build_noted_pid(b), 4);
+			  build_noted_pid(b), 4);
 	return to;
 }
 
@@ -29,13 +29,10 @@ static enum stored_clock clock_of(const struct node *n)
 		n = n->cast.a;
 	if (n->kind == NODE_CALL && n->call.builtin && n->call.builtin->id == BUILTIN_NSECS)
 		switch ((enum call_clock)(uintptr_t)n->call.info) {
-		case CALL_CLOCK_BOOT:
-			return CLOCK_STORED_BOOT;
+		case CALL_CLOCK_BOOT: return CLOCK_STORED_BOOT;
 		case CALL_CLOCK_TAI:
-		case CALL_CLOCK_SW_TAI:
-			return CLOCK_STORED_TAI;
-		default:
-			break;
+		case CALL_CLOCK_SW_TAI: return CLOCK_STORED_TAI;
+		default: break;
 		}
 	return CLOCK_STORED_MONOTONIC;
 }
@@ -47,7 +44,8 @@ static struct value call_strftime(struct builder *b, struct node *call)
 	struct value to = mem_new(b, call->type);
 
 	put_store_imm(b, to.reg, to.off, image_add_string(b->im, format->string), 4);
-	put_store_imm(b, to.reg, to.off + (int32_t)offsetof(struct stored_timestamp, clock), clock_of(when), 4);
+	put_store_imm(b, to.reg, to.off + (int32_t)offsetof(struct stored_timestamp, clock),
+		      clock_of(when), 4);
 	put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_timestamp, ns), ns, 8);
 	return to;
 }
@@ -61,7 +59,8 @@ static struct value call_cgroup_path(struct builder *b, struct node *call)
 
 	mem_zero(b, to, call->type->size);
 	put_store(b, to.reg, to.off, id, 8);
-	put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_cgroup_path, filter), put_imm(b, index), 4);
+	put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_cgroup_path, filter),
+		  put_imm(b, index), 4);
 	return to;
 }
 
@@ -98,7 +97,8 @@ static struct value call_ntop(struct builder *b, struct node *call)
 
 		if (first->next && first->kind == NODE_INT)
 			size = first->integer == AF_INET6 ? 16 : 4;
-		family = first->next ? build_reg(b, first) : put_imm(b, size == 16 ? AF_INET6 : AF_INET);
+		family = first->next ? build_reg(b, first)
+				     : put_imm(b, size == 16 ? AF_INET6 : AF_INET);
 		address_bytes(b, addr, value_at(to, bytes, type_none()), size);
 	}
 	put_store(b, to.reg, to.off, family, 4);
@@ -127,7 +127,8 @@ static struct value call_bswap(struct builder *b, struct node *call)
 {
 	uint32_t v = build_reg(b, call->call.args), size = call->type->size;
 
-	return value_reg(size == 1 ? put_ext(b, v, 1, false) : put_unary(b, IR_BSWAP, v, size), call->type);
+	return value_reg(size == 1 ? put_ext(b, v, 1, false) : put_unary(b, IR_BSWAP, v, size),
+			 call->type);
 }
 
 static struct value call_same(struct builder *b, struct node *call)
@@ -142,9 +143,10 @@ static struct value call_uaddr(struct builder *b, struct node *call)
 
 	if (!u->is_pie)
 		return value_reg(put_imm(b, (int64_t)u->address), call->type);
-	ip = b->opts->has_func_ip ? put_helper(b, BPF_FUNC_get_func_ip, context_reg(b)) :
-				    put_load(b, context_reg(b), arch_ip_offset(), 8, false);
-	return value_reg(put_op_imm(b, IR_ADD, ip, (int64_t)(u->address - u->probe_address)), call->type);
+	ip = b->opts->has_func_ip ? put_helper(b, BPF_FUNC_get_func_ip, context_reg(b))
+				  : put_load(b, context_reg(b), arch_ip_offset(), 8, false);
+	return value_reg(put_op_imm(b, IR_ADD, ip, (int64_t)(u->address - u->probe_address)),
+			 call->type);
 }
 
 /* symbol + __per_cpu_offset[cpu] */
@@ -157,7 +159,8 @@ static struct value call_percpu_kaddr(struct builder *b, struct node *call)
 	uint32_t at = put_op_imm(b, IR_MUL, put_ext(b, n, 4, false), 8);
 
 	mem_read(b, offset, put_op_imm(b, IR_ADD, at, (int64_t)p->offsets), SPACE_KERNEL, 8);
-	return value_reg(put_op_imm(b, IR_ADD, put_load(b, offset.reg, offset.off, 8, false), (int64_t)p->symbol),
+	return value_reg(put_op_imm(b, IR_ADD, put_load(b, offset.reg, offset.off, 8, false),
+				    (int64_t)p->symbol),
 			 call->type);
 }
 
@@ -173,7 +176,8 @@ static struct value call_path(struct builder *b, struct node *call)
 
 static struct value call_socket_cookie(struct builder *b, struct node *call)
 {
-	return value_reg(put_helper(b, BPF_FUNC_get_socket_cookie, build_reg(b, call->call.args)), call->type);
+	return value_reg(put_helper(b, BPF_FUNC_get_socket_cookie, build_reg(b, call->call.args)),
+			 call->type);
 }
 
 /* ---- acting on the traced ---- */
@@ -182,10 +186,13 @@ static struct value call_signal(struct builder *b, struct node *call)
 {
 	bool is_thread = call->call.builtin->id == BUILTIN_SIGNAL_THREAD;
 	uint32_t ret = put_helper(b, is_thread ? BPF_FUNC_send_signal_thread : BPF_FUNC_send_signal,
-				   build_reg(b, call->call.args));
+				  build_reg(b, call->call.args));
 
-	fault_if_negative(b, (struct image_fault){ .kind = FAULT_OTHER, .map = IMAGE_NONE,
-						   .helper = STR("send_signal") }, ret);
+	fault_if_negative(b,
+			  (struct image_fault){ .kind = FAULT_OTHER,
+						.map = IMAGE_NONE,
+						.helper = STR("send_signal") },
+			  ret);
 	return value_none();
 }
 
@@ -201,7 +208,8 @@ static struct value call_write_user(struct builder *b, struct node *call)
 	uint32_t addr = build_reg(b, to), ret;
 	struct value v = value_to_mem(b, build_expr(b, value));
 
-	ret = put_helper(b, BPF_FUNC_probe_write_user, addr, value_address(b, v), put_imm(b, v.type->size));
+	ret = put_helper(b, BPF_FUNC_probe_write_user, addr, value_address(b, v),
+			 put_imm(b, v.type->size));
 	return value_reg(ret, call->type);
 }
 
@@ -235,14 +243,19 @@ static struct value call_delete(struct builder *b, struct node *call)
 		return value_reg(delete_buckets(b, m, key), call->type);
 	if (b->im->maps[map]->bpf_type == BPF_MAP_TYPE_PERCPU_ARRAY) {
 		/* one element that is always there: the consumer sets it back on every CPU */
-		event_send(b, EVENT_CLEAR, (struct event_layout){ .at = call->at, .map = map }, NULL, 0);
+		event_send(b, EVENT_CLEAR, (struct event_layout){ .at = call->at, .map = map },
+			   NULL, 0);
 		return value_reg(put_imm(b, 1), call->type);
 	}
 	ret = put_helper(b, BPF_FUNC_map_delete_elem, put_map(b, map), map_key_address(b, m, key));
 	ok = put_set_imm(b, CC_EQ, ret, 0);
 	if (!call->call.info) /* the result is not used: say when there was nothing to delete */
-		fault_if_negative(b, (struct image_fault){ .kind = FAULT_MAP_DELETE, .map = map, .is_quiet = true,
-							   .helper = STR("map_delete_elem") }, ret);
+		fault_if_negative(b,
+				  (struct image_fault){ .kind = FAULT_MAP_DELETE,
+							.map = map,
+							.is_quiet = true,
+							.helper = STR("map_delete_elem") },
+				  ret);
 	return value_reg(ok, call->type);
 }
 
@@ -261,8 +274,8 @@ static uint32_t count_elements(struct builder *b, uint32_t map)
 	struct fn_state *cb = callback_begin(b, IR_FUNC_FOR_EACH);
 
 	callback_end(b, cb);
-	return put_helper(b, BPF_FUNC_for_each_map_elem, put_map(b, map), put_func(b, cb->index), frame_base(b),
-			   put_imm(b, 0));
+	return put_helper(b, BPF_FUNC_for_each_map_elem, put_map(b, map), put_func(b, cb->index),
+			  frame_base(b), put_imm(b, 0));
 }
 
 static struct value call_len(struct builder *b, struct node *call)
@@ -275,7 +288,9 @@ static struct value call_len(struct builder *b, struct node *call)
 	v = build_expr(b, arg);
 	if (type_is_stack(v.type)) {
 		v = value_to_mem(b, v);
-		return value_reg(put_load(b, v.reg, v.off + (int32_t)offsetof(struct stored_stack, n_frames), 4, false),
+		return value_reg(put_load(b, v.reg,
+					  v.off + (int32_t)offsetof(struct stored_stack, n_frames),
+					  4, false),
 				 call->type);
 	}
 	return value_reg(put_imm(b, v.type->count), call->type);
@@ -286,17 +301,27 @@ static struct value call_len(struct builder *b, struct node *call)
 build_call_fn *call_builder_misc(enum builtin_id id)
 {
 	static build_call_fn *const table[BUILTIN_N] = {
-		[BUILTIN_KSYM] = call_sym,	    [BUILTIN_USYM] = call_sym,
-		[BUILTIN_STRFTIME] = call_strftime, [BUILTIN_CGROUP_PATH] = call_cgroup_path,
-		[BUILTIN_NTOP] = call_ntop,	    [BUILTIN_MACADDR] = call_macaddr,
-		[BUILTIN_BSWAP] = call_bswap,	    [BUILTIN_KPTR] = call_same,
-		[BUILTIN_UPTR] = call_same,	    [BUILTIN_UADDR] = call_uaddr,
+		[BUILTIN_KSYM] = call_sym,
+		[BUILTIN_USYM] = call_sym,
+		[BUILTIN_STRFTIME] = call_strftime,
+		[BUILTIN_CGROUP_PATH] = call_cgroup_path,
+		[BUILTIN_NTOP] = call_ntop,
+		[BUILTIN_MACADDR] = call_macaddr,
+		[BUILTIN_BSWAP] = call_bswap,
+		[BUILTIN_KPTR] = call_same,
+		[BUILTIN_UPTR] = call_same,
+		[BUILTIN_UADDR] = call_uaddr,
 		[BUILTIN_PERCPU_KADDR] = call_percpu_kaddr,
-		[BUILTIN_PATH] = call_path,	    [BUILTIN_SOCKET_COOKIE] = call_socket_cookie,
-		[BUILTIN_SIGNAL] = call_signal,	    [BUILTIN_SIGNAL_THREAD] = call_signal,
-		[BUILTIN_OVERRIDE] = call_override, [BUILTIN_WRITE_USER] = call_write_user,
-		[BUILTIN_DELETE] = call_delete,	    [BUILTIN_HAS_KEY] = call_has_key,
-		[BUILTIN_LEN] = call_len,	    [BUILTIN_PTON] = call_pton,
+		[BUILTIN_PATH] = call_path,
+		[BUILTIN_SOCKET_COOKIE] = call_socket_cookie,
+		[BUILTIN_SIGNAL] = call_signal,
+		[BUILTIN_SIGNAL_THREAD] = call_signal,
+		[BUILTIN_OVERRIDE] = call_override,
+		[BUILTIN_WRITE_USER] = call_write_user,
+		[BUILTIN_DELETE] = call_delete,
+		[BUILTIN_HAS_KEY] = call_has_key,
+		[BUILTIN_LEN] = call_len,
+		[BUILTIN_PTON] = call_pton,
 	};
 
 	return table[id];
@@ -314,12 +339,15 @@ static bool may_inline(struct builder *b, const struct node *call)
 
 	for (const struct inline_fn *f = b->inlined; f; f = f->outer)
 		if (f->def == call->call.fn) {
-			build_limit(b, D_LIMIT_CODE, call->at, "'%.*s' calls itself, which eBPF cannot", STR_ARG(name));
+			build_limit(b, D_LIMIT_CODE, call->at,
+				    "'%.*s' calls itself, which eBPF cannot", STR_ARG(name));
 			return false;
 		}
 	if (b->fn->f->n > MAX_INLINED_INSNS) {
 		if (!b->diags->n_errors)
-			build_limit(b, D_LIMIT_CODE, call->at, "the program is too large with '%.*s' called here", STR_ARG(name));
+			build_limit(b, D_LIMIT_CODE, call->at,
+				    "the program is too large with '%.*s' called here",
+				    STR_ARG(name));
 		return false;
 	}
 	return true;
@@ -374,7 +402,8 @@ static struct value call_fn(struct builder *b, struct node *call)
 	b->homes = arena_array(b->arena, struct var_home, n_vars + 1);
 	if (def->returns_in_loop && call->type->size) {
 		state.shared = arena_new(b->arena, struct variable);
-		*state.shared = (struct variable){ .id = n_vars, .type = call->type, .is_shared = true };
+		*state.shared =
+			(struct variable){ .id = n_vars, .type = call->type, .is_shared = true };
 		var_declare(b, state.shared);
 	}
 	for (uint32_t i = 0; i < def->n_params; i++)
@@ -412,7 +441,8 @@ struct value build_call(struct builder *b, struct node *call)
 	if (!fn)
 		fn = call_builder_misc(id);
 	if (!fn) {
-		build_limit(b, D_LIMIT_BUILTIN, call->at, "%s() cannot be used here", call->call.builtin->name);
+		build_limit(b, D_LIMIT_BUILTIN, call->at, "%s() cannot be used here",
+			    call->call.builtin->name);
 		return value_reg(put_imm(b, 0), call->type);
 	}
 	return fn(b, call);

@@ -29,7 +29,7 @@ struct value {
 /* where a scratch variable lives */
 struct var_home {
 	enum { HOME_NONE, HOME_REG, HOME_SLOT, HOME_SCRATCH, HOME_FRAME } form;
-	uint32_t n;  /* vreg, slot number, offset */
+	uint32_t n;             /* vreg, slot number, offset */
 	struct fn_state *owner; /* REG, SLOT: the function it belongs to */
 };
 
@@ -40,17 +40,18 @@ enum {
 	 */
 	FRAME_CTX = 0,     /* the program's context */
 	FRAME_SCRATCH = 8, /* base of the claimed scratch element */
-	FRAME_LEAVE = 16,  /* 1: a return or exit in a callback: leave the program; LEAVE_FN: the fn that stands inline */
+	FRAME_LEAVE =
+		16, /* 1: a return or exit in a callback: leave the program; LEAVE_FN: the fn that stands inline */
 	FRAME_RESULT = 24, /* the value to leave with */
 	FRAME_VARS = 32,
 	LEAVE_FN = 2,
-	MAX_SLOT_BYTES = 224,   /* slots of one function, besides spills */
-	MAX_SLOT_OBJECT = 64,   /* larger objects go to scratch */
+	MAX_SLOT_BYTES = 224, /* slots of one function, besides spills */
+	MAX_SLOT_OBJECT = 64, /* larger objects go to scratch */
 	MAX_FRAME_BYTES = 160,
-	SCRATCH_HEAD = 8,       /* sizeof(struct image_scratch_head) */
+	SCRATCH_HEAD = 8, /* sizeof(struct image_scratch_head) */
 	SCRATCH_MAX = 32768,
-	SCRATCH_ELEMENTS = 4,   /* nested: program, preempted by another, by an interrupt, by an NMI */
-	RESERVE_MAX = 256,      /* events up to this size are written in place */
+	SCRATCH_ELEMENTS = 4, /* nested: program, preempted by another, by an interrupt, by an NMI */
+	RESERVE_MAX = 256,    /* events up to this size are written in place */
 };
 
 /* one function being emitted */
@@ -58,7 +59,7 @@ struct fn_state {
 	struct ir_func *f;
 	struct fn_state *parent; /* the function that a callback was met in */
 	uint32_t index;          /* in module.funcs */
-	uint32_t ctx;     /* vreg of the context, program only */
+	uint32_t ctx;            /* vreg of the context, program only */
 	uint32_t frame;   /* callbacks: vreg of the frame's address; programs: vreg of the result */
 	uint32_t scratch; /* vreg of the scratch base, defined in the prologue */
 	uint32_t leave;   /* label: the way out */
@@ -83,7 +84,7 @@ struct inline_fn {
 	struct inline_fn *outer;
 	uint32_t done; /* label, in function owner */
 	struct fn_state *owner;
-	struct value result; /* REG, MEM, or none */
+	struct value result;     /* REG, MEM, or none */
 	struct variable *shared; /* the result, when a return in a for loop sets it, too */
 	const struct fn_def *def;
 };
@@ -102,11 +103,11 @@ struct builder {
 	const struct probe_shape *shape;
 	uint32_t prog_index; /* in image.progs */
 	struct image_prog *prog;
-	struct fn_state *fn;   /* function being emitted */
-	struct fn_state *main; /* the program's entry */
-	struct var_home *homes; /* by variable id */
+	struct fn_state *fn;                 /* function being emitted */
+	struct fn_state *main;               /* the program's entry */
+	struct var_home *homes;              /* by variable id */
 	uint32_t scratch_used, scratch_peak; /* bytes, of this program */
-	uint32_t scratch_floor; /* below it stand variables: mem_release stops there */
+	uint32_t scratch_floor;              /* below it stand variables: mem_release stops there */
 	bool has_frame;
 	uint32_t frame_slot, frame_bytes;
 	struct inline_fn *inlined;
@@ -132,7 +133,8 @@ void put_imm_to(struct builder *b, uint32_t dst, int64_t imm);
 void put_mov_to(struct builder *b, uint32_t dst, uint32_t a);
 uint32_t put_op(struct builder *b, enum ir_op op, uint32_t a, uint32_t bb);
 uint32_t put_op_imm(struct builder *b, enum ir_op op, uint32_t a, int64_t imm); /* any 64-bit imm */
-uint32_t put_ext(struct builder *b, uint32_t a, uint32_t size, bool is_signed); /* size 8: a itself */
+uint32_t put_ext(struct builder *b, uint32_t a, uint32_t size,
+		 bool is_signed); /* size 8: a itself */
 uint32_t put_unary(struct builder *b, enum ir_op op, uint32_t a, uint32_t size);
 uint32_t put_set(struct builder *b, enum ir_cc cc, uint32_t a, uint32_t bb);
 uint32_t put_set_imm(struct builder *b, enum ir_cc cc, uint32_t a, int64_t imm);
@@ -143,12 +145,15 @@ uint32_t put_load(struct builder *b, uint32_t base, int32_t off, uint32_t size, 
 void put_store(struct builder *b, uint32_t base, int32_t off, uint32_t v, uint32_t size);
 void put_store_imm(struct builder *b, uint32_t base, int32_t off, int64_t imm, uint32_t size);
 void put_zero(struct builder *b, uint32_t base, int32_t off, uint32_t n);
-void put_copy(struct builder *b, uint32_t to, int32_t to_off, uint32_t from, int32_t from_off, uint32_t n);
+void put_copy(struct builder *b, uint32_t to, int32_t to_off, uint32_t from, int32_t from_off,
+	      uint32_t n);
 void put_atomic_add(struct builder *b, uint32_t base, int32_t off, uint32_t v);
-uint32_t put_cmpxchg(struct builder *b, uint32_t base, int32_t off, uint32_t expected, uint32_t new_value);
+uint32_t put_cmpxchg(struct builder *b, uint32_t base, int32_t off, uint32_t expected,
+		     uint32_t new_value);
 uint32_t put_call(struct builder *b, int helper, uint32_t n_args, const uint32_t *args);
-#define put_helper(b, helper, ...) \
-	put_call(b, helper, sizeof((uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t), (uint32_t[]){ __VA_ARGS__ })
+#define put_helper(b, helper, ...)                                                  \
+	put_call(b, helper, sizeof((uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t), \
+		 (uint32_t[]){ __VA_ARGS__ })
 uint32_t put_map(struct builder *b, uint32_t map);
 uint32_t put_map_value(struct builder *b, uint32_t map, int32_t off);
 uint32_t put_slot(struct builder *b, uint32_t slot);
@@ -168,12 +173,16 @@ static inline struct value value_reg(uint32_t reg, const struct type *type)
 {
 	return (struct value){ .form = VAL_REG, .type = type, .reg = reg };
 }
-static inline struct value value_mem(uint32_t base, int32_t off, enum space space, const struct type *type)
+static inline struct value value_mem(uint32_t base, int32_t off, enum space space,
+				     const struct type *type)
 {
-	return (struct value){ .form = VAL_MEM, .type = type, .reg = base, .off = off, .space = space };
+	return (struct value){
+		.form = VAL_MEM, .type = type, .reg = base, .off = off, .space = space
+	};
 }
 struct value value_retype(struct value v, const struct type *t);
-struct value value_at(struct value mem, int32_t off, const struct type *t); /* part of a MEM value */
+struct value value_at(struct value mem, int32_t off,
+		      const struct type *t); /* part of a MEM value */
 /* the value in a vreg: loads (from any space), for scalars; 1- to 8-byte values extended by their type */
 uint32_t value_to_reg(struct builder *b, struct value v);
 /* the address of a MEM value in a vreg, offset added */
@@ -193,10 +202,13 @@ uint32_t scratch_alloc(struct builder *b, uint32_t size); /* offset from scratch
 uint32_t frame_base(struct builder *b);
 uint32_t context_reg(struct builder *b); /* the program's context, in any function of the program */
 /* n bytes from memory of some space into BPF memory; faults are counted when asked for (-k) */
-void mem_read(struct builder *b, struct value to, uint32_t from_addr, enum space space, uint32_t size);
+void mem_read(struct builder *b, struct value to, uint32_t from_addr, enum space space,
+	      uint32_t size);
 /* the same with a size in a vreg; give the helper's result: 0 or negative, for text the length with the NUL or negative */
-uint32_t mem_read_bytes(struct builder *b, uint32_t to, uint32_t size, uint32_t from, enum space space);
-uint32_t mem_read_text(struct builder *b, uint32_t to, uint32_t size, uint32_t from, enum space space);
+uint32_t mem_read_bytes(struct builder *b, uint32_t to, uint32_t size, uint32_t from,
+			enum space space);
+uint32_t mem_read_text(struct builder *b, uint32_t to, uint32_t size, uint32_t from,
+		       enum space space);
 /* byte at const offset of the pool of constants that holds these bytes (shared when equal) */
 struct value const_bytes(struct builder *b, const void *p, uint32_t n, const struct type *t);
 uint32_t round_up8(uint32_t n);
@@ -212,7 +224,8 @@ void build_branch(struct builder *b, struct node *n, bool when, uint32_t label);
 uint32_t value_truth(struct builder *b, struct value v); /* 0 or 1 */
 struct value build_cast(struct builder *b, struct value v, const struct type *to, struct span at);
 /* left op right, for compound assignments */
-struct value build_compound(struct builder *b, enum op op, struct value left, struct node *right, const struct type *t);
+struct value build_compound(struct builder *b, enum op op, struct value left, struct node *right,
+			    const struct type *t);
 /* 1 when the two are equal: strings, arrays, tuples, records, buffers, by value */
 uint32_t build_equal(struct builder *b, struct value x, struct value y);
 
@@ -251,9 +264,11 @@ uint32_t map_read_number(struct builder *b, const struct map_info *m, uint32_t k
 uint32_t map_image_index(struct builder *b, const struct map_info *m);
 uint32_t map_lookup(struct builder *b, uint32_t image_map, uint32_t key_addr);
 /* bpf_map_update_elem with a counted fault on failure */
-void map_update(struct builder *b, uint32_t image_map, uint32_t key_addr, uint32_t value_addr, uint64_t flags);
+void map_update(struct builder *b, uint32_t image_map, uint32_t key_addr, uint32_t value_addr,
+		uint64_t flags);
 void image_maps_make(struct builder *b); /* image maps of all script maps */
-uint32_t map_bucket_key(struct builder *b, const struct map_info *m, struct node *key, uint32_t bucket);
+uint32_t map_bucket_key(struct builder *b, const struct map_info *m, struct node *key,
+			uint32_t bucket);
 
 /* ---- build_event.c ---- */
 
@@ -263,8 +278,8 @@ struct event_writer {
 	struct value *values;
 	uint32_t n;
 };
-void event_send(struct builder *b, enum event_kind kind, struct event_layout layout, const struct value *values,
-		uint32_t n);
+void event_send(struct builder *b, enum event_kind kind, struct event_layout layout,
+		const struct value *values, uint32_t n);
 void event_call(struct builder *b, struct node *call); /* printf, print, time, clear, ... */
 bool is_event_call(enum builtin_id id);
 /* count a fault: site made on the spot; retcode vreg or 0 */
@@ -278,7 +293,7 @@ typedef struct value build_call_fn(struct builder *b, struct node *call);
 /* NULL when not handled by this table */
 build_call_fn *call_builder_context(enum builtin_id id); /* pid, comm, args, retval, stacks, ... */
 build_call_fn *call_builder_string(enum builtin_id id);  /* str, buf, strncmp, ... */
-build_call_fn *call_builder_misc(enum builtin_id id);    /* symbols, addresses, signals, keys of maps */
+build_call_fn *call_builder_misc(enum builtin_id id); /* symbols, addresses, signals, keys of maps */
 struct value build_call(struct builder *b, struct node *call);
 /* the current process id in a vreg; the consumer is told to remember the process's mappings */
 uint32_t build_noted_pid(struct builder *b);
@@ -296,7 +311,8 @@ struct value read_string(struct builder *b, uint32_t addr, enum space space, con
 
 void build_program(struct builder *b, const struct clause_inst *inst);
 /* a program of our own: between the two, code is emitted into its entry function */
-void program_begin(struct builder *b, const struct probe_shape *shape, struct str name, struct span at);
+void program_begin(struct builder *b, const struct probe_shape *shape, struct str name,
+		   struct span at);
 void program_end(struct builder *b);
 /* build_follow.c: programs that keep the set of traced processes, and the test of it */
 void build_follow(struct builder *b);

@@ -37,20 +37,16 @@ static uint32_t prog_type(enum probe_kind kind)
 	case PROBE_URETPROBE:
 	case PROBE_USDT:
 	case PROBE_KPROBE:
-	case PROBE_KRETPROBE:
-		return BPF_PROG_TYPE_KPROBE;
-	case PROBE_TRACEPOINT:
-		return BPF_PROG_TYPE_TRACEPOINT;
+	case PROBE_KRETPROBE: return BPF_PROG_TYPE_KPROBE;
+	case PROBE_TRACEPOINT: return BPF_PROG_TYPE_TRACEPOINT;
 	case PROBE_PROFILE:
 	case PROBE_INTERVAL:
 	case PROBE_SOFTWARE:
 	case PROBE_HARDWARE:
-	case PROBE_WATCHPOINT:
-		return BPF_PROG_TYPE_PERF_EVENT;
+	case PROBE_WATCHPOINT: return BPF_PROG_TYPE_PERF_EVENT;
 	case PROBE_ITER:
 	case PROBE_FENTRY:
-	case PROBE_FEXIT:
-		return BPF_PROG_TYPE_TRACING;
+	case PROBE_FEXIT: return BPF_PROG_TYPE_TRACING;
 	default:
 		return BPF_PROG_TYPE_RAW_TRACEPOINT; /* raw tracepoints, and what is run by test_run */
 	}
@@ -59,14 +55,10 @@ static uint32_t prog_type(enum probe_kind kind)
 static uint32_t attach_type(enum probe_kind kind)
 {
 	switch (kind) {
-	case PROBE_ITER:
-		return BPF_TRACE_ITER;
-	case PROBE_FENTRY:
-		return BPF_TRACE_FENTRY;
-	case PROBE_FEXIT:
-		return BPF_TRACE_FEXIT;
-	default:
-		return 0;
+	case PROBE_ITER: return BPF_TRACE_ITER;
+	case PROBE_FENTRY: return BPF_TRACE_FENTRY;
+	case PROBE_FEXIT: return BPF_TRACE_FEXIT;
+	default: return 0;
 	}
 }
 
@@ -82,24 +74,22 @@ static bool filters_by_pid(enum probe_kind kind)
 	case PROBE_KPROBE:
 	case PROBE_KRETPROBE:
 	case PROBE_FENTRY:
-	case PROBE_FEXIT:
-		return true;
-	default:
-		return false;
+	case PROBE_FEXIT: return true;
+	default: return false;
 	}
 }
 
 /* iterators end by themselves: exit() lets the walk that it was called in come to its end */
 static bool tests_exit(enum probe_kind kind)
 {
-	return kind != PROBE_BEGIN && kind != PROBE_END && kind != PROBE_TEST && kind != PROBE_BENCH &&
-	       kind != PROBE_SELF && kind != PROBE_ITER;
+	return kind != PROBE_BEGIN && kind != PROBE_END && kind != PROBE_TEST &&
+	       kind != PROBE_BENCH && kind != PROBE_SELF && kind != PROBE_ITER;
 }
 
 static bool is_event_driven(enum probe_kind kind)
 {
-	return kind != PROBE_BEGIN && kind != PROBE_END && kind != PROBE_TEST && kind != PROBE_BENCH &&
-	       kind != PROBE_SELF;
+	return kind != PROBE_BEGIN && kind != PROBE_END && kind != PROBE_TEST &&
+	       kind != PROBE_BENCH && kind != PROBE_SELF;
 }
 
 static struct str program_name(struct builder *b, enum probe_kind kind, uint32_t n)
@@ -143,7 +133,8 @@ static void fn_done(struct fn_state *fn)
 
 struct fn_state *callback_begin(struct builder *b, enum ir_func_kind kind)
 {
-	struct str name = arena_printf(b->arena, "%.*s_loop_%u", STR_ARG(b->prog->name), ++b->n_callbacks);
+	struct str name = arena_printf(b->arena, "%.*s_loop_%u", STR_ARG(b->prog->name),
+				       ++b->n_callbacks);
 	struct fn_state *cb = fn_new(b, name, kind);
 
 	cb->parent = b->fn;
@@ -158,7 +149,8 @@ struct fn_state *callback_begin(struct builder *b, enum ir_func_kind kind)
 }
 
 /* loads at the start of a callback are put in once it is known that they are needed */
-static void insert_front(struct builder *b, struct fn_state *fn, uint32_t at, const struct ir_insn *insns, uint32_t n)
+static void insert_front(struct builder *b, struct fn_state *fn, uint32_t at,
+			 const struct ir_insn *insns, uint32_t n)
 {
 	struct ir_func *f = fn->f;
 	struct ir_insn *all = arena_array(b->arena, struct ir_insn, f->n + n);
@@ -173,7 +165,9 @@ static void insert_front(struct builder *b, struct fn_state *fn, uint32_t at, co
 
 void callback_end(struct builder *b, struct fn_state *cb)
 {
-	struct ir_insn load = { .op = IR_LOAD, .size = 8, .dst = cb->scratch, .a = cb->frame, .off = FRAME_SCRATCH };
+	struct ir_insn load = {
+		.op = IR_LOAD, .size = 8, .dst = cb->scratch, .a = cb->frame, .off = FRAME_SCRATCH
+	};
 
 	put_ret(b, put_imm(b, 0));
 	put_label(b, cb->leave); /* stop: the program is to be left */
@@ -218,8 +212,9 @@ void build_leave_reg(struct builder *b, uint32_t result)
 
 static void build_exit_test(struct builder *b)
 {
-	uint32_t word = put_load(b, put_map_value(b, b->im->globals_map, offsetof(struct image_globals, exiting)), 0,
-				  8, false);
+	uint32_t word = put_load(
+		b, put_map_value(b, b->im->globals_map, offsetof(struct image_globals, exiting)), 0,
+		8, false);
 	uint32_t go = new_label(b);
 
 	put_br_imm(b, CC_EQ, word, 0, go);
@@ -229,7 +224,8 @@ static void build_exit_test(struct builder *b)
 
 static void build_pid_filter(struct builder *b)
 {
-	uint32_t tgid = put_op_imm(b, IR_SHR, put_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL), 32);
+	uint32_t tgid = put_op_imm(b, IR_SHR, put_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL),
+				   32);
 	uint32_t go = new_label(b);
 
 	for (uint32_t i = 0; i < b->opts->n_pids; i++)
@@ -245,7 +241,8 @@ static void build_cgroup_filter(struct builder *b)
 	uint32_t go = new_label(b);
 
 	for (int level = 0; level < MAX_LEVELS; level++) {
-		uint32_t id = put_helper(b, BPF_FUNC_get_current_ancestor_cgroup_id, put_imm(b, level));
+		uint32_t id = put_helper(b, BPF_FUNC_get_current_ancestor_cgroup_id,
+					 put_imm(b, level));
 
 		put_br(b, CC_EQ, id, put_imm(b, (int64_t)b->opts->cgroup_id), go);
 	}
@@ -293,11 +290,14 @@ static void make_scratch_map(struct builder *b)
 {
 	if (b->im->scratch_map != IMAGE_NONE)
 		return;
-	b->im->scratch_map = image_add_map(b->im, (struct image_map){ .name = STR("scratch"), .role = MAP_SCRATCH,
-								      .bpf_type = BPF_MAP_TYPE_PERCPU_ARRAY,
-								      .key_size = 4, .value_size = 8,
-								      .max_entries = SCRATCH_ELEMENTS,
-								      .is_per_cpu = true });
+	b->im->scratch_map =
+		image_add_map(b->im, (struct image_map){ .name = STR("scratch"),
+							 .role = MAP_SCRATCH,
+							 .bpf_type = BPF_MAP_TYPE_PERCPU_ARRAY,
+							 .key_size = 4,
+							 .value_size = 8,
+							 .max_entries = SCRATCH_ELEMENTS,
+							 .is_per_cpu = true });
 }
 
 /* put the claim and the frame's set-up at insn number at of the main function */
@@ -347,7 +347,8 @@ static void reserve_slots(struct builder *b)
 	b->frame_bytes = FRAME_VARS;
 }
 
-void program_begin(struct builder *b, const struct probe_shape *shape, struct str name, struct span at)
+void program_begin(struct builder *b, const struct probe_shape *shape, struct str name,
+		   struct span at)
 {
 	struct image_prog *p = arena_new(b->arena, struct image_prog);
 
@@ -367,9 +368,12 @@ void program_begin(struct builder *b, const struct probe_shape *shape, struct st
 	b->inlined = NULL;
 	b->m->progs[b->m->n_progs++] = (struct ir_prog){ b->main->index, p };
 	b->im->progs[b->im->n_progs++] = p;
-	p->drops_fault = image_add_fault(b->im, (struct image_fault){ .kind = FAULT_RING_FULL, .at = at,
-								      .prog = b->prog_index, .map = IMAGE_NONE,
-								      .helper = STR("ringbuf_output") });
+	p->drops_fault = image_add_fault(b->im,
+					 (struct image_fault){ .kind = FAULT_RING_FULL,
+							       .at = at,
+							       .prog = b->prog_index,
+							       .map = IMAGE_NONE,
+							       .helper = STR("ringbuf_output") });
 	b->main->ctx = new_vreg(b);
 	b->main->scratch = new_vreg(b);
 	b->main->frame = new_vreg(b);
@@ -388,21 +392,24 @@ static void build_filters(struct builder *b)
 
 	if (tests_exit(kind))
 		build_exit_test(b);
-	if (b->opts->fork_shape && is_event_driven(kind) && kind != PROBE_INTERVAL && kind != PROBE_ITER)
+	if (b->opts->fork_shape && is_event_driven(kind) && kind != PROBE_INTERVAL &&
+	    kind != PROBE_ITER)
 		build_follow_filter(b);
 	else if (b->opts->n_pids && filters_by_pid(kind))
 		build_pid_filter(b);
-	if (b->opts->cgroup_id && is_event_driven(kind) && kind != PROBE_INTERVAL && kind != PROBE_ITER)
+	if (b->opts->cgroup_id && is_event_driven(kind) && kind != PROBE_INTERVAL &&
+	    kind != PROBE_ITER)
 		build_cgroup_filter(b);
 }
 
 static void check_scratch(struct builder *b)
 {
 	if (b->scratch_peak + SCRATCH_HEAD > SCRATCH_MAX)
-		build_limit(b, D_LIMIT_SCRATCH, b->inst->clause->at,
-			    "this probe needs %u bytes of working memory, the kernel allows %u: use shorter strings "
-			    "(max_strlen) or fewer of them at a time",
-			    b->scratch_peak + SCRATCH_HEAD, SCRATCH_MAX);
+		build_limit(
+			b, D_LIMIT_SCRATCH, b->inst->clause->at,
+			"this probe needs %u bytes of working memory, the kernel allows %u: use shorter strings "
+			"(max_strlen) or fewer of them at a time",
+			b->scratch_peak + SCRATCH_HEAD, SCRATCH_MAX);
 	if (b->scratch_peak > b->scratch_max)
 		b->scratch_max = b->scratch_peak;
 }
@@ -414,7 +421,8 @@ static uint32_t leave_before_setup(struct builder *b, uint32_t from)
 	uint32_t stay = new_label(b), go = new_label(b);
 
 	for (uint32_t i = from; i < f->n; i++)
-		if ((f->insn[i].op == IR_BR || f->insn[i].op == IR_JMP) && f->insn[i].target == b->main->leave)
+		if ((f->insn[i].op == IR_BR || f->insn[i].op == IR_JMP) &&
+		    f->insn[i].target == b->main->leave)
 			f->insn[i].target = stay;
 	put_jmp(b, go);
 	put_label(b, stay);
@@ -430,7 +438,8 @@ void build_program(struct builder *b, const struct clause_inst *inst)
 
 	b->inst = inst;
 	b->homes = arena_array(b->arena, struct var_home, inst->n_vars + 1);
-	program_begin(b, inst->shape, program_name(b, inst->shape->kind, inst->index), inst->clause->at);
+	program_begin(b, inst->shape, program_name(b, inst->shape->kind, inst->index),
+		      inst->clause->at);
 	result = b->main->frame;
 	reserve_slots(b);
 	build_filters(b);
@@ -466,7 +475,8 @@ static void finish_maps(struct builder *b)
 	struct image *im = b->im;
 
 	if (im->scratch_map != IMAGE_NONE)
-		im->maps[im->scratch_map]->value_size = SCRATCH_HEAD + round_up8(b->scratch_max ? b->scratch_max : 8);
+		im->maps[im->scratch_map]->value_size =
+			SCRATCH_HEAD + round_up8(b->scratch_max ? b->scratch_max : 8);
 	if (b->const_map != IMAGE_NONE) {
 		struct image_map *m = im->maps[b->const_map];
 
@@ -475,7 +485,8 @@ static void finish_maps(struct builder *b)
 	}
 }
 
-struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o, struct diag_list *diags)
+struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o,
+			   struct diag_list *diags)
 {
 	struct builder b = { .arena = u->arena, .unit = u, .opts = o, .diags = diags };
 	uint32_t errors = diags->n_errors;

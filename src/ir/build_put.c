@@ -77,7 +77,8 @@ uint32_t put_op_imm(struct builder *b, enum ir_op op, uint32_t a, int64_t imm)
 	if (!fits_imm32(imm))
 		return put_op(b, op, a, put_imm(b, imm));
 	dst = new_vreg(b);
-	put_raw(b, (struct ir_insn){ .op = op, .size = 8, .flags = IRF_IMM, .dst = dst, .a = a, .imm = imm });
+	put_raw(b, (struct ir_insn){
+			   .op = op, .size = 8, .flags = IRF_IMM, .dst = dst, .a = a, .imm = imm });
 	return dst;
 }
 
@@ -98,7 +99,8 @@ uint32_t put_set(struct builder *b, enum ir_cc cc, uint32_t a, uint32_t bb)
 {
 	uint32_t dst = new_vreg(b);
 
-	put_raw(b, (struct ir_insn){ .op = IR_SET, .size = 8, .cc = cc, .dst = dst, .a = a, .b = bb });
+	put_raw(b,
+		(struct ir_insn){ .op = IR_SET, .size = 8, .cc = cc, .dst = dst, .a = a, .b = bb });
 	return dst;
 }
 
@@ -109,8 +111,13 @@ uint32_t put_set_imm(struct builder *b, enum ir_cc cc, uint32_t a, int64_t imm)
 	if (!fits_imm32(imm))
 		return put_set(b, cc, a, put_imm(b, imm));
 	dst = new_vreg(b);
-	put_raw(b, (struct ir_insn){ .op = IR_SET, .size = 8, .cc = cc, .flags = IRF_IMM, .dst = dst, .a = a,
-				      .imm = imm });
+	put_raw(b, (struct ir_insn){ .op = IR_SET,
+				     .size = 8,
+				     .cc = cc,
+				     .flags = IRF_IMM,
+				     .dst = dst,
+				     .a = a,
+				     .imm = imm });
 	return dst;
 }
 
@@ -121,7 +128,8 @@ void put_jmp(struct builder *b, uint32_t label)
 
 void put_br(struct builder *b, enum ir_cc cc, uint32_t a, uint32_t bb, uint32_t label)
 {
-	put_raw(b, (struct ir_insn){ .op = IR_BR, .size = 8, .cc = cc, .a = a, .b = bb, .target = label });
+	put_raw(b, (struct ir_insn){
+			   .op = IR_BR, .size = 8, .cc = cc, .a = a, .b = bb, .target = label });
 }
 
 void put_br_imm(struct builder *b, enum ir_cc cc, uint32_t a, int64_t imm, uint32_t label)
@@ -130,22 +138,32 @@ void put_br_imm(struct builder *b, enum ir_cc cc, uint32_t a, int64_t imm, uint3
 		put_br(b, cc, a, put_imm(b, imm), label);
 		return;
 	}
-	put_raw(b, (struct ir_insn){ .op = IR_BR, .size = 8, .cc = cc, .flags = IRF_IMM, .a = a, .imm = imm,
-				      .target = label });
+	put_raw(b, (struct ir_insn){ .op = IR_BR,
+				     .size = 8,
+				     .cc = cc,
+				     .flags = IRF_IMM,
+				     .a = a,
+				     .imm = imm,
+				     .target = label });
 }
 
 uint32_t put_load(struct builder *b, uint32_t base, int32_t off, uint32_t size, bool is_signed)
 {
 	uint32_t dst = new_vreg(b);
 
-	put_raw(b, (struct ir_insn){ .op = IR_LOAD, .size = (uint8_t)size, .flags = is_signed ? IRF_SIGNED : 0,
-				      .dst = dst, .a = base, .off = off });
+	put_raw(b, (struct ir_insn){ .op = IR_LOAD,
+				     .size = (uint8_t)size,
+				     .flags = is_signed ? IRF_SIGNED : 0,
+				     .dst = dst,
+				     .a = base,
+				     .off = off });
 	return dst;
 }
 
 void put_store(struct builder *b, uint32_t base, int32_t off, uint32_t v, uint32_t size)
 {
-	put_raw(b, (struct ir_insn){ .op = IR_STORE, .size = (uint8_t)size, .a = base, .b = v, .off = off });
+	put_raw(b, (struct ir_insn){
+			   .op = IR_STORE, .size = (uint8_t)size, .a = base, .b = v, .off = off });
 }
 
 void put_store_imm(struct builder *b, uint32_t base, int32_t off, int64_t imm, uint32_t size)
@@ -154,8 +172,12 @@ void put_store_imm(struct builder *b, uint32_t base, int32_t off, int64_t imm, u
 		put_store(b, base, off, put_imm(b, imm), size);
 		return;
 	}
-	put_raw(b, (struct ir_insn){ .op = IR_STORE, .size = (uint8_t)size, .flags = IRF_IMM, .a = base, .off = off,
-				      .imm = imm });
+	put_raw(b, (struct ir_insn){ .op = IR_STORE,
+				     .size = (uint8_t)size,
+				     .flags = IRF_IMM,
+				     .a = base,
+				     .off = off,
+				     .imm = imm });
 }
 
 /* beyond this a helper call is less code than stores, and quicker */
@@ -168,33 +190,50 @@ enum { MAX_INLINE_BYTES = 512 };
 void put_zero(struct builder *b, uint32_t base, int32_t off, uint32_t n)
 {
 	if (n > MAX_INLINE_BYTES)
-		put_helper(b, BPF_FUNC_probe_read_kernel, put_op_imm(b, IR_ADD, base, off), put_imm(b, n),
-			   put_imm(b, 0));
+		put_helper(b, BPF_FUNC_probe_read_kernel, put_op_imm(b, IR_ADD, base, off),
+			   put_imm(b, n), put_imm(b, 0));
 	else if (n)
 		put_raw(b, (struct ir_insn){ .op = IR_ZERO, .a = base, .off = off, .imm = n });
 }
 
-void put_copy(struct builder *b, uint32_t to, int32_t to_off, uint32_t from, int32_t from_off, uint32_t n)
+void put_copy(struct builder *b, uint32_t to, int32_t to_off, uint32_t from, int32_t from_off,
+	      uint32_t n)
 {
 	if (n > MAX_INLINE_BYTES)
-		put_helper(b, BPF_FUNC_probe_read_kernel, put_op_imm(b, IR_ADD, to, to_off), put_imm(b, n),
-			   put_op_imm(b, IR_ADD, from, from_off));
+		put_helper(b, BPF_FUNC_probe_read_kernel, put_op_imm(b, IR_ADD, to, to_off),
+			   put_imm(b, n), put_op_imm(b, IR_ADD, from, from_off));
 	else if (n)
-		put_raw(b, (struct ir_insn){ .op = IR_COPY, .a = to, .off = to_off, .b = from, .off2 = from_off,
-					      .imm = n });
+		put_raw(b, (struct ir_insn){ .op = IR_COPY,
+					     .a = to,
+					     .off = to_off,
+					     .b = from,
+					     .off2 = from_off,
+					     .imm = n });
 }
 
 void put_atomic_add(struct builder *b, uint32_t base, int32_t off, uint32_t v)
 {
-	put_raw(b, (struct ir_insn){ .op = IR_ATOMIC, .size = 8, .cc = ATOMIC_ADD, .a = base, .b = v, .off = off });
+	put_raw(b, (struct ir_insn){ .op = IR_ATOMIC,
+				     .size = 8,
+				     .cc = ATOMIC_ADD,
+				     .a = base,
+				     .b = v,
+				     .off = off });
 }
 
-uint32_t put_cmpxchg(struct builder *b, uint32_t base, int32_t off, uint32_t expected, uint32_t new_value)
+uint32_t put_cmpxchg(struct builder *b, uint32_t base, int32_t off, uint32_t expected,
+		     uint32_t new_value)
 {
 	uint32_t dst = new_vreg(b);
 
-	put_raw(b, (struct ir_insn){ .op = IR_ATOMIC, .size = 8, .cc = ATOMIC_CMPXCHG, .dst = dst, .a = base,
-				      .b = new_value, .c = expected, .off = off });
+	put_raw(b, (struct ir_insn){ .op = IR_ATOMIC,
+				     .size = 8,
+				     .cc = ATOMIC_CMPXCHG,
+				     .dst = dst,
+				     .a = base,
+				     .b = new_value,
+				     .c = expected,
+				     .off = off });
 	return dst;
 }
 

@@ -6,13 +6,15 @@ static void assign(struct builder *b, struct node *n)
 {
 	struct node *t = n->assign.target, *v = n->assign.value;
 
-	if (t->kind == NODE_MAP && v->kind == NODE_CALL && v->call.builtin && v->call.builtin->is_aggregation) {
+	if (t->kind == NODE_MAP && v->kind == NODE_CALL && v->call.builtin &&
+	    v->call.builtin->is_aggregation) {
 		map_aggregate(b, t, v);
 		return;
 	}
 	if (n->op != OP_NONE) {
 		struct value left = build_expr(b, t);
-		struct value now = build_compound(b, n->op, value_reg(value_to_reg(b, left), t->type), v, t->type);
+		struct value now = build_compound(
+			b, n->op, value_reg(value_to_reg(b, left), t->type), v, t->type);
 
 		if (t->kind == NODE_VAR)
 			var_assign(b, t->var.ref, now);
@@ -96,7 +98,8 @@ void build_leave(struct builder *b, struct node *result)
 	struct inline_fn *fn = b->inlined;
 
 	if (!fn) {
-		build_leave_reg(b, result && type_is_scalar(result->type) ? build_reg(b, result) : 0);
+		build_leave_reg(b,
+				result && type_is_scalar(result->type) ? build_reg(b, result) : 0);
 		return;
 	}
 	if (result)
@@ -113,39 +116,18 @@ void build_leave(struct builder *b, struct node *result)
 static void build_stmt_kind(struct builder *b, struct node *n)
 {
 	switch (n->kind) {
-	case NODE_ASSIGN:
-		assign(b, n);
-		break;
-	case NODE_LET:
-		let(b, n);
-		break;
-	case NODE_WHILE:
-		build_while(b, n);
-		break;
-	case NODE_UNROLL:
-		build_unroll(b, n);
-		break;
-	case NODE_FOR_MAP:
-		build_for_map(b, n);
-		break;
-	case NODE_FOR_RANGE:
-		build_for_range(b, n);
-		break;
+	case NODE_ASSIGN: assign(b, n); break;
+	case NODE_LET: let(b, n); break;
+	case NODE_WHILE: build_while(b, n); break;
+	case NODE_UNROLL: build_unroll(b, n); break;
+	case NODE_FOR_MAP: build_for_map(b, n); break;
+	case NODE_FOR_RANGE: build_for_range(b, n); break;
 	case NODE_BREAK:
-	case NODE_CONTINUE:
-		loop_jump(b, n->kind == NODE_BREAK);
-		break;
-	case NODE_RETURN:
-		build_leave(b, n->unary.a);
-		break;
-	case NODE_IMPORT:
-		break;
-	case NODE_EXPR:
-		build_expr(b, n->unary.a);
-		break;
-	default:
-		build_expr(b, n);
-		break;
+	case NODE_CONTINUE: loop_jump(b, n->kind == NODE_BREAK); break;
+	case NODE_RETURN: build_leave(b, n->unary.a); break;
+	case NODE_IMPORT: break;
+	case NODE_EXPR: build_expr(b, n->unary.a); break;
+	default: build_expr(b, n); break;
 	}
 }
 

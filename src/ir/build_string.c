@@ -27,7 +27,8 @@ static uint32_t source_address(struct builder *b, struct node *arg, enum space *
 }
 
 /* bytes to ask the helper for, NUL included */
-static uint32_t text_size(struct builder *b, struct node *len, uint32_t wanted, const struct type *t)
+static uint32_t text_size(struct builder *b, struct node *len, uint32_t wanted,
+			  const struct type *t)
 {
 	uint32_t n;
 	bool counts_nul = b->unit->config.str_len_counts_nul;
@@ -44,8 +45,8 @@ static uint32_t text_size(struct builder *b, struct node *len, uint32_t wanted, 
 }
 
 /* mark a text that did not fit: the byte behind the last one taken is not NUL. wanted: its length in a vreg, 0: any */
-static void mark_cut(struct builder *b, struct value to, uint32_t got, uint32_t addr, enum space space,
-		     uint32_t wanted)
+static void mark_cut(struct builder *b, struct value to, uint32_t got, uint32_t addr,
+		     enum space space, uint32_t wanted)
 {
 	uint32_t size = to.type->size, whole = new_label(b);
 	struct mem_mark mark = mem_mark(b);
@@ -55,9 +56,10 @@ static void mark_cut(struct builder *b, struct value to, uint32_t got, uint32_t 
 	if (wanted)
 		put_br_imm(b, CC_LT, wanted, size, whole);
 	put_store_imm(b, next.reg, next.off, 0, 8);
-	mem_read_bytes(b, value_address(b, next), put_imm(b, 1), put_op_imm(b, IR_ADD, addr, size - 1), space);
+	mem_read_bytes(b, value_address(b, next), put_imm(b, 1),
+		       put_op_imm(b, IR_ADD, addr, size - 1), space);
 	put_store(b, to.reg, to.off + (int32_t)size - 1,
-		   put_set_imm(b, CC_NE, put_load(b, next.reg, next.off, 1, false), 0), 1);
+		  put_set_imm(b, CC_NE, put_load(b, next.reg, next.off, 1, false), 0), 1);
 	put_label(b, whole);
 	mem_release(b, mark);
 }
@@ -100,8 +102,8 @@ static uint32_t buf_into(struct builder *b, struct node *call, struct value to, 
 
 	addr = source_address(b, arg, &space);
 	if (len)
-		n = is_const(len) ? put_imm(b, len->integer < (int64_t)cap ? len->integer : cap) :
-				    put_bound(b, build_reg(b, len), cap);
+		n = is_const(len) ? put_imm(b, len->integer < (int64_t)cap ? len->integer : cap)
+				  : put_bound(b, build_reg(b, len), cap);
 	else
 		n = put_imm(b, cap);
 	if (zero)
@@ -132,7 +134,8 @@ uint32_t build_text_tail(struct builder *b, struct node *n, struct value to)
 		put_label(b, fine);
 		return len;
 	}
-	if (n->kind == NODE_CALL && n->call.builtin && n->call.builtin->id == BUILTIN_BUF && to.type == n->type)
+	if (n->kind == NODE_CALL && n->call.builtin && n->call.builtin->id == BUILTIN_BUF &&
+	    to.type == n->type)
 		return buf_into(b, n, to, false);
 	build_into(b, n, to);
 	return 0;
@@ -147,8 +150,9 @@ static struct value text_of(struct builder *b, struct node *n)
 	if (v.form == VAL_STR)
 		return v;
 	if (v.type->kind == TYPE_POINTER)
-		v = read_string(b, value_to_reg(b, v), v.type->space,
-				type_string(b->unit->types, (uint32_t)b->unit->config.max_strlen + 1));
+		v = read_string(
+			b, value_to_reg(b, v), v.type->space,
+			type_string(b->unit->types, (uint32_t)b->unit->config.max_strlen + 1));
 	else if (v.type->kind == TYPE_ARRAY)
 		v = build_cast(b, v, type_string(b->unit->types, v.type->size + 1), n->at);
 	return value_to_mem(b, v);
@@ -158,7 +162,8 @@ static uint32_t load_text_byte(struct builder *b, struct value v, uint32_t i)
 {
 	if (v.form == VAL_STR)
 		return put_imm(b, i < v.str.n ? (uint8_t)v.str.p[i] : 0);
-	return i + 1 < v.type->size ? put_load(b, v.reg, v.off + (int32_t)i, 1, false) : put_imm(b, 0);
+	return i + 1 < v.type->size ? put_load(b, v.reg, v.off + (int32_t)i, 1, false)
+				    : put_imm(b, 0);
 }
 
 static struct value call_strncmp(struct builder *b, struct node *call)
@@ -173,7 +178,8 @@ static struct value call_strncmp(struct builder *b, struct node *call)
 
 	/* texts are padded with NULs, so bytes behind an end compare as equal or as the difference they are */
 	for (uint32_t i = 0; i < limit; i++)
-		sum = put_op(b, IR_OR, sum, put_op(b, IR_XOR, load_text_byte(b, p, i), load_text_byte(b, q, i)));
+		sum = put_op(b, IR_OR, sum,
+			     put_op(b, IR_XOR, load_text_byte(b, p, i), load_text_byte(b, q, i)));
 	return value_reg(put_set_imm(b, CC_NE, sum, 0), call->type);
 }
 
@@ -186,7 +192,8 @@ static uint32_t find_text(struct builder *b, struct value hay, struct value need
 	uint32_t hay_size = hay.form == VAL_STR ? (uint32_t)hay.str.n + 1 : hay.type->size;
 	uint32_t n_size = needle.form == VAL_STR ? (uint32_t)needle.str.n + 1 : needle.type->size;
 	uint32_t total = round_up8(hay_size) + round_up8(n_size) + 8;
-	uint32_t hay_off = scratch_alloc(b, total), needle_off = scratch_alloc(b, n_size), result = b->frame_bytes;
+	uint32_t hay_off = scratch_alloc(b, total), needle_off = scratch_alloc(b, n_size),
+		 result = b->frame_bytes;
 	struct value to = value_mem(scratch_base(b), (int32_t)hay_off, SPACE_BPF,
 				    type_string(b->unit->types, hay_size));
 	struct value nd = value_mem(scratch_base(b), (int32_t)needle_off, SPACE_BPF,
@@ -206,7 +213,8 @@ static uint32_t find_text(struct builder *b, struct value hay, struct value need
 	miss = new_label(b);
 	if (needle.form == VAL_STR) {
 		for (uint32_t i = 0; i < needle.str.n; i++)
-			put_br_imm(b, CC_NE, put_load(b, at, (int32_t)i, 1, false), (uint8_t)needle.str.p[i], miss);
+			put_br_imm(b, CC_NE, put_load(b, at, (int32_t)i, 1, false),
+				   (uint8_t)needle.str.p[i], miss);
 	} else {
 		uint32_t found = new_label(b);
 
@@ -222,7 +230,8 @@ static uint32_t find_text(struct builder *b, struct value hay, struct value need
 	put_ret(b, put_imm(b, 1));
 	put_label(b, miss);
 	callback_end(b, cb);
-	put_helper(b, BPF_FUNC_loop, put_imm(b, hay_size), put_func(b, cb->index), frame_base(b), put_imm(b, 0));
+	put_helper(b, BPF_FUNC_loop, put_imm(b, hay_size), put_func(b, cb->index), frame_base(b),
+		   put_imm(b, 0));
 	return put_load(b, frame_base(b), (int32_t)result, 8, false);
 }
 
@@ -277,12 +286,14 @@ static struct value call_str_concat(struct builder *b, struct node *call)
 	struct value p = value_to_mem(b, text_of(b, x)), q = value_to_mem(b, text_of(b, x->next));
 	uint32_t size = call->type->size, room = round_up8(p.type->size + q.type->size);
 	/* in scratch: the second text goes to an offset that is known only at run time */
-	struct value to = value_mem(scratch_base(b), (int32_t)scratch_alloc(b, room > size ? room : size), SPACE_BPF,
+	struct value to = value_mem(scratch_base(b),
+				    (int32_t)scratch_alloc(b, room > size ? room : size), SPACE_BPF,
 				    call->type);
 	uint32_t got, at;
 
 	put_zero(b, to.reg, to.off, room > size ? room : size);
-	got = mem_read_text(b, value_address(b, to), put_imm(b, p.type->size), value_address(b, p), SPACE_KERNEL);
+	got = mem_read_text(b, value_address(b, to), put_imm(b, p.type->size), value_address(b, p),
+			    SPACE_KERNEL);
 	at = put_bound(b, put_op_imm(b, IR_SUB, got, 1), p.type->size - 1);
 	at = put_op(b, IR_ADD, value_address(b, to), at);
 	mem_read_text(b, at, put_imm(b, q.type->size), value_address(b, q), SPACE_KERNEL);
@@ -312,7 +323,7 @@ static struct value call_memcmp(struct builder *b, struct node *call)
 
 	for (uint32_t i = size; i-- > 0;) {
 		uint32_t d = put_op(b, IR_SUB, put_load(b, p.reg, p.off + (int32_t)i, 1, false),
-				     put_load(b, q.reg, q.off + (int32_t)i, 1, false));
+				    put_load(b, q.reg, q.off + (int32_t)i, 1, false));
 		uint32_t is_equal = put_set_imm(b, CC_EQ, d, 0);
 
 		result = put_op(b, IR_ADD, d, put_op(b, IR_MUL, result, is_equal));
@@ -331,10 +342,8 @@ static const char *const syscall_names[] = {
 static const char *name_of(enum builtin_id id, uint32_t n)
 {
 	switch (id) {
-	case BUILTIN_STRERROR:
-		return strerror((int)n);
-	case BUILTIN_SIGNAL_NAME:
-		return strsignal((int)n);
+	case BUILTIN_STRERROR: return strerror((int)n);
+	case BUILTIN_SIGNAL_NAME: return strsignal((int)n);
 	default:
 		return n < sizeof(syscall_names) / sizeof(*syscall_names) ? syscall_names[n] : NULL;
 	}
@@ -354,8 +363,10 @@ static struct value call_name(struct builder *b, struct node *call)
 		if (text)
 			snprintf(table + (size_t)i * row, size, "%s", text);
 	}
-	snprintf(table + (size_t)rows * row, size, id == BUILTIN_STRERROR ? "Unknown error" :
-							   id == BUILTIN_SIGNAL_NAME ? "N/A" : "unknown");
+	snprintf(table + (size_t)rows * row, size,
+		 id == BUILTIN_STRERROR      ? "Unknown error"
+		 : id == BUILTIN_SIGNAL_NAME ? "N/A"
+					     : "unknown");
 	n = build_reg(b, call->call.args);
 	base = const_bytes(b, table, (rows + 1) * row, call->type);
 	n = put_op_imm(b, IR_MUL, put_bound(b, n, rows), row);
@@ -365,26 +376,17 @@ static struct value call_name(struct builder *b, struct node *call)
 build_call_fn *call_builder_string(enum builtin_id id)
 {
 	switch (id) {
-	case BUILTIN_STR:
-		return call_str;
-	case BUILTIN_BUF:
-		return call_buf;
-	case BUILTIN_STRNCMP:
-		return call_strncmp;
+	case BUILTIN_STR: return call_str;
+	case BUILTIN_BUF: return call_buf;
+	case BUILTIN_STRNCMP: return call_strncmp;
 	case BUILTIN_STRCONTAINS:
-	case BUILTIN_STRSTR:
-		return call_find;
-	case BUILTIN_STRLEN:
-		return call_strlen;
-	case BUILTIN_STR_CONCAT:
-		return call_str_concat;
-	case BUILTIN_MEMCMP:
-		return call_memcmp;
+	case BUILTIN_STRSTR: return call_find;
+	case BUILTIN_STRLEN: return call_strlen;
+	case BUILTIN_STR_CONCAT: return call_str_concat;
+	case BUILTIN_MEMCMP: return call_memcmp;
 	case BUILTIN_STRERROR:
 	case BUILTIN_SIGNAL_NAME:
-	case BUILTIN_SYSCALL_NAME:
-		return call_name;
-	default:
-		return NULL;
+	case BUILTIN_SYSCALL_NAME: return call_name;
+	default: return NULL;
 	}
 }

@@ -43,7 +43,8 @@ uint32_t value_to_reg(struct builder *b, struct value v)
 	if (v.form == VAL_REG)
 		return v.reg;
 	if (v.form != VAL_MEM || (size != 1 && size != 2 && size != 4 && size != 8))
-		return put_imm(b, 0); /* ir_check's tests show that sema lets none of these through */
+		return put_imm(b,
+			       0); /* ir_check's tests show that sema lets none of these through */
 	if (v.space == SPACE_BPF)
 		return put_load(b, v.reg, v.off, size, is_signed_type(v.type));
 	tmp = mem_new_bytes(b, 8);
@@ -111,7 +112,8 @@ struct value mem_new_bytes(struct builder *b, uint32_t size)
 
 	if (slot != UINT32_MAX)
 		return value_mem(put_slot(b, slot), 0, SPACE_BPF, type_none());
-	return value_mem(scratch_base(b), (int32_t)scratch_alloc(b, rounded), SPACE_BPF, type_none());
+	return value_mem(scratch_base(b), (int32_t)scratch_alloc(b, rounded), SPACE_BPF,
+			 type_none());
 }
 
 struct value mem_new(struct builder *b, const struct type *t)
@@ -165,8 +167,8 @@ uint32_t context_reg(struct builder *b)
 /* ---- reads from elsewhere ---- */
 
 /* one helper of the pair, or both behind a test of the address: user addresses are the lower half on x86-64 */
-static uint32_t read_by_space(struct builder *b, int user_helper, int kernel_helper, uint32_t to, uint32_t size,
-			      uint32_t from, enum space space)
+static uint32_t read_by_space(struct builder *b, int user_helper, int kernel_helper, uint32_t to,
+			      uint32_t size, uint32_t from, enum space space)
 {
 	uint32_t ret, kernel, done;
 
@@ -191,28 +193,37 @@ static uint32_t read_by_space(struct builder *b, int user_helper, int kernel_hel
 static void count_failed_read(struct builder *b, const char *helper, uint32_t ret)
 {
 	if (b->opts->warn_helpers)
-		fault_if_negative(b, (struct image_fault){ .kind = FAULT_READ, .is_quiet = true, .map = IMAGE_NONE,
-							   .helper = str_from(helper) }, ret);
+		fault_if_negative(b,
+				  (struct image_fault){ .kind = FAULT_READ,
+							.is_quiet = true,
+							.map = IMAGE_NONE,
+							.helper = str_from(helper) },
+				  ret);
 }
 
-uint32_t mem_read_bytes(struct builder *b, uint32_t to, uint32_t size, uint32_t from, enum space space)
+uint32_t mem_read_bytes(struct builder *b, uint32_t to, uint32_t size, uint32_t from,
+			enum space space)
 {
-	uint32_t ret = read_by_space(b, BPF_FUNC_probe_read_user, BPF_FUNC_probe_read_kernel, to, size, from, space);
+	uint32_t ret = read_by_space(b, BPF_FUNC_probe_read_user, BPF_FUNC_probe_read_kernel, to,
+				     size, from, space);
 
 	count_failed_read(b, space == SPACE_KERNEL ? "probe_read_kernel" : "probe_read_user", ret);
 	return ret;
 }
 
-uint32_t mem_read_text(struct builder *b, uint32_t to, uint32_t size, uint32_t from, enum space space)
+uint32_t mem_read_text(struct builder *b, uint32_t to, uint32_t size, uint32_t from,
+		       enum space space)
 {
-	uint32_t ret = read_by_space(b, BPF_FUNC_probe_read_user_str, BPF_FUNC_probe_read_kernel_str, to, size, from,
-				     space);
+	uint32_t ret = read_by_space(b, BPF_FUNC_probe_read_user_str,
+				     BPF_FUNC_probe_read_kernel_str, to, size, from, space);
 
-	count_failed_read(b, space == SPACE_KERNEL ? "probe_read_kernel_str" : "probe_read_user_str", ret);
+	count_failed_read(
+		b, space == SPACE_KERNEL ? "probe_read_kernel_str" : "probe_read_user_str", ret);
 	return ret;
 }
 
-void mem_read(struct builder *b, struct value to, uint32_t from_addr, enum space space, uint32_t size)
+void mem_read(struct builder *b, struct value to, uint32_t from_addr, enum space space,
+	      uint32_t size)
 {
 	mem_read_bytes(b, value_address(b, to), put_imm(b, size), from_addr, space);
 }
@@ -230,9 +241,12 @@ struct value read_string(struct builder *b, uint32_t addr, enum space space, con
 
 static void make_const_map(struct builder *b)
 {
-	b->const_map = image_add_map(b->im, (struct image_map){ .name = STR("const"), .role = MAP_CONST,
-								.bpf_type = BPF_MAP_TYPE_ARRAY, .key_size = 4,
-								.max_entries = 1, .flags = BPF_F_RDONLY_PROG });
+	b->const_map = image_add_map(b->im, (struct image_map){ .name = STR("const"),
+								.role = MAP_CONST,
+								.bpf_type = BPF_MAP_TYPE_ARRAY,
+								.key_size = 4,
+								.max_entries = 1,
+								.flags = BPF_F_RDONLY_PROG });
 }
 
 struct value const_bytes(struct builder *b, const void *p, uint32_t n, const struct type *t)
@@ -266,7 +280,9 @@ static void store_literal(struct builder *b, struct value to, struct str s)
 
 		memcpy(bytes, s.p, n);
 		bytes[size - 1] = is_cut;
-		from = const_bytes(b, bytes, round_up8(n + 1) < size && !is_cut ? round_up8(n + 1) : size, to.type);
+		from = const_bytes(b, bytes,
+				   round_up8(n + 1) < size && !is_cut ? round_up8(n + 1) : size,
+				   to.type);
 		n = round_up8(n + 1) < size && !is_cut ? round_up8(n + 1) : size;
 		put_copy(b, to.reg, to.off, from.reg, from.off, n);
 		put_zero(b, to.reg, to.off + (int32_t)n, size - n);
@@ -303,7 +319,7 @@ static void store_resized(struct builder *b, struct value to, struct value from)
 	put_copy(b, to.reg, to.off, from.reg, from.off, want - 1);
 	if (have == want) {
 		put_store(b, to.reg, to.off + (int32_t)want - 1,
-			   put_load(b, from.reg, from.off + (int32_t)want - 1, 1, false), 1);
+			  put_load(b, from.reg, from.off + (int32_t)want - 1, 1, false), 1);
 	} else {
 		uint32_t next = put_load(b, from.reg, from.off + (int32_t)want - 1, 1, false);
 
@@ -313,7 +329,8 @@ static void store_resized(struct builder *b, struct value to, struct value from)
 
 static void store_from_elsewhere(struct builder *b, struct value to, struct value v)
 {
-	if (to.type->kind == TYPE_STRING && v.type->kind == TYPE_STRING && to.type->size != v.type->size) {
+	if (to.type->kind == TYPE_STRING && v.type->kind == TYPE_STRING &&
+	    to.type->size != v.type->size) {
 		struct value copy = mem_new(b, v.type);
 
 		mem_read(b, copy, value_address(b, v), v.space, v.type->size);
@@ -326,21 +343,15 @@ static void store_from_elsewhere(struct builder *b, struct value to, struct valu
 void value_store(struct builder *b, struct value to, struct value v)
 {
 	switch (v.form) {
-	case VAL_NONE:
-		mem_zero(b, to, to.type->size);
-		return;
-	case VAL_REG:
-		put_store(b, to.reg, to.off, v.reg, to.type->size);
-		return;
-	case VAL_STR:
-		store_literal(b, to, v.str);
-		return;
-	case VAL_MEM:
-		break;
+	case VAL_NONE: mem_zero(b, to, to.type->size); return;
+	case VAL_REG: put_store(b, to.reg, to.off, v.reg, to.type->size); return;
+	case VAL_STR: store_literal(b, to, v.str); return;
+	case VAL_MEM: break;
 	}
 	if (v.space != SPACE_BPF)
 		store_from_elsewhere(b, to, v);
-	else if (to.type->kind == TYPE_STRING && v.type->kind == TYPE_STRING && to.type->size != v.type->size)
+	else if (to.type->kind == TYPE_STRING && v.type->kind == TYPE_STRING &&
+		 to.type->size != v.type->size)
 		store_resized(b, to, v);
 	else if (type_is_scalar(to.type) && !v.is_ctx)
 		put_store(b, to.reg, to.off, value_to_reg(b, v), to.type->size);

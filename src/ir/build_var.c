@@ -60,14 +60,10 @@ struct value var_place(struct builder *b, struct variable *v)
 	if (h->form == HOME_NONE)
 		make_home(b, v);
 	switch (h->form) {
-	case HOME_REG:
-		return value_reg(h->n, v->type);
-	case HOME_SLOT:
-		return value_mem(put_slot(b, h->n), 0, SPACE_BPF, v->type);
-	case HOME_FRAME:
-		return value_mem(frame_base(b), (int32_t)h->n, SPACE_BPF, v->type);
-	default:
-		return value_mem(scratch_base(b), (int32_t)h->n, SPACE_BPF, v->type);
+	case HOME_REG: return value_reg(h->n, v->type);
+	case HOME_SLOT: return value_mem(put_slot(b, h->n), 0, SPACE_BPF, v->type);
+	case HOME_FRAME: return value_mem(frame_base(b), (int32_t)h->n, SPACE_BPF, v->type);
+	default: return value_mem(scratch_base(b), (int32_t)h->n, SPACE_BPF, v->type);
 	}
 }
 

@@ -25,8 +25,8 @@ enum ir_cc { CC_EQ, CC_NE, CC_LT, CC_LE, CC_GT, CC_GE, CC_SLT, CC_SLE, CC_SGT, C
 enum ir_atomic { ATOMIC_ADD, ATOMIC_AND, ATOMIC_OR, ATOMIC_XOR, ATOMIC_XCHG, ATOMIC_CMPXCHG };
 
 enum {
-	IRF_IMM = 1 << 0,    /* b is imm */
-	IRF_SIGNED = 1 << 1, /* LOAD sign extends */
+	IRF_IMM = 1 << 0,      /* b is imm */
+	IRF_SIGNED = 1 << 1,   /* LOAD sign extends */
 	IRF_UNLIKELY = 1 << 2, /* BR: placed out of line when possible */
 };
 
@@ -79,7 +79,7 @@ struct ir_func {
 
 /* one program of the image: its entry function and the meta data that the image needs */
 struct ir_prog {
-	uint32_t func; /* index of the entry function */
+	uint32_t func;            /* index of the entry function */
 	struct image_prog *image; /* name, kind, shape: filled by the builder; code by src/ebpf */
 };
 

@@ -29,8 +29,7 @@ static void remove_insn(struct optimizer *o, struct ir_insn *in)
 struct block_scan {
 	const struct ir_flow *flow;
 	uint32_t block;
-	uint32_t *
-		mark; /* by vreg: end + 1 of the block: read below; UINT32_MAX - end: written below before it is read */
+	uint32_t *mark; /* by vreg: end + 1 of the block: read below; UINT32_MAX - end: written below before it is read */
 };
 
 static bool is_live_below(const struct block_scan *s, uint32_t v)

@@ -12,38 +12,38 @@
 
 enum node_kind {
 	/* ---- expressions ---- */
-	NODE_INT,       /* integer: .integer; negative literals are unary minus until folded */
-	NODE_STRING,    /* string literal, unescaped: .string */
-	NODE_BOOL,      /* .integer 0 or 1 */
+	NODE_INT,        /* integer: .integer; negative literals are unary minus until folded */
+	NODE_STRING,     /* string literal, unescaped: .string */
+	NODE_BOOL,       /* .integer 0 or 1 */
 	NODE_POSITIONAL, /* $1: .integer = 1; $#: .integer = 0 (folded into INT or STRING by sema) */
-	NODE_VAR,       /* $x: .var */
-	NODE_MAP,       /* @m or @m[key]: .map; several keys are one NODE_TUPLE key */
-	NODE_IDENT,     /* bare name: builtin variable, enumerator, define, macro without arguments: .ident */
-	NODE_CALL,      /* f(args): .call */
-	NODE_UNARY,     /* .unary */
-	NODE_BINARY,    /* .binary */
-	NODE_TERNARY,   /* c ? a : b, c ?: b (then == NULL): .cond */
-	NODE_FIELD,     /* e.name, e->name: .field */
+	NODE_VAR,        /* $x: .var */
+	NODE_MAP,        /* @m or @m[key]: .map; several keys are one NODE_TUPLE key */
+	NODE_IDENT, /* bare name: builtin variable, enumerator, define, macro without arguments: .ident */
+	NODE_CALL,        /* f(args): .call */
+	NODE_UNARY,       /* .unary */
+	NODE_BINARY,      /* .binary */
+	NODE_TERNARY,     /* c ? a : b, c ?: b (then == NULL): .cond */
+	NODE_FIELD,       /* e.name, e->name: .field */
 	NODE_TUPLE_FIELD, /* e.0: .field.index */
-	NODE_INDEX,     /* e[i]: .index */
-	NODE_CAST,      /* (type)e: .cast; sema adds implicit ones */
-	NODE_SIZEOF,    /* sizeof(type) or sizeof(expr): .sizeof_ */
-	NODE_OFFSETOF,  /* offsetof(type or expr, a.b): .offsetof_ */
-	NODE_TYPEINFO,  /* typeinfo(expr or type): .sizeof_ */
-	NODE_TYPE_VALUE, /* typeof(...) as an argument of a macro: .type_value */
-	NODE_TUPLE,     /* (a, b), (a,), (): .list */
-	NODE_RECORD,    /* (a=1, b=2): .list of NODE_NAMED */
-	NODE_NAMED,     /* name=expr inside a record: .named */
-	NODE_COMPTIME,  /* comptime e: .unary.a */
+	NODE_INDEX,       /* e[i]: .index */
+	NODE_CAST,        /* (type)e: .cast; sema adds implicit ones */
+	NODE_SIZEOF,      /* sizeof(type) or sizeof(expr): .sizeof_ */
+	NODE_OFFSETOF,    /* offsetof(type or expr, a.b): .offsetof_ */
+	NODE_TYPEINFO,    /* typeinfo(expr or type): .sizeof_ */
+	NODE_TYPE_VALUE,  /* typeof(...) as an argument of a macro: .type_value */
+	NODE_TUPLE,       /* (a, b), (a,), (): .list */
+	NODE_RECORD,      /* (a=1, b=2): .list of NODE_NAMED */
+	NODE_NAMED,       /* name=expr inside a record: .named */
+	NODE_COMPTIME,    /* comptime e: .unary.a */
 	/* ---- statements; the first three are expressions too ---- */
-	NODE_BLOCK, /* { s; s; e }: .block; value is .block.value */
-	NODE_IF,    /* .cond; branches are NODE_BLOCK (or NODE_IF for else if) */
-	NODE_ASSIGN, /* target op= value: .assign */
-	NODE_EXPR,  /* expression statement: .unary.a; flag NODE_F_DISCARD for `_ = e;` */
-	NODE_LET,   /* let $x : type = e: .let */
-	NODE_WHILE, /* .loop */
-	NODE_UNROLL, /* .loop, cond is the count */
-	NODE_FOR_MAP, /* for ($kv : @m) {}: .for_ */
+	NODE_BLOCK,     /* { s; s; e }: .block; value is .block.value */
+	NODE_IF,        /* .cond; branches are NODE_BLOCK (or NODE_IF for else if) */
+	NODE_ASSIGN,    /* target op= value: .assign */
+	NODE_EXPR,      /* expression statement: .unary.a; flag NODE_F_DISCARD for `_ = e;` */
+	NODE_LET,       /* let $x : type = e: .let */
+	NODE_WHILE,     /* .loop */
+	NODE_UNROLL,    /* .loop, cond is the count */
+	NODE_FOR_MAP,   /* for ($kv : @m) {}: .for_ */
 	NODE_FOR_RANGE, /* for ($i : a..b) {}: .for_ */
 	NODE_BREAK,
 	NODE_CONTINUE,
@@ -72,27 +72,28 @@ struct type_expr {
 		TE_TYPEOF, /* typeof(expr) */
 		TE_TUPLE,  /* (a,b) of types: elems */
 	} form;
-	char keyword;      /* 's', 'u', 'e' for struct, union, enum; 0 none */
+	char keyword; /* 's', 'u', 'e' for struct, union, enum; 0 none */
 	struct str name;
-	struct node *expr; /* TE_TYPEOF */
+	struct node *expr;              /* TE_TYPEOF */
 	struct type_expr *elems, *next; /* TE_TUPLE, chained by next */
-	uint8_t n_pointers; /* trailing '*' */
-	uint8_t n_dims;     /* [N] suffixes */
-	int64_t dims[4];    /* -1: empty brackets; string[64], buffer[8], inet ... use dims[0] */
+	uint8_t n_pointers;             /* trailing '*' */
+	uint8_t n_dims;                 /* [N] suffixes */
+	int64_t dims[4]; /* -1: empty brackets; string[64], buffer[8], inet ... use dims[0] */
 	struct node *dim_exprs[4]; /* when a dimension is an expression (macro argument, define) */
-	uint8_t n_outer_pointers;  /* '*' behind the dimensions: (int8[4] *) is a pointer to an array */
+	uint8_t n_outer_pointers; /* '*' behind the dimensions: (int8[4] *) is a pointer to an array */
 	const struct type *resolved;
 };
 
 enum {
-	NODE_F_DISCARD = 1 << 0,   /* NODE_EXPR: written `_ = e` */
-	NODE_F_IMPLICIT = 1 << 1,  /* NODE_CAST added by sema */
-	NODE_F_ARROW = 1 << 2,     /* NODE_FIELD written with -> */
-	NODE_F_CONST = 1 << 3,     /* value known at compile time: NODE_INT/BOOL/STRING after folding */
-	NODE_F_LITERAL = 1 << 4,   /* an integer whose type may still be chosen */
-	NODE_F_PAREN = 1 << 5,     /* written in parentheses */
-	NODE_F_DEAD = 1 << 6,      /* comptime branch not taken: ir skips it */
-	NODE_F_UINT64 = 1 << 7,    /* NODE_INT as written is above INT64_MAX: .integer holds the bits of a uint64 */
+	NODE_F_DISCARD = 1 << 0,  /* NODE_EXPR: written `_ = e` */
+	NODE_F_IMPLICIT = 1 << 1, /* NODE_CAST added by sema */
+	NODE_F_ARROW = 1 << 2,    /* NODE_FIELD written with -> */
+	NODE_F_CONST = 1 << 3, /* value known at compile time: NODE_INT/BOOL/STRING after folding */
+	NODE_F_LITERAL = 1 << 4, /* an integer whose type may still be chosen */
+	NODE_F_PAREN = 1 << 5,   /* written in parentheses */
+	NODE_F_DEAD = 1 << 6,    /* comptime branch not taken: ir skips it */
+	NODE_F_UINT64 =
+		1 << 7, /* NODE_INT as written is above INT64_MAX: .integer holds the bits of a uint64 */
 };
 
 struct node {
@@ -104,18 +105,18 @@ struct node {
 
 	/* set by sema */
 	const struct type *type; /* type of the value; type_none() for statements */
-	enum space space;        /* for values that are places in memory (struct, array, deref): where */
+	enum space space; /* for values that are places in memory (struct, array, deref): where */
 
 	union {
 		int64_t integer;
 		struct str string;
 		struct {
-			struct str name; /* without $ */
+			struct str name;      /* without $ */
 			struct variable *ref; /* sema */
 		} var;
 		struct {
-			struct str name; /* with @ */
-			struct node *key; /* NULL: scalar access or the whole map */
+			struct str name;      /* with @ */
+			struct node *key;     /* NULL: scalar access or the whole map */
 			struct map_info *ref; /* sema */
 		} map;
 		struct {
@@ -128,7 +129,7 @@ struct node {
 			uint32_t n_args;
 			const struct builtin *builtin; /* sema; NULL for fn */
 			struct fn_def *fn;             /* sema: user-defined fn */
-			void *info;                    /* sema: per-builtin results, see sema/sema.h */
+			void *info; /* sema: per-builtin results, see sema/sema.h */
 		} call;
 		struct {
 			struct node *a;
@@ -142,7 +143,7 @@ struct node {
 		struct {
 			struct node *a;
 			struct str name;
-			uint32_t index;           /* NODE_TUPLE_FIELD */
+			uint32_t index;          /* NODE_TUPLE_FIELD */
 			struct type_field field; /* sema: resolved, offset relative to the type of a */
 		} field;
 		struct {
@@ -180,7 +181,7 @@ struct node {
 			struct node *value;
 		} assign;
 		struct {
-			struct node *var; /* NODE_VAR */
+			struct node *var;       /* NODE_VAR */
 			struct type_expr *type; /* may be NULL */
 			struct node *value;     /* may be NULL */
 		} let;
@@ -189,8 +190,8 @@ struct node {
 			struct node *body;
 		} loop;
 		struct {
-			struct node *var; /* NODE_VAR */
-			struct node *map; /* NODE_FOR_MAP: NODE_MAP without key */
+			struct node *var;       /* NODE_VAR */
+			struct node *map;       /* NODE_FOR_MAP: NODE_MAP without key */
 			struct node *from, *to; /* NODE_FOR_RANGE */
 			struct node *body;
 		} for_;
@@ -200,11 +201,11 @@ struct node {
 /* "uprobe:/bin/x:f": the text of one attach point, cut at ':' outside quotes */
 struct attach_point {
 	struct span at;
-	struct str text;      /* as written, positional parameters replaced */
-	struct str name;      /* "name=" prefix, or empty */
+	struct str text;     /* as written, positional parameters replaced */
+	struct str name;     /* "name=" prefix, or empty */
 	struct str parts[8]; /* quotes removed; parts[0] is the provider as written */
 	uint32_t n_parts;
-	bool ignores_args;    /* sema, before matching: the clause reads neither args nor argN, so its places need no telling apart */
+	bool ignores_args; /* sema, before matching: the clause reads neither args nor argN, so its places need no telling apart */
 	struct attach_point *next;
 };
 
@@ -246,10 +247,10 @@ struct fn_def {
 	struct str name;
 	struct fn_param *params;
 	uint32_t n_params;
-	struct type_expr *result; /* NULL: void */
+	struct type_expr *result;       /* NULL: void */
 	const struct type *result_type; /* sema */
 	struct node *body;
-	uint32_t index; /* sema: number of the subprogram */
+	uint32_t index;       /* sema: number of the subprogram */
 	bool returns_in_loop; /* sema: a return stands in a for loop, which is a callback */
 	struct fn_def *next;
 };

@@ -19,8 +19,8 @@ const struct builtin *builtin_find(struct str name, uint32_t *index)
 	uint64_t n;
 
 	*index = 0;
-	if (str_starts(name, STR("arg")) && name.n > 3 && name.n <= 6 && str_to_u64(str_sub(name, 3, name.n), &n) &&
-	    !(name.n > 4 && name.p[3] == '0')) {
+	if (str_starts(name, STR("arg")) && name.n > 3 && name.n <= 6 &&
+	    str_to_u64(str_sub(name, 3, name.n), &n) && !(name.n > 4 && name.p[3] == '0')) {
 		*index = (uint32_t)n;
 		return &builtins[BUILTIN_ARG];
 	}

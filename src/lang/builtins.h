@@ -16,10 +16,10 @@ struct builtin {
 	enum builtin_id id;
 	const char *name;
 	uint8_t min_args, max_args;
-	bool is_variable;    /* V: may be written without parentheses */
-	bool is_unsafe;      /* U */
-	bool is_async;       /* A */
-	bool is_aggregation; /* G */
+	bool is_variable;     /* V: may be written without parentheses */
+	bool is_unsafe;       /* U */
+	bool is_async;        /* A */
+	bool is_aggregation;  /* G */
 	bool is_compile_time; /* C */
 	const char *summary;
 };

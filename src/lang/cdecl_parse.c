@@ -386,9 +386,7 @@ static const struct type *function_type(struct c_parser *p, const struct type *r
 {
 	struct type *f = arena_new(p->d->arena, struct type);
 
-	*f = (struct type){
-		.kind = TYPE_FUNCTION, .align = 1, .is_complete = true, .elem = result
-	};
+	*f = (struct type){ .kind = TYPE_FUNCTION, .align = 1, .is_complete = true, .elem = result };
 	return f;
 }
 

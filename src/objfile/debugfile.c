@@ -72,7 +72,9 @@ static struct objfile *try_candidate(struct objfile *f, const char *path, const 
 		strbuf_printf(notes, "debug file '%s' has no build-id\n", path);
 		return NULL;
 	} else if (!file_crc(d, &have) || have != *crc) {
-		strbuf_printf(notes, "debug file '%s' has another checksum than the link to it says\n", path);
+		strbuf_printf(notes,
+			      "debug file '%s' has another checksum than the link to it says\n",
+			      path);
 		return NULL;
 	}
 	d->priv->is_debug_file = true;
@@ -95,8 +97,8 @@ static struct str root_of(const char *path)
 }
 
 /* the name of the debug file and its checksum */
-static bool read_link(struct objfile *f, const struct objfile_section *s, struct str *name, uint32_t *crc,
-		      struct strbuf *notes)
+static bool read_link(struct objfile *f, const struct objfile_section *s, struct str *name,
+		      uint32_t *crc, struct strbuf *notes)
 {
 	struct bytes b;
 	struct err *e = objfile_section_bytes(f, s, &b);
@@ -136,8 +138,10 @@ static struct objfile *find_by_link(struct objfile *f, struct str root, struct s
 		static const char *const middle[] = { "", ".debug/" };
 
 		if (i < 2)
-			snprintf(path, sizeof(path), "%.*s%s%.*s", STR_ARG(dir), middle[i], STR_ARG(name));
-		else if (i == 2) /* dir starts with the root already: the debug folder goes between */
+			snprintf(path, sizeof(path), "%.*s%s%.*s", STR_ARG(dir), middle[i],
+				 STR_ARG(name));
+		else if (i ==
+			 2) /* dir starts with the root already: the debug folder goes between */
 			snprintf(path, sizeof(path), "%.*s/usr/lib/debug%.*s%.*s", STR_ARG(root),
 				 STR_ARG(str_sub(dir, root.n, dir.n)), STR_ARG(name));
 		else if (root.n)
@@ -150,7 +154,8 @@ static struct objfile *find_by_link(struct objfile *f, struct str root, struct s
 	return found;
 }
 
-static struct objfile *try_build_id(struct objfile *f, struct str dir, const char *below, struct strbuf *notes)
+static struct objfile *try_build_id(struct objfile *f, struct str dir, const char *below,
+				    struct strbuf *notes)
 {
 	char hex[2 * 64 + 1], path[PATH_MAX];
 
@@ -158,7 +163,8 @@ static struct objfile *try_build_id(struct objfile *f, struct str dir, const cha
 		return NULL;
 	for (size_t i = 0; i < f->build_id.n; i++)
 		snprintf(hex + 2 * i, 3, "%02x", (uint8_t)f->build_id.p[i]);
-	snprintf(path, sizeof(path), "%.*s%s/.build-id/%.2s/%s.debug", STR_ARG(dir), below, hex, hex + 2);
+	snprintf(path, sizeof(path), "%.*s%s/.build-id/%.2s/%s.debug", STR_ARG(dir), below, hex,
+		 hex + 2);
 	return try_candidate(f, path, NULL, notes);
 }
 
@@ -172,7 +178,8 @@ static struct objfile *find_by_build_id(struct objfile *f, struct str root, stru
 /* in a folder that the user names: by build-id, by the name in the link, and as NAME.debug where build-ids can be compared */
 static struct objfile *find_in(struct objfile *f, struct str dir, struct strbuf *notes)
 {
-	const char *self = f->priv->open_path ? f->priv->open_path : f->path, *base = strrchr(self, '/');
+	const char *self = f->priv->open_path ? f->priv->open_path : f->path,
+		   *base = strrchr(self, '/');
 	const struct objfile_section *s = objfile_find_section(f, STR(".gnu_debuglink"));
 	struct objfile *found = try_build_id(f, dir, "", notes);
 	struct str link = STR_NULL;

@@ -64,7 +64,8 @@ enum mangling demangle_kind(struct str name)
 {
 	if (name.n < 3 || name.p[0] != '_')
 		return MANGLING_NONE;
-	if (name.p[1] == 'R' && (isupper((unsigned char)name.p[2]) || isdigit((unsigned char)name.p[2])))
+	if (name.p[1] == 'R' &&
+	    (isupper((unsigned char)name.p[2]) || isdigit((unsigned char)name.p[2])))
 		return MANGLING_RUST;
 	if (name.p[1] != 'Z')
 		return MANGLING_NONE;
@@ -74,12 +75,9 @@ enum mangling demangle_kind(struct str name)
 static int options_of(enum demangle_form form)
 {
 	switch (form) {
-	case DEMANGLE_PLAIN:
-		return DMGL_ANSI;
-	case DEMANGLE_NO_RETURN:
-		return DMGL_PARAMS | DMGL_ANSI | DMGL_RET_DROP;
-	default:
-		return DMGL_PARAMS | DMGL_ANSI;
+	case DEMANGLE_PLAIN: return DMGL_ANSI;
+	case DEMANGLE_NO_RETURN: return DMGL_PARAMS | DMGL_ANSI | DMGL_RET_DROP;
+	default: return DMGL_PARAMS | DMGL_ANSI;
 	}
 }
 
@@ -100,9 +98,10 @@ char *demangle_name(struct str name, enum demangle_form form)
 	mangled = base_strndup(name);
 	out = base_alloc(sizeof(*out));
 	if (sigsetjmp(out->stop, 0) == 0) {
-		int ok = kind == MANGLING_RUST ?
-				 rust_demangle_callback(mangled, options_of(form), collect, out) :
-				 cplus_demangle_v3_callback(mangled, options_of(form), collect, out);
+		int ok = kind == MANGLING_RUST
+				 ? rust_demangle_callback(mangled, options_of(form), collect, out)
+				 : cplus_demangle_v3_callback(mangled, options_of(form), collect,
+							      out);
 
 		if (ok && out->text.n)
 			ret = base_strdup(strbuf_cstr(&out->text));

@@ -11,7 +11,7 @@
 enum demangle_form {
 	DEMANGLE_FULL,      /* app::Srv::handle(int, char const*); "int twice<int>(int)" */
 	DEMANGLE_NO_RETURN, /* without a template's return type: "twice<int>(int)" */
-	DEMANGLE_PLAIN,     /* app::Srv::handle, twice<int>: no parameters, no return type, no clone suffix */
+	DEMANGLE_PLAIN, /* app::Srv::handle, twice<int>: no parameters, no return type, no clone suffix */
 	DEMANGLE_N_FORMS,
 };
 

@@ -23,10 +23,18 @@ const char *objfile_machine_name(unsigned machine, char buf[32])
 		uint16_t machine;
 		const char *name;
 	} names[] = {
-		{ EM_X86_64, "x86-64" }, { EM_386, "i386" },       { EM_AARCH64, "arm64" },
-		{ EM_ARM, "arm" },       { EM_RISCV, "riscv" },    { EM_PPC64, "ppc64" },
-		{ EM_PPC, "ppc" },       { EM_S390, "s390x" },     { EM_MIPS, "mips" },
-		{ EM_SPARCV9, "sparc64" }, { EM_LOONGARCH, "loongarch" }, { EM_IA_64, "ia64" },
+		{ EM_X86_64, "x86-64" },
+		{ EM_386, "i386" },
+		{ EM_AARCH64, "arm64" },
+		{ EM_ARM, "arm" },
+		{ EM_RISCV, "riscv" },
+		{ EM_PPC64, "ppc64" },
+		{ EM_PPC, "ppc" },
+		{ EM_S390, "s390x" },
+		{ EM_MIPS, "mips" },
+		{ EM_SPARCV9, "sparc64" },
+		{ EM_LOONGARCH, "loongarch" },
+		{ EM_IA_64, "ia64" },
 		{ EM_BPF, "bpf" },
 	};
 
@@ -84,15 +92,16 @@ static struct err *check_header(const uint8_t *head, size_t n, uint64_t size, co
 	machine = bytes_u16(&b);
 	if (head[EI_DATA] != ELFDATA2LSB) {
 		machine = (unsigned)(head[18] << 8 | head[19]);
-		return err_new(0, "'%s' is a big-endian ELF file for %s; this machine is x86-64", name,
-			       objfile_machine_name(machine, buf));
+		return err_new(0, "'%s' is a big-endian ELF file for %s; this machine is x86-64",
+			       name, objfile_machine_name(machine, buf));
 	}
 	if (head[EI_CLASS] == ELFCLASS32)
-		return err_new(0, "'%s' is a 32-bit ELF file (%s); only 64-bit programs can be traced", name,
-			       machine == EM_X86_64 ? "x32" : objfile_machine_name(machine, buf));
+		return err_new(
+			0, "'%s' is a 32-bit ELF file (%s); only 64-bit programs can be traced",
+			name, machine == EM_X86_64 ? "x32" : objfile_machine_name(machine, buf));
 	if (head[EI_CLASS] != ELFCLASS64 || head[EI_VERSION] != EV_CURRENT)
-		return err_new(0, "'%s' is not a valid ELF file: class %u, version %u", name, head[EI_CLASS],
-			       head[EI_VERSION]);
+		return err_new(0, "'%s' is not a valid ELF file: class %u, version %u", name,
+			       head[EI_CLASS], head[EI_VERSION]);
 	if (machine != EM_X86_64)
 		return err_new(0, "'%s' is an ELF file for %s; this machine is x86-64", name,
 			       objfile_machine_name(machine, buf));
@@ -109,11 +118,15 @@ static struct err *check_header(const uint8_t *head, size_t n, uint64_t size, co
 	if (shoff && shnum == 0)
 		shnum = 1;
 	if (phnum && (phoff > size || size - phoff < (uint64_t)phnum * sizeof(Elf64_Phdr)))
-		return err_new(0, "'%s' is truncated or malformed: its program headers lie beyond its end (%llu bytes)",
-			       name, (unsigned long long)size);
+		return err_new(
+			0,
+			"'%s' is truncated or malformed: its program headers lie beyond its end (%llu bytes)",
+			name, (unsigned long long)size);
 	if (shoff && (shoff > size || size - shoff < (uint64_t)shnum * sizeof(Elf64_Shdr)))
-		return err_new(0, "'%s' is truncated or malformed: its section headers lie beyond its end (%llu bytes)",
-			       name, (unsigned long long)size);
+		return err_new(
+			0,
+			"'%s' is truncated or malformed: its section headers lie beyond its end (%llu bytes)",
+			name, (unsigned long long)size);
 	return NULL;
 }
 
@@ -124,10 +137,12 @@ static struct err *read_segments(struct objfile *f)
 	size_t n;
 
 	if (elf_getphdrnum(priv->elf, &n))
-		return err_new(0, "'%s' is malformed: program headers: %s", f->path, elf_errmsg(-1));
+		return err_new(0, "'%s' is malformed: program headers: %s", f->path,
+			       elf_errmsg(-1));
 	ph = n ? elf64_getphdr(priv->elf) : NULL;
 	if (n && !ph)
-		return err_new(0, "'%s' is malformed: program headers: %s", f->path, elf_errmsg(-1));
+		return err_new(0, "'%s' is malformed: program headers: %s", f->path,
+			       elf_errmsg(-1));
 	f->segments = arena_array(&priv->strings, struct objfile_segment, n ? n : 1);
 	for (size_t i = 0; i < n; i++)
 		f->segments[i] = (struct objfile_segment){
@@ -148,11 +163,13 @@ static struct err *read_sections(struct objfile *f)
 	size_t n, names = 0;
 
 	if (elf_getshdrnum(priv->elf, &n))
-		return err_new(0, "'%s' is malformed: section headers: %s", f->path, elf_errmsg(-1));
+		return err_new(0, "'%s' is malformed: section headers: %s", f->path,
+			       elf_errmsg(-1));
 	if (n == 0)
 		return NULL;
 	if (n > f->size / sizeof(Elf64_Shdr))
-		return err_new(0, "'%s' is truncated or malformed: it claims %zu sections", f->path, n);
+		return err_new(0, "'%s' is truncated or malformed: it claims %zu sections", f->path,
+			       n);
 	if (elf_getshdrstrndx(priv->elf, &names))
 		names = 0;
 	f->sections = arena_array(&priv->strings, struct objfile_section, n);
@@ -162,7 +179,8 @@ static struct err *read_sections(struct objfile *f)
 		const char *name;
 
 		if (!sh)
-			return err_new(0, "'%s' is malformed: section %zu: %s", f->path, i, elf_errmsg(-1));
+			return err_new(0, "'%s' is malformed: section %zu: %s", f->path, i,
+				       elf_errmsg(-1));
 		name = names ? elf_strptr(priv->elf, names, sh->sh_name) : NULL;
 		f->sections[i] = (struct objfile_section){
 			.name = arena_str(&priv->strings, str_from(name ? name : "")),
@@ -213,9 +231,11 @@ static bool find_build_id(struct objfile *f, struct bytes b, size_t align)
 	struct elf_note note;
 
 	while (elf_note_next(&b, align, &note)) {
-		if (note.type != NT_GNU_BUILD_ID || !str_is(note.name, "GNU") || note.desc.n < 2 || note.desc.n > 64)
+		if (note.type != NT_GNU_BUILD_ID || !str_is(note.name, "GNU") || note.desc.n < 2 ||
+		    note.desc.n > 64)
 			continue;
-		f->build_id = arena_str(&f->priv->strings, str_make((const char *)note.desc.p, note.desc.n));
+		f->build_id = arena_str(&f->priv->strings,
+					str_make((const char *)note.desc.p, note.desc.n));
 		return true;
 	}
 	return false;
@@ -268,16 +288,11 @@ static void read_interp(struct objfile *f)
 static enum objfile_kind kind_of(unsigned type)
 {
 	switch (type) {
-	case ET_EXEC:
-		return OBJFILE_EXEC;
-	case ET_DYN:
-		return OBJFILE_DYN;
-	case ET_REL:
-		return OBJFILE_REL;
-	case ET_CORE:
-		return OBJFILE_CORE;
-	default:
-		return OBJFILE_OTHER;
+	case ET_EXEC: return OBJFILE_EXEC;
+	case ET_DYN: return OBJFILE_DYN;
+	case ET_REL: return OBJFILE_REL;
+	case ET_CORE: return OBJFILE_CORE;
+	default: return OBJFILE_OTHER;
 	}
 }
 

@@ -19,9 +19,9 @@
 
 enum objfile_kind { OBJFILE_EXEC, OBJFILE_DYN, OBJFILE_REL, OBJFILE_CORE, OBJFILE_OTHER };
 enum objfile_lang { /* bits: an object may hold several */
-	OBJFILE_LANG_GO = 1,
-	OBJFILE_LANG_RUST = 2,
-	OBJFILE_LANG_CXX = 4,
+		    OBJFILE_LANG_GO = 1,
+		    OBJFILE_LANG_RUST = 2,
+		    OBJFILE_LANG_CXX = 4,
 };
 
 struct objfile_section {
@@ -42,7 +42,7 @@ struct symtab;
 struct usdt_table;
 
 struct objfile {
-	char *path;      /* as it was opened, for messages */
+	char *path; /* as it was opened, for messages */
 	dev_t dev;
 	ino_t ino;
 	uint64_t size;
@@ -53,7 +53,7 @@ struct objfile {
 	uint32_t n_sections;
 	struct objfile_segment *segments;
 	uint32_t n_segments;
-	struct str interp; /* program interpreter, or empty: static or a library */
+	struct str interp;   /* program interpreter, or empty: static or a library */
 	struct str build_id; /* raw bytes, or empty */
 	struct objfile_private *priv;
 };
@@ -75,9 +75,11 @@ static inline void objfile_cleanup(struct objfile **f)
 #define OBJFILE_AUTO __attribute__((cleanup(objfile_cleanup))) struct objfile *
 
 const struct objfile_section *objfile_find_section(const struct objfile *f, struct str name);
-const struct objfile_section *objfile_section_at(const struct objfile *f, uint64_t addr); /* SHF_ALLOC only */
+const struct objfile_section *objfile_section_at(const struct objfile *f,
+						 uint64_t addr); /* SHF_ALLOC only */
 /* the section's bytes as they lie in the file; empty for SHT_NOBITS; an error when they lie outside the file */
-struct err *objfile_section_bytes(struct objfile *f, const struct objfile_section *s, struct bytes *ret) ERR_MUST;
+struct err *objfile_section_bytes(struct objfile *f, const struct objfile_section *s,
+				  struct bytes *ret) ERR_MUST;
 /* n bytes at a file address (vaddr), from one segment; false when they are not in the file */
 bool objfile_read_vaddr(struct objfile *f, uint64_t vaddr, void *buf, size_t n);
 /* n bytes at a file offset; false when the file is shorter */
@@ -101,7 +103,8 @@ void objfile_cache_free(struct objfile_cache *c);
 /* folders (':' between) where separate debug files are looked for before the usual ones; of files opened from now on */
 void objfile_cache_add_debug_path(struct objfile_cache *c, struct str dirs);
 /* *ret is borrowed from the cache and lives as long as the cache does. */
-struct err *objfile_cache_get(struct objfile_cache *c, const char *path, struct objfile **ret) ERR_MUST;
+struct err *objfile_cache_get(struct objfile_cache *c, const char *path,
+			      struct objfile **ret) ERR_MUST;
 struct err *objfile_cache_get_as(struct objfile_cache *c, const char *path, const char *name,
 				 struct objfile **ret) ERR_MUST;
 

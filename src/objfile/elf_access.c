@@ -28,13 +28,15 @@ const struct objfile_section *objfile_section_at(const struct objfile *f, uint64
 		const struct objfile_section *s = &f->sections[i];
 
 		/* thread-local sections have addresses of their own world */
-		if ((s->flags & SHF_ALLOC) && !(s->flags & SHF_TLS) && addr - s->addr < s->size && addr >= s->addr)
+		if ((s->flags & SHF_ALLOC) && !(s->flags & SHF_TLS) && addr - s->addr < s->size &&
+		    addr >= s->addr)
 			return s;
 	}
 	return NULL;
 }
 
-struct err *objfile_section_bytes(struct objfile *f, const struct objfile_section *s, struct bytes *ret)
+struct err *objfile_section_bytes(struct objfile *f, const struct objfile_section *s,
+				  struct bytes *ret)
 {
 	Elf_Scn *scn;
 	Elf_Data *data;
@@ -43,15 +45,17 @@ struct err *objfile_section_bytes(struct objfile *f, const struct objfile_sectio
 	if (s->type == SHT_NOBITS || s->type == SHT_NULL || s->size == 0)
 		return NULL;
 	if (s->offset > f->size || s->size > f->size - s->offset)
-		return err_new(0, "'%s' is malformed: section '%.*s' lies beyond the end of the file", f->path,
-			       STR_ARG(s->name));
+		return err_new(0,
+			       "'%s' is malformed: section '%.*s' lies beyond the end of the file",
+			       f->path, STR_ARG(s->name));
 	if (s->size > SECTION_MAX)
-		return err_new(0, "'%s': section '%.*s' is too large (%llu bytes)", f->path, STR_ARG(s->name),
-			       (unsigned long long)s->size);
+		return err_new(0, "'%s': section '%.*s' is too large (%llu bytes)", f->path,
+			       STR_ARG(s->name), (unsigned long long)s->size);
 	scn = elf_getscn(f->priv->elf, (size_t)(s - f->sections));
 	data = scn ? elf_rawdata(scn, NULL) : NULL;
 	if (!data || (data->d_size && !data->d_buf))
-		return err_new(0, "'%s': section '%.*s': %s", f->path, STR_ARG(s->name), elf_errmsg(-1));
+		return err_new(0, "'%s': section '%.*s': %s", f->path, STR_ARG(s->name),
+			       elf_errmsg(-1));
 	if (data->d_size)
 		*ret = bytes_make(data->d_buf, data->d_size);
 	return NULL;
@@ -77,14 +81,16 @@ bool objfile_read_at(struct objfile *f, uint64_t offset, void *buf, size_t n)
 	return true;
 }
 
-static const struct objfile_segment *segment_at(const struct objfile *f, uint64_t vaddr, bool in_file)
+static const struct objfile_segment *segment_at(const struct objfile *f, uint64_t vaddr,
+						bool in_file)
 {
 	const struct objfile_segment *found = NULL;
 
 	for (uint32_t i = 0; i < f->n_segments; i++) {
 		const struct objfile_segment *p = &f->segments[i];
 
-		if (p->type != PT_LOAD || vaddr < p->vaddr || vaddr - p->vaddr >= (in_file ? p->filesz : p->memsz))
+		if (p->type != PT_LOAD || vaddr < p->vaddr ||
+		    vaddr - p->vaddr >= (in_file ? p->filesz : p->memsz))
 			continue;
 		/* segments of a sane file do not overlap; where they do, code wins */
 		if (!found || (p->flags & PF_X))
@@ -167,13 +173,17 @@ unsigned objfile_langs(struct objfile *f)
 {
 	unsigned langs = 0;
 
-	if (objfile_find_section(f, STR(".gopclntab")) || objfile_find_section(f, STR(".data.rel.ro.gopclntab")) ||
-	    objfile_find_section(f, STR(".go.buildinfo")) || objfile_find_section(f, STR(".note.go.buildid")))
+	if (objfile_find_section(f, STR(".gopclntab")) ||
+	    objfile_find_section(f, STR(".data.rel.ro.gopclntab")) ||
+	    objfile_find_section(f, STR(".go.buildinfo")) ||
+	    objfile_find_section(f, STR(".note.go.buildid")))
 		langs |= OBJFILE_LANG_GO;
 	if (section_holds(f, ".comment", "rustc version"))
 		langs |= OBJFILE_LANG_RUST;
-	if (section_holds(f, ".dynstr", "libstdc++.so") || section_holds(f, ".dynstr", "libc++.so") ||
-	    section_holds(f, ".dynstr", "__gxx_personality") || section_holds(f, ".strtab", "__gxx_personality"))
+	if (section_holds(f, ".dynstr", "libstdc++.so") ||
+	    section_holds(f, ".dynstr", "libc++.so") ||
+	    section_holds(f, ".dynstr", "__gxx_personality") ||
+	    section_holds(f, ".strtab", "__gxx_personality"))
 		langs |= OBJFILE_LANG_CXX;
 	return langs;
 }

@@ -41,7 +41,8 @@ void objfile_cache_add_debug_path(struct objfile_cache *c, struct str dirs)
 	strbuf_add_str(&c->debug_path, dirs);
 }
 
-struct err *objfile_cache_get_as(struct objfile_cache *c, const char *path, const char *name, struct objfile **ret)
+struct err *objfile_cache_get_as(struct objfile_cache *c, const char *path, const char *name,
+				 struct objfile **ret)
 {
 	struct objfile *opened;
 	struct stat st;

@@ -19,7 +19,7 @@ struct objfile_private {
 	struct arena strings; /* section names, interp, build-id */
 	struct symtab *symtab;
 	struct usdt_table *usdt;
-	char *open_path;    /* where it was opened; NULL when it came from a descriptor */
+	char *open_path;       /* where it was opened; NULL when it came from a descriptor */
 	struct str debug_path; /* folders with separate debug files, ':' between; may be empty */
 	bool is_debug_file; /* opened as somebody's separate debug file or MiniDebugInfo: look for no further ones */
 };
@@ -41,10 +41,11 @@ struct elf_note {
 bool elf_note_next(struct bytes *b, size_t align, struct elf_note *note);
 
 /* do both descriptors stand for one file, unchanged? (the key of objfile_cache) */
-static inline bool objfile_same(const struct objfile *f, dev_t dev, ino_t ino, uint64_t size, struct timespec mtime)
+static inline bool objfile_same(const struct objfile *f, dev_t dev, ino_t ino, uint64_t size,
+				struct timespec mtime)
 {
-	return f->dev == dev && f->ino == ino && f->size == size && f->mtime.tv_sec == mtime.tv_sec &&
-	       f->mtime.tv_nsec == mtime.tv_nsec;
+	return f->dev == dev && f->ino == ino && f->size == size &&
+	       f->mtime.tv_sec == mtime.tv_sec && f->mtime.tv_nsec == mtime.tv_nsec;
 }
 
 #endif

@@ -19,7 +19,8 @@
 #define MODULE_REACH (4u << 20)
 
 /* "addr type name[\t[module]]\n" at p; returns the start of the next line, s->name_len 0 when it is none */
-static const char *parse_line(const char *p, const char *end, const char *start, struct kernel_symbol *s)
+static const char *parse_line(const char *p, const char *end, const char *start,
+			      struct kernel_symbol *s)
 {
 	const char *nl = memchr(p, '\n', (size_t)(end - p));
 	const char *line_end = nl ? nl : end;
@@ -46,7 +47,8 @@ static const char *parse_line(const char *p, const char *end, const char *start,
 		return line_end + 1;
 	s->name = (uint32_t)(name - start);
 	s->name_len = (uint16_t)(name_end - name);
-	if (tab && line_end - tab > 3 && tab[1] == '[' && line_end[-1] == ']' && line_end - tab < UINT16_MAX)
+	if (tab && line_end - tab > 3 && tab[1] == '[' && line_end[-1] == ']' &&
+	    line_end - tab < UINT16_MAX)
 		s->module_len = (uint16_t)(line_end - tab - 3);
 	return line_end + 1;
 }
@@ -152,7 +154,8 @@ const struct kernel_symbol *kallsyms_at(const struct kallsyms *k, uint64_t addr)
 	return s;
 }
 
-const struct kernel_symbol *kallsyms_find(const struct kallsyms *k, struct str name, struct str module)
+const struct kernel_symbol *kallsyms_find(const struct kallsyms *k, struct str name,
+					  struct str module)
 {
 	const struct kernel_symbol *found = NULL;
 

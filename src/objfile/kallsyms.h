@@ -14,7 +14,7 @@ struct kernel_symbol {
 	uint32_t name; /* offset into text */
 	uint16_t name_len;
 	uint16_t module_len; /* the module's name begins 2 bytes behind the name: "\t[" */
-	char type; /* as nm: t T w W code, d D b B r R data, a A absolute */
+	char type;           /* as nm: t T w W code, d D b B r R data, a A absolute */
 };
 
 struct kallsyms {
@@ -36,7 +36,8 @@ static inline struct str kallsyms_name(const struct kallsyms *k, const struct ke
 
 static inline struct str kallsyms_module(const struct kallsyms *k, const struct kernel_symbol *s)
 {
-	return s->module_len ? str_make(k->text.p + s->name + s->name_len + 2, s->module_len) : STR("");
+	return s->module_len ? str_make(k->text.p + s->name + s->name_len + 2, s->module_len)
+			     : STR("");
 }
 
 static inline bool kernel_symbol_is_func(const struct kernel_symbol *s)
@@ -47,6 +48,7 @@ static inline bool kernel_symbol_is_func(const struct kernel_symbol *s)
 /* the symbol at or before addr that it belongs to; NULL: not a kernel address with a name */
 const struct kernel_symbol *kallsyms_at(const struct kallsyms *k, uint64_t addr);
 /* module: empty: any, the kernel proper first */
-const struct kernel_symbol *kallsyms_find(const struct kallsyms *k, struct str name, struct str module);
+const struct kernel_symbol *kallsyms_find(const struct kallsyms *k, struct str name,
+					  struct str module);
 
 #endif

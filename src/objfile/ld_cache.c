@@ -38,8 +38,8 @@ static struct str string_at(struct str cache, size_t base, uint32_t offset)
 }
 
 /* entries of one table; strings are at base + offset. *best: how good *found is, higher is better. */
-static void search_table(struct str cache, size_t entries, uint32_t n, size_t entry_size, size_t base,
-			 struct str name, struct str *found, int *best)
+static void search_table(struct str cache, size_t entries, uint32_t n, size_t entry_size,
+			 size_t base, struct str name, struct str *found, int *best)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		struct bytes b = bytes_make(cache.p, cache.n);
@@ -92,7 +92,8 @@ char *resolve_ld_cache(struct str cache, struct str name)
 
 	if (str_starts(cache, STR(NEW_MAGIC))) {
 		search_new(cache, 0, name, &found, &best);
-	} else if (str_starts(cache, str_make(OLD_MAGIC, sizeof(OLD_MAGIC))) && cache.n >= OLD_HEADER) {
+	} else if (str_starts(cache, str_make(OLD_MAGIC, sizeof(OLD_MAGIC))) &&
+		   cache.n >= OLD_HEADER) {
 		struct bytes b = bytes_make(cache.p, cache.n);
 		size_t strings;
 		uint32_t n;
@@ -100,7 +101,8 @@ char *resolve_ld_cache(struct str cache, struct str name)
 		bytes_seek(&b, 12);
 		n = bytes_u32(&b);
 		strings = OLD_HEADER + (size_t)n * OLD_ENTRY;
-		if (strings <= cache.n && str_starts(str_sub(cache, (strings + 7) / 8 * 8, cache.n), STR(NEW_MAGIC)))
+		if (strings <= cache.n &&
+		    str_starts(str_sub(cache, (strings + 7) / 8 * 8, cache.n), STR(NEW_MAGIC)))
 			search_new(cache, (strings + 7) / 8 * 8, name, &found, &best);
 		else if (strings <= cache.n)
 			search_table(cache, OLD_HEADER, n, OLD_ENTRY, strings, name, &found, &best);
@@ -123,6 +125,6 @@ bool resolve_lib_name_matches(struct str file, struct str name)
 	if (rest.p[0] == '.' && str_find(name, STR(".so")) > 0)
 		return true;
 	/* libc -> libc-2.31.so */
-	return str_starts(name, STR("lib")) && rest.n > 1 && rest.p[0] == '-' && rest.p[1] >= '0' && rest.p[1] <= '9' &&
-	       str_find(rest, STR(".so")) > 0;
+	return str_starts(name, STR("lib")) && rest.n > 1 && rest.p[0] == '-' && rest.p[1] >= '0' &&
+	       rest.p[1] <= '9' && str_find(rest, STR(".so")) > 0;
 }

@@ -40,19 +40,22 @@ static bool was_replaced(const struct module *m)
 	       !objfile_same(m->file, st.st_dev, st.st_ino, (uint64_t)st.st_size, st.st_mtim);
 }
 
-struct module *process_module(struct process_table *t, struct str path, uint32_t dev_major, uint32_t dev_minor,
-			      uint64_t ino, bool deleted)
+struct module *process_module(struct process_table *t, struct str path, uint32_t dev_major,
+			      uint32_t dev_minor, uint64_t ino, bool deleted)
 {
 	STRBUF_AUTO key = { 0 };
 	struct module *m, *old;
 
-	strbuf_printf(&key, "%x:%x:%llx:%d:", dev_major, dev_minor, (unsigned long long)ino, deleted);
+	strbuf_printf(&key, "%x:%x:%llx:%d:", dev_major, dev_minor, (unsigned long long)ino,
+		      deleted);
 	strbuf_add_str(&key, path);
 	old = hashmap_get(&t->modules, strbuf_str(&key));
 	if (old && !was_replaced(old))
 		return old;
 	m = base_alloc(sizeof(*m) + key.n);
-	*m = (struct module){ .dev_major = dev_major, .dev_minor = dev_minor, .ino = ino, .deleted = deleted };
+	*m = (struct module){
+		.dev_major = dev_major, .dev_minor = dev_minor, .ino = ino, .deleted = deleted
+	};
 	memcpy(m->text, key.p, key.n);
 	m->key = str_make(m->text, key.n);
 	m->path = str_sub(m->key, key.n - path.n, key.n);
@@ -112,7 +115,8 @@ static struct objfile *open_vdso(struct process_table *t)
 	err_free(proc_maps_read(getpid(), &maps));
 	m = proc_maps_find(&maps, start);
 	fd = memfd_create("vdso", MFD_CLOEXEC);
-	if (m && fd >= 0 && write(fd, (const void *)m->start, m->end - m->start) == (ssize_t)(m->end - m->start))
+	if (m && fd >= 0 &&
+	    write(fd, (const void *)m->start, m->end - m->start) == (ssize_t)(m->end - m->start))
 		err_free(objfile_open_fd(fd, "[vdso]", &t->vdso));
 	proc_maps_free(&maps);
 	return t->vdso;
@@ -132,11 +136,13 @@ static bool is_mapped_file(const char *path, const struct module *m, bool is_sur
 	/* btrfs and overlayfs show other devices in stat than in maps, overlayfs other inodes too */
 	if (st.st_ino == m->ino)
 		return is_sure || st.st_dev == makedev(m->dev_major, m->dev_minor) ||
-		       (statfs(path, &fs) == 0 && (fs.f_type == OVERLAYFS_MAGIC || fs.f_type == BTRFS_MAGIC));
+		       (statfs(path, &fs) == 0 &&
+			(fs.f_type == OVERLAYFS_MAGIC || fs.f_type == BTRFS_MAGIC));
 	return is_sure && statfs(path, &fs) == 0 && fs.f_type == OVERLAYFS_MAGIC;
 }
 
-static struct objfile *try_open(struct process_table *t, const char *path, const struct module *m, bool is_sure)
+static struct objfile *try_open(struct process_table *t, const char *path, const struct module *m,
+				bool is_sure)
 {
 	FREE_AUTO char *name = base_strndup(m->path);
 	struct objfile *f = NULL;
@@ -147,7 +153,8 @@ static struct objfile *try_open(struct process_table *t, const char *path, const
 }
 
 /* by its path, from a root (NULL: ours) */
-static struct objfile *open_below(struct process_table *t, const struct root *root, const struct module *m, bool is_sure)
+static struct objfile *open_below(struct process_table *t, const struct root *root,
+				  const struct module *m, bool is_sure)
 {
 	char path[PATH_MAX + 64];
 
@@ -175,7 +182,8 @@ static struct objfile *open_anywhere(struct process_table *t, const struct modul
 	return f;
 }
 
-struct objfile *process_open_module(struct process_table *t, struct process *p, const struct mapping *at)
+struct objfile *process_open_module(struct process_table *t, struct process *p,
+				    const struct mapping *at)
 {
 	struct module *m = at->module;
 	char path[64];

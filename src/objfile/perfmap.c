@@ -17,7 +17,7 @@
 
 enum {
 	READ_LIMIT = 256 << 20, /* a larger map is cut: 256 MB are some 3 million methods */
-	MET_LATE = 5,		/* seconds that may lie between the begin of a process and its being met */
+	MET_LATE = 5, /* seconds that may lie between the begin of a process and its being met */
 };
 
 struct perfmap *perfmap_new(pid_t pid, time_t since)
@@ -125,7 +125,8 @@ static void read_more(struct perfmap *m, int fd, size_t want, struct strbuf *tex
 {
 	vec_grow((void **)&text->p, &text->cap, want, 1);
 	while (text->n < want) {
-		ssize_t n = pread(fd, text->p + text->n, want - text->n, (off_t)(m->read_to + text->n));
+		ssize_t n = pread(fd, text->p + text->n, want - text->n,
+				  (off_t)(m->read_to + text->n));
 
 		if (n <= 0 && !(n < 0 && errno == EINTR))
 			break;

@@ -48,7 +48,8 @@ static bool take_number(struct str *s, unsigned base, char end, uint64_t *ret)
 	for (i = 0; i < s->n && isxdigit((unsigned char)s->p[i]); i++) {
 		char c = s->p[i];
 
-		v = v * base + (uint64_t)(isdigit((unsigned char)c) ? c - '0' : (c | 32) - 'a' + 10);
+		v = v * base +
+		    (uint64_t)(isdigit((unsigned char)c) ? c - '0' : (c | 32) - 'a' + 10);
 	}
 	if (i == 0 || i == s->n || s->p[i] != end)
 		return false;
@@ -86,8 +87,8 @@ static bool parse_map_line(struct str line, struct arena *a, struct proc_map *m)
 	if (!take_number(&line, 16, '-', &m->start) || !take_number(&line, 16, ' ', &m->end))
 		return false;
 	perms = str_split(&line, ' ');
-	if (perms.n < 4 || !take_number(&line, 16, ' ', &m->offset) || !take_number(&line, 16, ':', &major) ||
-	    !take_number(&line, 16, ' ', &minor))
+	if (perms.n < 4 || !take_number(&line, 16, ' ', &m->offset) ||
+	    !take_number(&line, 16, ':', &major) || !take_number(&line, 16, ' ', &minor))
 		return false;
 	/* the last field of a mapping without a path may end the line */
 	if (!str_to_u64(str_split(&line, ' '), &ino) || m->end <= m->start)
@@ -133,7 +134,8 @@ struct err *proc_maps_read(pid_t pid, struct proc_maps *ret)
 	*ret = (struct proc_maps){ 0 };
 	arena_init(&ret->strings);
 	if (r)
-		return err_new(r == -ENOENT ? ESRCH : -r, "read the mappings of process %d", (int)pid);
+		return err_new(r == -ENOENT ? ESRCH : -r, "read the mappings of process %d",
+			       (int)pid);
 	proc_maps_parse(strbuf_str(&text), ret);
 	return NULL;
 }
@@ -257,7 +259,8 @@ struct err *proc_exe(pid_t pid, char **ret)
 	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
 	n = readlink(link, path, sizeof(path) - 1);
 	if (n < 0)
-		return err_new(errno == ENOENT ? ESRCH : errno, "read the executable of process %d", (int)pid);
+		return err_new(errno == ENOENT ? ESRCH : errno, "read the executable of process %d",
+			       (int)pid);
 	s = str_make(path, (size_t)n);
 	if (str_ends(s, STR(" (deleted)")))
 		s.n -= strlen(" (deleted)");
@@ -295,7 +298,8 @@ bool proc_has_own_root(pid_t pid)
 
 static int open_beneath(int root, const char *path, uint64_t flags)
 {
-	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	struct open_how how = { .flags = flags | O_CLOEXEC,
+				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
 	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
 
 	return fd < 0 ? -errno : fd;
@@ -382,7 +386,8 @@ static struct err *list_numbers(const char *dir, struct pid_list *ret)
 	if (!d)
 		return err_new(errno == ENOENT ? ESRCH : errno, "list '%s'", dir);
 	while ((e = readdir(d)))
-		if (isdigit((unsigned char)e->d_name[0]) && str_to_u64(str_from(e->d_name), &v) && v <= INT32_MAX)
+		if (isdigit((unsigned char)e->d_name[0]) && str_to_u64(str_from(e->d_name), &v) &&
+		    v <= INT32_MAX)
 			vec_push(ret, (pid_t)v);
 	closedir(d);
 	return NULL;

@@ -18,7 +18,7 @@ struct proc_map {
 	uint64_t ino;        /* 0: not a file */
 	uint32_t dev_major, dev_minor;
 	bool exec, write;
-	bool deleted;    /* the file was unlinked ("(deleted)" is cut off path) */
+	bool deleted; /* the file was unlinked ("(deleted)" is cut off path) */
 	struct str path; /* as the kernel spells it, seen from the process's root; "[vdso]", "[heap]", empty */
 };
 
@@ -39,9 +39,9 @@ bool proc_exists(pid_t pid);
 uint64_t proc_start_time(pid_t pid);
 /* path of the executable, seen from the process's root ("(deleted)" cut off); malloc'ed */
 struct err *proc_exe(pid_t pid, char **ret) ERR_MUST;
-pid_t proc_ppid(pid_t pid);  /* 0: no such process */
+pid_t proc_ppid(pid_t pid);          /* 0: no such process */
 uid_t proc_uid(pid_t pid, bool *ok); /* whose files it makes */
-pid_t proc_ns_pid(pid_t pid); /* its number in its own pid namespace */
+pid_t proc_ns_pid(pid_t pid);        /* its number in its own pid namespace */
 /* true when pid's mount namespace or root differs from ours */
 bool proc_has_own_root(pid_t pid);
 /*

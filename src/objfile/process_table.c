@@ -16,9 +16,9 @@
 #include <time.h>
 
 enum {
-	MAX_PROCESSES = 8192,  /* beyond it, the longest-gone process is forgotten */
-	MAX_OLD = 1024,	       /* old mappings per process */
-	SWEEP_MODULES = 4096,  /* so many more than last time are swept */
+	MAX_PROCESSES = 8192, /* beyond it, the longest-gone process is forgotten */
+	MAX_OLD = 1024,       /* old mappings per process */
+	SWEEP_MODULES = 4096, /* so many more than last time are swept */
 	SWEEP_PIDS = 16384,
 };
 
@@ -116,7 +116,8 @@ static bool still_there(const struct mapping_list *l, const struct mapping *m)
 {
 	size_t i = first_ending_after(l, m->start);
 
-	return i < l->n && l->v[i].start <= m->start && l->v[i].end >= m->end && l->v[i].module == m->module &&
+	return i < l->n && l->v[i].start <= m->start && l->v[i].end >= m->end &&
+	       l->v[i].module == m->module &&
 	       l->v[i].start - l->v[i].offset == m->start - m->offset;
 }
 
@@ -206,7 +207,8 @@ static void read_mappings(struct process_table *t, struct process *p)
 
 	p->checked = process_clock_ms();
 	start = proc_start_time((pid_t)p->pid);
-	e = start ? proc_maps_read((pid_t)p->pid, &maps) : err_new(ESRCH, "process %d", (int)p->pid);
+	e = start ? proc_maps_read((pid_t)p->pid, &maps)
+		  : err_new(ESRCH, "process %d", (int)p->pid);
 	if (!start)
 		maps = (struct proc_maps){ 0 };
 	/* a zombie has no mappings any more; what was known of it holds */
@@ -230,7 +232,8 @@ static void read_mappings(struct process_table *t, struct process *p)
 		struct mapping mapping = { m->start, m->end, m->offset, NULL };
 
 		if (m->ino || str_is(m->path, "[vdso]"))
-			mapping.module = process_module(t, m->path, m->dev_major, m->dev_minor, m->ino, m->deleted);
+			mapping.module = process_module(t, m->path, m->dev_major, m->dev_minor,
+							m->ino, m->deleted);
 		else if (!m->exec)
 			continue;
 		vec_push(&fresh, mapping);
@@ -258,7 +261,8 @@ void process_drop(struct process_table *t, struct process *p)
 /* living processes are the last to be forgotten, those before whose names are still wanted */
 static bool is_better_to_forget(const struct process *a, const struct process *b)
 {
-	int a_rank = (a->gone || a->ended) * 2 + !a->wanted, b_rank = (b->gone || b->ended) * 2 + !b->wanted;
+	int a_rank = (a->gone || a->ended) * 2 + !a->wanted,
+	    b_rank = (b->gone || b->ended) * 2 + !b->wanted;
 
 	return a_rank != b_rank ? a_rank > b_rank : a->seen < b->seen;
 }
@@ -279,7 +283,8 @@ static void forget_oldest(struct process_table *t)
 
 static void add_pid(struct process_table *t, struct process *p)
 {
-	uint64_t *key = arena_new(&t->pid_keys, uint64_t); /* the map keeps the key of a removed entry */
+	uint64_t *key = arena_new(&t->pid_keys,
+				  uint64_t); /* the map keeps the key of a removed entry */
 
 	*key = p->pid;
 	hashmap_put(&t->by_pid, hashmap_key_u64(key), p);

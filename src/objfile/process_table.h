@@ -42,15 +42,16 @@ struct process {
 	uint64_t start_time;
 	struct mapping_list now; /* by start, disjoint */
 	struct mapping_list old; /* mappings that were there before, oldest first */
-	struct root *root; /* a root of its own, kept for the time after its end; NULL: ours, or not known */
-	bool is_foreign;   /* it has not our root */
-	bool root_known;   /* is_foreign is what the process itself showed, not what its parent had */
+	struct root *
+		root; /* a root of its own, kept for the time after its end; NULL: ours, or not known */
+	bool is_foreign; /* it has not our root */
+	bool root_known; /* is_foreign is what the process itself showed, not what its parent had */
 	bool gone;
 	bool ended;  /* its end was told by an event */
 	bool wanted; /* an event of it came: it is not forgotten */
 	uint64_t checked; /* ms of the coarse clock: when `now` was read; 0: what it holds came from events alone */
-	uint64_t seen;    /* the same: when anything was last told about it */
-	time_t met;       /* by the wall clock */
+	uint64_t seen;           /* the same: when anything was last told about it */
+	time_t met;              /* by the wall clock */
 	struct perfmap *perfmap; /* NULL: not looked for */
 	uint64_t perfmap_checked;
 };
@@ -59,9 +60,9 @@ struct process_table {
 	struct hashmap by_pid;
 	size_t n;
 	struct arena pid_keys;
-	struct hashmap modules; /* key: device, inode, path */
+	struct hashmap modules;        /* key: device, inode, path */
 	VEC(struct module *) replaced; /* whose place in the map went to a newer file */
-	size_t swept;           /* modules that the last sweep left */
+	size_t swept;                  /* modules that the last sweep left */
 	struct root_table roots;
 	struct objfile_cache *files;
 	bool owns_files;
@@ -87,12 +88,13 @@ const struct mapping *process_mapping(const struct process *p, uint64_t addr);
 bool process_has_mapping_in(const struct process *p, uint64_t start, uint64_t end);
 void process_add_mapping(struct process *p, struct mapping m); /* replaces what it overlaps */
 void process_forget(struct process *p); /* exec: present mappings become old ones */
-struct module *process_module(struct process_table *t, struct str path, uint32_t dev_major, uint32_t dev_minor,
-			      uint64_t ino, bool deleted);
+struct module *process_module(struct process_table *t, struct str path, uint32_t dev_major,
+			      uint32_t dev_minor, uint64_t ino, bool deleted);
 /* modules that no process refers to, and that no result shows, go: every program that anybody starts makes some */
 void process_sweep_modules(struct process_table *t);
 /* opens the module's file if that has not been done; NULL when it cannot be */
-struct objfile *process_open_module(struct process_table *t, struct process *p, const struct mapping *m);
+struct objfile *process_open_module(struct process_table *t, struct process *p,
+				    const struct mapping *m);
 uint64_t process_clock_ms(void);
 
 #endif

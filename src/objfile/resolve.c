@@ -68,7 +68,8 @@ static bool is_regular(const char *path, bool executable)
 }
 
 /* adds dir/name when it is a file there (an executable one, when asked) */
-static bool add_if_there(struct resolved *r, pid_t pid, struct str dir, struct str name, bool executable)
+static bool add_if_there(struct resolved *r, pid_t pid, struct str dir, struct str name,
+			 bool executable)
 {
 	STRBUF_AUTO path = { 0 };
 	char *open_path;
@@ -93,7 +94,8 @@ static bool is_elf(const char *path)
 	if (!is_regular(path, false))
 		return false;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	return fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) && memcmp(magic, ELFMAG, SELFMAG) == 0;
+	return fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) &&
+	       memcmp(magic, ELFMAG, SELFMAG) == 0;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -124,7 +126,8 @@ static void expand(struct resolved *r, pid_t pid, struct str shown, struct str r
 	} else {
 		dir = opendir(dir_path);
 		while (dir && (e = readdir(dir)))
-			if (str_glob(part, str_from(e->d_name)) && (e->d_name[0] != '.' || part.p[0] == '.'))
+			if (str_glob(part, str_from(e->d_name)) &&
+			    (e->d_name[0] != '.' || part.p[0] == '.'))
 				vec_push(&names, base_strdup(e->d_name));
 		if (dir)
 			closedir(dir);
@@ -139,7 +142,8 @@ static void expand(struct resolved *r, pid_t pid, struct str shown, struct str r
 			FREE_AUTO char *open_path = open_path_of(pid, strbuf_str(&path));
 
 			if (is_elf(open_path))
-				add_file(r, base_strdup(strbuf_cstr(&path)), steal_ptr(open_path), pid);
+				add_file(r, base_strdup(strbuf_cstr(&path)), steal_ptr(open_path),
+					 pid);
 		} else {
 			strbuf_putc(&path, '/');
 			expand(r, pid, strbuf_str(&path), rest);
@@ -153,7 +157,8 @@ static void expand_path(struct resolved *r, pid_t pid, struct str spec)
 {
 	bool absolute = spec.p[0] == '/';
 
-	expand(r, absolute ? pid : 0, absolute ? STR("/") : STR(""), absolute ? str_sub(spec, 1, spec.n) : spec);
+	expand(r, absolute ? pid : 0, absolute ? STR("/") : STR(""),
+	       absolute ? str_sub(spec, 1, spec.n) : spec);
 }
 
 /* --- paths, programs, libraries ---------------------------------------------------------------------------------- */
@@ -161,13 +166,16 @@ static void expand_path(struct resolved *r, pid_t pid, struct str spec)
 /* a path as it is. Whether it is an ELF file, objfile_open says better; here only what is not there. */
 static struct err *add_path(struct resolved *r, pid_t pid, struct str spec)
 {
-	pid_t root_pid = spec.p[0] == '/' ? pid : 0; /* a relative path is relative to where the user stands */
+	pid_t root_pid = spec.p[0] == '/'
+				 ? pid
+				 : 0; /* a relative path is relative to where the user stands */
 	FREE_AUTO char *open_path = open_path_of(root_pid, spec);
 	struct stat st;
 
 	if (stat(open_path, &st)) {
 		if (root_pid && proc_has_own_root(pid))
-			return err_new(errno, "'%.*s' in the root of process %d", STR_ARG(spec), (int)pid);
+			return err_new(errno, "'%.*s' in the root of process %d", STR_ARG(spec),
+				       (int)pid);
 		return err_new(errno, "'%.*s'", STR_ARG(spec));
 	}
 	add_file(r, base_strndup(spec), steal_ptr(open_path), root_pid);
@@ -178,7 +186,8 @@ static struct err *add_path(struct resolved *r, pid_t pid, struct str spec)
 static void add_from_path(struct resolved *r, pid_t pid, struct str name)
 {
 	const char *env = getenv("PATH");
-	struct str path = str_from(env && *env ? env : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	struct str path = str_from(
+		env && *env ? env : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 
 	while (path.n) {
 		struct str dir = str_split(&path, ':');
@@ -225,7 +234,8 @@ static bool add_mapped(struct resolved *r, pid_t pid, struct str name)
 			continue;
 		slash = memrchr(file.p, '/', file.n);
 		file = str_sub(file, (size_t)(slash - file.p) + 1, file.n);
-		if (str_has_glob(name) ? !str_glob(name, file) || !m->exec : !resolve_lib_name_matches(file, name))
+		if (str_has_glob(name) ? !str_glob(name, file) || !m->exec
+				       : !resolve_lib_name_matches(file, name))
 			continue;
 		if (m->deleted) /* the name is gone or is another file now; the mapping itself still leads there */
 			open_path = map_files_path(pid, m);
@@ -324,9 +334,11 @@ static struct err *nothing_found(struct str spec, size_t n_pids)
 
 	if (str_has_glob(spec)) {
 		e = err_new(0, "no ELF file matches '%.*s'", STR_ARG(spec));
-		return n_pids || memchr(spec.p, '/', spec.n) ?
-			       e :
-			       err_hint(e, "give a path, or a process with -p, whose mapped files are then searched");
+		return n_pids || memchr(spec.p, '/', spec.n)
+			       ? e
+			       : err_hint(
+					 e,
+					 "give a path, or a process with -p, whose mapped files are then searched");
 	}
 	if (str_starts(spec, STR("lib")))
 		return err_new(0, "cannot find library '%.*s'", STR_ARG(spec));
@@ -344,12 +356,15 @@ struct err *resolve_object(struct str spec, const pid_t *pids, size_t n_pids, st
 	if (memchr(spec.p, 0, spec.n) || spec.n >= PATH_MAX)
 		return err_new(ENAMETOOLONG, "a path of %zu bytes", spec.n);
 	if (str_find(spec, STR("!/")) >= 0)
-		return err_hint(err_new(0, "'%.*s' is an entry of a zip archive, which cannot be traced in place",
-					STR_ARG(spec)),
-				"unpack the library and name the file");
+		return err_hint(
+			err_new(0,
+				"'%.*s' is an entry of a zip archive, which cannot be traced in place",
+				STR_ARG(spec)),
+			"unpack the library and name the file");
 	if (str_is(spec, "*") && n_pids == 0)
-		return err_hint(err_new(0, "'*' as a path means every file that a process has mapped"),
-				"name the process with -p");
+		return err_hint(
+			err_new(0, "'*' as a path means every file that a process has mapped"),
+			"name the process with -p");
 	if (n_pids == 0)
 		e = resolve_for(spec, 0, ret);
 	for (size_t i = 0; i < n_pids && !e; i++)

@@ -35,7 +35,8 @@ struct resolved {
  * pids may be NULL. Errors: nothing found ("no file matches", "cannot find library 'libfoo' ..."), an unreadable
  * folder, a zip entry (app.apk!/lib/x.so: refused).
  */
-struct err *resolve_object(struct str spec, const pid_t *pids, size_t n_pids, struct resolved *ret) ERR_MUST;
+struct err *resolve_object(struct str spec, const pid_t *pids, size_t n_pids,
+			   struct resolved *ret) ERR_MUST;
 void resolved_free(struct resolved *r);
 
 /* the pieces, for tests and completion */

@@ -64,7 +64,8 @@ static void set_name(struct symbolizer *s, struct symbol_info *out, struct str r
 	out->offset = offset;
 }
 
-static void name_in_file(struct symbolizer *s, struct objfile *f, uint64_t vaddr, struct symbol_info *out)
+static void name_in_file(struct symbolizer *s, struct objfile *f, uint64_t vaddr,
+			 struct symbol_info *out)
 {
 	const struct symbol *sym = symtab_at(objfile_symtab(f), vaddr);
 
@@ -75,8 +76,8 @@ static void name_in_file(struct symbolizer *s, struct objfile *f, uint64_t vaddr
 		set_name(s, out, symbol_name(sym), vaddr - sym->addr);
 }
 
-static void name_in_mapping(struct symbolizer *s, struct process *p, const struct mapping *m, uint64_t addr,
-			    struct symbol_info *out)
+static void name_in_mapping(struct symbolizer *s, struct process *p, const struct mapping *m,
+			    uint64_t addr, struct symbol_info *out)
 {
 	struct objfile *f = process_open_module(&s->table, p, m);
 	uint64_t vaddr;
@@ -94,7 +95,8 @@ static void look_for_perfmap(struct process *p)
 	p->perfmap_checked = process_clock_ms();
 }
 
-static bool name_in_perfmap(struct symbolizer *s, struct process *p, uint64_t addr, struct symbol_info *out)
+static bool name_in_perfmap(struct symbolizer *s, struct process *p, uint64_t addr,
+			    struct symbol_info *out)
 {
 	const struct perfmap_entry *e;
 	uint64_t now = process_clock_ms();
@@ -163,8 +165,9 @@ static bool cut_deleted(struct str *path)
 	return true;
 }
 
-void symbolizer_note_mmap(struct symbolizer *s, pid_t pid, uint64_t start, uint64_t len, uint64_t offset,
-			  uint32_t dev_major, uint32_t dev_minor, uint64_t ino, struct str path)
+void symbolizer_note_mmap(struct symbolizer *s, pid_t pid, uint64_t start, uint64_t len,
+			  uint64_t offset, uint32_t dev_major, uint32_t dev_minor, uint64_t ino,
+			  struct str path)
 {
 	struct process *p = process_get(&s->table, pid);
 	struct mapping m = { start, start + len, offset, NULL };

@@ -18,20 +18,22 @@
 #include <sys/types.h>
 
 struct symbolizer_opts {
-	bool demangle;      /* C++ and Rust names as written */
-	bool no_perf_maps;  /* do not look for /tmp/perf-PID.map */
-	struct objfile_cache *files; /* to open files through; NULL: one of its own. It outlives the symbolizer */
+	bool demangle;     /* C++ and Rust names as written */
+	bool no_perf_maps; /* do not look for /tmp/perf-PID.map */
+	struct objfile_cache *
+		files; /* to open files through; NULL: one of its own. It outlives the symbolizer */
 };
 
 struct symbol_info {
-	bool found;       /* name, offset are valid */
-	struct str name;  /* demangled when wanted */
-	struct str raw;   /* as in the symbol table */
-	uint64_t offset;  /* addr - start of the symbol */
+	bool found;      /* name, offset are valid */
+	struct str name; /* demangled when wanted */
+	struct str raw;  /* as in the symbol table */
+	uint64_t offset; /* addr - start of the symbol */
 	struct str module; /* user: path of the object; kernel: module name or empty; "[vdso]", "perf map" for JIT code */
-	bool in_file;      /* module, file_addr are valid (also when the name was not found) */
+	bool in_file;       /* module, file_addr are valid (also when the name was not found) */
 	uint64_t file_addr; /* the address in the file's own address space (vaddr) */
-	struct objfile *file; /* in_file: that file (build-id, offsets), borrowed from the symbolizer; else NULL */
+	struct objfile *
+		file; /* in_file: that file (build-id, offsets), borrowed from the symbolizer; else NULL */
 };
 
 struct symbolizer;
@@ -46,10 +48,12 @@ bool symbolizer_user(struct symbolizer *s, pid_t pid, uint64_t addr, struct symb
 /* remember pid's mappings now (again after each exec); quietly does nothing when it is gone */
 void symbolizer_note_process(struct symbolizer *s, pid_t pid);
 /* a new mapping that an mmap event reported; path as the process sees it */
-void symbolizer_note_mmap(struct symbolizer *s, pid_t pid, uint64_t start, uint64_t len, uint64_t offset,
-			  uint32_t dev_major, uint32_t dev_minor, uint64_t ino, struct str path);
-void symbolizer_note_fork(struct symbolizer *s, pid_t parent, pid_t child); /* child begins with parent's mappings */
-void symbolizer_note_exec(struct symbolizer *s, pid_t pid);                 /* forget the old image's mappings */
+void symbolizer_note_mmap(struct symbolizer *s, pid_t pid, uint64_t start, uint64_t len,
+			  uint64_t offset, uint32_t dev_major, uint32_t dev_minor, uint64_t ino,
+			  struct str path);
+void symbolizer_note_fork(struct symbolizer *s, pid_t parent,
+			  pid_t child); /* child begins with parent's mappings */
+void symbolizer_note_exec(struct symbolizer *s, pid_t pid); /* forget the old image's mappings */
 void symbolizer_note_exit(struct symbolizer *s, pid_t pid);
 /* no address of this ended process will be asked for; does nothing if one was, or if the number is in use again */
 void symbolizer_forget(struct symbolizer *s, pid_t pid);

@@ -84,33 +84,22 @@ static bool classify(const struct objfile *f, const Elf64_Sym *es, struct symbol
 	if (es->st_shndx < f->n_sections && !(f->sections[es->st_shndx].flags & SHF_ALLOC))
 		return false;
 	switch (ELF64_ST_TYPE(es->st_info)) {
-	case STT_FUNC:
-		s->type = SYMBOL_FUNC;
-		break;
-	case STT_GNU_IFUNC:
-		s->type = SYMBOL_IFUNC;
-		break;
-	case STT_OBJECT:
-		s->type = SYMBOL_OBJECT;
-		break;
+	case STT_FUNC: s->type = SYMBOL_FUNC; break;
+	case STT_GNU_IFUNC: s->type = SYMBOL_IFUNC; break;
+	case STT_OBJECT: s->type = SYMBOL_OBJECT; break;
 	case STT_NOTYPE:
 		/* labels of assembly; linker-made marks in data are nothing to probe or to name addresses with */
-		if (es->st_shndx >= f->n_sections || !(f->sections[es->st_shndx].flags & SHF_EXECINSTR))
+		if (es->st_shndx >= f->n_sections ||
+		    !(f->sections[es->st_shndx].flags & SHF_EXECINSTR))
 			return false;
 		s->type = SYMBOL_NOTYPE;
 		break;
-	default: /* sections, files, thread-local offsets */
-		return false;
+	default: /* sections, files, thread-local offsets */ return false;
 	}
 	switch (ELF64_ST_BIND(es->st_info)) {
-	case STB_LOCAL:
-		s->bind = SYMBOL_LOCAL;
-		break;
-	case STB_WEAK:
-		s->bind = SYMBOL_WEAK;
-		break;
-	default:
-		s->bind = SYMBOL_GLOBAL;
+	case STB_LOCAL: s->bind = SYMBOL_LOCAL; break;
+	case STB_WEAK: s->bind = SYMBOL_WEAK; break;
+	default: s->bind = SYMBOL_GLOBAL;
 	}
 	if (es->st_shndx == SHN_ABS) {
 		if (s->type != SYMBOL_OBJECT)
@@ -190,9 +179,11 @@ static bool seen_has(const struct seen *seen, const struct symtab *t, const stru
 	return false;
 }
 
-static void note_malformed(struct symtab *t, struct objfile *f, const struct objfile_section *s, const char *what)
+static void note_malformed(struct symtab *t, struct objfile *f, const struct objfile_section *s,
+			   const char *what)
 {
-	strbuf_printf(&t->notes, "'%s': symbol table '%.*s': %s\n", f->path, STR_ARG(s->name), what);
+	strbuf_printf(&t->notes, "'%s': symbol table '%.*s': %s\n", f->path, STR_ARG(s->name),
+		      what);
 }
 
 static void read_table(struct symtab *t, struct objfile *f, const struct objfile_section *sec)
@@ -267,7 +258,8 @@ static void say_sources(const struct objfile *f, const struct symtab *t)
 		strbuf_puts(&from, ", MiniDebugInfo");
 	if (t->has_dynsym)
 		strbuf_puts(&from, ", .dynsym");
-	log_verbose("'%s': %u symbols%s%s", f->path, t->n, from.n ? " from " : "", from.n ? strbuf_cstr(&from) + 2 : "");
+	log_verbose("'%s': %u symbols%s%s", f->path, t->n, from.n ? " from " : "",
+		    from.n ? strbuf_cstr(&from) + 2 : "");
 	while (notes.n) {
 		struct str line = str_split(&notes, '\n');
 

@@ -14,8 +14,8 @@ enum symbol_type { SYMBOL_FUNC, SYMBOL_IFUNC, SYMBOL_OBJECT, SYMBOL_NOTYPE /* a 
 enum symbol_bind { SYMBOL_LOCAL, SYMBOL_GLOBAL, SYMBOL_WEAK };
 
 enum symbol_flags {
-	SYMBOL_CLONE_PART = 1,  /* .part.N: a piece that gcc cut off, not an entry of the function */
-	SYMBOL_CLONE_COLD = 2,  /* .cold: second range of the function, not an entry */
+	SYMBOL_CLONE_PART = 1, /* .part.N: a piece that gcc cut off, not an entry of the function */
+	SYMBOL_CLONE_COLD = 2, /* .cold: second range of the function, not an entry */
 	SYMBOL_CLONE_CONST = 4, /* .constprop.N: an entry, some arguments are gone */
 	SYMBOL_CLONE_ISRA = 8,  /* .isra.N: an entry, arguments are split */
 	SYMBOL_VERSIONED = 16,  /* the table's name had @VERSION behind it, cut off here */
@@ -45,12 +45,14 @@ static inline bool symbol_is_func(const struct symbol *s)
 }
 
 struct symtab {
-	struct symbol *v; /* in the order of the tables; a name may occur several times, at one address or at several */
+	struct symbol *
+		v; /* in the order of the tables; a name may occur several times, at one address or at several */
 	uint32_t n;
 	/* where they came from, for -v and for the message about a stripped file */
 	bool has_symtab, has_dynsym, has_debug_file, has_minidebug;
-	char *debug_path;  /* separate debug file that was used, or NULL */
-	struct strbuf notes; /* what was tried and failed (malformed table, CRC mismatch), one line each */
+	char *debug_path; /* separate debug file that was used, or NULL */
+	struct strbuf
+		notes; /* what was tried and failed (malformed table, CRC mismatch), one line each */
 	struct symtab_private *priv;
 };
 

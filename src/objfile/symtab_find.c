@@ -20,7 +20,8 @@ struct sort_item {
 };
 
 /* least significant digit first, 11 bits a pass; stable. Passes over digits that are all zero are left out. */
-static struct sort_item *radix_sort(struct sort_item *a, struct sort_item *b, uint32_t n, uint64_t all_bits)
+static struct sort_item *radix_sort(struct sort_item *a, struct sort_item *b, uint32_t n,
+				    uint64_t all_bits)
 {
 	for (unsigned shift = 0; shift < 64; shift += 11) {
 		uint32_t start[2048] = { 0 };
@@ -61,7 +62,9 @@ static int compare_rank(const struct symbol *a, const struct symbol *b)
 	static const uint8_t type_rank[] = {
 		[SYMBOL_FUNC] = 0, [SYMBOL_IFUNC] = 1, [SYMBOL_OBJECT] = 2, [SYMBOL_NOTYPE] = 3
 	};
-	static const uint8_t bind_rank[] = { [SYMBOL_GLOBAL] = 0, [SYMBOL_WEAK] = 1, [SYMBOL_LOCAL] = 2 };
+	static const uint8_t bind_rank[] = {
+		[SYMBOL_GLOBAL] = 0, [SYMBOL_WEAK] = 1, [SYMBOL_LOCAL] = 2
+	};
 
 	if (type_rank[a->type] != type_rank[b->type])
 		return type_rank[a->type] - type_rank[b->type];

@@ -13,7 +13,8 @@
 
 enum { NT_STAPSDT = 3 };
 
-static bool read_note(struct objfile *f, struct bytes d, const struct objfile_section *base, struct usdt_note *n)
+static bool read_note(struct objfile *f, struct bytes d, const struct objfile_section *base,
+		      struct usdt_note *n)
 {
 	uint64_t old_base;
 
@@ -31,7 +32,8 @@ static bool read_note(struct objfile *f, struct bytes d, const struct objfile_se
 		if (n->semaphore)
 			n->semaphore += base->addr - old_base;
 	}
-	if (!objfile_is_exec_vaddr(f, n->addr) || !objfile_vaddr_to_offset(f, n->addr, &n->file_offset))
+	if (!objfile_is_exec_vaddr(f, n->addr) ||
+	    !objfile_vaddr_to_offset(f, n->addr, &n->file_offset))
 		return false;
 	return !n->semaphore || objfile_vaddr_to_offset(f, n->semaphore, &n->semaphore_offset);
 }
@@ -63,8 +65,9 @@ static void read_notes(struct objfile *f, struct usdt_table *t, const struct obj
 		t->v[t->n++] = n;
 	}
 	if (b.bad || bytes_left(&b))
-		strbuf_printf(&t->notes, "'%s': section '%.*s' is malformed: a note reaches beyond its end\n", f->path,
-			      STR_ARG(s->name));
+		strbuf_printf(&t->notes,
+			      "'%s': section '%.*s' is malformed: a note reaches beyond its end\n",
+			      f->path, STR_ARG(s->name));
 }
 
 struct usdt_table *objfile_usdt(struct objfile *f)
@@ -81,8 +84,10 @@ struct usdt_table *objfile_usdt(struct objfile *f)
 			break; /* a second one of that name would be a forgery */
 		}
 	if (t->n_bad)
-		strbuf_printf(&t->notes, "'%s': %u USDT notes left out: malformed or not in the program's code\n",
-			      f->path, t->n_bad);
+		strbuf_printf(
+			&t->notes,
+			"'%s': %u USDT notes left out: malformed or not in the program's code\n",
+			f->path, t->n_bad);
 	return t;
 }
 

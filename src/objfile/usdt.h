@@ -13,11 +13,11 @@
 
 struct usdt_note { /* one location of a probe */
 	struct str provider, name;
-	uint64_t addr;        /* of the probe's nop: vaddr, corrected for prelinking */
-	uint64_t file_offset; /* of the nop: where the uprobe goes */
-	uint64_t semaphore;   /* vaddr of the 16-bit counter, 0: none */
+	uint64_t addr;             /* of the probe's nop: vaddr, corrected for prelinking */
+	uint64_t file_offset;      /* of the nop: where the uprobe goes */
+	uint64_t semaphore;        /* vaddr of the 16-bit counter, 0: none */
 	uint64_t semaphore_offset; /* its file offset: ref_ctr_offset of the uprobe, 0: none */
-	struct str args;      /* the operands' text: "-4@%eax 8@152(%rdi)" */
+	struct str args;           /* the operands' text: "-4@%eax 8@152(%rdi)" */
 };
 
 struct usdt_table {
@@ -36,10 +36,11 @@ enum { USDT_MAX_ARGS = 255 };
  * USDT_ARG_UNSUPPORTED, with the reason in .refusal). *ret is an array in a; returns their number. Each text that cannot be understood becomes an
  * operand of kind UNSUPPORTED or FLOAT, so that the others keep their number.
  */
-uint32_t usdt_parse_args(struct objfile *file, struct str args, struct arena *a, struct usdt_operand **ret);
+uint32_t usdt_parse_args(struct objfile *file, struct str args, struct arena *a,
+			 struct usdt_operand **ret);
 /* one operand, e.g. "-4@112(%rsp)"; never fails, see above */
 struct usdt_operand usdt_parse_operand(struct objfile *file, struct str text);
 /* do two locations need one program only (same kinds, registers, displacements; is_file_addr compares by value - addr)? */
-bool usdt_operands_equal(const struct usdt_operand *a, uint64_t pc_a, const struct usdt_operand *b, uint64_t pc_b,
-			 uint32_t n);
+bool usdt_operands_equal(const struct usdt_operand *a, uint64_t pc_a, const struct usdt_operand *b,
+			 uint64_t pc_b, uint32_t n);
 #endif

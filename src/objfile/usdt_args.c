@@ -97,8 +97,9 @@ static void parse_const(struct objfile *file, struct str s, struct usdt_operand 
 	op->kind = USDT_ARG_CONST;
 	if (e.symbol.n) {
 		/* an address as an immediate: only where the program lies at a fixed address */
-		why = file && file->kind == OBJFILE_EXEC ? find_symbol(file, e.symbol, &addr) :
-							   "its constant is an address that is known at run time only";
+		why = file && file->kind == OBJFILE_EXEC
+			      ? find_symbol(file, e.symbol, &addr)
+			      : "its constant is an address that is known at run time only";
 		if (why) {
 			refuse(op, why);
 			return;
@@ -266,7 +267,8 @@ static struct str next_operand(struct str *s)
 	return op;
 }
 
-uint32_t usdt_parse_args(struct objfile *file, struct str args, struct arena *a, struct usdt_operand **ret)
+uint32_t usdt_parse_args(struct objfile *file, struct str args, struct arena *a,
+			 struct usdt_operand **ret)
 {
 	struct str rest = args;
 	uint32_t n = 0;
@@ -280,17 +282,18 @@ uint32_t usdt_parse_args(struct objfile *file, struct str args, struct arena *a,
 	return n;
 }
 
-bool usdt_operands_equal(const struct usdt_operand *a, uint64_t pc_a, const struct usdt_operand *b, uint64_t pc_b,
-			 uint32_t n)
+bool usdt_operands_equal(const struct usdt_operand *a, uint64_t pc_a, const struct usdt_operand *b,
+			 uint64_t pc_b, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++, a++, b++) {
 		uint64_t value_a = (uint64_t)a->value - (a->is_file_addr ? pc_a : 0);
 		uint64_t value_b = (uint64_t)b->value - (b->is_file_addr ? pc_b : 0);
 
 		if (a->kind != b->kind || a->size != b->size || a->is_signed != b->is_signed ||
-		    a->has_base != b->has_base || a->has_index != b->has_index || a->reg_shift != b->reg_shift ||
-		    a->reg_offset != b->reg_offset || a->index_offset != b->index_offset ||
-		    a->scale != b->scale || a->is_file_addr != b->is_file_addr || value_a != value_b)
+		    a->has_base != b->has_base || a->has_index != b->has_index ||
+		    a->reg_shift != b->reg_shift || a->reg_offset != b->reg_offset ||
+		    a->index_offset != b->index_offset || a->scale != b->scale ||
+		    a->is_file_addr != b->is_file_addr || value_a != value_b)
 			return false;
 	}
 	return true;

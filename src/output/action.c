@@ -148,7 +148,8 @@ void action_system(struct output *o, const char *command)
 	if (o->opts.format == OUTPUT_JSON)
 		output_json_text(o, "syscall", strbuf_str(&json));
 	else
-		strbuf_putc(&o->out.pending, '\n'); /* as bpftrace: a newline behind the command's own */
+		strbuf_putc(&o->out.pending,
+			    '\n'); /* as bpftrace: a newline behind the command's own */
 }
 
 /* empty strings at the end are absent ones; between others they are real */

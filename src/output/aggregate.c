@@ -47,8 +47,7 @@ static void merge_one(struct aggregate *a, const struct type *t, const void *dat
 		memcpy(&v, data, sizeof(v));
 		a->value += v;
 		break;
-	default:
-		a->value += value_load(t, data);
+	default: a->value += value_load(t, data);
 	}
 }
 
@@ -70,8 +69,8 @@ int aggregate_compare(const struct aggregate *a, const struct aggregate *b)
 	return is_less(a->value, b->value, a->is_signed) ? -1 : 1;
 }
 
-void aggregate_put(enum value_form form, const struct type *t, const void *data, uint32_t n_cpus, uint64_t div,
-		   struct strbuf *out)
+void aggregate_put(enum value_form form, const struct type *t, const void *data, uint32_t n_cpus,
+		   uint64_t div, struct strbuf *out)
 {
 	struct aggregate a;
 	bool is_json = form == VALUE_JSON;

@@ -22,8 +22,8 @@ static inline size_t aggregate_stride(const struct type *t)
 
 struct aggregate aggregate_merge(const struct type *t, const void *data, uint32_t n_cpus);
 /* print it; div 0 counts as 1. hist, lhist and tseries are no single value: they print as null */
-void aggregate_put(enum value_form form, const struct type *t, const void *data, uint32_t n_cpus, uint64_t div,
-		   struct strbuf *out);
+void aggregate_put(enum value_form form, const struct type *t, const void *data, uint32_t n_cpus,
+		   uint64_t div, struct strbuf *out);
 /* <0, 0, >0 by value */
 int aggregate_compare(const struct aggregate *a, const struct aggregate *b);
 

@@ -127,11 +127,13 @@ void cgroup_put_path(uint64_t id, struct str filter, struct strbuf *out)
 	while (mounts && fgets(line, sizeof(line), mounts)) {
 		struct hierarchy h;
 
-		if (sscanf(line, "%*s %4095s %31s", root, type) != 2 || strncmp(type, "cgroup", 6) != 0)
+		if (sscanf(line, "%*s %4095s %31s", root, type) != 2 ||
+		    strncmp(type, "cgroup", 6) != 0)
 			continue;
 		h.is_v2 = strcmp(type, "cgroup2") == 0;
 		h.root = base_strdup(root);
-		h.name = base_strdup(h.is_v2 || !strrchr(root, '/') ? "unified" : strrchr(root, '/') + 1);
+		h.name = base_strdup(h.is_v2 || !strrchr(root, '/') ? "unified"
+								    : strrchr(root, '/') + 1);
 		if (!is_listed(all.v, all.n, h.name)) {
 			vec_push(&all, h);
 			continue;

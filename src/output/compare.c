@@ -31,7 +31,8 @@ static int compare_arrays(const struct type *t, const char *a, const char *b)
 	int c = 0;
 
 	for (uint32_t i = 0; c == 0 && i < t->count; i++)
-		c = value_compare(t->elem, a + (size_t)i * t->elem->size, b + (size_t)i * t->elem->size);
+		c = value_compare(t->elem, a + (size_t)i * t->elem->size,
+				  b + (size_t)i * t->elem->size);
 	return c;
 }
 
@@ -44,8 +45,7 @@ int value_compare(const struct type *t, const void *a, const void *b)
 	case TYPE_INT:
 	case TYPE_ENUM:
 	case TYPE_POINTER:
-	case TYPE_KSYM:
-		return compare_u64(value_load(t, a), value_load(t, b), t->is_signed);
+	case TYPE_KSYM: return compare_u64(value_load(t, a), value_load(t, b), t->is_signed);
 	case TYPE_USYM:
 	case TYPE_CGROUP_PATH:
 		memcpy(&x, a, sizeof(x));
@@ -64,11 +64,8 @@ int value_compare(const struct type *t, const void *a, const void *b)
 	}
 	case TYPE_STRUCT:
 	case TYPE_TUPLE:
-	case TYPE_RECORD:
-		return compare_fields(t, a, b);
-	case TYPE_ARRAY:
-		return compare_arrays(t, a, b);
-	default:
-		return t->size ? memcmp(a, b, t->size) : 0;
+	case TYPE_RECORD: return compare_fields(t, a, b);
+	case TYPE_ARRAY: return compare_arrays(t, a, b);
+	default: return t->size ? memcmp(a, b, t->size) : 0;
 	}
 }

@@ -28,10 +28,8 @@ static bool has_format(enum event_kind kind)
 	case EVENT_WARNF:
 	case EVENT_DEBUGF:
 	case EVENT_CAT:
-	case EVENT_SYSTEM:
-		return true;
-	default:
-		return false;
+	case EVENT_SYSTEM: return true;
+	default: return false;
 	}
 }
 
@@ -44,7 +42,8 @@ static struct err *prepare_layout(struct output *o, uint32_t i, uint32_t *max_si
 		const struct event_field *f = &l->fields[k];
 
 		if (f->offset > l->size || f->type->size > l->size - f->offset)
-			return err_new(0, "event %u: field %u lies outside of its %u bytes", i, k, l->size);
+			return err_new(0, "event %u: field %u lies outside of its %u bytes", i, k,
+				       l->size);
 	}
 	if (has_format(l->kind) && !format_parse(&o->formats_arena, l->format, &o->formats[i], &bad))
 		return err_new(0, "event %u: %.*s", i, STR_ARG(bad.msg));
@@ -75,8 +74,9 @@ static bool read_stack(void *arg, uint64_t hash, uint64_t *frames, uint32_t max)
 	return !err;
 }
 
-struct err *output_new(const struct image *im, struct sources *sources, const struct output_symbols *symbols,
-		       const struct output_opts *opts, struct output **ret)
+struct err *output_new(const struct image *im, struct sources *sources,
+		       const struct output_symbols *symbols, const struct output_opts *opts,
+		       struct output **ret)
 {
 	struct output *o = base_alloc(sizeof(*o));
 	uint32_t max_size = 0;
@@ -161,7 +161,8 @@ static void emit_located(struct output *o, const struct event_layout *l, struct 
 		return;
 	o->n_errors += is_error;
 	if (o->opts.format == OUTPUT_JSON) {
-		strbuf_printf(&o->out.pending, "{\"type\": \"%s\", \"msg\": ", is_error ? "errorf" : "warnf");
+		strbuf_printf(&o->out.pending,
+			      "{\"type\": \"%s\", \"msg\": ", is_error ? "errorf" : "warnf");
 		json_put_string(&o->out.pending, text);
 		output_json_place(o, l->at, &o->out.pending);
 		return;
@@ -174,40 +175,35 @@ static void emit_located(struct output *o, const struct event_layout *l, struct 
 	strbuf_printf(&out, "%s%s: %.*s%s\n", out.n ? ": " : "", severity, STR_ARG(text),
 		      o->opts.colour ? "\033[0m" : "");
 	if (l->at.expansion && l->at.expansion <= o->sources->expansions.n)
-		diag_render_at(o->sources, o->sources->expansions.v[l->at.expansion - 1].call, severity,
-			       STR("expanded from"), STR_NULL, o->opts.colour, &out);
+		diag_render_at(o->sources, o->sources->expansions.v[l->at.expansion - 1].call,
+			       severity, STR("expanded from"), STR_NULL, o->opts.colour, &out);
 	output_message(o, strbuf_str(&out));
 }
 
-static void emit_formatted(struct output *o, const struct event_layout *l, uint32_t index, const char *payload)
+static void emit_formatted(struct output *o, const struct event_layout *l, uint32_t index,
+			   const char *payload)
 {
 	STRBUF_AUTO text = { 0 };
 
 	/* the common case: nothing to do with the text but to write it */
 	if (l->kind == EVENT_PRINTF && o->opts.format == OUTPUT_TEXT) {
-		printf_render(&o->env, &o->formats[index], l->fields, l->n_fields, payload, &o->out.pending);
+		printf_render(&o->env, &o->formats[index], l->fields, l->n_fields, payload,
+			      &o->out.pending);
 		return;
 	}
 	printf_render(&o->env, &o->formats[index], l->fields, l->n_fields, payload, &text);
 	switch (l->kind) {
-	case EVENT_PRINTF:
-		output_json_text(o, "printf", strbuf_str(&text));
-		break;
+	case EVENT_PRINTF: output_json_text(o, "printf", strbuf_str(&text)); break;
 	case EVENT_ERRORF:
-	case EVENT_WARNF:
-		emit_located(o, l, strbuf_str(&text));
-		break;
-	case EVENT_CAT:
-		action_cat(o, strbuf_cstr(&text));
-		break;
+	case EVENT_WARNF: emit_located(o, l, strbuf_str(&text)); break;
+	case EVENT_CAT: action_cat(o, strbuf_cstr(&text)); break;
 	case EVENT_SYSTEM:
 		if (o->opts.allow_system)
 			action_system(o, strbuf_cstr(&text));
 		else
 			output_complain(o, "ERROR: system() is not allowed without --unsafe\n");
 		break;
-	default:
-		output_complain(o, "DEBUG: %.*s\n", STR_ARG(strbuf_str(&text)));
+	default: output_complain(o, "DEBUG: %.*s\n", STR_ARG(strbuf_str(&text)));
 	}
 }
 
@@ -235,14 +231,17 @@ static void emit_value(struct output *o, const struct event_field *f, const char
 }
 
 /* print(@m[k]) of an aggregation: the event has the key, the CPUs' values are read here; an absent key reads as zero */
-static struct err *emit_aggregate(struct output *o, const struct image_map *map, uint32_t index, const char *key)
+static struct err *emit_aggregate(struct output *o, const struct image_map *map, uint32_t index,
+				  const char *key)
 {
 	uint32_t n_cpus = map->is_per_cpu && o->ops->n_cpus ? o->ops->n_cpus(o->engine) : 1;
 	char *full_key = base_alloc(map->key_size + 8);
 	char *values = base_alloc((size_t)n_cpus * aggregate_stride(map->value_type) + 8);
 	struct err *err;
 
-	memcpy(full_key, key, map->key_type && map->key_type->size < map->key_size ? map->key_type->size : map->key_size);
+	memcpy(full_key, key,
+	       map->key_type && map->key_type->size < map->key_size ? map->key_type->size
+								    : map->key_size);
 	err = o->ops->map_lookup(o->engine, index, full_key, values);
 	if (err && err_code(err) == ENOENT) {
 		err_free(err);
@@ -294,10 +293,11 @@ static void emit_map_key(struct output *o, const struct event_layout *l, const c
 	case TYPE_HIST:
 	case TYPE_LHIST:
 	case TYPE_TSERIES:
-		complain_error(o, dump_map(o, l->map, (struct mapdump){ .only_key = payload + f->offset, .div = 1 }));
+		complain_error(
+			o, dump_map(o, l->map,
+				    (struct mapdump){ .only_key = payload + f->offset, .div = 1 }));
 		break;
-	default:
-		complain_error(o, emit_aggregate(o, map, l->map, payload + f->offset));
+	default: complain_error(o, emit_aggregate(o, map, l->map, payload + f->offset));
 	}
 }
 
@@ -317,7 +317,8 @@ static void emit_time(struct output *o, const struct event_layout *l)
 static void emit_skb(struct output *o, const struct event_layout *l, const char *payload)
 {
 	const struct event_field *f = l->n_fields ? &l->fields[l->n_fields - 1] : NULL;
-	uint64_t ns = l->n_fields > 1 ? value_load(l->fields[0].type, payload + l->fields[0].offset) : 0;
+	uint64_t ns = l->n_fields > 1 ? value_load(l->fields[0].type, payload + l->fields[0].offset)
+				      : 0;
 	uint32_t n;
 	struct err *err;
 
@@ -372,11 +373,13 @@ static void note_process(struct output *o, const char *payload)
 static void emit_unwatch(struct output *o, const struct event_layout *l, const char *payload)
 {
 	if (l->n_fields && o->engine && o->ops->unwatch)
-		complain_error(o, o->ops->unwatch(o->engine,
-						  value_load(l->fields[0].type, payload + l->fields[0].offset)));
+		complain_error(
+			o, o->ops->unwatch(o->engine, value_load(l->fields[0].type,
+								 payload + l->fields[0].offset)));
 }
 
-static void emit(struct output *o, const struct event_layout *l, uint32_t index, const char *payload)
+static void emit(struct output *o, const struct event_layout *l, uint32_t index,
+		 const char *payload)
 {
 	if (has_format(l->kind)) {
 		emit_formatted(o, l, index, payload);
@@ -393,29 +396,14 @@ static void emit(struct output *o, const struct event_layout *l, uint32_t index,
 		break;
 	case EVENT_PRINT_MAP:
 	case EVENT_CLEAR:
-	case EVENT_ZERO:
-		emit_map_event(o, l);
-		break;
-	case EVENT_TIME:
-		emit_time(o, l);
-		break;
-	case EVENT_JOIN:
-		action_join(o, l, payload);
-		break;
-	case EVENT_EXIT:
-		o->is_exiting = true;
-		break;
-	case EVENT_SKB:
-		emit_skb(o, l, payload);
-		break;
-	case EVENT_UNWATCH:
-		emit_unwatch(o, l, payload);
-		break;
-	case EVENT_NOTE:
-		note_process(o, payload);
-		break;
-	default:
-		break;
+	case EVENT_ZERO: emit_map_event(o, l); break;
+	case EVENT_TIME: emit_time(o, l); break;
+	case EVENT_JOIN: action_join(o, l, payload); break;
+	case EVENT_EXIT: o->is_exiting = true; break;
+	case EVENT_SKB: emit_skb(o, l, payload); break;
+	case EVENT_UNWATCH: emit_unwatch(o, l, payload); break;
+	case EVENT_NOTE: note_process(o, payload); break;
+	default: break;
 	}
 }
 

@@ -18,13 +18,13 @@ enum output_format { OUTPUT_TEXT, OUTPUT_JSON };
 struct output_opts {
 	enum output_format format;
 	enum sink_mode buffering;
-	int fd;     /* ordinary output */
-	int err_fd; /* messages */
-	bool colour;        /* of messages */
-	bool no_warnings;   /* --no-warnings: no warnf, no warnings about faults */
-	bool show_quiet;    /* -k: faults whose site is quiet as well */
-	bool allow_system;  /* --unsafe */
-	bool escape_control; /* fd is a terminal */
+	int fd;                   /* ordinary output */
+	int err_fd;               /* messages */
+	bool colour;              /* of messages */
+	bool no_warnings;         /* --no-warnings: no warnf, no warnings about faults */
+	bool show_quiet;          /* -k: faults whose site is quiet as well */
+	bool allow_system;        /* --unsafe */
+	bool escape_control;      /* fd is a terminal */
 	struct str trunc_trailer; /* str_trunc_trailer */
 	uint64_t max_cat_bytes;
 	const volatile sig_atomic_t *give_up; /* see sink.h; may be NULL */
@@ -38,20 +38,21 @@ struct output {
 	struct engine *engine;
 	struct value_env env;
 	struct sink out;
-	struct format *formats;    /* one per image event that has a format of printf's kind */
+	struct format *formats; /* one per image event that has a format of printf's kind */
 	struct arena formats_arena;
-	char *payload;             /* a short record, filled up with NULs to its layout's size */
-	uint64_t *faults_seen;     /* per fault site */
-	uint64_t lost_seen;        /* events and hits reported as lost so far */
-	bool *was_zeroed;          /* per map: zero() came after the last clear() */
-	uint64_t n_errors;         /* errorf() events and faults (quiet ones not): a test that has one failed */
-	bool is_exiting;           /* an exit event came */
-	struct pcap_file *pcaps;   /* of skboutput() */
+	char *payload;         /* a short record, filled up with NULs to its layout's size */
+	uint64_t *faults_seen; /* per fault site */
+	uint64_t lost_seen;    /* events and hits reported as lost so far */
+	bool *was_zeroed;      /* per map: zero() came after the last clear() */
+	uint64_t n_errors; /* errorf() events and faults (quiet ones not): a test that has one failed */
+	bool is_exiting;         /* an exit event came */
+	struct pcap_file *pcaps; /* of skboutput() */
 };
 
 /* symbols may be NULL: addresses are printed. Strings and the image are borrowed */
-struct err *output_new(const struct image *im, struct sources *sources, const struct output_symbols *symbols,
-		       const struct output_opts *opts, struct output **ret) ERR_MUST;
+struct err *output_new(const struct image *im, struct sources *sources,
+		       const struct output_symbols *symbols, const struct output_opts *opts,
+		       struct output **ret) ERR_MUST;
 void output_free(struct output *o); /* flushes */
 void output_set_engine(struct output *o, const struct engine_ops *ops, struct engine *e);
 
@@ -78,8 +79,8 @@ struct output_test {
 };
 /* results of --test and --bench as they come; i counts from 0 to n - 1 */
 void output_test_result(struct output *o, const struct output_test *all, uint32_t i, uint32_t n);
-void output_benchmark_result(struct output *o, const struct str *names, uint32_t i, uint32_t n, uint64_t ns,
-			     uint64_t iterations);
+void output_benchmark_result(struct output *o, const struct str *names, uint32_t i, uint32_t n,
+			     uint64_t ns, uint64_t iterations);
 
 /* ---- for the files of this folder ---- */
 

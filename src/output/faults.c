@@ -40,7 +40,8 @@ static bool is_script_map(const struct output *o, uint32_t map)
 	return map >= o->image->n_maps || o->image->maps[map]->role == MAP_SCRIPT;
 }
 
-static void put_message(const struct output *o, const struct image_fault *f, int64_t retcode, struct strbuf *out)
+static void put_message(const struct output *o, const struct image_fault *f, int64_t retcode,
+			struct strbuf *out)
 {
 	const char *text = strerror(retcode < 0 ? (int)-retcode : (int)retcode);
 
@@ -54,8 +55,10 @@ static void put_message(const struct output *o, const struct image_fault *f, int
 			strbuf_puts(out, text);
 			break;
 		}
-		strbuf_puts(out, "Map full; can't update element. Try increasing max_map_keys config or manually "
-				 "setting the max entries in a map declaration e.g. `let @a = hash(5000)`");
+		strbuf_puts(
+			out,
+			"Map full; can't update element. Try increasing max_map_keys config or manually "
+			"setting the max entries in a map declaration e.g. `let @a = hash(5000)`");
 		break;
 	case FAULT_MAP_DELETE:
 		strbuf_puts(out, "Can't delete map element because it does not exist.");
@@ -64,17 +67,20 @@ static void put_message(const struct output *o, const struct image_fault *f, int
 		strbuf_puts(out, "Can't lookup map element because it does not exist.");
 		break;
 	case FAULT_BOUNDS:
-		strbuf_puts(out, "Array access out of bounds. This can lead to unexpected results.");
+		strbuf_puts(out,
+			    "Array access out of bounds. This can lead to unexpected results.");
 		break;
 	case FAULT_DIV_ZERO:
-		strbuf_puts(out, "Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being "
-				 "used as the result.");
+		strbuf_puts(
+			out,
+			"Divide or modulo by 0 detected. This can lead to unexpected results. 1 is being "
+			"used as the result.");
 		break;
 	case FAULT_STACK:
-		strbuf_printf(out, "Error reading %s.", str_is(f->helper, "kstack") ? "kstack" : "ustack");
+		strbuf_printf(out, "Error reading %s.",
+			      str_is(f->helper, "kstack") ? "kstack" : "ustack");
 		break;
-	default:
-		strbuf_puts(out, text);
+	default: strbuf_puts(out, text);
 	}
 }
 
@@ -85,7 +91,8 @@ static void put_json(struct output *o, const struct image_fault *f, int64_t retc
 
 	if (is_helper(f->kind)) {
 		strbuf_puts(out, "{\"type\": \"helper_error\", \"msg\": ");
-		json_put_string(out, str_from(strerror(retcode < 0 ? (int)-retcode : (int)retcode)));
+		json_put_string(out,
+				str_from(strerror(retcode < 0 ? (int)-retcode : (int)retcode)));
 		strbuf_puts(out, ", \"helper\": ");
 		json_put_string(out, helper_name(f));
 		strbuf_printf(out, ", \"retcode\": %" PRId64, retcode);
@@ -110,9 +117,10 @@ static void show(struct output *o, const struct image_fault *f, int64_t retcode)
 	}
 	put_message(o, f, retcode, &msg);
 	if (is_helper(f->kind))
-		strbuf_printf(&info, "Additional Info - helper: %.*s, retcode: %" PRId64, STR_ARG(helper_name(f)),
-			      retcode);
-	diag_render_at(o->sources, f->at, "WARNING", strbuf_str(&msg), strbuf_str(&info), o->opts.colour, &text);
+		strbuf_printf(&info, "Additional Info - helper: %.*s, retcode: %" PRId64,
+			      STR_ARG(helper_name(f)), retcode);
+	diag_render_at(o->sources, f->at, "WARNING", strbuf_str(&msg), strbuf_str(&info),
+		       o->opts.colour, &text);
 	output_message(o, strbuf_str(&text));
 }
 
@@ -151,7 +159,8 @@ static void report_lost(struct output *o)
 	o->lost_seen = lost;
 	if (o->opts.format == OUTPUT_JSON) {
 		strbuf_printf(&o->out.pending,
-			      "{\"type\": \"lost_events\", \"count\": %" PRIu64 ", \"data\": {\"events\": %" PRIu64 "}}\n",
+			      "{\"type\": \"lost_events\", \"count\": %" PRIu64
+			      ", \"data\": {\"events\": %" PRIu64 "}}\n",
 			      n, n);
 		sink_event_end(&o->out);
 	} else {
@@ -204,13 +213,15 @@ static void report_lost_total(struct output *o, const struct image_fault_count *
 		uint64_t n = load(&c[i].count);
 
 		if (n && is_loss(f->kind))
-			strbuf_printf(&text, "  %" PRIu64 " of %.*s%s\n", n, STR_ARG(probe_text(o, f->prog)),
+			strbuf_printf(&text, "  %" PRIu64 " of %.*s%s\n", n,
+				      STR_ARG(probe_text(o, f->prog)),
 				      f->kind == FAULT_SCRATCH_BUSY ? " (no free work area)" : "");
 	}
 	output_message(o, strbuf_str(&text));
 }
 
-static void report_repeated(struct output *o, const struct image_fault *f, uint64_t n, int64_t retcode)
+static void report_repeated(struct output *o, const struct image_fault *f, uint64_t n,
+			    int64_t retcode)
 {
 	STRBUF_AUTO text = { 0 };
 
@@ -227,8 +238,8 @@ static void report_missed(struct output *o)
 		uint64_t n = o->ops->missed(o->engine, i);
 
 		if (n)
-			output_complain(o, "WARNING: The kernel skipped %" PRIu64 " hits of %.*s\n", n,
-					STR_ARG(probe_text(o, i)));
+			output_complain(o, "WARNING: The kernel skipped %" PRIu64 " hits of %.*s\n",
+					n, STR_ARG(probe_text(o, i)));
 	}
 }
 

@@ -36,21 +36,11 @@ size_t utf8_length(const uint8_t *p, size_t n)
 static void put_escaped(struct strbuf *out, uint8_t c)
 {
 	switch (c) {
-	case '"':
-		strbuf_puts(out, "\\\"");
-		break;
-	case '\\':
-		strbuf_puts(out, "\\\\");
-		break;
-	case '\n':
-		strbuf_puts(out, "\\n");
-		break;
-	case '\r':
-		strbuf_puts(out, "\\r");
-		break;
-	case '\t':
-		strbuf_puts(out, "\\t");
-		break;
+	case '"': strbuf_puts(out, "\\\""); break;
+	case '\\': strbuf_puts(out, "\\\\"); break;
+	case '\n': strbuf_puts(out, "\\n"); break;
+	case '\r': strbuf_puts(out, "\\r"); break;
+	case '\t': strbuf_puts(out, "\\t"); break;
 	default:
 		if (c < 0x20)
 			strbuf_printf(out, "\\u%04x", c);

@@ -14,8 +14,8 @@
 #include "output/tseries.h"
 
 struct entry {
-	char *key;   /* key_type->size bytes; empty for scalars */
-	char *value; /* plain values: n_cpus parts */
+	char *key;               /* key_type->size bytes; empty for scalars */
+	char *value;             /* plain values: n_cpus parts */
 	struct aggregate number; /* what it is sorted by, if it is a number */
 	struct hist hist;
 	struct tseries tseries;
@@ -45,7 +45,8 @@ static bool has_buckets(const struct type *t)
 /* sorted by what they count or hold, not by key */
 static bool is_number(const struct type *t)
 {
-	return t->kind == TYPE_INT || t->kind == TYPE_ENUM || (type_is_aggregation(t) && !has_buckets(t));
+	return t->kind == TYPE_INT || t->kind == TYPE_ENUM ||
+	       (type_is_aggregation(t) && !has_buckets(t));
 }
 
 static struct str key_bytes(const struct dump *d, const void *key)
@@ -80,7 +81,8 @@ static void add_bucket(struct dump *d, const char *key, const void *value)
 	uint64_t bucket, total = 0;
 
 	if (d->value->kind == TYPE_TSERIES) {
-		tseries_add(&e->tseries, value, d->n_cpus, (sizeof(struct stored_tseries) + 7) & ~(size_t)7);
+		tseries_add(&e->tseries, value, d->n_cpus,
+			    (sizeof(struct stored_tseries) + 7) & ~(size_t)7);
 		return;
 	}
 	memcpy(&bucket, key + d->map->bucket_offset, sizeof(bucket));
@@ -114,7 +116,8 @@ static bool is_all_zero(const char *p, size_t n)
 /* a scalar's element that nobody wrote to; see is_zero_a_value */
 static bool is_unset(const struct dump *d, const void *value)
 {
-	bool is_array = d->map->bpf_type == BPF_MAP_TYPE_ARRAY || d->map->bpf_type == BPF_MAP_TYPE_PERCPU_ARRAY;
+	bool is_array = d->map->bpf_type == BPF_MAP_TYPE_ARRAY ||
+			d->map->bpf_type == BPF_MAP_TYPE_PERCPU_ARRAY;
 
 	return !d->key && is_array && !d->d->is_zero_a_value && is_all_zero(value, d->value_bytes);
 }
@@ -167,7 +170,8 @@ static uint64_t prepare_tseries(struct dump *d)
 	return last;
 }
 
-static void put_value(const struct dump *d, const struct entry *e, uint64_t last, struct strbuf *out)
+static void put_value(const struct dump *d, const struct entry *e, uint64_t last,
+		      struct strbuf *out)
 {
 	const struct mapdump *m = d->d;
 	enum value_form form = m->is_json ? VALUE_JSON : VALUE_TEXT;
@@ -206,15 +210,11 @@ static const char *json_type(const struct type *t)
 {
 	switch (t->kind) {
 	case TYPE_HIST:
-	case TYPE_LHIST:
-		return "hist";
-	case TYPE_TSERIES:
-		return "tseries";
+	case TYPE_LHIST: return "hist";
+	case TYPE_TSERIES: return "tseries";
 	case TYPE_AVG:
-	case TYPE_STATS:
-		return "stats";
-	default:
-		return "map";
+	case TYPE_STATS: return "stats";
+	default: return "map";
 	}
 }
 
@@ -264,12 +264,15 @@ static void add_zero(struct dump *d)
 	add_plain(d, "", zero);
 }
 
-struct err *mapdump_put(const struct mapdump *m, const struct engine_ops *ops, struct engine *e, uint32_t index,
-			struct strbuf *out)
+struct err *mapdump_put(const struct mapdump *m, const struct engine_ops *ops, struct engine *e,
+			uint32_t index, struct strbuf *out)
 {
 	const struct image_map *map = m->map;
-	struct dump d = { .d = m, .map = map, .key = map->is_scalar ? NULL : map->key_type,
-			  .value = map->value_type, .n_cpus = 1 };
+	struct dump d = { .d = m,
+			  .map = map,
+			  .key = map->is_scalar ? NULL : map->key_type,
+			  .value = map->value_type,
+			  .n_cpus = 1 };
 	struct err *err;
 
 	arena_init(&d.arena);

@@ -20,13 +20,13 @@ struct mapdump {
 	 * it (zero(@m)), which this says.
 	 */
 	bool is_zero_a_value;
-	const void *only_key;    /* key_type->size bytes: just this entry, NULL: all */
-	uint64_t top;            /* only that many of the greatest; 0: all */
-	uint64_t div;            /* 0 counts as 1 */
+	const void *only_key; /* key_type->size bytes: just this entry, NULL: all */
+	uint64_t top;         /* only that many of the greatest; 0: all */
+	uint64_t div;         /* 0 counts as 1 */
 };
 
 /* read map number index from the engine and append its text or JSON object; nothing for an empty map */
-struct err *mapdump_put(const struct mapdump *d, const struct engine_ops *ops, struct engine *e, uint32_t index,
-			struct strbuf *out) ERR_MUST;
+struct err *mapdump_put(const struct mapdump *d, const struct engine_ops *ops, struct engine *e,
+			uint32_t index, struct strbuf *out) ERR_MUST;
 
 #endif

@@ -52,18 +52,20 @@ static struct err *open_file(struct pcap_file **list, struct str path, struct pc
 	return NULL;
 }
 
-struct err *pcap_write(struct pcap_file **list, struct str path, uint64_t time_ns, struct str packet)
+struct err *pcap_write(struct pcap_file **list, struct str path, uint64_t time_ns,
+		       struct str packet)
 {
-	struct packet_header h = { (uint32_t)(time_ns / 1000000000), (uint32_t)(time_ns % 1000000000 / 1000),
-				   (uint32_t)packet.n, (uint32_t)packet.n };
+	struct packet_header h = { (uint32_t)(time_ns / 1000000000),
+				   (uint32_t)(time_ns % 1000000000 / 1000), (uint32_t)packet.n,
+				   (uint32_t)packet.n };
 	struct pcap_file *f = *list;
 
 	while (f && !str_is(path, f->path))
 		f = f->next;
 	if (!f)
 		TRY(open_file(list, path, &f));
-	if (fwrite(&h, sizeof(h), 1, f->file) != 1 || (packet.n && fwrite(packet.p, packet.n, 1, f->file) != 1) ||
-	    fflush(f->file))
+	if (fwrite(&h, sizeof(h), 1, f->file) != 1 ||
+	    (packet.n && fwrite(packet.p, packet.n, 1, f->file) != 1) || fflush(f->file))
 		return err_new(errno, "write '%s'", f->path);
 	return NULL;
 }

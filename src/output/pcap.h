@@ -11,7 +11,8 @@
 struct pcap_file;
 
 /* append a packet; files are opened when first written and kept in *list */
-struct err *pcap_write(struct pcap_file **list, struct str path, uint64_t time_ns, struct str packet) ERR_MUST;
+struct err *pcap_write(struct pcap_file **list, struct str path, uint64_t time_ns,
+		       struct str packet) ERR_MUST;
 void pcap_close_all(struct pcap_file **list);
 
 #endif

@@ -66,8 +66,9 @@ static void put_padded(struct strbuf *out, const struct format_spec *s, struct s
 
 static void put_integer(struct strbuf *out, const struct format_spec *s, uint64_t value)
 {
-	static const char letters[] = { [FORMAT_D] = 'd', [FORMAT_U] = 'u', [FORMAT_O] = 'o', [FORMAT_X] = 'x',
-					[FORMAT_X_UPPER] = 'X' };
+	static const char letters[] = {
+		[FORMAT_D] = 'd', [FORMAT_U] = 'u', [FORMAT_O] = 'o', [FORMAT_X] = 'x', [FORMAT_X_UPPER] = 'X'
+	};
 	bool is_signed = s->conv == FORMAT_D;
 	char format[24];
 	size_t n = 0;
@@ -88,9 +89,11 @@ static void put_integer(struct strbuf *out, const struct format_spec *s, uint64_
 	format[n + 5] = letters[s->conv];
 	format[n + 6] = '\0';
 	if (is_signed)
-		strbuf_printf(out, format, s->width, s->precision, (long long)format_to_signed(s, value));
+		strbuf_printf(out, format, s->width, s->precision,
+			      (long long)format_to_signed(s, value));
 	else
-		strbuf_printf(out, format, s->width, s->precision, (unsigned long long)format_to_unsigned(s, value));
+		strbuf_printf(out, format, s->width, s->precision,
+			      (unsigned long long)format_to_unsigned(s, value));
 }
 
 /* with width and precision, which need the text as a whole */
@@ -105,27 +108,16 @@ static void put_text(struct render *r, const struct format_spec *s, const struct
 		return;
 	}
 	switch (s->conv) {
-	case FORMAT_C:
-		strbuf_putc(&text, (char)argument_number(a));
-		break;
-	case FORMAT_P:
-		value_put_address(argument_number(a), &text);
-		break;
+	case FORMAT_C: strbuf_putc(&text, (char)argument_number(a)); break;
+	case FORMAT_P: value_put_address(argument_number(a), &text); break;
 	case FORMAT_GR:
 		v = argument_number(a);
 		gfp_put(v, &text);
 		break;
-	case FORMAT_R:
-		value_put_buffer(a->type, a->data, BUFFER_ASCII, &text);
-		break;
-	case FORMAT_RX:
-		value_put_buffer(a->type, a->data, BUFFER_HEX_ESCAPED, &text);
-		break;
-	case FORMAT_RH:
-		value_put_buffer(a->type, a->data, BUFFER_HEX_SPACED, &text);
-		break;
-	default:
-		value_put(r->env, VALUE_TEXT, a->type, a->data, &text);
+	case FORMAT_R: value_put_buffer(a->type, a->data, BUFFER_ASCII, &text); break;
+	case FORMAT_RX: value_put_buffer(a->type, a->data, BUFFER_HEX_ESCAPED, &text); break;
+	case FORMAT_RH: value_put_buffer(a->type, a->data, BUFFER_HEX_SPACED, &text); break;
+	default: value_put(r->env, VALUE_TEXT, a->type, a->data, &text);
 	}
 	t = strbuf_str(&text);
 	if (s->precision >= 0 && s->conv == FORMAT_S)
@@ -156,16 +148,14 @@ static void put_spec(struct render *r, const struct format_spec *spec)
 	case FORMAT_U:
 	case FORMAT_O:
 	case FORMAT_X:
-	case FORMAT_X_UPPER:
-		put_integer(r->out, &s, argument_number(&a));
-		break;
-	default:
-		put_text(r, &s, &a);
+	case FORMAT_X_UPPER: put_integer(r->out, &s, argument_number(&a)); break;
+	default: put_text(r, &s, &a);
 	}
 }
 
-void printf_render(const struct value_env *env, const struct format *f, const struct event_field *fields,
-		   uint32_t n_fields, const char *payload, struct strbuf *out)
+void printf_render(const struct value_env *env, const struct format *f,
+		   const struct event_field *fields, uint32_t n_fields, const char *payload,
+		   struct strbuf *out)
 {
 	struct render r = { env, fields, n_fields, 0, payload, out };
 

@@ -14,7 +14,8 @@
  * Append the text. Fields and payload are those of an event; the format was checked against the fields' types when the
  * script was compiled (a missing field prints as <missing>).
  */
-void printf_render(const struct value_env *env, const struct format *f, const struct event_field *fields,
-		   uint32_t n_fields, const char *payload, struct strbuf *out);
+void printf_render(const struct value_env *env, const struct format *f,
+		   const struct event_field *fields, uint32_t n_fields, const char *payload,
+		   struct strbuf *out);
 
 #endif

@@ -65,8 +65,9 @@ void output_attached_probes(struct output *o, uint64_t n)
 {
 	if (o->opts.format == OUTPUT_JSON) {
 		strbuf_printf(&o->out.pending,
-			      "{\"type\": \"attached_probes\", \"count\": %" PRIu64 ", \"data\": {\"probes\": %" PRIu64
-			      "}}\n", n, n);
+			      "{\"type\": \"attached_probes\", \"count\": %" PRIu64
+			      ", \"data\": {\"probes\": %" PRIu64 "}}\n",
+			      n, n);
 		sink_batch_end(&o->out);
 	} else {
 		output_complain(o, "Attached %" PRIu64 " probe%s\n", n, n == 1 ? "" : "s");
@@ -127,10 +128,12 @@ static void put_test_summary(struct strbuf *out, const struct output_test *all, 
 	strbuf_printf(out, GREEN "[  PASSED  ]" RESET " %u %s.\n", n - failed, plural(n - failed));
 	if (!failed)
 		return;
-	strbuf_printf(out, RED "[  FAILED  ]" RESET " %u %s, listed below:\n", failed, plural(failed));
+	strbuf_printf(out, RED "[  FAILED  ]" RESET " %u %s, listed below:\n", failed,
+		      plural(failed));
 	for (uint32_t i = 0; i < n; i++)
 		if (!all[i].passed)
-			strbuf_printf(out, RED "[  FAILED  ]" RESET " %.*s\n", STR_ARG(all[i].name));
+			strbuf_printf(out, RED "[  FAILED  ]" RESET " %.*s\n",
+				      STR_ARG(all[i].name));
 }
 
 void output_test_result(struct output *o, const struct output_test *all, uint32_t i, uint32_t n)
@@ -154,8 +157,8 @@ void output_test_result(struct output *o, const struct output_test *all, uint32_
 	strbuf_printf(out, GREEN "[ RUN      ]" RESET " %.*s\n", STR_ARG(t->name));
 	if (!t->passed)
 		put_lines(out, t->text);
-	strbuf_printf(out, "%s" RESET " %.*s (", t->passed ? GREEN "[       OK ]" : RED "[  FAILED  ]",
-		      STR_ARG(t->name));
+	strbuf_printf(out, "%s" RESET " %.*s (",
+		      t->passed ? GREEN "[       OK ]" : RED "[  FAILED  ]", STR_ARG(t->name));
 	put_duration(out, t->ns);
 	strbuf_puts(out, ")\n");
 	if (i + 1 == n)
@@ -170,8 +173,8 @@ static void put_column(struct strbuf *out, struct str text, size_t width)
 		strbuf_fill(out, ' ', width - text.n);
 }
 
-void output_benchmark_result(struct output *o, const struct str *names, uint32_t i, uint32_t n, uint64_t ns,
-			     uint64_t iterations)
+void output_benchmark_result(struct output *o, const struct str *names, uint32_t i, uint32_t n,
+			     uint64_t ns, uint64_t iterations)
 {
 	struct strbuf *out = &o->out.pending;
 	STRBUF_AUTO time = { 0 };
@@ -184,7 +187,8 @@ void output_benchmark_result(struct output *o, const struct str *names, uint32_t
 	if (o->opts.format == OUTPUT_JSON) {
 		strbuf_puts(out, "{\"type\": \"benchmark_result\", \"data\": {");
 		json_put_string(out, names[i]);
-		strbuf_printf(out, ": {\"average\": %" PRIu64 ", \"iters\": %" PRIu64 "}}}\n", ns, iterations);
+		strbuf_printf(out, ": {\"average\": %" PRIu64 ", \"iters\": %" PRIu64 "}}}\n", ns,
+			      iterations);
 		sink_batch_end(&o->out);
 		return;
 	}

@@ -38,8 +38,8 @@ static bool find_symbol(const struct value_env *env, bool is_user, uint32_t pid,
 	return s->kernel && s->kernel(s->arg, addr, sym);
 }
 
-static void put_symbol(const struct value_env *env, bool is_user, uint32_t pid, uint64_t addr, bool with_module,
-		       struct strbuf *out)
+static void put_symbol(const struct value_env *env, bool is_user, uint32_t pid, uint64_t addr,
+		       bool with_module, struct strbuf *out)
 {
 	struct output_symbol sym;
 
@@ -52,10 +52,12 @@ static void put_symbol(const struct value_env *env, bool is_user, uint32_t pid, 
 		value_put_address(addr, out);
 	}
 	if (with_module && is_user)
-		strbuf_printf(out, " (%.*s)", STR_ARG(sym.module.n ? sym.module : STR("[unknown]")));
+		strbuf_printf(out, " (%.*s)",
+			      STR_ARG(sym.module.n ? sym.module : STR("[unknown]")));
 }
 
-static void put_build_id(const struct value_env *env, uint32_t pid, uint64_t addr, struct strbuf *out)
+static void put_build_id(const struct value_env *env, uint32_t pid, uint64_t addr,
+			 struct strbuf *out)
 {
 	uint8_t id[64];
 	uint64_t offset;
@@ -71,18 +73,14 @@ static void put_build_id(const struct value_env *env, uint32_t pid, uint64_t add
 		strbuf_printf(out, "%" PRIx64 "\n", addr);
 }
 
-static void put_frame(const struct value_env *env, enum value_form form, const struct type *t, uint32_t pid,
-		      uint64_t addr, struct strbuf *out)
+static void put_frame(const struct value_env *env, enum value_form form, const struct type *t,
+		      uint32_t pid, uint64_t addr, struct strbuf *out)
 {
 	bool is_user = t->kind == TYPE_USTACK;
 
 	switch (t->stack_mode) {
-	case STACK_MODE_RAW:
-		strbuf_printf(out, "%" PRIx64 "\n", addr);
-		return;
-	case STACK_MODE_BUILD_ID:
-		put_build_id(env, pid, addr, out);
-		return;
+	case STACK_MODE_RAW: strbuf_printf(out, "%" PRIx64 "\n", addr); return;
+	case STACK_MODE_BUILD_ID: put_build_id(env, pid, addr, out); return;
 	case STACK_MODE_PERF:
 		strbuf_printf(out, "\t%" PRIx64 " ", addr);
 		put_symbol(env, is_user, pid, addr, true, out);
@@ -95,8 +93,8 @@ static void put_frame(const struct value_env *env, enum value_form form, const s
 	strbuf_putc(out, '\n');
 }
 
-void value_put_stack(const struct value_env *env, enum value_form form, const struct type *t, const void *data,
-		     struct strbuf *out)
+void value_put_stack(const struct value_env *env, enum value_form form, const struct type *t,
+		     const void *data, struct strbuf *out)
 {
 	struct stored_stack s;
 	FREE_AUTO uint64_t *frames = NULL;

@@ -23,7 +23,8 @@ struct output_symbols {
 	/* a process whose addresses will be asked for later, perhaps when it has exited; may be NULL */
 	void (*note_process)(void *arg, uint32_t pid);
 	/* build id of the object at addr and the offset in its file; returns the id's length, 0 when not known */
-	size_t (*build_id)(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64], uint64_t *file_offset);
+	size_t (*build_id)(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64],
+			   uint64_t *file_offset);
 };
 
 #endif

@@ -12,7 +12,7 @@
 #define GRAPH_WIDTH 53
 #define MIN_LABEL_WIDTH 21
 
-#define each_point(it, ts) \
+#define each_point(it, ts)                                    \
 	for (const struct tseries_point *it = (ts)->points.v; \
 	     (ts)->points.n && it < (ts)->points.v + (ts)->points.n; it++)
 
@@ -21,16 +21,15 @@ static bool value_less(const struct tseries *ts, uint64_t a, uint64_t b)
 	return ts->type->is_signed ? (int64_t)a < (int64_t)b : a < b;
 }
 
-static void merge_cpu(const struct tseries *ts, struct stored_tseries *to, const struct stored_tseries *from)
+static void merge_cpu(const struct tseries *ts, struct stored_tseries *to,
+		      const struct stored_tseries *from)
 {
 	switch ((enum tseries_agg)ts->type->param[2]) {
 	case TSERIES_AVG:
 		to->value += from->value;
 		to->count += from->count;
 		break;
-	case TSERIES_SUM:
-		to->value += from->value;
-		break;
+	case TSERIES_SUM: to->value += from->value; break;
 	case TSERIES_MIN:
 		if (value_less(ts, from->value, to->value))
 			to->value = from->value;
@@ -63,8 +62,9 @@ void tseries_add(struct tseries *ts, const void *data, uint32_t n_cpus, size_t s
 			merge_cpu(ts, &merged, &s);
 	}
 	if (ts->type->param[2] == TSERIES_AVG && merged.count)
-		merged.value = ts->type->is_signed ? (uint64_t)((int64_t)merged.value / (int64_t)merged.count) :
-						     merged.value / merged.count;
+		merged.value = ts->type->is_signed
+				       ? (uint64_t)((int64_t)merged.value / (int64_t)merged.count)
+				       : merged.value / merged.count;
 	vec_push(&ts->points, ((struct tseries_point){ merged.interval, merged.value }));
 }
 
@@ -85,9 +85,7 @@ uint64_t tseries_last(const struct tseries *ts)
 {
 	uint64_t last = 0;
 
-	each_point(p, ts)
-		if (p->interval > last)
-			last = p->interval;
+	each_point(p, ts) if (p->interval > last) last = p->interval;
 	return last;
 }
 
@@ -104,7 +102,8 @@ static bool find_window(const struct tseries *ts, uint64_t last, uint64_t *first
 	/* a window that would begin before 1970 holds only slots that were never written, or were zeroed */
 	if (last + 1 < kept)
 		return false;
-	each_point(p, ts) {
+	each_point(p, ts)
+	{
 		if (p->interval > last || p->interval + kept <= last)
 			continue;
 		*first = p->interval;
@@ -115,25 +114,26 @@ static bool find_window(const struct tseries *ts, uint64_t last, uint64_t *first
 
 static const struct tseries_point *find_point(const struct tseries *ts, uint64_t interval)
 {
-	each_point(p, ts)
-		if (p->interval == interval)
-			return p;
+	each_point(p, ts) if (p->interval == interval) return p;
 	return NULL;
 }
 
-static int64_t interval_time(const struct tseries *ts, uint64_t interval, const struct output_clock *clock)
+static int64_t interval_time(const struct tseries *ts, uint64_t interval,
+			     const struct output_clock *clock)
 {
 	return output_clock_real(clock, CLOCK_STORED_TAI, interval * (uint64_t)ts->type->param[0]);
 }
 
-void tseries_put_json(const struct tseries *ts, uint64_t last, const struct output_clock *clock, struct strbuf *out)
+void tseries_put_json(const struct tseries *ts, uint64_t last, const struct output_clock *clock,
+		      struct strbuf *out)
 {
 	uint64_t first;
 	const char *separator = "";
 
 	strbuf_putc(out, '[');
 	if (find_window(ts, last, &first)) {
-		each_point(p, ts) {
+		each_point(p, ts)
+		{
 			if (p->interval < first || p->interval > last)
 				continue;
 			strbuf_printf(out, "%s{\"interval_start\":\"", separator);
@@ -173,7 +173,8 @@ static void find_limits(struct graph *g)
 {
 	bool is_signed = g->ts->type->is_signed, found = false;
 
-	each_point(p, g->ts) {
+	each_point(p, g->ts)
+	{
 		if (p->interval < g->first || p->interval > g->last)
 			continue;
 		if (!found || value_less(g->ts, p->value, g->min))
@@ -269,7 +270,8 @@ static int point_column(const struct graph *g, uint64_t value)
 	return column < GRAPH_WIDTH ? column : GRAPH_WIDTH - 1;
 }
 
-static void put_row(const struct graph *g, uint64_t interval, int zero, const struct output_clock *clock)
+static void put_row(const struct graph *g, uint64_t interval, int zero,
+		    const struct output_clock *clock)
 {
 	const struct tseries_point *p = find_point(g->ts, interval);
 	char line[GRAPH_WIDTH];
@@ -289,7 +291,8 @@ static void put_row(const struct graph *g, uint64_t interval, int zero, const st
 	strbuf_putc(g->out, '\n');
 }
 
-void tseries_put_text(const struct tseries *ts, uint64_t last, const struct output_clock *clock, struct strbuf *out)
+void tseries_put_text(const struct tseries *ts, uint64_t last, const struct output_clock *clock,
+		      struct strbuf *out)
 {
 	struct graph g = { .ts = ts, .last = last, .out = out };
 	STRBUF_AUTO head = { 0 };

@@ -47,7 +47,8 @@ static void put_escaped(struct str s, struct strbuf *out)
 	for (size_t i = 0; i < s.n;) {
 		size_t len = utf8_length(p + i, s.n - i);
 		bool is_c1 = len == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0;
-		bool is_c0 = len == 1 && (p[i] < 0x20 || p[i] == 0x7f) && p[i] != '\n' && p[i] != '\t';
+		bool is_c0 = len == 1 && (p[i] < 0x20 || p[i] == 0x7f) && p[i] != '\n' &&
+			     p[i] != '\t';
 
 		if (!len)
 			len = 1, is_c0 = p[i] < 0xa0;
@@ -61,7 +62,8 @@ static void put_escaped(struct str s, struct strbuf *out)
 	}
 }
 
-void value_put_string(const struct value_env *env, enum value_form form, struct str s, struct strbuf *out)
+void value_put_string(const struct value_env *env, enum value_form form, struct str s,
+		      struct strbuf *out)
 {
 	if (form == VALUE_JSON)
 		json_put_string(out, s);
@@ -97,16 +99,12 @@ static uint64_t load_int(uint32_t size, bool is_signed, const void *data)
 uint64_t value_load(const struct type *t, const void *data)
 {
 	switch (t->kind) {
-	case TYPE_BOOL:
-		return *(const uint8_t *)data != 0;
+	case TYPE_BOOL: return *(const uint8_t *)data != 0;
 	case TYPE_INT:
-	case TYPE_ENUM:
-		return load_int(t->size, t->is_signed, data);
+	case TYPE_ENUM: return load_int(t->size, t->is_signed, data);
 	case TYPE_POINTER:
-	case TYPE_KSYM:
-		return load_int(8, false, data);
-	default:
-		return 0;
+	case TYPE_KSYM: return load_int(8, false, data);
+	default: return 0;
 	}
 }
 
@@ -169,7 +167,8 @@ static struct str buffer_bytes(const struct type *t, const void *data)
 	return str_make((const char *)data + sizeof(n), n);
 }
 
-void value_put_buffer(const struct type *t, const void *data, enum value_buffer_form form, struct strbuf *out)
+void value_put_buffer(const struct type *t, const void *data, enum value_buffer_form form,
+		      struct strbuf *out)
 {
 	struct str s = buffer_bytes(t, data);
 
@@ -287,7 +286,8 @@ static void put_record(const struct walk *w, const struct type *t, const char *d
 
 	inner.is_member = true;
 	put_fields(&inner, t, data, &n);
-	strbuf_puts(w->out, n ? punctuations[w->form].record_close : punctuations[w->form].record_empty);
+	strbuf_puts(w->out,
+		    n ? punctuations[w->form].record_close : punctuations[w->form].record_empty);
 }
 
 static struct str stored_text(const struct value_env *env, uint32_t index)
@@ -311,7 +311,8 @@ static void make_timestamp(const struct value_env *env, const void *data, struct
 	struct stored_timestamp ts;
 
 	memcpy(&ts, data, sizeof(ts));
-	output_clock_format(output_clock_real(&env->clock, ts.clock, ts.ns), stored_text(env, ts.format), text);
+	output_clock_format(output_clock_real(&env->clock, ts.clock, ts.ns),
+			    stored_text(env, ts.format), text);
 }
 
 static void make_cgroup_path(const struct value_env *env, const void *data, struct strbuf *text)
@@ -330,7 +331,8 @@ static void make_username(const void *data, struct strbuf *text)
 	users_put_name(uid, text);
 }
 
-static void make_symbol(const struct value_env *env, const struct type *t, const void *data, struct strbuf *text)
+static void make_symbol(const struct value_env *env, const struct type *t, const void *data,
+			struct strbuf *text)
 {
 	const struct output_symbols *s = env->symbols;
 	struct stored_usym us = { 0 };
@@ -360,27 +362,14 @@ static void put_made_text(const struct walk *w, const struct type *t, const void
 
 	switch (t->kind) {
 	case TYPE_KSTACK:
-	case TYPE_USTACK:
-		value_put_stack(w->env, w->form, t, data, &text);
-		break;
+	case TYPE_USTACK: value_put_stack(w->env, w->form, t, data, &text); break;
 	case TYPE_KSYM:
-	case TYPE_USYM:
-		make_symbol(w->env, t, data, &text);
-		break;
-	case TYPE_INET:
-		make_inet(data, &text);
-		break;
-	case TYPE_MACADDR:
-		make_macaddr(data, &text);
-		break;
-	case TYPE_TIMESTAMP:
-		make_timestamp(w->env, data, &text);
-		break;
-	case TYPE_CGROUP_PATH:
-		make_cgroup_path(w->env, data, &text);
-		break;
-	default:
-		make_username(data, &text);
+	case TYPE_USYM: make_symbol(w->env, t, data, &text); break;
+	case TYPE_INET: make_inet(data, &text); break;
+	case TYPE_MACADDR: make_macaddr(data, &text); break;
+	case TYPE_TIMESTAMP: make_timestamp(w->env, data, &text); break;
+	case TYPE_CGROUP_PATH: make_cgroup_path(w->env, data, &text); break;
+	default: make_username(data, &text);
 	}
 	value_put_string(w->env, w->form, strbuf_str(&text), w->out);
 }
@@ -391,37 +380,17 @@ static void put(const struct walk *w, const struct type *t, const void *data)
 	case TYPE_NONE:
 	case TYPE_VOID:
 	case TYPE_FUNCTION:
-	case TYPE_N_KINDS:
-		strbuf_puts(w->out, "null");
-		break;
-	case TYPE_BOOL:
-		strbuf_puts(w->out, value_load(t, data) ? "true" : "false");
-		break;
-	case TYPE_INT:
-		put_int(w, t, data);
-		break;
-	case TYPE_ENUM:
-		put_enum(w, t, data);
-		break;
-	case TYPE_POINTER:
-		put_pointer(w, data);
-		break;
+	case TYPE_N_KINDS: strbuf_puts(w->out, "null"); break;
+	case TYPE_BOOL: strbuf_puts(w->out, value_load(t, data) ? "true" : "false"); break;
+	case TYPE_INT: put_int(w, t, data); break;
+	case TYPE_ENUM: put_enum(w, t, data); break;
+	case TYPE_POINTER: put_pointer(w, data); break;
 	case TYPE_STRUCT:
-	case TYPE_RECORD:
-		put_record(w, t, data);
-		break;
-	case TYPE_ARRAY:
-		put_array(w, t, data);
-		break;
-	case TYPE_TUPLE:
-		put_tuple(w, t, data);
-		break;
-	case TYPE_STRING:
-		put_string(w, t, data);
-		break;
-	case TYPE_BUFFER:
-		put_buffer(w, t, data);
-		break;
+	case TYPE_RECORD: put_record(w, t, data); break;
+	case TYPE_ARRAY: put_array(w, t, data); break;
+	case TYPE_TUPLE: put_tuple(w, t, data); break;
+	case TYPE_STRING: put_string(w, t, data); break;
+	case TYPE_BUFFER: put_buffer(w, t, data); break;
 	case TYPE_COUNT:
 	case TYPE_SUM:
 	case TYPE_AVG:
@@ -430,30 +399,27 @@ static void put(const struct walk *w, const struct type *t, const void *data)
 	case TYPE_STATS:
 	case TYPE_HIST:
 	case TYPE_LHIST:
-	case TYPE_TSERIES:
-		aggregate_put(w->form, t, data, 1, w->div, w->out);
-		break;
-	default:
-		put_made_text(w, t, data);
+	case TYPE_TSERIES: aggregate_put(w->form, t, data, 1, w->div, w->out); break;
+	default: put_made_text(w, t, data);
 	}
 }
 
-void value_put_div(const struct value_env *env, enum value_form form, const struct type *t, const void *data,
-		   uint64_t div, struct strbuf *out)
+void value_put_div(const struct value_env *env, enum value_form form, const struct type *t,
+		   const void *data, uint64_t div, struct strbuf *out)
 {
 	struct walk w = { env, form, div, out, false };
 
 	put(&w, t, data);
 }
 
-void value_put(const struct value_env *env, enum value_form form, const struct type *t, const void *data,
-	       struct strbuf *out)
+void value_put(const struct value_env *env, enum value_form form, const struct type *t,
+	       const void *data, struct strbuf *out)
 {
 	value_put_div(env, form, t, data, 1, out);
 }
 
-void value_put_key(const struct value_env *env, enum value_form form, const struct type *t, const void *data,
-		   struct strbuf *out)
+void value_put_key(const struct value_env *env, enum value_form form, const struct type *t,
+		   const void *data, struct strbuf *out)
 {
 	STRBUF_AUTO text = { 0 };
 	struct str s;

@@ -30,30 +30,32 @@ enum value_form {
 	VALUE_COMPACT, /* text without spaces after separators: keys of JSON objects */
 };
 
-void value_put(const struct value_env *env, enum value_form form, const struct type *t, const void *data,
-	       struct strbuf *out);
+void value_put(const struct value_env *env, enum value_form form, const struct type *t,
+	       const void *data, struct strbuf *out);
 /* integers inside are divided by div (0 counts as 1) */
-void value_put_div(const struct value_env *env, enum value_form form, const struct type *t, const void *data,
-		   uint64_t div, struct strbuf *out);
+void value_put_div(const struct value_env *env, enum value_form form, const struct type *t,
+		   const void *data, uint64_t div, struct strbuf *out);
 /*
  * A map's key as it stands between the brackets: a tuple without its parentheses. VALUE_JSON: as the quoted name of an
  * object's member.
  */
-void value_put_key(const struct value_env *env, enum value_form form, const struct type *t, const void *data,
-		   struct strbuf *out);
+void value_put_key(const struct value_env *env, enum value_form form, const struct type *t,
+		   const void *data, struct strbuf *out);
 /* order of keys and values: numbers by size, text by bytes, tuples and records by their parts. <0, 0, >0 */
 int value_compare(const struct type *t, const void *a, const void *b);
 /* an integer, enum, bool or pointer as 64 bits, sign extended when its type is signed; other kinds give 0 */
 uint64_t value_load(const struct type *t, const void *data);
 
 enum value_buffer_form { BUFFER_ASCII, BUFFER_HEX_ESCAPED, BUFFER_HEX_SPACED };
-void value_put_buffer(const struct type *t, const void *data, enum value_buffer_form form, struct strbuf *out);
+void value_put_buffer(const struct type *t, const void *data, enum value_buffer_form form,
+		      struct strbuf *out);
 /* a string in the form: raw or escaped text, or JSON */
-void value_put_string(const struct value_env *env, enum value_form form, struct str s, struct strbuf *out);
+void value_put_string(const struct value_env *env, enum value_form form, struct str s,
+		      struct strbuf *out);
 void value_put_number(enum value_form form, uint64_t v, bool is_signed, struct strbuf *out);
 /* stacks (stack.c): text with a line for each frame, starting with a newline */
-void value_put_stack(const struct value_env *env, enum value_form form, const struct type *t, const void *data,
-		     struct strbuf *out);
+void value_put_stack(const struct value_env *env, enum value_form form, const struct type *t,
+		     const void *data, struct strbuf *out);
 void value_put_address(uint64_t addr, struct strbuf *out);
 
 #endif

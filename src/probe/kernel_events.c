@@ -20,7 +20,8 @@ static bool has_tracepoint(struct probe_ctx *c, struct str subsystem, struct str
 {
 	STRBUF_AUTO path = { 0 };
 
-	strbuf_printf(&path, "%s/events/%.*s/%.*s/id", c->tracefs, STR_ARG(subsystem), STR_ARG(event));
+	strbuf_printf(&path, "%s/events/%.*s/%.*s/id", c->tracefs, STR_ARG(subsystem),
+		      STR_ARG(event));
 	return access(strbuf_cstr(&path), F_OK) == 0;
 }
 
@@ -40,7 +41,8 @@ static bool has_event(struct probe_ctx *c, struct str event)
 /* "__x64_sys_openat", "ksys_read", "__do_sys_clone": the system call's own event */
 static struct str syscall_event(struct probe_ctx *c, struct str function, bool is_return)
 {
-	static const char *const prefixes[] = { "__x64_sys_", "__ia32_sys_", "__do_sys_", "__se_sys_", "ksys_", "__sys_",
+	static const char *const prefixes[] = { "__x64_sys_", "__ia32_sys_", "__do_sys_",
+						"__se_sys_",  "ksys_",       "__sys_",
 						"sys_" };
 	STRBUF_AUTO event = { 0 };
 
@@ -53,7 +55,8 @@ static struct str syscall_event(struct probe_ctx *c, struct str function, bool i
 		strbuf_printf(&event, "sys_%s_%.*s", is_return ? "exit" : "enter",
 			      STR_ARG(str_sub(function, prefix.n, function.n)));
 		if (has_tracepoint(c, STR("syscalls"), strbuf_str(&event)))
-			return arena_printf(c->arena, "tracepoint:syscalls:%s", strbuf_cstr(&event));
+			return arena_printf(c->arena, "tracepoint:syscalls:%s",
+					    strbuf_cstr(&event));
 	}
 	return STR_NULL;
 }
@@ -65,8 +68,9 @@ static struct str as_return(struct probe_ctx *c, struct str event)
 
 	if (at < 0)
 		return event;
-	return arena_printf(c->arena, "%.*s:sys_exit_%.*s", STR_ARG(str_sub(event, 0, (size_t)at)),
-			    STR_ARG(str_sub(event, (size_t)at + sizeof(":sys_enter_") - 1, event.n)));
+	return arena_printf(
+		c->arena, "%.*s:sys_exit_%.*s", STR_ARG(str_sub(event, 0, (size_t)at)),
+		STR_ARG(str_sub(event, (size_t)at + sizeof(":sys_enter_") - 1, event.n)));
 }
 
 struct str kernel_nearest_event(struct probe_ctx *c, struct str function, bool is_return)

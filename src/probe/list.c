@@ -100,7 +100,8 @@ static bool is_worth_listing(struct listing *l)
 		return false;
 	}
 	err_format(e, &text);
-	strbuf_printf(&text, ": %s probes are listed, but cannot be attached", provider_names[l->kind].name);
+	strbuf_printf(&text, ": %s probes are listed, but cannot be attached",
+		      provider_names[l->kind].name);
 	if (l->o->warn)
 		l->o->warn(l->o->arg, strbuf_cstr(&text));
 	err_free(e);
@@ -114,7 +115,8 @@ static void list_kernel(struct listing *l, const struct pattern *p)
 
 	l->shows_module = p->n == 2;
 	if (p->n <= 2 && is_worth_listing(l))
-		kernel_each(l->c, l->kind, module, p->n ? p->parts[p->n - 1] : STR("*"), list_kernel_function, l);
+		kernel_each(l->c, l->kind, module, p->n ? p->parts[p->n - 1] : STR("*"),
+			    list_kernel_function, l);
 }
 
 static void list_perf(struct listing *l, const struct pattern *p)
@@ -123,7 +125,8 @@ static void list_perf(struct listing *l, const struct pattern *p)
 
 	for (uint32_t i = 0; perf_event_name(l->kind, i); i++)
 		if (str_glob(want, str_from(perf_event_name(l->kind, i))) &&
-		    !list_line(l, "%s:%s:", provider_names[l->kind].name, perf_event_name(l->kind, i)))
+		    !list_line(l, "%s:%s:", provider_names[l->kind].name,
+			       perf_event_name(l->kind, i)))
 			return;
 }
 
@@ -144,7 +147,8 @@ static void list_timer(struct listing *l, const struct pattern *p)
 static bool list_symbol(void *arg, const struct symbol *s, struct str shown)
 {
 	struct listing *l = arg;
-	struct str raw = symbol_name(s), name = demangler_get(probe_ctx_demangler(l->c), raw, DEMANGLE_FULL);
+	struct str raw = symbol_name(s),
+		   name = demangler_get(probe_ctx_demangler(l->c), raw, DEMANGLE_FULL);
 	const char *provider = provider_names[l->kind].name;
 
 	if (name.p == raw.p || str_find_char(name, '"', 0) >= 0)
@@ -167,11 +171,12 @@ static void list_usdt_file(struct listing *l, struct str ns, struct str name)
 
 		/* a probe with several places is one probe */
 		for (uint32_t j = 0; j < i && !is_repeat; j++)
-			is_repeat = str_eq(t->v[j].name, n->name) && str_eq(t->v[j].provider, n->provider);
+			is_repeat = str_eq(t->v[j].name, n->name) &&
+				    str_eq(t->v[j].provider, n->provider);
 		if (is_repeat || !str_glob(ns, n->provider) || !str_glob(name, n->name))
 			continue;
-		if (!list_line(l, "usdt:%.*s:%.*s:%.*s", STR_ARG(l->file->path), STR_ARG(n->provider),
-			       STR_ARG(n->name)))
+		if (!list_line(l, "usdt:%.*s:%.*s:%.*s", STR_ARG(l->file->path),
+			       STR_ARG(n->provider), STR_ARG(n->name)))
 			return;
 		if (l->o->verbose && n->args.n)
 			strbuf_printf(&l->out, "    %.*s\n", STR_ARG(n->args));
@@ -180,8 +185,9 @@ static void list_usdt_file(struct listing *l, struct str ns, struct str name)
 
 static void list_file(struct listing *l, const struct pattern *p)
 {
-	struct symbol_query q = { .c = l->c, .f = l->file->f, .with_aliases = true, .visit = list_symbol,
-				  .arg = l };
+	struct symbol_query q = {
+		.c = l->c, .f = l->file->f, .with_aliases = true, .visit = list_symbol, .arg = l
+	};
 
 	if (l->kind == PROBE_USDT) {
 		list_usdt_file(l, p->n == 3 && p->parts[1].n ? p->parts[1] : STR("*"),
@@ -208,8 +214,9 @@ static struct err *list_user(struct listing *l, const struct pattern *p)
 	if (str_is(target, "*") && l->c->n_pids == 0 && (l->is_wide || p->n < 2)) {
 		const char *provider = provider_names[l->kind].name;
 
-		return l->is_wide ? NULL :
-				    err_hint(err_new(0, "'%s:*' needs a program or a process", provider),
+		return l->is_wide ? NULL
+				  : err_hint(err_new(0, "'%s:*' needs a program or a process",
+						     provider),
 					     "%s:PATH:*, or -p PID", provider);
 	}
 	e = targets_find(l->c, target, &files);
@@ -238,8 +245,7 @@ static struct err *list_kind(struct listing *l, const struct pattern *p)
 	switch (l->kind) {
 	case PROBE_UPROBE:
 	case PROBE_URETPROBE:
-	case PROBE_USDT:
-		return list_user(l, p);
+	case PROBE_USDT: return list_user(l, p);
 	case PROBE_TRACEPOINT:
 		if (p->n <= 2)
 			tracepoint_each(l->c, p->n == 2 ? p->parts[0] : STR("*"),
@@ -247,25 +253,18 @@ static struct err *list_kind(struct listing *l, const struct pattern *p)
 		return NULL;
 	case PROBE_RAWTRACEPOINT:
 		if (p->n < 2 || str_glob(p->parts[0], STR("vmlinux")))
-			rawtracepoint_each(l->c, p->n ? p->parts[p->n - 1] : STR("*"), list_rawtracepoint, l);
+			rawtracepoint_each(l->c, p->n ? p->parts[p->n - 1] : STR("*"),
+					   list_rawtracepoint, l);
 		return NULL;
 	case PROBE_SOFTWARE:
-	case PROBE_HARDWARE:
-		list_perf(l, p);
-		return NULL;
+	case PROBE_HARDWARE: list_perf(l, p); return NULL;
 	case PROBE_PROFILE:
-	case PROBE_INTERVAL:
-		list_timer(l, p);
-		return NULL;
-	case PROBE_ITER:
-		iter_each(l->c, p->n ? p->parts[0] : STR("*"), list_iter, l);
-		return NULL;
+	case PROBE_INTERVAL: list_timer(l, p); return NULL;
+	case PROBE_ITER: iter_each(l->c, p->n ? p->parts[0] : STR("*"), list_iter, l); return NULL;
 	case PROBE_KPROBE:
 	case PROBE_KRETPROBE:
 	case PROBE_FENTRY:
-	case PROBE_FEXIT:
-		list_kernel(l, p);
-		return NULL;
+	case PROBE_FEXIT: list_kernel(l, p); return NULL;
 	default:
 		/* begin, end and the like are not looked for: list them only by their names */
 		if (!l->is_wide)
@@ -284,7 +283,8 @@ static struct err *list_kinds(struct listing *l, uint32_t kinds, const struct pa
 {
 	l->is_wide = __builtin_popcount(kinds) > 1;
 	for (unsigned k = 0; k < PROBE_N_KINDS && !l->is_stopped; k++) {
-		if (!(kinds & (1u << k)) || (l->is_wide && !p->is_provider_named && is_return_kind(k)))
+		if (!(kinds & (1u << k)) ||
+		    (l->is_wide && !p->is_provider_named && is_return_kind(k)))
 			continue;
 		l->kind = k;
 		TRY(list_kind(l, p));
@@ -313,8 +313,10 @@ static bool write_matching(void *arg, struct str text)
 
 static struct err *list_by_text(struct listing *l, struct str text)
 {
-	struct probe_list_opts inner = { .verbose = l->o->verbose, .with_lacking = l->o->with_lacking,
-					 .write = write_matching, .arg = l };
+	struct probe_list_opts inner = { .verbose = l->o->verbose,
+					 .with_lacking = l->o->with_lacking,
+					 .write = write_matching,
+					 .arg = l };
 	STRBUF_AUTO filter = { 0 };
 
 	strbuf_printf(&filter, str_has_glob(text) ? "%.*s" : "*%.*s*", STR_ARG(text));
@@ -367,7 +369,8 @@ static struct err *list_one(struct listing *l, struct str text)
 	if (p.n == 0)
 		return list_by_text(l, text);
 	return err_hint(err_new(0, "'%.*s' is no probe type", STR_ARG(p.provider)),
-			"'*:%.*s' looks in all of them", STR_ARG(str_sub(text, p.provider.n + 1, text.n)));
+			"'*:%.*s' looks in all of them",
+			STR_ARG(str_sub(text, p.provider.n + 1, text.n)));
 }
 
 struct err *probe_list(struct probe_ctx *c, struct str pattern, struct probe_list_opts *o)
@@ -399,9 +402,7 @@ static void pattern_of_point(const struct attach_point *ap, enum probe_kind kind
 	switch (kind) {
 	case PROBE_SOFTWARE:
 	case PROBE_HARDWARE:
-	case PROBE_ITER:
-		p->n = p->n ? 1 : 0;
-		break;
+	case PROBE_ITER: p->n = p->n ? 1 : 0; break;
 	case PROBE_PROFILE:
 	case PROBE_INTERVAL:
 		/* interval:1s has no unit of its own: it is kept in microseconds */
@@ -409,12 +410,12 @@ static void pattern_of_point(const struct attach_point *ap, enum probe_kind kind
 			p->parts[0] = STR("us");
 		p->n = 1;
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 
-struct err *probe_list_points(struct probe_ctx *c, const struct attach_point *points, struct probe_list_opts *o)
+struct err *probe_list_points(struct probe_ctx *c, const struct attach_point *points,
+			      struct probe_list_opts *o)
 {
 	struct listing l = { .c = c, .o = o };
 	struct err *e = NULL;

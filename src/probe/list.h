@@ -36,7 +36,8 @@ struct probe_list_opts {
  */
 struct err *probe_list(struct probe_ctx *c, struct str pattern, struct probe_list_opts *o);
 /* the probes of attach points chained by next (one clause of a program) */
-struct err *probe_list_points(struct probe_ctx *c, const struct attach_point *points, struct probe_list_opts *o);
+struct err *probe_list_points(struct probe_ctx *c, const struct attach_point *points,
+			      struct probe_list_opts *o);
 /* does this pattern name types ("struct x"), not probes? */
 bool probe_list_is_type(struct str pattern);
 

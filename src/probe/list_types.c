@@ -37,7 +37,9 @@ static bool list_type(void *arg, enum btfsrc_kind kind, struct str name, uint32_
 {
 	struct type_walk *w = arg;
 	struct listing *l = w->l;
-	const char *word = kind == BTFSRC_STRUCT ? "struct" : kind == BTFSRC_UNION ? "union" : "enum";
+	const char *word = kind == BTFSRC_STRUCT  ? "struct"
+			   : kind == BTFSRC_UNION ? "union"
+						  : "enum";
 	struct str file = btfsrc_name(l->c->btf);
 
 	if (!str_glob(w->pattern, name))
@@ -58,7 +60,9 @@ struct err *list_types(struct listing *l, struct str text)
 	uint32_t id;
 
 	if (!btfsrc_open(l->c->btf))
-		return err_new(0, "the kernel's types are not known: it has no BTF (CONFIG_DEBUG_INFO_BTF)");
+		return err_new(
+			0,
+			"the kernel's types are not known: it has no BTF (CONFIG_DEBUG_INFO_BTF)");
 	if (str_has_glob(w.pattern)) {
 		btfsrc_each(l->c->btf, kind, list_type, &w);
 		return NULL;

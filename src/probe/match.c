@@ -16,7 +16,8 @@
 
 /* ---- context ---- */
 
-void probe_ctx_init(struct probe_ctx *c, struct arena *arena, struct type_table *types, struct btfsrc *btf)
+void probe_ctx_init(struct probe_ctx *c, struct arena *arena, struct type_table *types,
+		    struct btfsrc *btf)
 {
 	*c = (struct probe_ctx){ .arena = arena, .types = types, .btf = btf };
 	c->tracefs = access("/sys/kernel/tracing/events", F_OK) == 0 ? "/sys/kernel/tracing"
@@ -141,7 +142,8 @@ struct str match_target_text(const struct match *m)
 	return s;
 }
 
-static struct diag *report(struct match *m, enum diag_code code, struct span at, const char *fmt, va_list ap)
+static struct diag *report(struct match *m, enum diag_code code, struct span at, const char *fmt,
+			   va_list ap)
 {
 	struct str text;
 
@@ -220,39 +222,19 @@ static void match_kind(struct match *m)
 	case PROBE_END:
 	case PROBE_SELF:
 	case PROBE_TEST:
-	case PROBE_BENCH:
-		match_special(m);
-		break;
+	case PROBE_BENCH: match_special(m); break;
 	case PROBE_UPROBE:
-	case PROBE_URETPROBE:
-		match_uprobe(m);
-		break;
-	case PROBE_USDT:
-		match_usdt(m);
-		break;
-	case PROBE_TRACEPOINT:
-		match_tracepoint(m);
-		break;
-	case PROBE_RAWTRACEPOINT:
-		match_rawtracepoint(m);
-		break;
+	case PROBE_URETPROBE: match_uprobe(m); break;
+	case PROBE_USDT: match_usdt(m); break;
+	case PROBE_TRACEPOINT: match_tracepoint(m); break;
+	case PROBE_RAWTRACEPOINT: match_rawtracepoint(m); break;
 	case PROBE_PROFILE:
-	case PROBE_INTERVAL:
-		match_timer(m);
-		break;
+	case PROBE_INTERVAL: match_timer(m); break;
 	case PROBE_SOFTWARE:
-	case PROBE_HARDWARE:
-		match_perf(m);
-		break;
-	case PROBE_WATCHPOINT:
-		match_watchpoint(m);
-		break;
-	case PROBE_ITER:
-		match_iter(m);
-		break;
-	default:
-		match_kernel(m);
-		break;
+	case PROBE_HARDWARE: match_perf(m); break;
+	case PROBE_WATCHPOINT: match_watchpoint(m); break;
+	case PROBE_ITER: match_iter(m); break;
+	default: match_kernel(m); break;
 	}
 }
 
@@ -271,9 +253,11 @@ uint32_t probe_kinds_of(struct str provider)
 	return kinds;
 }
 
-static void report_unknown_provider(struct str provider, const struct attach_point *ap, struct diag_list *diags)
+static void report_unknown_provider(struct str provider, const struct attach_point *ap,
+				    struct diag_list *diags)
 {
-	struct diag *d = diag_error(diags, D_PROBE_SYNTAX, ap->at, "Invalid probe type: %.*s", STR_ARG(provider));
+	struct diag *d = diag_error(diags, D_PROBE_SYNTAX, ap->at, "Invalid probe type: %.*s",
+				    STR_ARG(provider));
 	struct nearest near;
 	struct str hint;
 
@@ -293,13 +277,15 @@ static void report_unknown_provider(struct str provider, const struct attach_poi
  * With a wildcard for the provider the parts have to fit some of the providers only: those that they do not fit are
  * left out, and their complaints with them. diag_error does not know of drafts, so they go to a list of their own.
  */
-static struct probe_shape **match_as(struct probe_ctx *c, const struct attach_point *ap, enum probe_kind kind,
-				     bool ignores_args, bool is_one_of_many, struct diag_list *diags,
-				     struct probe_shape **tail)
+static struct probe_shape **match_as(struct probe_ctx *c, const struct attach_point *ap,
+				     enum probe_kind kind, bool ignores_args, bool is_one_of_many,
+				     struct diag_list *diags, struct probe_shape **tail)
 {
 	struct diag_list draft;
 	struct probe_spec spec;
-	struct match m = { .c = c, .spec = &spec, .diags = is_one_of_many ? &draft : diags,
+	struct match m = { .c = c,
+			   .spec = &spec,
+			   .diags = is_one_of_many ? &draft : diags,
 			   .ignores_args = ignores_args };
 
 	diag_list_init(&draft, c->arena);
@@ -309,8 +295,8 @@ static struct probe_shape **match_as(struct probe_ctx *c, const struct attach_po
 	return match_finish(&m, tail);
 }
 
-struct probe_shape *probe_match(struct probe_ctx *c, const struct attach_point *ap, bool ignores_args,
-				struct diag_list *diags)
+struct probe_shape *probe_match(struct probe_ctx *c, const struct attach_point *ap,
+				bool ignores_args, struct diag_list *diags)
 {
 	struct str provider = ap->n_parts ? ap->parts[0] : STR_NULL;
 	uint32_t kinds = probe_kinds_of(provider);
@@ -322,6 +308,7 @@ struct probe_shape *probe_match(struct probe_ctx *c, const struct attach_point *
 	}
 	for (unsigned k = 0; k < PROBE_N_KINDS; k++)
 		if (kinds & (1u << k))
-			tail = match_as(c, ap, k, ignores_args, str_has_glob(provider), diags, tail);
+			tail = match_as(c, ap, k, ignores_args, str_has_glob(provider), diags,
+					tail);
 	return first;
 }

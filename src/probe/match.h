@@ -50,7 +50,8 @@ struct probe_ctx {
 };
 
 /* btf may be shared with others (the script's type chain) and is not freed by probe_ctx_free */
-void probe_ctx_init(struct probe_ctx *c, struct arena *arena, struct type_table *types, struct btfsrc *btf);
+void probe_ctx_init(struct probe_ctx *c, struct arena *arena, struct type_table *types,
+		    struct btfsrc *btf);
 void probe_ctx_free(struct probe_ctx *c);
 struct objfile_cache *probe_ctx_files(struct probe_ctx *c);
 struct demangler *probe_ctx_demangler(struct probe_ctx *c);
@@ -63,8 +64,8 @@ struct demangler *probe_ctx_demangler(struct probe_ctx *c);
  * ignores_args: the clause reads neither args nor argN: points then need not be told apart by their arguments, which
  * gives fewer shapes and reads fewer files. Its shapes have args_form and n_argn, but args and operands are NULL.
  */
-struct probe_shape *probe_match(struct probe_ctx *c, const struct attach_point *ap, bool ignores_args,
-				struct diag_list *diags);
+struct probe_shape *probe_match(struct probe_ctx *c, const struct attach_point *ap,
+				bool ignores_args, struct diag_list *diags);
 
 /* is the probe type a group of several (t*point)? Kinds that the written provider stands for, as bits; 0: unknown */
 uint32_t probe_kinds_of(struct str provider);

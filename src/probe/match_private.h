@@ -39,7 +39,8 @@ void match_none(struct match *m, const char *hint);
 struct diag *match_missing(struct match *m, enum diag_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* the same without a place in the script: bpftrace says these when it attaches, and its tests want the line alone */
-struct diag *match_unplaceable(struct match *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct diag *match_unplaceable(struct match *m, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* an error whatever missing_probes says */
 struct diag *match_error(struct match *m, enum diag_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -69,15 +70,18 @@ char *probe_read_file(const char *path, size_t *n);
 bool tracepoint_each(struct probe_ctx *c, struct str subsystem, struct str event,
 		     bool (*visit)(void *arg, struct str subsystem, struct str event), void *arg);
 /* the fields of an event as "    type name" lines */
-bool tracepoint_print_args(struct probe_ctx *c, struct str subsystem, struct str event, struct strbuf *out);
+bool tracepoint_print_args(struct probe_ctx *c, struct str subsystem, struct str event,
+			   struct strbuf *out);
 
 /* provider_rawtracepoint.c: typedefs btf_trace_NAME; id is that of the typedef */
 bool rawtracepoint_each(struct probe_ctx *c, struct str pattern,
 			bool (*visit)(void *arg, struct str name, uint32_t id), void *arg);
-bool rawtracepoint_print_args(struct probe_ctx *c, struct str name, uint32_t typedef_id, struct strbuf *out);
+bool rawtracepoint_print_args(struct probe_ctx *c, struct str name, uint32_t typedef_id,
+			      struct strbuf *out);
 
 /* provider_iter.c */
-void iter_each(struct probe_ctx *c, struct str pattern, bool (*visit)(void *arg, struct str name), void *arg);
+void iter_each(struct probe_ctx *c, struct str pattern, bool (*visit)(void *arg, struct str name),
+	       void *arg);
 bool iter_print_args(struct probe_ctx *c, struct str name, struct strbuf *out);
 
 /* provider_perf.c: names in alphabetic order, aliases too; NULL ends */

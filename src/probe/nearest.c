@@ -67,7 +67,11 @@ struct str nearest_hint(const struct nearest *x, struct arena *a)
 		return STR_NULL;
 	strbuf_puts(&b, "Did you mean ");
 	for (unsigned i = 0; i < x->n; i++)
-		strbuf_printf(&b, "%s%s", i == 0 ? "" : i + 1 == x->n ? " or " : ", ", x->best[i].name);
+		strbuf_printf(&b, "%s%s",
+			      i == 0          ? ""
+			      : i + 1 == x->n ? " or "
+					      : ", ",
+			      x->best[i].name);
 	strbuf_putc(&b, '?');
 	return arena_str(a, strbuf_str(&b));
 }

@@ -20,33 +20,33 @@ enum probe_kind {
 };
 
 enum args_form {
-	ARGS_NONE,       /* no arguments: begin, interval, profile, ... */
-	ARGS_REGS,       /* argN by the C calling convention from pt_regs; args a record when types are known */
+	ARGS_NONE, /* no arguments: begin, interval, profile, ... */
+	ARGS_REGS, /* argN by the C calling convention from pt_regs; args a record when types are known */
 	ARGS_USDT,       /* argN by usdt operands */
 	ARGS_TRACEPOINT, /* args: record whose fields are at their offsets in the context */
-	ARGS_U64_ARRAY,  /* argN = ((u64 *)ctx)[N]; args: record of typed words (rawtracepoint, fentry, fexit) */
-	ARGS_ITER,       /* ctx: pointer to a bpf_iter__* struct */
+	ARGS_U64_ARRAY, /* argN = ((u64 *)ctx)[N]; args: record of typed words (rawtracepoint, fentry, fexit) */
+	ARGS_ITER, /* ctx: pointer to a bpf_iter__* struct */
 };
 
 struct probe_point {
-	struct str name;   /* full name as `probe` gives it: "uprobe:/usr/bin/redis-server:call" */
-	struct str path;   /* object file, or empty */
+	struct str name; /* full name as `probe` gives it: "uprobe:/usr/bin/redis-server:call" */
+	struct str path; /* object file, or empty */
 	struct str symbol; /* function, event, ... as `func` gives it (C++ and Rust names demangled) */
-	uint64_t address;  /* in the file's own address space (vaddr); watchpoint: address */
-	uint64_t file_offset; /* uprobe, usdt: where to attach */
+	uint64_t address;        /* in the file's own address space (vaddr); watchpoint: address */
+	uint64_t file_offset;    /* uprobe, usdt: where to attach */
 	uint64_t ref_ctr_offset; /* usdt semaphore, 0: none */
-	uint64_t func_offset; /* offset within symbol */
+	uint64_t func_offset;    /* offset within symbol */
 	uint32_t tracepoint_id;
 	uint32_t perf_type;
 	uint64_t perf_config;
-	uint64_t period;   /* count, or ns for timers; 0: use frequency */
-	uint64_t frequency; /* Hz */
+	uint64_t period;          /* count, or ns for timers; 0: use frequency */
+	uint64_t frequency;       /* Hz */
 	uint32_t bp_len, bp_type; /* watchpoint */
-	uint32_t btf_id;   /* fentry, iter: id of the function in vmlinux or module BTF */
-	uint32_t btf_fd_module; /* 0: vmlinux */
-	int32_t pid;       /* -1: any process */
-	bool is_repeat;    /* not counted in "Attached N probes": another place of an earlier point's probe, or our own */
-	uint32_t cookie;   /* row of the site table: index within the shape */
+	uint32_t btf_id;          /* fentry, iter: id of the function in vmlinux or module BTF */
+	uint32_t btf_fd_module;   /* 0: vmlinux */
+	int32_t pid;              /* -1: any process */
+	bool is_repeat; /* not counted in "Attached N probes": another place of an earlier point's probe, or our own */
+	uint32_t cookie; /* row of the site table: index within the shape */
 };
 
 struct probe_shape {
@@ -59,7 +59,7 @@ struct probe_shape {
 	uint32_t n_argn;           /* how many argN exist (USDT: operands, rawtracepoint: args) */
 	struct usdt_operand *operands; /* ARGS_USDT: n_argn */
 	bool is_return;
-	bool is_user;   /* pointers of unknown space are user pointers */
+	bool is_user; /* pointers of unknown space are user pointers */
 	bool needs_sites; /* more than one point and the program reads `probe` or `func`: filled by ir */
 	struct probe_point *points;
 	uint32_t n_points;

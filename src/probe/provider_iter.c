@@ -41,7 +41,8 @@ static bool visit_struct(void *arg, enum btfsrc_kind kind, struct str name, uint
 	return w->visit(w->arg, name);
 }
 
-void iter_each(struct probe_ctx *c, struct str pattern, bool (*visit)(void *arg, struct str name), void *arg)
+void iter_each(struct probe_ctx *c, struct str pattern, bool (*visit)(void *arg, struct str name),
+	       void *arg)
 {
 	struct iter_walk w = { c, pattern, visit, arg };
 
@@ -54,8 +55,8 @@ bool iter_print_args(struct probe_ctx *c, struct str name, struct strbuf *out)
 
 	/* the function takes what the struct holds; its first parameter is the iterator's own state (meta) */
 	strbuf_printf(&func, FUNC_PREFIX "%.*s", STR_ARG(name));
-	return btfsrc_print_params(c->btf, btfsrc_find_id(c->btf, BTFSRC_FUNC, strbuf_str(&func)), 1, false, "    ",
-				   out);
+	return btfsrc_print_params(c->btf, btfsrc_find_id(c->btf, BTFSRC_FUNC, strbuf_str(&func)),
+				   1, false, "    ", out);
 }
 
 static bool offer_name(void *arg, struct str name)
@@ -77,7 +78,9 @@ static void report_unknown_iter(struct match *m)
 	struct str hint;
 
 	if (!btfsrc_open(m->c->btf)) {
-		match_missing(m, D_PROBE_KERNEL, "iter needs the kernel's BTF (CONFIG_DEBUG_INFO_BTF), which is missing.");
+		match_missing(
+			m, D_PROBE_KERNEL,
+			"iter needs the kernel's BTF (CONFIG_DEBUG_INFO_BTF), which is missing.");
 		return;
 	}
 	nearest_init(&near, m->spec->target);
@@ -85,7 +88,8 @@ static void report_unknown_iter(struct match *m)
 	hint = nearest_hint(&near, m->diags->arena);
 	if (!hint.n) {
 		iter_each(m->c, STR("*"), add_name, &all);
-		hint = arena_printf(m->diags->arena, "this kernel has %.*s", STR_ARG(strbuf_str(&all)));
+		hint = arena_printf(m->diags->arena, "this kernel has %.*s",
+				    STR_ARG(strbuf_str(&all)));
 	}
 	match_none(m, hint.p);
 }
@@ -110,8 +114,10 @@ void match_iter(struct match *m)
 	p->btf_id = id;
 	/* where to pin the iterator: relative to bpffs unless it is absolute */
 	if (s->func.n)
-		p->path = s->func.p[0] == '/' ? s->func :
-						arena_printf(m->c->arena, "/sys/fs/bpf/%.*s", STR_ARG(s->func));
-	p->name = s->func.n ? arena_printf(m->c->arena, "iter:%.*s:%.*s", STR_ARG(s->target), STR_ARG(s->func)) :
-			      arena_printf(m->c->arena, "iter:%.*s", STR_ARG(s->target));
+		p->path = s->func.p[0] == '/'
+				  ? s->func
+				  : arena_printf(m->c->arena, "/sys/fs/bpf/%.*s", STR_ARG(s->func));
+	p->name = s->func.n ? arena_printf(m->c->arena, "iter:%.*s:%.*s", STR_ARG(s->target),
+					   STR_ARG(s->func))
+			    : arena_printf(m->c->arena, "iter:%.*s", STR_ARG(s->target));
 }

@@ -29,15 +29,18 @@ static struct err *lacks_by_files(struct probe_ctx *c, enum probe_kind kind)
 		strbuf_printf(&path, "%s/kprobe", c->event_source);
 		if (access(strbuf_cstr(&path), F_OK) == 0)
 			return NULL;
-		return err_new(0, "this kernel has no kprobes (it is built without CONFIG_KPROBES)");
+		return err_new(0,
+			       "this kernel has no kprobes (it is built without CONFIG_KPROBES)");
 	}
 	if (!btfsrc_open(c->btf))
-		return err_new(0, "this kernel has no BTF (it is built without CONFIG_DEBUG_INFO_BTF)");
+		return err_new(
+			0, "this kernel has no BTF (it is built without CONFIG_DEBUG_INFO_BTF)");
 	strbuf_printf(&path, "%s/available_filter_functions", c->tracefs);
 	f = fopen(strbuf_cstr(&path), "re");
 	if (f)
 		return NULL;
-	return err_new(errno, "this kernel does not let its functions be traced: open '%s'", strbuf_cstr(&path));
+	return err_new(errno, "this kernel does not let its functions be traced: open '%s'",
+		       strbuf_cstr(&path));
 }
 
 struct err *kernel_lacks(struct probe_ctx *c, enum probe_kind kind)
@@ -155,8 +158,9 @@ static bool found_function(void *arg, struct str module, struct str name)
 static bool is_known_function(struct probe_ctx *c, struct str name)
 {
 	bool found = false;
-	struct function_walk w = { .c = c, .kind = PROBE_KPROBE, .pattern = name, .visit = found_function,
-				   .arg = &found };
+	struct function_walk w = {
+		.c = c, .kind = PROBE_KPROBE, .pattern = name, .visit = found_function, .arg = &found
+	};
 	FILE_AUTO f = fopen(c->traceable ? c->traceable : c->kallsyms, "re");
 
 	if (!f)
@@ -189,9 +193,11 @@ static bool is_module_loaded(struct probe_ctx *c, struct str module)
 /* ---- points ---- */
 
 /* arguments in words of the context; a struct of more than eight bytes takes several */
-static const struct type *args_of(struct match *m, const struct type *f, struct str name, uint32_t *n_words)
+static const struct type *args_of(struct match *m, const struct type *f, struct str name,
+				  uint32_t *n_words)
 {
-	struct type *args = type_new_struct(m->c->types, arena_printf(m->c->arena, "%.*s_args", STR_ARG(name)), false);
+	struct type *args = type_new_struct(
+		m->c->types, arena_printf(m->c->arena, "%.*s_args", STR_ARG(name)), false);
 	uint32_t at = 0;
 
 	args->n_fields = f->n_fields;
@@ -254,11 +260,13 @@ static bool add_function(void *arg, struct str module, struct str name)
 		p->path = arena_str(m->c->arena, module);
 	/* with the module where it was written, or where it says something */
 	if (is_fentry(s->kind) || in_module || s->target.n)
-		p->name = arena_printf(m->c->arena, "%s:%.*s:%.*s", provider, STR_ARG(module), STR_ARG(name));
+		p->name = arena_printf(m->c->arena, "%s:%.*s:%.*s", provider, STR_ARG(module),
+				       STR_ARG(name));
 	else
 		p->name = arena_printf(m->c->arena, "%s:%.*s", provider, STR_ARG(name));
 	if (s->has_offset && s->offset)
-		p->name = arena_printf(m->c->arena, "%.*s+%llu", STR_ARG(p->name), (unsigned long long)s->offset);
+		p->name = arena_printf(m->c->arena, "%.*s+%llu", STR_ARG(p->name),
+				       (unsigned long long)s->offset);
 	return true;
 }
 
@@ -287,12 +295,15 @@ static void report_lacking(struct match *m, struct err *e)
 	struct diag *d;
 
 	if (s->func.n && !str_has_glob(s->func))
-		event = kernel_nearest_event(m->c, s->func, s->kind == PROBE_KRETPROBE || s->kind == PROBE_FEXIT);
-	d = match_missing(m, D_PROBE_KERNEL, "Cannot attach %s: %.*s.", provider_names[s->kind].name, STR_ARG(text));
+		event = kernel_nearest_event(m->c, s->func,
+					     s->kind == PROBE_KRETPROBE || s->kind == PROBE_FEXIT);
+	d = match_missing(m, D_PROBE_KERNEL, "Cannot attach %s: %.*s.",
+			  provider_names[s->kind].name, STR_ARG(text));
 	if (d && event.n)
 		diag_hint(m->diags, d, "the nearest that this kernel has is %.*s", STR_ARG(event));
 	else if (d)
-		diag_hint(m->diags, d, "sonde -l 'tracepoint:*' lists the events that this kernel has");
+		diag_hint(m->diags, d,
+			  "sonde -l 'tracepoint:*' lists the events that this kernel has");
 }
 
 static bool offer_function(void *arg, struct str module, struct str name)
@@ -305,17 +316,23 @@ static bool offer_function(void *arg, struct str module, struct str name)
 static void warn_not_traceable(struct match *m)
 {
 	if (m->c->missing != PROBE_MISSING_IGNORE)
-		diag_warning(m->diags, D_PROBE_NOT_TRACEABLE, m->spec->ap->at,
-			     "%.*s is not traceable (either non-existing, inlined, or marked as \"notrace\"); attaching "
-			     "to it will likely fail", STR_ARG(m->spec->func));
+		diag_warning(
+			m->diags, D_PROBE_NOT_TRACEABLE, m->spec->ap->at,
+			"%.*s is not traceable (either non-existing, inlined, or marked as \"notrace\"); attaching "
+			"to it will likely fail",
+			STR_ARG(m->spec->func));
 }
 
 static void report_missing(struct match *m, bool is_lacking)
 {
 	const struct probe_spec *s = m->spec;
 	struct nearest near;
-	struct function_walk w = { .c = m->c, .kind = s->kind, .module = s->target, .pattern = STR("*"),
-				   .visit = offer_function, .arg = &near };
+	struct function_walk w = { .c = m->c,
+				   .kind = s->kind,
+				   .module = s->target,
+				   .pattern = STR("*"),
+				   .visit = offer_function,
+				   .arg = &near };
 
 	nearest_init(&near, s->func);
 	if (!is_lacking)
@@ -329,8 +346,9 @@ static void report_unsafe(struct match *m, const struct err *lacking)
 	STRBUF_AUTO why = { 0 };
 
 	err_format(lacking, &why);
-	match_missing(m, D_PROBE_KERNEL, "Unable to attach probe: %s:%.*s: %s.", provider_names[m->spec->kind].name,
-		      STR_ARG(match_target_text(m)), strbuf_cstr(&why));
+	match_missing(m, D_PROBE_KERNEL, "Unable to attach probe: %s:%.*s: %s.",
+		      provider_names[m->spec->kind].name, STR_ARG(match_target_text(m)),
+		      strbuf_cstr(&why));
 }
 
 void match_kernel(struct match *m)
@@ -340,14 +358,17 @@ void match_kernel(struct match *m)
 
 	if (str_is(s->target, "bpf") && is_fentry(s->kind)) {
 		err_free(lacking);
-		match_error(m, D_PROBE_TARGET, "Attaching to BPF programs (%s:bpf:...) is not supported",
+		match_error(m, D_PROBE_TARGET,
+			    "Attaching to BPF programs (%s:bpf:...) is not supported",
 			    provider_names[s->kind].name);
 		return;
 	}
 	if (s->target.n && !str_has_glob(s->target) && !is_module_loaded(m->c, s->target)) {
 		err_free(lacking);
-		match_missing(m, D_PROBE_TARGET, "specified module %.*s in probe %s:%.*s is not loaded.",
-			      STR_ARG(s->target), provider_names[s->kind].name, STR_ARG(match_target_text(m)));
+		match_missing(m, D_PROBE_TARGET,
+			      "specified module %.*s in probe %s:%.*s is not loaded.",
+			      STR_ARG(s->target), provider_names[s->kind].name,
+			      STR_ARG(match_target_text(m)));
 		return;
 	}
 	if (s->has_address) {

@@ -56,8 +56,8 @@ static bool has_hardware_counters(const struct probe_ctx *c)
 static void report_unknown_event(struct match *m)
 {
 	const struct probe_spec *s = m->spec;
-	struct diag *d = match_error(m, D_PROBE_NO_MATCH, "'%.*s' is not a %s event", STR_ARG(s->target),
-				     provider_names[s->kind].name);
+	struct diag *d = match_error(m, D_PROBE_NO_MATCH, "'%.*s' is not a %s event",
+				     STR_ARG(s->target), provider_names[s->kind].name);
 	struct nearest near;
 	struct str hint;
 
@@ -86,7 +86,8 @@ void match_perf(struct match *m)
 		return;
 	}
 	if (s->kind == PROBE_HARDWARE && !has_hardware_counters(m->c)) {
-		d = match_missing(m, D_PROBE_KERNEL, "This machine shows no hardware counters (no 'cpu' in %s).",
+		d = match_missing(m, D_PROBE_KERNEL,
+				  "This machine shows no hardware counters (no 'cpu' in %s).",
 				  m->c->event_source);
 		if (d)
 			diag_hint(m->diags, d, "software:cpu-clock samples by time instead");
@@ -97,6 +98,7 @@ void match_perf(struct match *m)
 	p->perf_config = e->config;
 	p->period = s->count ? s->count : e->count;
 	p->symbol = str_from(e->name);
-	p->name = s->count ? arena_printf(m->c->arena, "%s:%s:%llu", provider, e->name, (unsigned long long)s->count) :
-			     arena_printf(m->c->arena, "%s:%s:", provider, e->name);
+	p->name = s->count ? arena_printf(m->c->arena, "%s:%s:%llu", provider, e->name,
+					  (unsigned long long)s->count)
+			   : arena_printf(m->c->arena, "%s:%s:", provider, e->name);
 }

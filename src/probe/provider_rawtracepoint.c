@@ -52,7 +52,8 @@ static uint32_t find_caller(struct probe_ctx *c, struct str name)
 	return btfsrc_find_id(c->btf, BTFSRC_FUNC, strbuf_str(&b));
 }
 
-bool rawtracepoint_print_args(struct probe_ctx *c, struct str name, uint32_t typedef_id, struct strbuf *out)
+bool rawtracepoint_print_args(struct probe_ctx *c, struct str name, uint32_t typedef_id,
+			      struct strbuf *out)
 {
 	uint32_t id = find_caller(c, name);
 
@@ -60,18 +61,21 @@ bool rawtracepoint_print_args(struct probe_ctx *c, struct str name, uint32_t typ
 }
 
 /* the arguments as a struct of words: what a script sees as args. *n: how many there are */
-static const struct type *args_of(struct match *m, uint32_t typedef_id, struct str name, uint32_t *n)
+static const struct type *args_of(struct match *m, uint32_t typedef_id, struct str name,
+				  uint32_t *n)
 {
 	uint32_t caller = find_caller(m->c, name);
-	const struct type *f = caller ? btfsrc_function(m->c->btf, caller) :
-					btfsrc_pointed_function(m->c->btf, typedef_id);
+	const struct type *f = caller ? btfsrc_function(m->c->btf, caller)
+				      : btfsrc_pointed_function(m->c->btf, typedef_id);
 	struct type *args;
 
 	*n = MAX_RAW_ARGS;
 	if (!f || f->n_fields == 0)
 		return NULL;
 	*n = f->n_fields - 1;
-	args = type_new_struct(m->c->types, arena_printf(m->c->arena, "rawtracepoint_%.*s_args", STR_ARG(name)), false);
+	args = type_new_struct(m->c->types,
+			       arena_printf(m->c->arena, "rawtracepoint_%.*s_args", STR_ARG(name)),
+			       false);
 	args->n_fields = *n;
 	args->fields = arena_array(m->c->arena, struct type_field, *n);
 	for (uint32_t i = 0; i < *n; i++) {
@@ -146,8 +150,8 @@ static void report_missing(struct match *m, bool module_fits)
 	/* without a module the attach point counts as a wildcard ("any module"), which bpftrace words like this */
 	d = match_missing(m, D_PROBE_NO_MATCH, "Probe has no valid attach points.");
 	if (d)
-		diag_hint(m->diags, d, "there is no raw tracepoint '%.*s'%s%.*s", STR_ARG(m->spec->func),
-			  hint.n ? ". " : "", STR_ARG(hint));
+		diag_hint(m->diags, d, "there is no raw tracepoint '%.*s'%s%.*s",
+			  STR_ARG(m->spec->func), hint.n ? ". " : "", STR_ARG(hint));
 }
 
 void match_rawtracepoint(struct match *m)

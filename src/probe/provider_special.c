@@ -13,11 +13,10 @@ void match_special(struct match *m)
 
 	switch (s->kind) {
 	case PROBE_BEGIN:
-	case PROBE_END:
-		p->name = str_from(provider);
-		break;
+	case PROBE_END: p->name = str_from(provider); break;
 	case PROBE_SELF:
-		p->name = arena_printf(m->c->arena, "self:%.*s:%.*s", STR_ARG(s->target), STR_ARG(s->func));
+		p->name = arena_printf(m->c->arena, "self:%.*s:%.*s", STR_ARG(s->target),
+				       STR_ARG(s->func));
 		p->symbol = s->func;
 		break;
 	default:

@@ -11,14 +11,17 @@ void match_timer(struct match *m)
 {
 	const struct probe_spec *s = m->spec;
 	const char *provider = provider_names[s->kind].name;
-	uint64_t unit = str_is(s->target, "s") ? 1000000000 : str_is(s->target, "ms") ? 1000000 : 1000;
+	uint64_t unit = str_is(s->target, "s")    ? 1000000000
+			: str_is(s->target, "ms") ? 1000000
+						  : 1000;
 	bool is_rate = str_is(s->target, "hz");
 	uint64_t period = 0;
 	struct probe_point *p;
 
 	if (!is_rate && __builtin_mul_overflow(s->count, unit, &period)) {
-		match_error(m, D_PROBE_SYNTAX, "%s probe: %llu %.*s is more than 64 bits of nanoseconds hold", provider,
-			    (unsigned long long)s->count, STR_ARG(s->target));
+		match_error(m, D_PROBE_SYNTAX,
+			    "%s probe: %llu %.*s is more than 64 bits of nanoseconds hold",
+			    provider, (unsigned long long)s->count, STR_ARG(s->target));
 		return;
 	}
 	p = match_add_point(m, match_add_shape(m, ARGS_NONE));

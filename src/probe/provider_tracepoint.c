@@ -24,7 +24,8 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 }
 
 static bool walk_subsystem(struct probe_ctx *c, const char *subsystem, struct str event,
-			   bool (*visit)(void *arg, struct str subsystem, struct str event), void *arg)
+			   bool (*visit)(void *arg, struct str subsystem, struct str event),
+			   void *arg)
 {
 	STRBUF_AUTO path = { 0 };
 	struct dirent **list;
@@ -57,7 +58,8 @@ bool tracepoint_each(struct probe_ctx *c, struct str subsystem, struct str event
 		return false;
 	for (int i = 0; i < n; i++) {
 		/* ftrace's own records are described there, but nothing can be attached to them */
-		if (go_on && strcmp(list[i]->d_name, "ftrace") && str_glob(subsystem, str_from(list[i]->d_name)))
+		if (go_on && strcmp(list[i]->d_name, "ftrace") &&
+		    str_glob(subsystem, str_from(list[i]->d_name)))
 			go_on = walk_subsystem(c, list[i]->d_name, event, visit, arg);
 		free(list[i]);
 	}
@@ -66,7 +68,8 @@ bool tracepoint_each(struct probe_ctx *c, struct str subsystem, struct str event
 }
 
 /* a file of an event; NULL with errno set */
-static char *read_event_file(struct probe_ctx *c, struct str subsystem, struct str event, const char *file, size_t *n)
+static char *read_event_file(struct probe_ctx *c, struct str subsystem, struct str event,
+			     const char *file, size_t *n)
 {
 	STRBUF_AUTO path = { 0 };
 
@@ -75,11 +78,13 @@ static char *read_event_file(struct probe_ctx *c, struct str subsystem, struct s
 		errno = ENOENT;
 		return NULL;
 	}
-	strbuf_printf(&path, "%s/events/%.*s/%.*s/%s", c->tracefs, STR_ARG(subsystem), STR_ARG(event), file);
+	strbuf_printf(&path, "%s/events/%.*s/%.*s/%s", c->tracefs, STR_ARG(subsystem),
+		      STR_ARG(event), file);
 	return probe_read_file(strbuf_cstr(&path), n);
 }
 
-bool tracepoint_print_args(struct probe_ctx *c, struct str subsystem, struct str event, struct strbuf *out)
+bool tracepoint_print_args(struct probe_ctx *c, struct str subsystem, struct str event,
+			   struct strbuf *out)
 {
 	size_t n;
 	FREE_AUTO char *text = read_event_file(c, subsystem, event, "format", &n);
@@ -100,11 +105,12 @@ bool tracepoint_print_args(struct probe_ctx *c, struct str subsystem, struct str
 struct tracepoint_match {
 	struct match *m;
 	VEC(struct str) formats; /* by shape: the text of the record's description */
-	int error; /* errno of the first file that could not be read */
+	int error;               /* errno of the first file that could not be read */
 };
 
 /* the shape whose records are laid out like this one, or a new one */
-static size_t shape_of(struct tracepoint_match *t, struct str subsystem, struct str event, struct str format)
+static size_t shape_of(struct tracepoint_match *t, struct str subsystem, struct str event,
+		       struct str format)
 {
 	struct match *m = t->m;
 	size_t i;
@@ -146,7 +152,8 @@ static bool add_event(void *arg, struct str subsystem, struct str event)
 	p = match_add_point(m, shape_of(t, subsystem, event, format));
 	p->tracepoint_id = (uint32_t)id;
 	p->symbol = arena_str(m->c->arena, event);
-	p->name = arena_printf(m->c->arena, "tracepoint:%.*s:%.*s", STR_ARG(subsystem), STR_ARG(event));
+	p->name = arena_printf(m->c->arena, "tracepoint:%.*s:%.*s", STR_ARG(subsystem),
+			       STR_ARG(event));
 	return true;
 }
 
@@ -163,13 +170,15 @@ static bool offer_event(void *arg, struct str subsystem, struct str event)
 
 static void report_unreadable(struct match *m, int error)
 {
-	struct diag *d = match_missing(m, D_PROBE_KERNEL, "Cannot read the kernel's tracepoints in '%s/events': %s.",
+	struct diag *d = match_missing(m, D_PROBE_KERNEL,
+				       "Cannot read the kernel's tracepoints in '%s/events': %s.",
 				       m->c->tracefs, strerror(error));
 
 	if (d)
-		diag_hint(m->diags, d, error == EACCES || error == EPERM ?
-			  "this needs root or CAP_DAC_READ_SEARCH" :
-			  "mount it: mount -t tracefs tracefs /sys/kernel/tracing");
+		diag_hint(m->diags, d,
+			  error == EACCES || error == EPERM
+				  ? "this needs root or CAP_DAC_READ_SEARCH"
+				  : "mount it: mount -t tracefs tracefs /sys/kernel/tracing");
 }
 
 static void report_missing(struct match *m)

@@ -38,7 +38,8 @@ static enum boundary is_boundary(struct objfile *f, uint64_t start, uint64_t add
 		/* the last instruction of a segment has fewer bytes behind it */
 		while (n && !objfile_read_vaddr(f, start, code, n))
 			n--;
-		if (n == 0 || !ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, ZYAN_NULL, code, n, &insn)))
+		if (n == 0 || !ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, ZYAN_NULL, code,
+									  n, &insn)))
 			return BOUNDARY_UNKNOWN;
 		start += insn.length;
 	}
@@ -56,27 +57,30 @@ static bool check_place(struct uprobe_match *u, const struct symbol *s, uint64_t
 	if (s->size == 0) {
 		/* a wildcard leaves such symbols out; who names one is told */
 		if (!str_has_glob(m->spec->func))
-			match_unplaceable(m, "Could not determine boundary for %.*s (symbol has size 0).\n"
-					     UNSAFE_TEXT, STR_ARG(name));
+			match_unplaceable(
+				m,
+				"Could not determine boundary for %.*s (symbol has size 0).\n" UNSAFE_TEXT,
+				STR_ARG(name));
 		return false;
 	}
 	if (offset >= s->size) {
-		match_unplaceable(m, "Offset outside the function bounds ('%.*s' size is %llu)", STR_ARG(name),
-				  (unsigned long long)s->size);
+		match_unplaceable(m, "Offset outside the function bounds ('%.*s' size is %llu)",
+				  STR_ARG(name), (unsigned long long)s->size);
 		return false;
 	}
 	if (offset == 0)
 		return true;
 	switch (is_boundary(u->file->f, s->addr, s->addr + offset)) {
-	case BOUNDARY_YES:
-		return true;
+	case BOUNDARY_YES: return true;
 	case BOUNDARY_NO:
-		match_unplaceable(m, "Possible attachment attempt in the middle of an instruction, try a different "
-				     "offset.");
+		match_unplaceable(
+			m,
+			"Possible attachment attempt in the middle of an instruction, try a different "
+			"offset.");
 		return false;
 	default:
-		match_unplaceable(m, "Cannot decode '%.*s' up to offset %llu.\n" UNSAFE_TEXT, STR_ARG(name),
-				  (unsigned long long)offset);
+		match_unplaceable(m, "Cannot decode '%.*s' up to offset %llu.\n" UNSAFE_TEXT,
+				  STR_ARG(name), (unsigned long long)offset);
 		return false;
 	}
 }
@@ -89,8 +93,8 @@ static void add_point(struct uprobe_match *u, uint64_t addr, const struct symbol
 	uint64_t file_offset;
 
 	if (!objfile_vaddr_to_offset(u->file->f, addr, &file_offset)) {
-		match_unplaceable(m, "Address 0x%llx is not in the file '%.*s'.", (unsigned long long)addr,
-				  STR_ARG(u->file->path));
+		match_unplaceable(m, "Address 0x%llx is not in the file '%.*s'.",
+				  (unsigned long long)addr, STR_ARG(u->file->path));
 		return;
 	}
 	p = match_add_point(m, u->shape);
@@ -102,14 +106,15 @@ static void add_point(struct uprobe_match *u, uint64_t addr, const struct symbol
 		p->func_offset = addr - s->addr;
 	}
 	if (m->spec->has_address)
-		p->name = arena_printf(m->c->arena, "%s:%.*s:%llu", provider, STR_ARG(u->file->path),
-				       (unsigned long long)addr);
+		p->name = arena_printf(m->c->arena, "%s:%.*s:%llu", provider,
+				       STR_ARG(u->file->path), (unsigned long long)addr);
 	else if (p->func_offset)
-		p->name = arena_printf(m->c->arena, "%s:%.*s:%.*s+%llu", provider, STR_ARG(u->file->path),
-				       STR_ARG(p->symbol), (unsigned long long)p->func_offset);
+		p->name = arena_printf(m->c->arena, "%s:%.*s:%.*s+%llu", provider,
+				       STR_ARG(u->file->path), STR_ARG(p->symbol),
+				       (unsigned long long)p->func_offset);
 	else
-		p->name = arena_printf(m->c->arena, "%s:%.*s:%.*s", provider, STR_ARG(u->file->path),
-				       STR_ARG(p->symbol));
+		p->name = arena_printf(m->c->arena, "%s:%.*s:%.*s", provider,
+				       STR_ARG(u->file->path), STR_ARG(p->symbol));
 	/* the probe is named as it can be asked for again, the function as stacks show it */
 	if (!m->c->raw_names)
 		p->symbol = demangler_get(probe_ctx_demangler(m->c), p->symbol, DEMANGLE_FULL);
@@ -123,12 +128,15 @@ static bool add_symbol(void *arg, const struct symbol *s, struct str shown)
 	if (!check_place(u, s, m->spec->offset))
 		return true;
 	if (s->type == SYMBOL_IFUNC && !str_has_glob(m->spec->func)) {
-		struct diag *d = diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
-					      "'%.*s' is a resolver: it runs once and returns the function that is "
-					      "called from then on", STR_ARG(symbol_name(s)));
+		struct diag *d = diag_warning(
+			m->diags, D_PROBE_PLACE, m->spec->ap->at,
+			"'%.*s' is a resolver: it runs once and returns the function that is "
+			"called from then on",
+			STR_ARG(symbol_name(s)));
 
 		diag_hint(m->diags, d, "sonde -l '%s:%.*s:*%.*s*' lists candidates",
-			  provider_names[m->spec->kind].name, STR_ARG(u->file->path), STR_ARG(symbol_name(s)));
+			  provider_names[m->spec->kind].name, STR_ARG(u->file->path),
+			  STR_ARG(symbol_name(s)));
 	}
 	add_point(u, s->addr + m->spec->offset, s);
 	return true;
@@ -141,8 +149,8 @@ static void match_address(struct uprobe_match *u)
 	const struct symbol *s = symtab_at(objfile_symtab(u->file->f), addr);
 
 	if (!s && !m->c->is_unsafe) {
-		match_unplaceable(m, "Could not resolve address: %.*s:0x%llx", STR_ARG(u->file->path),
-				  (unsigned long long)addr);
+		match_unplaceable(m, "Could not resolve address: %.*s:0x%llx",
+				  STR_ARG(u->file->path), (unsigned long long)addr);
 	} else if (!s || check_place(u, s, addr - s->addr)) {
 		add_point(u, addr, s);
 	}
@@ -168,8 +176,8 @@ static const struct symbol *find_clone(struct symtab *t, struct str name)
 	for (uint32_t i = 0; i < t->n; i++) {
 		const struct symbol *s = &t->v[i];
 
-		if (s->flags & (SYMBOL_CLONE_CONST | SYMBOL_CLONE_ISRA) && !(s->flags & SYMBOL_NOT_ENTRY) &&
-		    str_eq(symbol_base_name(s), name))
+		if (s->flags & (SYMBOL_CLONE_CONST | SYMBOL_CLONE_ISRA) &&
+		    !(s->flags & SYMBOL_NOT_ENTRY) && str_eq(symbol_base_name(s), name))
 			return s;
 	}
 	return NULL;
@@ -192,14 +200,18 @@ static void report_missing(struct match *m, struct target_files *files)
 	clone = find_clone(t, m->spec->func);
 	n = symtab_suggest(t, m->spec->func, near, NEAREST_MAX);
 	if (t->n == 0)
-		strbuf_printf(&hint, "'%.*s' has no symbols (it is stripped, and no debug file was found)",
+		strbuf_printf(&hint,
+			      "'%.*s' has no symbols (it is stripped, and no debug file was found)",
 			      STR_ARG(files->files.v[0].path));
 	else if (clone)
 		strbuf_printf(&hint, "the compiler made '%.*s' of it, whose arguments may differ",
 			      STR_ARG(symbol_name(clone)));
 	else
 		for (uint32_t i = 0; i < n; i++)
-			strbuf_printf(&hint, "%s%.*s", i == 0 ? "Did you mean " : i + 1 == n ? " or " : ", ",
+			strbuf_printf(&hint, "%s%.*s",
+				      i == 0       ? "Did you mean "
+				      : i + 1 == n ? " or "
+						   : ", ",
 				      STR_ARG(near[i]));
 	if (n && !clone && t->n)
 		strbuf_putc(&hint, '?');
@@ -211,8 +223,12 @@ static void report_missing(struct match *m, struct target_files *files)
 static void match_file(struct uprobe_match *u)
 {
 	struct match *m = u->m;
-	struct symbol_query q = { .c = m->c, .f = u->file->f, .name = m->spec->func,
-				  .only_demangled = m->spec->ns.n > 0, .visit = add_symbol, .arg = u };
+	struct symbol_query q = { .c = m->c,
+				  .f = u->file->f,
+				  .name = m->spec->func,
+				  .only_demangled = m->spec->ns.n > 0,
+				  .visit = add_symbol,
+				  .arg = u };
 
 	if (m->spec->has_address)
 		match_address(u);
@@ -227,7 +243,8 @@ void match_uprobe(struct match *m)
 	struct err *e;
 
 	if (m->spec->source_file.n) {
-		match_error(m, D_PROBE_SYNTAX, "Attaching by source code location is not supported yet");
+		match_error(m, D_PROBE_SYNTAX,
+			    "Attaching by source code location is not supported yet");
 		return;
 	}
 	e = targets_find(m->c, m->spec->target, &files);

@@ -28,7 +28,8 @@ static size_t shape_for(struct match *m, struct usdt_operand *ops, uint32_t n, u
 	for (i = 0; i < m->shapes.n; i++) {
 		shape = m->shapes.v[i].shape;
 		if (shape->n_argn == n &&
-		    usdt_operands_equal(shape->operands, m->shapes.v[i].points.v[0].address, ops, addr, n))
+		    usdt_operands_equal(shape->operands, m->shapes.v[i].points.v[0].address, ops,
+					addr, n))
 			return i;
 	}
 	i = match_add_shape(m, ARGS_USDT);
@@ -57,8 +58,8 @@ static void add_note(struct match *m, const struct target_file *file, const stru
 	p->file_offset = note->file_offset;
 	p->ref_ctr_offset = note->semaphore_offset;
 	p->symbol = arena_str(m->c->arena, note->name);
-	p->name = arena_printf(m->c->arena, "usdt:%.*s:%.*s:%.*s", STR_ARG(file->path), STR_ARG(note->provider),
-			       STR_ARG(note->name));
+	p->name = arena_printf(m->c->arena, "usdt:%.*s:%.*s:%.*s", STR_ARG(file->path),
+			       STR_ARG(note->provider), STR_ARG(note->name));
 }
 
 static void report_missing(struct match *m, struct target_files *files)
@@ -91,7 +92,8 @@ static void report_missing(struct match *m, struct target_files *files)
 	}
 	hint = nearest_hint(&near, m->diags->arena);
 	if (files->files.n == 1 && n == 0)
-		hint = arena_printf(m->diags->arena, "'%.*s' has no USDT probes", STR_ARG(files->files.v[0].path));
+		hint = arena_printf(m->diags->arena, "'%.*s' has no USDT probes",
+				    STR_ARG(files->files.v[0].path));
 	match_none(m, hint.p);
 }
 

@@ -18,16 +18,20 @@ void match_watchpoint(struct match *m)
 	struct probe_point *p;
 
 	if (!is_exec && s->address % s->count) {
-		match_error(m, D_PROBE_SYNTAX, "watchpoint address 0x%llx is not a multiple of its length %llu",
+		match_error(m, D_PROBE_SYNTAX,
+			    "watchpoint address 0x%llx is not a multiple of its length %llu",
 			    (unsigned long long)s->address, (unsigned long long)s->count);
 		return;
 	}
 	p = match_add_point(m, match_add_shape(m, ARGS_NONE));
 	p->perf_type = PERF_TYPE_BREAKPOINT;
 	p->address = s->address;
-	p->bp_type = is_exec ? BREAK_ON_EXEC : str_is(s->func, "w") ? BREAK_ON_WRITE : BREAK_ON_ACCESS;
+	p->bp_type = is_exec                ? BREAK_ON_EXEC
+		     : str_is(s->func, "w") ? BREAK_ON_WRITE
+					    : BREAK_ON_ACCESS;
 	p->bp_len = is_exec ? sizeof(long) : (uint32_t)s->count;
 	p->period = 1;
-	p->name = arena_printf(m->c->arena, "watchpoint:%llu:%llu:%.*s", (unsigned long long)s->address,
-			       (unsigned long long)s->count, STR_ARG(s->func));
+	p->name = arena_printf(m->c->arena, "watchpoint:%llu:%llu:%.*s",
+			       (unsigned long long)s->address, (unsigned long long)s->count,
+			       STR_ARG(s->func));
 }

@@ -87,10 +87,14 @@ bool probe_duration(struct str s, uint64_t *ns, const char **why)
 		const char *unit;
 		uint64_t ns;
 	} units[] = {
-		{ "", 1 },			  { "ns", 1 },
-		{ "us", 1000 },			  { "ms", 1000000 },
-		{ "s", 1000000000 },		  { "m", 60 * 1000000000ull },
-		{ "h", 3600 * 1000000000ull },	  { "d", 24 * 3600 * 1000000000ull },
+		{ "", 1 },
+		{ "ns", 1 },
+		{ "us", 1000 },
+		{ "ms", 1000000 },
+		{ "s", 1000000000 },
+		{ "m", 60 * 1000000000ull },
+		{ "h", 3600 * 1000000000ull },
+		{ "d", 24 * 3600 * 1000000000ull },
 	};
 	size_t n = take_number(s, ns);
 
@@ -174,11 +178,14 @@ static bool parse_source_line(struct spec_parser *p, size_t at)
 	if (o->kind == PROBE_URETPROBE)
 		return spec_error(p, "Source code location not allowed for %s", p->name);
 	if (o->source_file.n == 0 || p->n < 2 || p->n > 3 || part(p, 1).n == 0)
-		return spec_error(p, "Invalid uprobe arguments, expected format: uprobe:TARGET@FILE:LINE[:COL]");
+		return spec_error(
+			p,
+			"Invalid uprobe arguments, expected format: uprobe:TARGET@FILE:LINE[:COL]");
 	if (str_has_glob(o->target))
 		return spec_error(p, "Cannot use wildcards with source code location");
 	if (o->target.n == 0 && !p->has_pid)
-		return spec_error(p, "Unspecified target binary, cannot attach by source code location.");
+		return spec_error(
+			p, "Unspecified target binary, cannot attach by source code location.");
 	return want_number(p, part(p, 1), "Invalid line number", &o->line) &&
 	       (p->n < 3 || want_number(p, part(p, 2), "Invalid column number", &o->column));
 }
@@ -207,10 +214,11 @@ static bool parse_uprobe(struct spec_parser *p)
 			return false;
 	}
 	if (lang.n && !str_is(lang, "cpp")) {
-		diag_hint(p->diags,
-			  diag_error(p->diags, D_PROBE_SYNTAX, p->ap->at, "'%.*s' is not a supported language",
-				     STR_ARG(lang)),
-			  "cpp is; names of Rust and C++ may also be written as they are: uprobe:BIN:\"crate::f\"");
+		diag_hint(
+			p->diags,
+			diag_error(p->diags, D_PROBE_SYNTAX, p->ap->at,
+				   "'%.*s' is not a supported language", STR_ARG(lang)),
+			"cpp is; names of Rust and C++ may also be written as they are: uprobe:BIN:\"crate::f\"");
 		return false;
 	}
 	o->ns = lang.n ? lang : o->ns;
@@ -277,7 +285,8 @@ static bool parse_kernel(struct spec_parser *p)
 	struct probe_spec *o = p->out;
 
 	/* fentry:bpf:ID:NAME has one more */
-	if (p->n == 3 && str_is(part(p, 0), "bpf") && (o->kind == PROBE_FENTRY || o->kind == PROBE_FEXIT)) {
+	if (p->n == 3 && str_is(part(p, 0), "bpf") &&
+	    (o->kind == PROBE_FENTRY || o->kind == PROBE_FEXIT)) {
 		o->target = part(p, 0);
 		o->ns = part(p, 1);
 		o->func = part(p, 2);
@@ -308,13 +317,15 @@ static bool parse_timer(struct spec_parser *p)
 	snprintf(what, sizeof(what), "Invalid rate of %s probe", p->name);
 	if (p->n == 2) {
 		o->target = part(p, 0);
-		if (!str_is(o->target, "hz") && !str_is(o->target, "s") && !str_is(o->target, "ms") &&
-		    !str_is(o->target, "us"))
-			return spec_error(p, "%.*s is not an accepted unit for a %s probe (hz, s, ms, us)",
-					  STR_ARG(o->target), p->name);
+		if (!str_is(o->target, "hz") && !str_is(o->target, "s") &&
+		    !str_is(o->target, "ms") && !str_is(o->target, "us"))
+			return spec_error(
+				p, "%.*s is not an accepted unit for a %s probe (hz, s, ms, us)",
+				STR_ARG(o->target), p->name);
 		if (!want_number(p, s, what, &o->count))
 			return false;
-		return o->count > 0 || spec_error(p, "%s probe must have a rate of at least 1", p->name);
+		return o->count > 0 ||
+		       spec_error(p, "%s probe must have a rate of at least 1", p->name);
 	}
 	if (!probe_duration(s, &ns, &why))
 		return spec_error(p, "%s: %s: %.*s", what, why, STR_ARG(s));
@@ -341,7 +352,8 @@ static bool parse_watchpoint(struct spec_parser *p)
 {
 	struct probe_spec *o = p->out;
 
-	if (!want_parts(p, 3, 3, "3") || !want_number(p, part(p, 0), "Invalid function/address argument", &o->address) ||
+	if (!want_parts(p, 3, 3, "3") ||
+	    !want_number(p, part(p, 0), "Invalid function/address argument", &o->address) ||
 	    !want_number(p, part(p, 1), "Invalid length argument", &o->count))
 		return false;
 	o->has_address = true;
@@ -351,9 +363,11 @@ static bool parse_watchpoint(struct spec_parser *p)
 	if (o->count != 1 && o->count != 2 && o->count != 4 && o->count != 8)
 		return spec_error(p, "watchpoint length must be one of (1,2,4,8)");
 	/* what the debug registers of x86 can do: writes, reads and writes together, execution alone */
-	if (!str_is(o->func, "w") && !str_is(o->func, "rw") && !str_is(o->func, "wr") && !str_is(o->func, "x"))
-		return spec_error(p, "invalid watchpoint mode '%.*s': this processor watches w, rw or x",
-				  STR_ARG(o->func));
+	if (!str_is(o->func, "w") && !str_is(o->func, "rw") && !str_is(o->func, "wr") &&
+	    !str_is(o->func, "x"))
+		return spec_error(
+			p, "invalid watchpoint mode '%.*s': this processor watches w, rw or x",
+			STR_ARG(o->func));
 	return true;
 }
 
@@ -392,42 +406,35 @@ static bool parse_named(struct spec_parser *p)
 	return p->out->target.n > 0 || spec_error(p, "%s probes must have a name", p->name);
 }
 
-bool probe_spec_parse(const struct attach_point *ap, enum probe_kind kind, bool has_pid, struct arena *arena,
-		      struct diag_list *diags, struct probe_spec *out)
+bool probe_spec_parse(const struct attach_point *ap, enum probe_kind kind, bool has_pid,
+		      struct arena *arena, struct diag_list *diags, struct probe_spec *out)
 {
-	struct spec_parser p = { .ap = ap, .arena = arena, .diags = diags, .out = out,
-				 .name = provider_names[kind].name, .n = ap->n_parts - 1, .has_pid = has_pid };
+	struct spec_parser p = { .ap = ap,
+				 .arena = arena,
+				 .diags = diags,
+				 .out = out,
+				 .name = provider_names[kind].name,
+				 .n = ap->n_parts - 1,
+				 .has_pid = has_pid };
 
 	*out = (struct probe_spec){ .kind = kind, .ap = ap };
 	switch (kind) {
 	case PROBE_BEGIN:
-	case PROBE_END:
-		return want_parts(&p, 0, 0, "0");
-	case PROBE_SELF:
-		return parse_self(&p);
+	case PROBE_END: return want_parts(&p, 0, 0, "0");
+	case PROBE_SELF: return parse_self(&p);
 	case PROBE_TEST:
-	case PROBE_BENCH:
-		return parse_named(&p);
+	case PROBE_BENCH: return parse_named(&p);
 	case PROBE_UPROBE:
-	case PROBE_URETPROBE:
-		return parse_uprobe(&p);
-	case PROBE_USDT:
-		return parse_usdt(&p);
-	case PROBE_TRACEPOINT:
-		return parse_tracepoint(&p);
-	case PROBE_RAWTRACEPOINT:
-		return parse_rawtracepoint(&p);
+	case PROBE_URETPROBE: return parse_uprobe(&p);
+	case PROBE_USDT: return parse_usdt(&p);
+	case PROBE_TRACEPOINT: return parse_tracepoint(&p);
+	case PROBE_RAWTRACEPOINT: return parse_rawtracepoint(&p);
 	case PROBE_PROFILE:
-	case PROBE_INTERVAL:
-		return parse_timer(&p);
+	case PROBE_INTERVAL: return parse_timer(&p);
 	case PROBE_SOFTWARE:
-	case PROBE_HARDWARE:
-		return parse_perf(&p);
-	case PROBE_WATCHPOINT:
-		return parse_watchpoint(&p);
-	case PROBE_ITER:
-		return parse_iter(&p);
-	default:
-		return parse_kernel(&p);
+	case PROBE_HARDWARE: return parse_perf(&p);
+	case PROBE_WATCHPOINT: return parse_watchpoint(&p);
+	case PROBE_ITER: return parse_iter(&p);
+	default: return parse_kernel(&p);
 	}
 }

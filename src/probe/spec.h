@@ -18,7 +18,7 @@ struct probe_spec {
 	 * iter: its name; self: the trigger ("signal"); test, bench: the name
 	 */
 	struct str target;
-	struct str ns;    /* usdt: the provider inside the file, "*" for any; uprobe: language ("cpp") or empty */
+	struct str ns; /* usdt: the provider inside the file, "*" for any; uprobe: language ("cpp") or empty */
 	struct str func;  /* symbol, event, signal; iter: pin path or empty; watchpoint: the mode */
 	bool has_address; /* uprobe:BIN:0x10, kprobe:0x..., watchpoint */
 	bool has_offset;  /* symbol+offset, 0 included */
@@ -41,8 +41,8 @@ enum probe_kind provider_find(struct str name);
  * Takes an attach point apart as a probe of one kind (the first part is not looked at again: it may have been a
  * wildcard). has_pid: the object file may be left out. False when something is wrong: it was reported.
  */
-bool probe_spec_parse(const struct attach_point *ap, enum probe_kind kind, bool has_pid, struct arena *arena,
-		      struct diag_list *diags, struct probe_spec *out);
+bool probe_spec_parse(const struct attach_point *ap, enum probe_kind kind, bool has_pid,
+		      struct arena *arena, struct diag_list *diags, struct probe_spec *out);
 
 /*
  * A number as probes take it: decimal, 0x, 1_000, 1e6. On failure *why is "invalid integer" or "invalid trailing bytes",

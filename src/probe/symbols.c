@@ -19,14 +19,15 @@ bool symbols_looks_demangled(struct str name)
 
 static bool is_ident_char(char c)
 {
-	return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+	return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9');
 }
 
 /* names that manglings abbreviate: std is "St", std::string is "Ss" */
 static bool is_abbreviated(struct str s)
 {
-	static const char *const names[] = { "std", "string", "allocator", "basic_string", "istream", "ostream",
-					     "iostream", "operator" };
+	static const char *const names[] = { "std",     "string",  "allocator", "basic_string",
+					     "istream", "ostream", "iostream",  "operator" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (str_is(s, names[i]))
@@ -114,7 +115,8 @@ static bool is_code(struct symbol_query *q, const struct symbol *s, bool is_exac
 	return objfile_is_exec_vaddr(q->f, s->addr);
 }
 
-static bool visit_once(struct symbol_query *q, struct seen *seen, const struct symbol *s, struct str shown)
+static bool visit_once(struct symbol_query *q, struct seen *seen, const struct symbol *s,
+		       struct str shown)
 {
 	uint64_t key = s->addr;
 
@@ -157,7 +159,8 @@ static struct str fit_demangled(struct symbol_query *q, bool has_glob, struct st
 	return STR_NULL;
 }
 
-static void each_scanned(struct symbol_query *q, struct symtab *t, struct seen *seen, bool has_glob, bool demangled)
+static void each_scanned(struct symbol_query *q, struct symtab *t, struct seen *seen, bool has_glob,
+			 bool demangled)
 {
 	struct str sure = demangled ? sure_part(q->name) : STR_NULL;
 
@@ -179,7 +182,8 @@ static void each_scanned(struct symbol_query *q, struct symtab *t, struct seen *
 void symbols_each(struct symbol_query *q)
 {
 	struct symtab *t = objfile_symtab(q->f);
-	bool has_glob = str_has_glob(q->name), demangled = q->only_demangled || symbols_looks_demangled(q->name);
+	bool has_glob = str_has_glob(q->name),
+	     demangled = q->only_demangled || symbols_looks_demangled(q->name);
 	struct seen seen;
 	size_t found = 0;
 

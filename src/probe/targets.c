@@ -13,7 +13,8 @@ static bool have_path(struct target_files *t, struct str open_path)
 	return false;
 }
 
-static void add_resolved(struct probe_ctx *c, const struct resolved_file *r, bool is_named, struct target_files *ret)
+static void add_resolved(struct probe_ctx *c, const struct resolved_file *r, bool is_named,
+			 struct target_files *ret)
 {
 	struct target_file f = { .path = arena_str(c->arena, str_from(r->path)),
 				 .open_path = arena_str(c->arena, str_from(r->open_path)) };
@@ -27,8 +28,8 @@ static void add_resolved(struct probe_ctx *c, const struct resolved_file *r, boo
 		vec_push(&ret->files, f);
 }
 
-static struct err *add_spec(struct probe_ctx *c, struct str spec, const pid_t *pids, size_t n_pids, bool is_named,
-			    struct target_files *ret)
+static struct err *add_spec(struct probe_ctx *c, struct str spec, const pid_t *pids, size_t n_pids,
+			    bool is_named, struct target_files *ret)
 {
 	struct resolved r = { 0 };
 	struct err *e = resolve_object(spec, pids, n_pids, &r);
@@ -82,10 +83,11 @@ void targets_report(struct match *m, struct err *e)
 	if (m->spec->target.n && str_find(text, m->spec->target) >= 0)
 		d = match_missing(m, D_PROBE_TARGET, "%.*s.", STR_ARG(text));
 	else if (m->spec->target.n)
-		d = match_missing(m, D_PROBE_TARGET, "Cannot probe '%.*s': %.*s.", STR_ARG(m->spec->target),
-				  STR_ARG(text));
+		d = match_missing(m, D_PROBE_TARGET, "Cannot probe '%.*s': %.*s.",
+				  STR_ARG(m->spec->target), STR_ARG(text));
 	else
-		d = match_missing(m, D_PROBE_TARGET, "Cannot probe the process: %.*s.", STR_ARG(text));
+		d = match_missing(m, D_PROBE_TARGET, "Cannot probe the process: %.*s.",
+				  STR_ARG(text));
 
 	if (d && hint.n)
 		diag_hint(m->diags, d, "%.*s", STR_ARG(hint));

@@ -11,10 +11,10 @@
 #include "probe/match_private.h"
 
 struct target_file {
-	struct objfile *f;     /* borrowed from the context's cache */
-	struct str path;       /* as it is shown: "uprobe:<path>:..." */
-	struct str open_path;  /* as the tracer opens it */
-	struct err *error;     /* why f is NULL; owned by the list */
+	struct objfile *f;    /* borrowed from the context's cache */
+	struct str path;      /* as it is shown: "uprobe:<path>:..." */
+	struct str open_path; /* as the tracer opens it */
+	struct err *error;    /* why f is NULL; owned by the list */
 };
 
 struct target_files {

@@ -17,7 +17,8 @@ struct str format_body(struct str file)
 
 static bool is_name_char(char c)
 {
-	return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+	return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9');
 }
 
 /* "offset:8" of "offset:8;\tsize:4;..." */
@@ -103,7 +104,8 @@ struct format_record {
 /* a C type name, words in any order, to a type; NULL when it is none of C's own */
 static const struct type *base_type(struct str s)
 {
-	unsigned n_long = 0, n_short = 0, n_char = 0, n_int = 0, n_unsigned = 0, n_signed = 0, n_void = 0, n_bool = 0;
+	unsigned n_long = 0, n_short = 0, n_char = 0, n_int = 0, n_unsigned = 0, n_signed = 0,
+		 n_void = 0, n_bool = 0;
 
 	while (s.n) {
 		struct str word = str_split(&s, ' ');
@@ -147,10 +149,13 @@ static const struct type *base_type(struct str s)
 static bool is_integer_typedef(struct str s)
 {
 	static const char *const names[] = {
-		"u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64", "__u8", "__u16", "__u32", "__u64", "__s32", "__s64",
-		"uint8_t", "uint16_t", "uint32_t", "uint64_t", "int32_t", "int64_t", "size_t", "ssize_t", "pid_t", "tid_t",
-		"uid_t", "gid_t", "dev_t", "ino_t", "umode_t", "loff_t", "off_t", "gfp_t", "sector_t", "clockid_t",
-		"key_t", "qid_t", "mqd_t", "time64_t", "rwf_t", "aio_context_t", "key_serial_t",
+		"u8",      "u16",      "u32",      "u64",           "s8",           "s16",
+		"s32",     "s64",      "__u8",     "__u16",         "__u32",        "__u64",
+		"__s32",   "__s64",    "uint8_t",  "uint16_t",      "uint32_t",     "uint64_t",
+		"int32_t", "int64_t",  "size_t",   "ssize_t",       "pid_t",        "tid_t",
+		"uid_t",   "gid_t",    "dev_t",    "ino_t",         "umode_t",      "loff_t",
+		"off_t",   "gfp_t",    "sector_t", "clockid_t",     "key_t",        "qid_t",
+		"mqd_t",   "time64_t", "rwf_t",    "aio_context_t", "key_serial_t",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -175,8 +180,10 @@ static struct str plain_name(struct arena *a, struct str type, unsigned *n_stars
 		}
 		*n_stars += c == '*';
 		/* address spaces (__seg_gs, __user) are no part of the name either */
-		if (word.n && !str_is(strbuf_str(&word), "const") && !str_is(strbuf_str(&word), "volatile") &&
-		    !str_is(strbuf_str(&word), "restrict") && !str_starts(strbuf_str(&word), STR("__seg_")) &&
+		if (word.n && !str_is(strbuf_str(&word), "const") &&
+		    !str_is(strbuf_str(&word), "volatile") &&
+		    !str_is(strbuf_str(&word), "restrict") &&
+		    !str_starts(strbuf_str(&word), STR("__seg_")) &&
 		    !str_is(strbuf_str(&word), "__user") && !str_is(strbuf_str(&word), "__rcu"))
 			strbuf_printf(&b, "%s%.*s", b.n ? " " : "", STR_ARG(strbuf_str(&word)));
 		strbuf_clear(&word);
@@ -208,7 +215,8 @@ static const struct type *named_type(struct probe_ctx *c, struct str name)
 	return t;
 }
 
-static const struct type *pointer_type(struct probe_ctx *c, struct str name, unsigned n_stars, enum space space)
+static const struct type *pointer_type(struct probe_ctx *c, struct str name, unsigned n_stars,
+				       enum space space)
 {
 	const struct type *t = named_type(c, name);
 
@@ -220,10 +228,11 @@ static const struct type *pointer_type(struct probe_ctx *c, struct str name, uns
 }
 
 /* an element of an array field: its own size where the C text says it, else it is bytes */
-static const struct type *array_type(struct probe_ctx *c, const struct format_field *f, struct str name,
-				     unsigned n_stars, enum space space)
+static const struct type *array_type(struct probe_ctx *c, const struct format_field *f,
+				     struct str name, unsigned n_stars, enum space space)
 {
-	const struct type *elem = n_stars ? pointer_type(c, name, n_stars, space) : named_type(c, name);
+	const struct type *elem = n_stars ? pointer_type(c, name, n_stars, space)
+					  : named_type(c, name);
 
 	if (!elem || !type_complete(elem) || elem->size == 0 || f->size % elem->size)
 		elem = type_int(1, false);
@@ -233,7 +242,8 @@ static const struct type *array_type(struct probe_ctx *c, const struct format_fi
 	return type_array(c->types, elem, f->size / elem->size);
 }
 
-static const struct type *field_type(struct probe_ctx *c, const struct format_field *f, enum space space)
+static const struct type *field_type(struct probe_ctx *c, const struct format_field *f,
+				     enum space space)
 {
 	unsigned n_stars;
 	struct str name = plain_name(c->arena, f->type, &n_stars);
@@ -241,7 +251,8 @@ static const struct type *field_type(struct probe_ctx *c, const struct format_fi
 	bool is_word;
 
 	if (f->is_data_loc) /* behind the record, in the kernel's buffer */
-		return type_pointer(c->types, str_is(name, "char") ? type_int(1, true) : type_int(1, false),
+		return type_pointer(c->types,
+				    str_is(name, "char") ? type_int(1, true) : type_int(1, false),
 				    SPACE_KERNEL);
 	if (f->is_array)
 		return array_type(c, f, name, n_stars, space);
@@ -271,7 +282,9 @@ static bool format_complete(struct type_source *src, struct type *t)
 	uint32_t end = 0;
 
 	while (format_next_field(&rest, &f)) {
-		struct type_field field = { .name = f.name, .offset = f.offset, .is_data_loc = f.is_data_loc };
+		struct type_field field = { .name = f.name,
+					    .offset = f.offset,
+					    .is_data_loc = f.is_data_loc };
 
 		if (f.offset + f.size > end)
 			end = f.offset + f.size;
@@ -294,7 +307,8 @@ static bool format_complete(struct type_source *src, struct type *t)
 
 static const struct type_source_ops format_ops = { .complete = format_complete };
 
-const struct type *format_type(struct probe_ctx *c, struct str subsystem, struct str event, struct str text)
+const struct type *format_type(struct probe_ctx *c, struct str subsystem, struct str event,
+			       struct str text)
 {
 	struct format_record *r = arena_new(c->arena, struct format_record);
 	struct type *t;
@@ -308,8 +322,10 @@ const struct type *format_type(struct probe_ctx *c, struct str subsystem, struct
 	}
 	r->text = text;
 	r->is_syscall = str_is(subsystem, "syscalls");
-	t = type_new_struct(c->types, arena_printf(c->arena, "tracepoint_%.*s_%.*s_args", STR_ARG(subsystem),
-						   STR_ARG(event)), false);
+	t = type_new_struct(c->types,
+			    arena_printf(c->arena, "tracepoint_%.*s_%.*s_args", STR_ARG(subsystem),
+					 STR_ARG(event)),
+			    false);
 	t->source = c->tracepoint_types;
 	t->source_id = (uintptr_t)r;
 	return t;

@@ -27,6 +27,7 @@ bool format_next_field(struct str *rest, struct format_field *f);
 /* the part that makes the layout: what stands between "format:" and "print fmt:" */
 struct str format_body(struct str file);
 /* a struct type, completed (and its C types looked up in BTF) when somebody asks for a field; text must stay */
-const struct type *format_type(struct probe_ctx *c, struct str subsystem, struct str event, struct str text);
+const struct type *format_type(struct probe_ctx *c, struct str subsystem, struct str event,
+			       struct str text);
 
 #endif

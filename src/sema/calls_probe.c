@@ -74,10 +74,11 @@ static const struct type *call_arg_n(struct sema *s, struct node *call)
 		const struct usdt_operand *o = &shape->operands[n];
 
 		if (o->kind == USDT_ARG_FLOAT) {
-			sema_error(s, D_SEMA_ARG_RANGE, call->at,
-				   "%.*s is a floating point value, which programs in the kernel can "
-				   "not read",
-				   STR_ARG(call->call.name));
+			sema_error(
+				s, D_SEMA_ARG_RANGE, call->at,
+				"%.*s is a floating point value, which programs in the kernel can "
+				"not read",
+				STR_ARG(call->call.name));
 			return type_poison();
 		}
 		if (o->kind == USDT_ARG_UNSUPPORTED) {

@@ -301,9 +301,8 @@ static const struct type *infer_address(struct sema *s, struct node *n)
 	if (a->kind == NODE_FIELD || a->kind == NODE_INDEX ||
 	    (a->kind == NODE_UNARY && a->op == OP_DEREF))
 		return type_pointer(s->tt, t, a->space);
-	sema_error(
-		s, D_SEMA_OPERANDS, n->at,
-		"The & operator needs something that lies in memory: a variable, a map, a field");
+	sema_error(s, D_SEMA_OPERANDS, n->at,
+		   "The & operator needs something that lies in memory: a variable, a map, a field");
 	return type_poison();
 }
 

@@ -60,21 +60,21 @@
 struct variable {
 	struct str name; /* without $ */
 	const struct type *type;
-	uint32_t id;      /* index into the owner's vars: one number per declaration and scope */
+	uint32_t id; /* index into the owner's vars: one number per declaration and scope */
 	bool is_address_taken; /* &$x */
-	bool is_loop_var; /* declared by a for loop */
-	struct span at;   /* first definition */
-	uint32_t loop;    /* number of the innermost callback loop (for) in which it is declared; 0: none */
-	bool is_shared;   /* also used in a callback loop inside of its scope: must live in memory */
+	bool is_loop_var;      /* declared by a for loop */
+	struct span at;        /* first definition */
+	uint32_t loop; /* number of the innermost callback loop (for) in which it is declared; 0: none */
+	bool is_shared; /* also used in a callback loop inside of its scope: must live in memory */
 };
 
 enum map_kind { MAP_KIND_HASH, MAP_KIND_LRUHASH, MAP_KIND_PERCPUHASH, MAP_KIND_PERCPULRUHASH };
 
 struct map_info {
-	struct str name;              /* with @ */
-	const struct type *key_type; /* NULL: scalar */
+	struct str name;               /* with @ */
+	const struct type *key_type;   /* NULL: scalar */
 	const struct type *value_type; /* may be an aggregation */
-	enum map_kind kind;           /* from `let @m = ...`; default by value type */
+	enum map_kind kind;            /* from `let @m = ...`; default by value type */
 	bool is_declared;
 	uint32_t max_entries; /* scalar: 1 */
 	uint32_t index;       /* into unit.maps */
@@ -141,7 +141,7 @@ struct call_print {
 
 /* uaddr("symbol"): where it is in the file, known at compile time */
 struct call_uaddr {
-	uint64_t address;   /* in the file's address space */
+	uint64_t address; /* in the file's address space */
 	uint64_t probe_address; /* of the probed point, same space: run time address = ip - probe_address + address */
 	bool is_pie;
 	uint32_t size;
@@ -163,11 +163,13 @@ struct sema_world {
 	 * Shapes of one attach point, chained by next; NULL when nothing matched: then either a
 	 * diagnostic was reported, or the point is to be left out silently (missing_probes).
 	 */
-	struct probe_shape *(*match)(void *arg, const struct attach_point *ap, struct diag_list *diags);
+	struct probe_shape *(*match)(void *arg, const struct attach_point *ap,
+				     struct diag_list *diags);
 	bool (*kernel_symbol)(void *arg, struct str name, uint64_t *addr);
 	bool (*cgroup_id)(void *arg, struct str path, uint64_t *id);
 	/* symbol of the file that a uprobe point is in */
-	bool (*user_symbol)(void *arg, const struct probe_point *p, struct str name, struct call_uaddr *out);
+	bool (*user_symbol)(void *arg, const struct probe_point *p, struct str name,
+			    struct call_uaddr *out);
 	/* text of an import or -I include; NULL when missing */
 	struct err *(*read_file)(void *arg, struct str path, struct span from, struct str *text);
 	uint32_t n_cpus;
@@ -204,7 +206,8 @@ struct sema_opts {
  * Takes in what the script imports. To be called between the parser and sema_check, and before
  * cdecl_parse: imported headers are fed to po->cpp. Faults are in po->diags.
  */
-void sema_import(struct script *script, const struct parse_opts *po, const struct sema_world *world);
+void sema_import(struct script *script, const struct parse_opts *po,
+		 const struct sema_world *world);
 
 /* NULL result: diags has the errors */
 struct unit *sema_check(struct script *script, const struct sema_opts *opts);

@@ -69,7 +69,7 @@ struct sema {
 	struct hashmap macros; /* name -> struct macro_set * */
 	struct hashmap consts; /* enumerators found so far: name -> struct node * */
 	struct hashmap said; /* messages already given: the copies of a clause would repeat them */
-	struct hashmap options; /* names that getopt asked for */
+	struct hashmap options;               /* names that getopt asked for */
 	uint32_t n_expansions, n_macro_nodes; /* macro calls expanded, nodes copied for them */
 
 	/* ---- the body that is being walked ---- */
@@ -79,9 +79,9 @@ struct sema {
 	struct hashmap bindings;         /* variable name -> struct var_state *, innermost */
 	struct scope *scope;
 	uint32_t loop, n_loops; /* number of the callback loop we are in; how many there were */
-	uint32_t n_any_loops; /* how deep in loops of any kind */
-	bool in_signature; /* of a fn: strings without a size have the largest */
-	uint32_t in_type;     /* inside sizeof, typeof, ...: nothing is evaluated */
+	uint32_t n_any_loops;   /* how deep in loops of any kind */
+	bool in_signature;      /* of a fn: strings without a size have the largest */
+	uint32_t in_type;       /* inside sizeof, typeof, ...: nothing is evaluated */
 
 	bool is_checking;
 	bool is_changed;  /* something was transformed: infer again */
@@ -90,8 +90,8 @@ struct sema {
 	uint32_t n_ghosts;
 	/* the visitor of resolve.c */
 	void (*naming)(struct sema *s, struct node **predicate, struct node **body);
-	bool is_silent;                     /* in a ghost */
-	bool is_tseries_refused;            /* config unstable_tseries=error */
+	bool is_silent;          /* in a ghost */
+	bool is_tseries_refused; /* config unstable_tseries=error */
 };
 
 /* ---- messages (sema.c) ---- */
@@ -167,7 +167,7 @@ void each_body(struct sema *s,
 /* ---- the walker ---- */
 
 enum {
-	WANT_PLACE = 1, /* a char array may stay one: its address, size or element is taken */
+	WANT_PLACE = 1,       /* a char array may stay one: its address, size or element is taken */
 	WANT_VOID = 2,        /* the value is not used */
 	WANT_MAP = 4,         /* a map as a whole may stand here */
 	WANT_AGGREGATION = 8, /* count(), sum() ... may stand here */

@@ -72,11 +72,13 @@ struct err *session_find_container(const char *id, uint64_t *cgroup_id)
 	search.found = search.n_found = 0;
 	nftw(mount, visit, 16, FTW_PHYS | FTW_ACTIONRETVAL);
 	if (!search.n_found)
-		return err_hint(err_new(0, "no cgroup below %s is named after container '%s'", mount, id),
-				"pass the cgroup itself with --cgroup");
+		return err_hint(
+			err_new(0, "no cgroup below %s is named after container '%s'", mount, id),
+			"pass the cgroup itself with --cgroup");
 	if (search.n_found > 1)
-		return err_hint(err_new(0, "'%s' is the start of %u containers' ids", id, search.n_found),
-				"give more of the id");
+		return err_hint(
+			err_new(0, "'%s' is the start of %u containers' ids", id, search.n_found),
+			"give more of the id");
 	*cgroup_id = search.found;
 	return NULL;
 }

@@ -73,8 +73,9 @@ struct err *child_start(const char *command, struct child *ret)
 
 	*ret = (struct child){ .release = -1 };
 	if (wordexp(command, &words, WRDE_NOCMD | WRDE_UNDEF) || words.we_wordc == 0)
-		return err_hint(err_new(0, "cannot split the command '%s' into words", command),
-				"quote characters like |, &, ;, <, > and parentheses, or run a shell: -c 'sh -c \"...\"'");
+		return err_hint(
+			err_new(0, "cannot split the command '%s' into words", command),
+			"quote characters like |, &, ;, <, > and parentheses, or run a shell: -c 'sh -c \"...\"'");
 	err = find_program(words.we_wordv[0], path);
 	if (!err && pipe2(pipe_fds, O_CLOEXEC))
 		err = err_new(errno, "make a pipe for the command");

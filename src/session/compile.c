@@ -93,7 +93,8 @@ void compilation_free(struct compilation *c)
 
 void report_error(const struct compilation *c, const struct err *e)
 {
-	const char *red = c && c->is_colour ? "\033[31m" : "", *plain = c && c->is_colour ? "\033[0m" : "";
+	const char *red = c && c->is_colour ? "\033[31m" : "",
+		   *plain = c && c->is_colour ? "\033[0m" : "";
 	const char *hint = err_get_hint(e);
 	STRBUF_AUTO text = { 0 }, shown = { 0 };
 
@@ -180,8 +181,8 @@ static bool check(struct compilation *c)
 	};
 
 	world_init(&world, c);
-	c->script_types = cdecl_new(&(struct cdecl_opts){ .table = &c->types, .diags = &c->diags,
-							  .next = btfsrc_source(c->btf) });
+	c->script_types = cdecl_new(&(struct cdecl_opts){
+		.table = &c->types, .diags = &c->diags, .next = btfsrc_source(c->btf) });
 	cdecl_parse(c->script_types, c->cpp);
 	type_chain_add(&c->chain, c->script_types);
 	type_chain_add(&c->chain, btfsrc_source(c->btf));
@@ -221,7 +222,8 @@ static void dump(const char *title, struct strbuf *text)
 static const struct probe_shape *scheduler_event(struct compilation *c, const char *event)
 {
 	struct probe_shape *shape;
-	struct attach_point ap = { .n_parts = 3, .parts = { STR("tracepoint"), STR("sched"), str_from(event) } };
+	struct attach_point ap = { .n_parts = 3,
+				   .parts = { STR("tracepoint"), STR("sched"), str_from(event) } };
 
 	ap.text = arena_printf(&c->arena, "tracepoint:sched:%s", event);
 	shape = probe_match(&c->probes, &ap, false, &c->diags);
@@ -246,7 +248,8 @@ static bool generate(struct compilation *c)
 		.ring_bytes = c->ring_bytes,
 		.cgroup_id = o->cgroup_id,
 		.warn_helpers = o->warn_level > 0,
-		.has_func_ip = features_has(FEATURE_UPROBE_MULTI) && features_has(FEATURE_HELPER_GET_FUNC_IP),
+		.has_func_ip = features_has(FEATURE_UPROBE_MULTI) &&
+			       features_has(FEATURE_HELPER_GET_FUNC_IP),
 		.dummy_ts_map = getenv("BPFTRACE_DUMMY_TS_MAP"),
 		.has_feature = has_feature,
 		.feature_arg = &world,
@@ -311,8 +314,9 @@ static bool compile_filter(struct compilation *c)
 	if (!code)
 		return true;
 	regerror(code, &c->filter, why, sizeof(why));
-	err = err_hint(err_new(0, "Invalid --probe-filter regex '%s': %s", c->opts->probe_filter, why),
-		       "it is an extended regular expression, as of grep -E");
+	err = err_hint(
+		err_new(0, "Invalid --probe-filter regex '%s': %s", c->opts->probe_filter, why),
+		"it is an extended regular expression, as of grep -E");
 	report_error(c, err);
 	return false;
 }

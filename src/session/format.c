@@ -17,7 +17,8 @@ int session_format(struct session_opts *o)
 
 	arena_init(&arena);
 	diag_list_init(&diags, &arena);
-	is_good = source_format(&arena, &sources, &diags, sources_add(&sources, o->name, o->text), &text);
+	is_good = source_format(&arena, &sources, &diags, sources_add(&sources, o->name, o->text),
+				&text);
 	if (!is_good) {
 		strbuf_clear(&text);
 		diag_render(&diags, &sources, isatty(STDERR_FILENO), &text);

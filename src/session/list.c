@@ -34,7 +34,8 @@ static void warn_of_file_name(const char *pattern)
 	if (str_ends(s, STR(".bt")) && str_find_char(s, ':', 0) < 0 && !str_has_glob(s))
 		fprintf(stderr,
 			"WARNING: It appears that '%s' is a filename but the file does not exist. Treating '%s' as a search "
-			"pattern.\n", pattern, pattern);
+			"pattern.\n",
+			pattern, pattern);
 }
 
 static ERR_MUST struct err *list_script(struct compilation *c, struct probe_list_opts *lo)
@@ -48,7 +49,9 @@ static ERR_MUST struct err *list_script(struct compilation *c, struct probe_list
 
 int session_list(struct session_opts *o, const char *pattern, bool verbose)
 {
-	struct probe_list_opts lo = { .verbose = verbose, .write = write_text, .warn = warn,
+	struct probe_list_opts lo = { .verbose = verbose,
+				      .write = write_text,
+				      .warn = warn,
 				      .with_lacking = o->is_bpftrace };
 	struct compilation c;
 	struct err *err;

@@ -58,17 +58,12 @@ static bool parse_lost(struct bytes *b, struct perf_record *r)
 static bool parse_body(struct bytes *b, const struct perf_event_header *h, struct perf_record *r)
 {
 	switch (h->type) {
-	case PERF_RECORD_MMAP2:
-		return parse_mmap(b, h->misc, r);
-	case PERF_RECORD_COMM:
-		return parse_comm(b, h->misc, r);
+	case PERF_RECORD_MMAP2: return parse_mmap(b, h->misc, r);
+	case PERF_RECORD_COMM: return parse_comm(b, h->misc, r);
 	case PERF_RECORD_FORK:
-	case PERF_RECORD_EXIT:
-		return parse_task(b, h->type == PERF_RECORD_FORK, r);
-	case PERF_RECORD_LOST:
-		return parse_lost(b, r);
-	default:
-		return false;
+	case PERF_RECORD_EXIT: return parse_task(b, h->type == PERF_RECORD_FORK, r);
+	case PERF_RECORD_LOST: return parse_lost(b, r);
+	default: return false;
 	}
 }
 

@@ -58,7 +58,7 @@ struct procwatch {
 	struct strbuf bytes; /* the waiting records */
 	VEC(struct waiting) waiting;
 	VEC(struct ended) ended; /* in the order of their end */
-	struct pid_list survey; /* those still to be read; the last first */
+	struct pid_list survey;  /* those still to be read; the last first */
 	bool survey_again;
 	uint64_t round;
 	uint64_t n_records, n_lost, n_forgotten;
@@ -128,7 +128,8 @@ static ERR_MUST struct err *open_ring(struct procwatch *w, int cpu)
 	return NULL;
 }
 
-static void copy_bytes(const struct procwatch *w, const struct watch_ring *r, uint64_t at, void *to, size_t n)
+static void copy_bytes(const struct procwatch *w, const struct watch_ring *r, uint64_t at, void *to,
+		       size_t n)
 {
 	size_t start = at & (w->ring_bytes - 1), first = w->ring_bytes - start;
 
@@ -140,7 +141,8 @@ static void copy_bytes(const struct procwatch *w, const struct watch_ring *r, ui
 
 static void read_ring(struct procwatch *w, struct watch_ring *r)
 {
-	uint64_t head = __atomic_load_n(&r->page->data_head, __ATOMIC_ACQUIRE), at = r->page->data_tail;
+	uint64_t head = __atomic_load_n(&r->page->data_head, __ATOMIC_ACQUIRE),
+		 at = r->page->data_tail;
 
 	while (head - at >= sizeof(struct perf_event_header)) {
 		struct perf_event_header h;
@@ -189,15 +191,11 @@ static void tell(struct procwatch *w, const struct perf_record *r)
 
 	switch (r->kind) {
 	case PERF_MAPPED:
-		symbolizer_note_mmap(s, r->pid, r->start, r->len, r->offset, r->dev_major, r->dev_minor, r->ino,
-				     r->path);
+		symbolizer_note_mmap(s, r->pid, r->start, r->len, r->offset, r->dev_major,
+				     r->dev_minor, r->ino, r->path);
 		break;
-	case PERF_FORKED:
-		symbolizer_note_fork(s, r->parent, r->pid);
-		break;
-	case PERF_EXECUTED:
-		symbolizer_note_exec(s, r->pid);
-		break;
+	case PERF_FORKED: symbolizer_note_fork(s, r->parent, r->pid); break;
+	case PERF_EXECUTED: symbolizer_note_exec(s, r->pid); break;
 	case PERF_EXITED:
 		symbolizer_note_exit(s, r->pid);
 		vec_push(&w->ended, ((struct ended){ r->pid, w->round, r->time }));
@@ -227,7 +225,8 @@ static void tell_until(struct procwatch *w, uint64_t limit)
 			continue;
 		}
 		w->n_records++;
-		if (perf_record_parse(w->bytes.p + i->at, i->n, &r) && (r.kind == PERF_LOST || concerns(w, r.pid)))
+		if (perf_record_parse(w->bytes.p + i->at, i->n, &r) &&
+		    (r.kind == PERF_LOST || concerns(w, r.pid)))
 			tell(w, &r);
 	}
 	w->waiting.n = n;
@@ -243,7 +242,8 @@ void procwatch_catch_up(struct procwatch *w)
 	if (!w)
 		return;
 	vec_each(r, &w->rings)
-		has_news |= __atomic_load_n(&r->page->data_head, __ATOMIC_RELAXED) != r->page->data_tail;
+		has_news |= __atomic_load_n(&r->page->data_head, __ATOMIC_RELAXED) !=
+			    r->page->data_tail;
 	if (!has_news && !w->waiting.n)
 		return;
 	now = now_ns();
@@ -259,8 +259,8 @@ static void forget(struct procwatch *w)
 	uint64_t now = now_ns();
 	size_t n = 0;
 
-	while (n < w->ended.n && w->ended.v[n].round + KEEP_ROUNDS <= w->round && now > w->ended.v[n].time &&
-	       now - w->ended.v[n].time > KEEP_NS) {
+	while (n < w->ended.n && w->ended.v[n].round + KEEP_ROUNDS <= w->round &&
+	       now > w->ended.v[n].time && now - w->ended.v[n].time > KEEP_NS) {
 		if (!w->o.is_wanted || !w->o.is_wanted(w->o.arg, w->ended.v[n].pid)) {
 			symbolizer_forget(w->o.symbolizer, w->ended.v[n].pid);
 			w->n_forgotten++;
@@ -320,7 +320,8 @@ struct err *procwatch_new(const struct procwatch_opts *o, struct procwatch **ret
 		return err;
 	}
 	w->survey_again = true;
-	log_verbose("watching processes through %zu rings of %zu KiB", w->rings.n, w->ring_bytes >> 10);
+	log_verbose("watching processes through %zu rings of %zu KiB", w->rings.n,
+		    w->ring_bytes >> 10);
 	*ret = w;
 	return NULL;
 }
@@ -330,9 +331,10 @@ void procwatch_free(struct procwatch *w)
 	if (!w)
 		return;
 	if (w->n_records)
-		log_verbose("the watch on processes: %llu records, %llu lost, %llu ended processes forgotten",
-			    (unsigned long long)w->n_records, (unsigned long long)w->n_lost,
-			    (unsigned long long)w->n_forgotten);
+		log_verbose(
+			"the watch on processes: %llu records, %llu lost, %llu ended processes forgotten",
+			(unsigned long long)w->n_records, (unsigned long long)w->n_lost,
+			(unsigned long long)w->n_forgotten);
 	vec_each(r, &w->rings) {
 		munmap(r->page, (size_t)getpagesize() + w->ring_bytes);
 		close(r->fd);

@@ -33,7 +33,7 @@ struct run {
 	bool is_attached;
 	uint64_t stop_ns;   /* when Ctrl-C was seen; 0: not yet */
 	uint64_t n_skipped; /* events that were waiting then and were not printed any more */
-	bool is_ending;	    /* the end programs have run: what they print is always shown */
+	bool is_ending;     /* the end programs have run: what they print is always shown */
 	int status;
 };
 
@@ -188,7 +188,8 @@ static ERR_MUST struct err *run_kind(struct run *r, enum probe_kind kind)
 static bool has_events(const struct image *im)
 {
 	for (uint32_t i = 0; i < im->n_progs; i++)
-		if (im->progs[i]->shape->kind != PROBE_BEGIN && im->progs[i]->shape->kind != PROBE_END)
+		if (im->progs[i]->shape->kind != PROBE_BEGIN &&
+		    im->progs[i]->shape->kind != PROBE_END)
 			return true;
 	return false;
 }
@@ -228,7 +229,8 @@ static bool should_stop(struct run *r, unsigned round)
 	if (ops->is_finished(r->engine))
 		return true;
 	if (r->o->follow)
-		return round % CHECK_ROUNDS == 0 && (!r->child.pid || child_ended(&r->child)) && followed_gone(r);
+		return round % CHECK_ROUNDS == 0 && (!r->child.pid || child_ended(&r->child)) &&
+		       followed_gone(r);
 	if (child_ended(&r->child))
 		return true;
 	return round % CHECK_ROUNDS == 0 && all_gone(r);
@@ -320,7 +322,9 @@ static bool has_addresses(void *arg, pid_t pid)
 /* before the first probe: a process that begins now is known from its first mapping on */
 static void watch_processes(struct run *r)
 {
-	struct procwatch_opts po = { .symbolizer = r->c.symbolizer, .is_wanted = has_addresses, .arg = r };
+	struct procwatch_opts po = { .symbolizer = r->c.symbolizer,
+				     .is_wanted = has_addresses,
+				     .arg = r };
 	STRBUF_AUTO text = { 0 };
 	ERR_AUTO err = NULL;
 
@@ -333,8 +337,9 @@ static void watch_processes(struct run *r)
 	err = procwatch_new(&po, &r->names.watch);
 	if (err) {
 		err_format(err, &text);
-		log_verbose("processes are not watched, those that end at once may have no symbols: %s",
-			    strbuf_cstr(&text));
+		log_verbose(
+			"processes are not watched, those that end at once may have no symbols: %s",
+			strbuf_cstr(&text));
 	}
 	vec_each(p, &r->o->pids)
 		symbolizer_note_process(r->c.symbolizer, *p);
@@ -365,7 +370,8 @@ static void finish_output(struct run *r)
 	sink_flush(&r->out->out);
 	failed = output_error(r->out);
 	if (failed && failed != EPIPE) {
-		ERR_AUTO err = err_new(failed, "write the output%s%s", r->o->output_path ? " to " : "",
+		ERR_AUTO err = err_new(failed, "write the output%s%s",
+				       r->o->output_path ? " to " : "",
 				       r->o->output_path ? r->o->output_path : "");
 
 		report_error(&r->c, err);
@@ -381,7 +387,8 @@ static ERR_MUST struct err *check_pids(const struct session_opts *o)
 {
 	vec_each(p, &o->pids)
 		if (!proc_is_alive(*p))
-			return err_hint(err_new(0, "there is no process %d", (int)*p), "ps -e lists those that run");
+			return err_hint(err_new(0, "there is no process %d", (int)*p),
+					"ps -e lists those that run");
 	return NULL;
 }
 

@@ -13,28 +13,28 @@
 #include <sys/types.h>
 
 enum session_stage {
-	STAGE_AST = 1 << 0,	 /* as parsed */
-	STAGE_TYPES = 1 << 1,	 /* after the checker */
-	STAGE_IR = 1 << 2,	 /* after optimisation */
-	STAGE_IR_RAW = 1 << 3,	 /* as built */
-	STAGE_EBPF = 1 << 4,	 /* programs, disassembled */
-	STAGE_IMAGE = 1 << 5,	 /* everything that is loaded */
+	STAGE_AST = 1 << 0,      /* as parsed */
+	STAGE_TYPES = 1 << 1,    /* after the checker */
+	STAGE_IR = 1 << 2,       /* after optimisation */
+	STAGE_IR_RAW = 1 << 3,   /* as built */
+	STAGE_EBPF = 1 << 4,     /* programs, disassembled */
+	STAGE_IMAGE = 1 << 5,    /* everything that is loaded */
 	STAGE_VERIFIER = 1 << 6, /* the kernel's log */
 };
 
 struct session_opts {
 	struct str name; /* of the script in messages: "stdin", "script.bt" */
 	struct str text;
-	const char *dir; /* folder of the script, for imports; NULL: the current one */
-	VEC(pid_t) pids; /* -p */
+	const char *dir;     /* folder of the script, for imports; NULL: the current one */
+	VEC(pid_t) pids;     /* -p */
 	const char *command; /* -c, or NULL */
-	bool follow;	     /* children of traced processes too */
+	bool follow;         /* children of traced processes too */
 	uint64_t cgroup_id;  /* 0: none */
 	enum output_format format;
 	enum sink_mode buffering;
 	const char *output_path; /* -o, or NULL */
-	bool is_quiet;		 /* no "Attached N probes" */
-	unsigned warn_level;	 /* -k once or twice */
+	bool is_quiet;           /* no "Attached N probes" */
+	unsigned warn_level;     /* -k once or twice */
 	bool no_warnings;
 	bool is_compile_only; /* nothing is loaded: -d shows what would be */
 	bool is_unsafe, is_dry_run, is_test, is_bench, is_format;
@@ -44,7 +44,8 @@ struct session_opts {
 	const char *traceable;
 	unsigned debug; /* enum session_stage */
 	VEC(struct str) include_dirs, include_files;
-	VEC(struct str) debuginfo; /* --debuginfo: each is one folder with separate debug files, or several with ':' between */
+	VEC(struct str)
+	debuginfo; /* --debuginfo: each is one folder with separate debug files, or several with ':' between */
 	VEC(struct str) positional, named;
 };
 

@@ -10,7 +10,8 @@ volatile sig_atomic_t signals_user;
 static void on_stop(int sig)
 {
 	if (++signals_stop > 1)
-		signal(sig, SIG_DFL); /* a third one ends us at once; the kernel then takes the probes off */
+		signal(sig,
+		       SIG_DFL); /* a third one ends us at once; the kernel then takes the probes off */
 }
 
 static void on_user(int sig)

@@ -27,7 +27,8 @@ uint64_t sizes_ring_bytes(int64_t pages)
 static bool is_data(enum event_kind kind)
 {
 	/* of these at most one per map or script is on its way at a time */
-	return kind != EVENT_EXIT && kind != EVENT_PRINT_MAP && kind != EVENT_CLEAR && kind != EVENT_ZERO;
+	return kind != EVENT_EXIT && kind != EVENT_PRINT_MAP && kind != EVENT_CLEAR &&
+	       kind != EVENT_ZERO;
 }
 
 uint64_t sizes_ring_for(const struct image *im, uint64_t ring_bytes)

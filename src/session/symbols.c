@@ -41,7 +41,8 @@ static bool user(void *arg, uint32_t pid, uint64_t addr, struct output_symbol *o
 	return true;
 }
 
-static size_t build_id(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64], uint64_t *file_offset)
+static size_t build_id(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64],
+		       uint64_t *file_offset)
 {
 	struct symbols *of = arg;
 	struct symbol_info s;
@@ -66,7 +67,10 @@ static void note_process(void *arg, uint32_t pid)
 
 void symbols_init(struct output_symbols *out, struct symbols *s)
 {
-	*out = (struct output_symbols){ .arg = s, .kernel = kernel, .user = user, .build_id = build_id,
+	*out = (struct output_symbols){ .arg = s,
+					.kernel = kernel,
+					.user = user,
+					.build_id = build_id,
 					.note_process = note_process };
 }
 

@@ -13,7 +13,7 @@
 struct symbols {
 	struct symbolizer *symbolizer;
 	struct procwatch *watch; /* NULL: none */
-	bool is_fresh;		 /* the watch was asked since the last event; the session clears it at each */
+	bool is_fresh; /* the watch was asked since the last event; the session clears it at each */
 };
 
 /* s is read at each call: the watch may come later */

@@ -10,8 +10,9 @@
 enum { BENCH_NS = 100000000, BENCH_FIRST = 100, BENCH_MAX = 1000000 };
 
 /* while a test runs, its output goes here instead of to the sink */
-static ERR_MUST struct err *run_test(struct compilation *c, const struct engine_ops *ops, struct engine *e,
-				     struct output *out, uint32_t prog, struct output_test *t)
+static ERR_MUST struct err *run_test(struct compilation *c, const struct engine_ops *ops,
+				     struct engine *e, struct output *out, uint32_t prog,
+				     struct output_test *t)
 {
 	struct image_globals *g = ops->globals(e);
 	uint64_t ret = 0;
@@ -43,8 +44,8 @@ static struct str probe_label(const struct image_prog *p)
 	return name.n ? name : p->name;
 }
 
-static ERR_MUST struct err *bench_one(const struct engine_ops *ops, struct engine *e, uint32_t prog, uint64_t *mean,
-				      uint64_t *rounds)
+static ERR_MUST struct err *bench_one(const struct engine_ops *ops, struct engine *e, uint32_t prog,
+				      uint64_t *mean, uint64_t *rounds)
 {
 	uint64_t ret;
 
@@ -58,8 +59,8 @@ static ERR_MUST struct err *bench_one(const struct engine_ops *ops, struct engin
 	return ops->run_once(e, prog, (uint32_t)*rounds, &ret, mean);
 }
 
-static ERR_MUST struct err *run_all(const struct image *im, const struct engine_ops *ops, struct engine *e,
-				    enum probe_kind kind)
+static ERR_MUST struct err *run_all(const struct image *im, const struct engine_ops *ops,
+				    struct engine *e, enum probe_kind kind)
 {
 	uint64_t ret, ns;
 
@@ -70,10 +71,12 @@ static ERR_MUST struct err *run_all(const struct image *im, const struct engine_
 }
 
 /* begin, the benches one after the other, end; what they print comes before the table */
-static ERR_MUST struct err *run_benches(struct compilation *c, const struct engine_ops *ops, struct engine *e,
-					struct output *out, const uint32_t *progs, const struct str *names, uint32_t n)
+static ERR_MUST struct err *run_benches(struct compilation *c, const struct engine_ops *ops,
+					struct engine *e, struct output *out, const uint32_t *progs,
+					const struct str *names, uint32_t n)
 {
-	uint64_t *ns = arena_array(&c->arena, uint64_t, n + 1), *rounds = arena_array(&c->arena, uint64_t, n + 1);
+	uint64_t *ns = arena_array(&c->arena, uint64_t, n + 1),
+		 *rounds = arena_array(&c->arena, uint64_t, n + 1);
 
 	TRY(run_all(c->image, ops, e, PROBE_BEGIN));
 	for (uint32_t i = 0; i < n; i++) {
@@ -89,8 +92,8 @@ static ERR_MUST struct err *run_benches(struct compilation *c, const struct engi
 	return NULL;
 }
 
-struct err *tests_run(struct compilation *c, const struct engine_ops *ops, struct engine *e, struct output *out,
-		      bool is_bench, int *status)
+struct err *tests_run(struct compilation *c, const struct engine_ops *ops, struct engine *e,
+		      struct output *out, bool is_bench, int *status)
 {
 	const struct image *im = c->image;
 	struct output_test *tests = arena_array(&c->arena, struct output_test, im->n_progs + 1);

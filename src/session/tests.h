@@ -9,7 +9,7 @@
 #include "session/compile.h"
 
 /* *status: 1 when a test failed */
-struct err *tests_run(struct compilation *c, const struct engine_ops *ops, struct engine *e, struct output *out,
-		      bool is_bench, int *status) ERR_MUST;
+struct err *tests_run(struct compilation *c, const struct engine_ops *ops, struct engine *e,
+		      struct output *out, bool is_bench, int *status) ERR_MUST;
 
 #endif

@@ -50,7 +50,8 @@ static bool cgroup_id(void *arg, struct str path, uint64_t *id)
 	return true;
 }
 
-static bool user_symbol(void *arg, const struct probe_point *p, struct str name, struct call_uaddr *out)
+static bool user_symbol(void *arg, const struct probe_point *p, struct str name,
+			struct call_uaddr *out)
 {
 	struct compilation *c = arg;
 	const struct symbol *sym;
@@ -68,7 +69,9 @@ static bool user_symbol(void *arg, const struct probe_point *p, struct str name,
 	sym = symtab_find(objfile_symtab(f), name);
 	if (!sym)
 		return false;
-	*out = (struct call_uaddr){ .address = sym->addr, .probe_address = p->address, .size = (uint32_t)sym->size,
+	*out = (struct call_uaddr){ .address = sym->addr,
+				    .probe_address = p->address,
+				    .size = (uint32_t)sym->size,
 				    .is_pie = f->kind == OBJFILE_DYN };
 	return true;
 }

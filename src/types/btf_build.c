@@ -30,10 +30,8 @@ uint32_t btfsrc_strip(const struct btfsrc *s, uint32_t id, bool *is_user)
 		case BTF_KIND_TYPEDEF:
 		case BTF_KIND_CONST:
 		case BTF_KIND_VOLATILE:
-		case BTF_KIND_RESTRICT:
-			break;
-		default:
-			return id;
+		case BTF_KIND_RESTRICT: break;
+		default: return id;
 		}
 		id = t->type;
 	}
@@ -71,13 +69,15 @@ static const struct type *make_enum(struct btfsrc *s, const struct btf_type *t)
 			e[i].value = is_signed || v < 0 ? v : (int64_t)(uint32_t)v;
 		}
 	}
-	return type_new_enum(s->base.table, btfsrc_string(s, t->name_off), t->size, is_signed, e, n);
+	return type_new_enum(s->base.table, btfsrc_string(s, t->name_off), t->size, is_signed, e,
+			     n);
 }
 
 /* a struct without its fields */
 static const struct type *make_struct(struct btfsrc *s, const struct btf_type *t, uint32_t id)
 {
-	struct type *made = type_new_struct(s->base.table, btfsrc_string(s, t->name_off), btf_is_union(t));
+	struct type *made = type_new_struct(s->base.table, btfsrc_string(s, t->name_off),
+					    btf_is_union(t));
 
 	made->source = &s->base;
 	made->source_id = id;
@@ -132,7 +132,8 @@ static const struct type *make_prototype(struct btfsrc *s, const struct btf_type
 		if (!field->type)
 			return NULL;
 		field->offset = i * 8;
-		field->is_user = field->type->kind == TYPE_POINTER && field->type->space == SPACE_USER;
+		field->is_user = field->type->kind == TYPE_POINTER &&
+				 field->type->space == SPACE_USER;
 	}
 	f->n_fields = n;
 	return f->elem ? f : NULL;
@@ -156,35 +157,19 @@ static const struct type *make(struct btfsrc *s, uint32_t id, unsigned depth)
 	t = btf__type_by_id(s->btf, id);
 	depth++;
 	switch (btf_kind(t)) {
-	case BTF_KIND_INT:
-		made = make_int(s, t);
-		break;
+	case BTF_KIND_INT: made = make_int(s, t); break;
 	case BTF_KIND_FLOAT: /* no such number in BPF programs: its bytes */
 		made = type_array(s->base.table, type_int(1, false), t->size);
 		break;
 	case BTF_KIND_ENUM:
-	case BTF_KIND_ENUM64:
-		made = make_enum(s, t);
-		break;
+	case BTF_KIND_ENUM64: made = make_enum(s, t); break;
 	case BTF_KIND_STRUCT:
-	case BTF_KIND_UNION:
-		made = make_struct(s, t, id);
-		break;
-	case BTF_KIND_FWD:
-		made = make_forward(s, t, id);
-		break;
-	case BTF_KIND_PTR:
-		made = make_pointer(s, t, depth);
-		break;
-	case BTF_KIND_ARRAY:
-		made = make_array(s, t, depth);
-		break;
-	case BTF_KIND_FUNC_PROTO:
-		made = make_prototype(s, t, depth);
-		break;
-	default:
-		made = NULL;
-		break;
+	case BTF_KIND_UNION: made = make_struct(s, t, id); break;
+	case BTF_KIND_FWD: made = make_forward(s, t, id); break;
+	case BTF_KIND_PTR: made = make_pointer(s, t, depth); break;
+	case BTF_KIND_ARRAY: made = make_array(s, t, depth); break;
+	case BTF_KIND_FUNC_PROTO: made = make_prototype(s, t, depth); break;
+	default: made = NULL; break;
 	}
 	s->made[id] = made;
 	return made;
@@ -238,7 +223,8 @@ static void place_bits(struct type_field *f, uint32_t bit_offset, uint32_t bit_s
 static bool fill_field(struct btfsrc *s, const struct btf_type *t, uint32_t i, struct type_field *f)
 {
 	const struct btf_member *m = &btf_members(t)[i];
-	uint32_t bit_offset = btf_member_bit_offset(t, i), bit_size = btf_member_bitfield_size(t, i);
+	uint32_t bit_offset = btf_member_bit_offset(t, i),
+		 bit_size = btf_member_bitfield_size(t, i);
 	uint32_t id = btfsrc_strip(s, m->type, NULL);
 	const struct btf_type *mt = btf__type_by_id(s->btf, id);
 
@@ -272,7 +258,8 @@ static uint8_t align_of_struct(struct btfsrc *s, const struct btf_type *t)
 	for (uint32_t i = 0; i < btf_vlen(t); i++) {
 		uint8_t a = align_of(s, btf_members(t)[i].type);
 
-		if (btf_member_bitfield_size(t, i) == 0 && btf_member_bit_offset(t, i) % (8 * a) != 0)
+		if (btf_member_bitfield_size(t, i) == 0 &&
+		    btf_member_bit_offset(t, i) % (8 * a) != 0)
 			return 1;
 		align = a > align ? a : align;
 	}
@@ -297,9 +284,7 @@ static uint8_t align_of(struct btfsrc *s, uint32_t id)
 	s->aligns[id] = 1;
 	s->nesting++;
 	switch (btf_kind(t)) {
-	case BTF_KIND_PTR:
-		s->aligns[id] = 8;
-		break;
+	case BTF_KIND_PTR: s->aligns[id] = 8; break;
 	case BTF_KIND_INT:
 	case BTF_KIND_FLOAT:
 	case BTF_KIND_ENUM:
@@ -307,15 +292,10 @@ static uint8_t align_of(struct btfsrc *s, uint32_t id)
 		size = t->size > 8 ? 8 : t->size;
 		s->aligns[id] = size & (size - 1) ? 1 : (uint8_t)(size ? size : 1);
 		break;
-	case BTF_KIND_ARRAY:
-		s->aligns[id] = align_of(s, btf_array(t)->type);
-		break;
+	case BTF_KIND_ARRAY: s->aligns[id] = align_of(s, btf_array(t)->type); break;
 	case BTF_KIND_STRUCT:
-	case BTF_KIND_UNION:
-		s->aligns[id] = align_of_struct(s, t);
-		break;
-	default:
-		break;
+	case BTF_KIND_UNION: s->aligns[id] = align_of_struct(s, t); break;
+	default: break;
 	}
 	s->nesting--;
 	return s->aligns[id];

@@ -85,7 +85,8 @@ static struct btf *parse_mapped(const char *path)
 	struct stat st;
 	void *p;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size < (off_t)sizeof(struct btf_header) || st.st_size > UINT32_MAX)
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size < (off_t)sizeof(struct btf_header) ||
+	    st.st_size > UINT32_MAX)
 		return NULL;
 	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
 	if (p == MAP_FAILED)
@@ -102,7 +103,8 @@ bool btfsrc_open(struct btfsrc *s)
 		return s->btf != NULL;
 	s->tried = true;
 	if (s->below && !btfsrc_open(s->below)) {
-		s->error = err_new(0, "'%s' builds upon '%s', which could not be read", s->path, s->below->path);
+		s->error = err_new(0, "'%s' builds upon '%s', which could not be read", s->path,
+				   s->below->path);
 		return false;
 	}
 	/* libbpf builds upon a base only from a file */
@@ -131,21 +133,15 @@ struct str btfsrc_string(const struct btfsrc *s, uint32_t off)
 enum btfsrc_kind btfsrc_kind_of(const struct btf_type *t)
 {
 	switch (btf_kind(t)) {
-	case BTF_KIND_STRUCT:
-		return BTFSRC_STRUCT;
-	case BTF_KIND_UNION:
-		return BTFSRC_UNION;
+	case BTF_KIND_STRUCT: return BTFSRC_STRUCT;
+	case BTF_KIND_UNION: return BTFSRC_UNION;
 	case BTF_KIND_ENUM:
-	case BTF_KIND_ENUM64:
-		return BTFSRC_ENUM;
+	case BTF_KIND_ENUM64: return BTFSRC_ENUM;
 	case BTF_KIND_TYPEDEF:
 	case BTF_KIND_INT:
-	case BTF_KIND_FLOAT:
-		return BTFSRC_TYPEDEF;
-	case BTF_KIND_FUNC:
-		return BTFSRC_FUNC;
-	default:
-		return 0;
+	case BTF_KIND_FLOAT: return BTFSRC_TYPEDEF;
+	case BTF_KIND_FUNC: return BTFSRC_FUNC;
+	default: return 0;
 	}
 }
 
@@ -182,7 +178,8 @@ static void names_build(struct btfsrc *s)
 /* among types of one name and kind the first of the file is taken, as libbpf does */
 static uint32_t names_find(struct btfsrc *s, unsigned kind, struct str name)
 {
-	for (uint32_t i = (uint32_t)str_hash(name) & s->names.mask; s->names.slots[i]; i = (i + 1) & s->names.mask) {
+	for (uint32_t i = (uint32_t)str_hash(name) & s->names.mask; s->names.slots[i];
+	     i = (i + 1) & s->names.mask) {
 		const struct btf_type *t = btf__type_by_id(s->btf, s->names.slots[i]);
 
 		if (btfsrc_kind_of(t) == kind && str_eq(btfsrc_string(s, t->name_off), name))
@@ -206,7 +203,8 @@ uint32_t btfsrc_find_id(struct btfsrc *s, unsigned kinds, struct str name)
 }
 
 void btfsrc_each(struct btfsrc *s, unsigned kinds,
-		 bool (*visit)(void *arg, enum btfsrc_kind kind, struct str name, uint32_t id), void *arg)
+		 bool (*visit)(void *arg, enum btfsrc_kind kind, struct str name, uint32_t id),
+		 void *arg)
 {
 	if (!btfsrc_open(s))
 		return;
@@ -214,7 +212,8 @@ void btfsrc_each(struct btfsrc *s, unsigned kinds,
 		const struct btf_type *t = btf__type_by_id(s->btf, id);
 		enum btfsrc_kind kind = btfsrc_kind_of(t);
 
-		if (t->name_off && (kind & kinds) && !visit(arg, kind, btfsrc_string(s, t->name_off), id))
+		if (t->name_off && (kind & kinds) &&
+		    !visit(arg, kind, btfsrc_string(s, t->name_off), id))
 			return;
 	}
 }
@@ -246,12 +245,14 @@ static void constants_build(struct btfsrc *s)
 		for (uint32_t i = 0; i < btf_vlen(t); i++) {
 			/* slot 0 means empty, so element 0 stays unused */
 			s->enumerators[++s->n_enumerators] = (struct btfsrc_enumerator){ id, i };
-			index_put(&s->constants, btfsrc_string(s, enumerator_name(t, i)), s->n_enumerators);
+			index_put(&s->constants, btfsrc_string(s, enumerator_name(t, i)),
+				  s->n_enumerators);
 		}
 	}
 }
 
-static bool source_find_constant(struct type_source *src, struct str name, int64_t *value, const struct type **type)
+static bool source_find_constant(struct type_source *src, struct str name, int64_t *value,
+				 const struct type **type)
 {
 	struct btfsrc *s = (struct btfsrc *)src;
 
@@ -282,9 +283,10 @@ static bool source_find_constant(struct type_source *src, struct str name, int64
 static const struct type *source_find(struct type_source *src, char keyword, struct str name)
 {
 	struct btfsrc *s = (struct btfsrc *)src;
-	unsigned kind = keyword == 's' ? BTFSRC_STRUCT :
-			keyword == 'u' ? BTFSRC_UNION :
-			keyword == 'e' ? BTFSRC_ENUM : BTFSRC_TYPEDEF;
+	unsigned kind = keyword == 's'   ? BTFSRC_STRUCT
+			: keyword == 'u' ? BTFSRC_UNION
+			: keyword == 'e' ? BTFSRC_ENUM
+					 : BTFSRC_TYPEDEF;
 	uint32_t id = btfsrc_find_id(s, kind, name);
 
 	return id ? btfsrc_type(s, id) : NULL;
@@ -311,15 +313,17 @@ static bool visit_named(void *arg, enum btfsrc_kind kind, struct str name, uint3
 	const struct type *t = btfsrc_type(v->s, id);
 
 	strbuf_clear(&v->name);
-	strbuf_puts(&v->name, kind == BTFSRC_STRUCT ? "struct " : kind == BTFSRC_UNION ? "union " : "enum ");
+	strbuf_puts(&v->name, kind == BTFSRC_STRUCT  ? "struct "
+			      : kind == BTFSRC_UNION ? "union "
+						     : "enum ");
 	strbuf_add_str(&v->name, name);
 	if (t)
 		v->visit(v->arg, strbuf_str(&v->name), t);
 	return true;
 }
 
-static void source_each(struct type_source *src, void (*visit)(void *arg, struct str name, const struct type *t),
-			void *arg)
+static void source_each(struct type_source *src,
+			void (*visit)(void *arg, struct str name, const struct type *t), void *arg)
 {
 	struct visit_types v = { .s = (struct btfsrc *)src, .visit = visit, .arg = arg };
 

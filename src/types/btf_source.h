@@ -49,7 +49,8 @@ const struct type *btfsrc_function(struct btfsrc *s, uint32_t func_id);
 const struct type *btfsrc_pointed_function(struct btfsrc *s, uint32_t id);
 /* named things of these kinds of this file alone (not of its base), in the file's order; false from visit stops */
 void btfsrc_each(struct btfsrc *s, unsigned kinds,
-		 bool (*visit)(void *arg, enum btfsrc_kind kind, struct str name, uint32_t id), void *arg);
+		 bool (*visit)(void *arg, enum btfsrc_kind kind, struct str name, uint32_t id),
+		 void *arg);
 
 /*
  * ---- the same as C text, for listings ----
@@ -57,8 +58,8 @@ void btfsrc_each(struct btfsrc *s, unsigned kinds,
  * The parameters of a function as "type name" lines, each behind indent; skip leading ones are left out. FUNC ids and
  * typedefs of pointers to functions (btf_trace_*) are understood. with_result: "type retval" last, unless it is void.
  */
-bool btfsrc_print_params(struct btfsrc *s, uint32_t id, uint32_t skip, bool with_result, const char *indent,
-			 struct strbuf *out);
+bool btfsrc_print_params(struct btfsrc *s, uint32_t id, uint32_t skip, bool with_result,
+			 const char *indent, struct strbuf *out);
 /* "struct x {\n\tint a;\n};\n" */
 bool btfsrc_print_definition(struct btfsrc *s, uint32_t id, struct strbuf *out);
 

@@ -30,7 +30,8 @@ static bool declare(struct btf_dump *d, uint32_t id, const char *name, int inden
 	opts.indent_level = indent;
 	opts.strip_mods = false;
 	/* without the padding: libbpf refuses bytes behind the last field that are not zero, and compilers leave them so */
-	opts.sz = offsetof(struct btf_dump_emit_type_decl_opts, strip_mods) + sizeof(opts.strip_mods);
+	opts.sz = offsetof(struct btf_dump_emit_type_decl_opts, strip_mods) +
+		  sizeof(opts.strip_mods);
 	if (id == 0) /* the dumper does not know void */
 		return false;
 	return btf_dump__emit_type_decl(d, id, &opts) == 0;
@@ -53,7 +54,8 @@ static const struct btf_type *prototype_of(struct btfsrc *s, uint32_t id)
 }
 
 /* "type name": the type spelled as without a name, then the name behind a space, as bpftrace lists it */
-static void print_variable(struct btf_dump *d, uint32_t id, struct str name, const char *indent, struct strbuf *out)
+static void print_variable(struct btf_dump *d, uint32_t id, struct str name, const char *indent,
+			   struct strbuf *out)
 {
 	strbuf_puts(out, indent);
 	if (!declare(d, id, "", 0))
@@ -63,8 +65,8 @@ static void print_variable(struct btf_dump *d, uint32_t id, struct str name, con
 	strbuf_printf(out, " %.*s\n", STR_ARG(name));
 }
 
-bool btfsrc_print_params(struct btfsrc *s, uint32_t id, uint32_t skip, bool with_result, const char *indent,
-			 struct strbuf *out)
+bool btfsrc_print_params(struct btfsrc *s, uint32_t id, uint32_t skip, bool with_result,
+			 const char *indent, struct strbuf *out)
 {
 	const struct btf_type *proto = btfsrc_open(s) ? prototype_of(s, id) : NULL;
 	struct btf_dump *d;
@@ -85,7 +87,8 @@ bool btfsrc_print_params(struct btfsrc *s, uint32_t id, uint32_t skip, bool with
 	return true;
 }
 
-static void print_members(struct btfsrc *s, struct btf_dump *d, const struct btf_type *t, struct strbuf *out)
+static void print_members(struct btfsrc *s, struct btf_dump *d, const struct btf_type *t,
+			  struct strbuf *out)
 {
 	for (uint32_t i = 0; i < btf_vlen(t); i++) {
 		const struct btf_member *m = &btf_members(t)[i];
@@ -120,7 +123,9 @@ bool btfsrc_print_definition(struct btfsrc *s, uint32_t id, struct strbuf *out)
 	if (!d)
 		return false;
 	strbuf_printf(out, "%s %.*s {\n",
-		      btf_is_struct(t) ? "struct" : btf_is_union(t) ? "union" : "enum",
+		      btf_is_struct(t)  ? "struct"
+		      : btf_is_union(t) ? "union"
+					: "enum",
 		      STR_ARG(btfsrc_string(s, t->name_off)));
 	if (btf_is_composite(t))
 		print_members(s, d, t, out);

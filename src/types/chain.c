@@ -12,7 +12,8 @@ static const struct type *chain_find(struct type_source *src, char keyword, stru
 	return t;
 }
 
-static bool chain_find_constant(struct type_source *src, struct str name, int64_t *value, const struct type **type)
+static bool chain_find_constant(struct type_source *src, struct str name, int64_t *value,
+				const struct type **type)
 {
 	struct type_chain *c = (struct type_chain *)src;
 
@@ -36,8 +37,8 @@ static const struct type *chain_find_function(struct type_source *src, struct st
 	return t;
 }
 
-static void chain_each(struct type_source *src, void (*visit)(void *arg, struct str name, const struct type *t),
-		       void *arg)
+static void chain_each(struct type_source *src,
+		       void (*visit)(void *arg, struct str name, const struct type *t), void *arg)
 {
 	struct type_chain *c = (struct type_chain *)src;
 

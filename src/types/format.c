@@ -53,23 +53,12 @@ static void parse_flags(const struct parse *p, size_t *pos, struct format_spec *
 {
 	for (;; ++*pos) {
 		switch (peek(p, *pos)) {
-		case '-':
-			s->left = true;
-			break;
-		case '+':
-			s->plus = true;
-			break;
-		case ' ':
-			s->space = true;
-			break;
-		case '#':
-			s->alternate = true;
-			break;
-		case '0':
-			s->zero = true;
-			break;
-		default:
-			return;
+		case '-': s->left = true; break;
+		case '+': s->plus = true; break;
+		case ' ': s->space = true; break;
+		case '#': s->alternate = true; break;
+		case '0': s->zero = true; break;
+		default: return;
 		}
 	}
 }
@@ -96,10 +85,11 @@ static const struct conv_name {
 	const char *text;
 	enum format_conv conv;
 } conv_names[] = {
-	{ "gr", FORMAT_GR }, { "rx", FORMAT_RX }, { "rh", FORMAT_RH },      { "r", FORMAT_R },
-	{ "d", FORMAT_D },   { "i", FORMAT_D },   { "u", FORMAT_U },        { "o", FORMAT_O },
-	{ "x", FORMAT_X },   { "X", FORMAT_X_UPPER }, { "c", FORMAT_C },    { "s", FORMAT_S },
-	{ "p", FORMAT_P },   { "e", FORMAT_UNSUPPORTED }, { "E", FORMAT_UNSUPPORTED },
+	{ "gr", FORMAT_GR },         { "rx", FORMAT_RX },         { "rh", FORMAT_RH },
+	{ "r", FORMAT_R },           { "d", FORMAT_D },           { "i", FORMAT_D },
+	{ "u", FORMAT_U },           { "o", FORMAT_O },           { "x", FORMAT_X },
+	{ "X", FORMAT_X_UPPER },     { "c", FORMAT_C },           { "s", FORMAT_S },
+	{ "p", FORMAT_P },           { "e", FORMAT_UNSUPPORTED }, { "E", FORMAT_UNSUPPORTED },
 	{ "f", FORMAT_UNSUPPORTED }, { "F", FORMAT_UNSUPPORTED }, { "g", FORMAT_UNSUPPORTED },
 	{ "G", FORMAT_UNSUPPORTED }, { "a", FORMAT_UNSUPPORTED }, { "A", FORMAT_UNSUPPORTED },
 	{ "n", FORMAT_UNSUPPORTED },
@@ -187,7 +177,8 @@ bool format_parse(struct arena *a, struct str text, struct format *out, struct f
 		out->tail = arena_str(a, strbuf_str(&p.literal));
 		for (uint32_t i = 0; i < out->n_specs; i++) {
 			out->specs[i] = p.specs.v[i];
-			out->n_args += 1u + p.specs.v[i].width_from_arg + p.specs.v[i].prec_from_arg;
+			out->n_args += 1u + p.specs.v[i].width_from_arg +
+				       p.specs.v[i].prec_from_arg;
 		}
 	}
 	vec_free(&p.specs);
@@ -200,10 +191,10 @@ bool format_conv_accepts(enum format_conv conv, const struct type *t)
 	switch (t->kind) {
 	case TYPE_NONE:
 	case TYPE_VOID:
-	case TYPE_FUNCTION:
-		return false;
+	case TYPE_FUNCTION: return false;
 	case TYPE_BUFFER:
-		return conv == FORMAT_S || conv == FORMAT_R || conv == FORMAT_RX || conv == FORMAT_RH;
+		return conv == FORMAT_S || conv == FORMAT_R || conv == FORMAT_RX ||
+		       conv == FORMAT_RH;
 	case TYPE_BOOL:
 	case TYPE_INT:
 	case TYPE_ENUM:
@@ -213,20 +204,21 @@ bool format_conv_accepts(enum format_conv conv, const struct type *t)
 	case TYPE_MIN:
 	case TYPE_MAX:
 	case TYPE_AVG:
-		return conv != FORMAT_R && conv != FORMAT_RX && conv != FORMAT_RH && conv != FORMAT_UNSUPPORTED;
-	default:
-		return conv == FORMAT_S;
+		return conv != FORMAT_R && conv != FORMAT_RX && conv != FORMAT_RH &&
+		       conv != FORMAT_UNSUPPORTED;
+	default: return conv == FORMAT_S;
 	}
 }
 
-static bool fail_arg(const struct format_spec *s, uint32_t arg, struct str msg, struct format_error *err)
+static bool fail_arg(const struct format_spec *s, uint32_t arg, struct str msg,
+		     struct format_error *err)
 {
 	*err = (struct format_error){ .at = s->at, .n = s->n, .arg = arg, .msg = msg };
 	return false;
 }
 
-static bool check_star(struct arena *a, const struct format_spec *s, const struct type *t, uint32_t arg,
-		       struct format_error *err)
+static bool check_star(struct arena *a, const struct format_spec *s, const struct type *t,
+		       uint32_t arg, struct format_error *err)
 {
 	struct str spelled;
 
@@ -234,12 +226,13 @@ static bool check_star(struct arena *a, const struct format_spec *s, const struc
 		return true;
 	spelled = type_spelling(a, t);
 	return fail_arg(s, arg,
-			arena_printf(a, "'*' in the format needs an integer argument, not '%.*s'", STR_ARG(spelled)),
+			arena_printf(a, "'*' in the format needs an integer argument, not '%.*s'",
+				     STR_ARG(spelled)),
 			err);
 }
 
-static bool check_value(struct arena *a, const struct format_spec *s, const struct type *t, uint32_t arg,
-			struct format_error *err)
+static bool check_value(struct arena *a, const struct format_spec *s, const struct type *t,
+			uint32_t arg, struct format_error *err)
 {
 	struct str spelled;
 
@@ -252,21 +245,22 @@ static bool check_value(struct arena *a, const struct format_spec *s, const stru
 		return true;
 	spelled = type_spelling(a, t);
 	return fail_arg(s, arg,
-			arena_printf(a, "unsupported format specifier for type '%.*s': %.*s", STR_ARG(spelled),
-				     STR_ARG(s->conv_text)),
+			arena_printf(a, "unsupported format specifier for type '%.*s': %.*s",
+				     STR_ARG(spelled), STR_ARG(s->conv_text)),
 			err);
 }
 
-bool format_check(struct arena *a, const struct format *f, const struct type *const *types, uint32_t n_types,
-		  struct format_error *err)
+bool format_check(struct arena *a, const struct format *f, const struct type *const *types,
+		  uint32_t n_types, struct format_error *err)
 {
 	uint32_t arg = 0;
 
 	if (n_types != f->n_args) {
 		*err = (struct format_error){
 			.arg = UINT32_MAX,
-			.msg = arena_printf(a, "%s arguments for format string (%u supplied, %u expected)",
-					    n_types < f->n_args ? "not enough" : "too many", n_types, f->n_args),
+			.msg = arena_printf(
+				a, "%s arguments for format string (%u supplied, %u expected)",
+				n_types < f->n_args ? "not enough" : "too many", n_types, f->n_args),
 		};
 		return false;
 	}
@@ -275,7 +269,8 @@ bool format_check(struct arena *a, const struct format *f, const struct type *co
 
 		if (s->conv == FORMAT_UNSUPPORTED)
 			return fail_arg(s, arg,
-					arena_printf(a, "unsupported format specifier: %.*s", STR_ARG(s->conv_text)),
+					arena_printf(a, "unsupported format specifier: %.*s",
+						     STR_ARG(s->conv_text)),
 					err);
 		if (!types)
 			continue;
@@ -292,27 +287,19 @@ bool format_check(struct arena *a, const struct format *f, const struct type *co
 int64_t format_to_signed(const struct format_spec *s, uint64_t value)
 {
 	switch (s->length) {
-	case FORMAT_LEN_HH:
-		return (int8_t)value;
-	case FORMAT_LEN_H:
-		return (int16_t)value;
-	case FORMAT_LEN_64:
-		return (int64_t)value;
-	default:
-		return (int32_t)value;
+	case FORMAT_LEN_HH: return (int8_t)value;
+	case FORMAT_LEN_H: return (int16_t)value;
+	case FORMAT_LEN_64: return (int64_t)value;
+	default: return (int32_t)value;
 	}
 }
 
 uint64_t format_to_unsigned(const struct format_spec *s, uint64_t value)
 {
 	switch (s->length) {
-	case FORMAT_LEN_HH:
-		return (uint8_t)value;
-	case FORMAT_LEN_H:
-		return (uint16_t)value;
-	case FORMAT_LEN_64:
-		return value;
-	default:
-		return (uint32_t)value;
+	case FORMAT_LEN_HH: return (uint8_t)value;
+	case FORMAT_LEN_H: return (uint16_t)value;
+	case FORMAT_LEN_64: return value;
+	default: return (uint32_t)value;
 	}
 }

@@ -22,14 +22,19 @@ enum format_conv {
 	FORMAT_C,
 	FORMAT_S,
 	FORMAT_P,
-	FORMAT_R,  /* buffer: printable bytes as they are, others \xhh */
-	FORMAT_RX, /* buffer: \xhh all */
-	FORMAT_RH, /* buffer: hh hh hh */
-	FORMAT_GR, /* GFP flags by name */
+	FORMAT_R,           /* buffer: printable bytes as they are, others \xhh */
+	FORMAT_RX,          /* buffer: \xhh all */
+	FORMAT_RH,          /* buffer: hh hh hh */
+	FORMAT_GR,          /* GFP flags by name */
 	FORMAT_UNSUPPORTED, /* known to C (f, e, g, a, n), not to the language: format_check refuses it */
 };
 
-enum format_length { FORMAT_LEN_NONE, FORMAT_LEN_HH, FORMAT_LEN_H, FORMAT_LEN_64 /* l ll L j z t */ };
+enum format_length {
+	FORMAT_LEN_NONE,
+	FORMAT_LEN_HH,
+	FORMAT_LEN_H,
+	FORMAT_LEN_64 /* l ll L j z t */
+};
 
 struct format_spec {
 	struct str literal; /* text in front, "%%" already one '%' */
@@ -46,8 +51,8 @@ struct format_spec {
 struct format {
 	struct format_spec *specs;
 	uint32_t n_specs;
-	struct str tail;  /* text behind the last one */
-	uint32_t n_args;  /* arguments taken, those for '*' included */
+	struct str tail; /* text behind the last one */
+	uint32_t n_args; /* arguments taken, those for '*' included */
 };
 
 struct format_error {
@@ -64,8 +69,8 @@ bool format_parse(struct arena *a, struct str text, struct format *out, struct f
 /* whether a value of type t may stand under the conversion; aggregations that read as a number count as integers */
 bool format_conv_accepts(enum format_conv conv, const struct type *t);
 /* the number and types of the arguments; types NULL: only the number */
-bool format_check(struct arena *a, const struct format *f, const struct type *const *types, uint32_t n_types,
-		  struct format_error *err);
+bool format_check(struct arena *a, const struct format *f, const struct type *const *types,
+		  uint32_t n_types, struct format_error *err);
 /* the value as C would convert it for the specification's length modifier: int when there is none (as bpftrace) */
 int64_t format_to_signed(const struct format_spec *s, uint64_t value);
 uint64_t format_to_unsigned(const struct format_spec *s, uint64_t value);

@@ -9,24 +9,15 @@
 #define MAX_SPELL_DEPTH 64
 
 static const char *const simple_names[TYPE_N_KINDS] = {
-	[TYPE_NONE] = "none",
-	[TYPE_VOID] = "void",
-	[TYPE_BOOL] = "bool",
-	[TYPE_KSYM] = "ksym_t",
-	[TYPE_USYM] = "usym_t",
-	[TYPE_MACADDR] = "mac_address",
-	[TYPE_TIMESTAMP] = "timestamp",
-	[TYPE_CGROUP_PATH] = "cgroup_path_t",
-	[TYPE_USERNAME] = "username_t",
-	[TYPE_COUNT] = "count_t",
-	[TYPE_SUM] = "sum_t",
-	[TYPE_AVG] = "avg_t",
-	[TYPE_MIN] = "min_t",
-	[TYPE_MAX] = "max_t",
-	[TYPE_STATS] = "stats_t",
-	[TYPE_HIST] = "hist_t",
-	[TYPE_LHIST] = "lhist_t",
-	[TYPE_TSERIES] = "tseries_t",
+	[TYPE_NONE] = "none",           [TYPE_VOID] = "void",
+	[TYPE_BOOL] = "bool",           [TYPE_KSYM] = "ksym_t",
+	[TYPE_USYM] = "usym_t",         [TYPE_MACADDR] = "mac_address",
+	[TYPE_TIMESTAMP] = "timestamp", [TYPE_CGROUP_PATH] = "cgroup_path_t",
+	[TYPE_USERNAME] = "username_t", [TYPE_COUNT] = "count_t",
+	[TYPE_SUM] = "sum_t",           [TYPE_AVG] = "avg_t",
+	[TYPE_MIN] = "min_t",           [TYPE_MAX] = "max_t",
+	[TYPE_STATS] = "stats_t",       [TYPE_HIST] = "hist_t",
+	[TYPE_LHIST] = "lhist_t",       [TYPE_TSERIES] = "tseries_t",
 };
 
 static const char *const stack_mode_names[] = {
@@ -74,7 +65,8 @@ static void spell_record(const struct type *t, struct strbuf *out, unsigned dept
 	strbuf_puts(out, " }");
 }
 
-static void spell_function(const struct type *t, const char *pointer, struct strbuf *out, unsigned depth)
+static void spell_function(const struct type *t, const char *pointer, struct strbuf *out,
+			   unsigned depth)
 {
 	spell(t->elem ? t->elem : type_void(), out, depth);
 	strbuf_printf(out, " %s(", pointer);
@@ -90,9 +82,7 @@ static void spell(const struct type *t, struct strbuf *out, unsigned depth)
 	}
 	depth++;
 	switch (t->kind) {
-	case TYPE_INT:
-		strbuf_printf(out, "%sint%u", t->is_signed ? "" : "u", t->size * 8);
-		break;
+	case TYPE_INT: strbuf_printf(out, "%sint%u", t->is_signed ? "" : "u", t->size * 8); break;
 	case TYPE_ENUM:
 		strbuf_printf(out, t->name.n ? "enum %.*s" : "enum%.*s", STR_ARG(t->name));
 		break;
@@ -104,9 +94,7 @@ static void spell(const struct type *t, struct strbuf *out, unsigned depth)
 		spell(t->elem, out, depth);
 		strbuf_puts(out, " *");
 		break;
-	case TYPE_STRUCT:
-		spell_struct(t, out, depth);
-		break;
+	case TYPE_STRUCT: spell_struct(t, out, depth); break;
 	case TYPE_ARRAY:
 		spell(t->elem, out, depth);
 		if (t->is_flex)
@@ -114,26 +102,18 @@ static void spell(const struct type *t, struct strbuf *out, unsigned depth)
 		else
 			strbuf_printf(out, "[%u]", t->count);
 		break;
-	case TYPE_FUNCTION:
-		spell_function(t, "", out, depth);
-		break;
-	case TYPE_STRING:
-		strbuf_printf(out, "string[%u]", t->count);
-		break;
+	case TYPE_FUNCTION: spell_function(t, "", out, depth); break;
+	case TYPE_STRING: strbuf_printf(out, "string[%u]", t->count); break;
 	case TYPE_BUFFER: /* the length word in front is counted */
 		strbuf_printf(out, "buffer[%u]", t->count + 4);
 		break;
-	case TYPE_INET:
-		strbuf_printf(out, "inet[%u]", t->size);
-		break;
+	case TYPE_INET: strbuf_printf(out, "inet[%u]", t->size); break;
 	case TYPE_TUPLE:
 		strbuf_putc(out, '(');
 		spell_fields(t, out, depth);
 		strbuf_putc(out, ')');
 		break;
-	case TYPE_RECORD:
-		spell_record(t, out, depth);
-		break;
+	case TYPE_RECORD: spell_record(t, out, depth); break;
 	case TYPE_KSTACK:
 	case TYPE_USTACK:
 		strbuf_printf(out, "%cstack_%s_%u", t->kind == TYPE_KSTACK ? 'k' : 'u',
@@ -149,7 +129,9 @@ static void spell(const struct type *t, struct strbuf *out, unsigned depth)
 		strbuf_puts(out, simple_names[t->kind]);
 		break;
 	default:
-		strbuf_puts(out, t->kind < TYPE_N_KINDS && simple_names[t->kind] ? simple_names[t->kind] : "none");
+		strbuf_puts(out, t->kind < TYPE_N_KINDS && simple_names[t->kind]
+					 ? simple_names[t->kind]
+					 : "none");
 		break;
 	}
 }

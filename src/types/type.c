@@ -36,8 +36,12 @@ static const struct type simple_types[TYPE_N_KINDS] = {
 	[TYPE_USYM] = { .kind = TYPE_USYM, .size = sizeof(struct stored_usym), .align = 8 },
 	[TYPE_INET] = { .kind = TYPE_INET, .size = sizeof(struct stored_inet), .align = 4 },
 	[TYPE_MACADDR] = { .kind = TYPE_MACADDR, .size = 6, .align = 1 },
-	[TYPE_TIMESTAMP] = { .kind = TYPE_TIMESTAMP, .size = sizeof(struct stored_timestamp), .align = 8 },
-	[TYPE_CGROUP_PATH] = { .kind = TYPE_CGROUP_PATH, .size = sizeof(struct stored_cgroup_path), .align = 8 },
+	[TYPE_TIMESTAMP] = { .kind = TYPE_TIMESTAMP,
+			     .size = sizeof(struct stored_timestamp),
+			     .align = 8 },
+	[TYPE_CGROUP_PATH] = { .kind = TYPE_CGROUP_PATH,
+			       .size = sizeof(struct stored_cgroup_path),
+			       .align = 8 },
 	[TYPE_USERNAME] = { .kind = TYPE_USERNAME, .size = 4, .align = 4 },
 	[TYPE_COUNT] = { .kind = TYPE_COUNT, .size = 8, .align = 8 },
 };
@@ -67,14 +71,10 @@ const struct type *type_int(uint32_t size, bool is_signed)
 const struct type *type_simple(enum type_kind kind)
 {
 	switch (kind) {
-	case TYPE_NONE:
-		return &none_type;
-	case TYPE_VOID:
-		return &void_type;
-	case TYPE_BOOL:
-		return &bool_type;
-	default:
-		return simple_types[kind].kind == kind ? &simple_types[kind] : &none_type;
+	case TYPE_NONE: return &none_type;
+	case TYPE_VOID: return &void_type;
+	case TYPE_BOOL: return &bool_type;
+	default: return simple_types[kind].kind == kind ? &simple_types[kind] : &none_type;
 	}
 }
 
@@ -106,7 +106,8 @@ static void key_str(struct strbuf *key, struct str s)
  * The type with this key, or a new one made from the template. The key begins with the kind, so the layouts of the keys
  * of different kinds never meet. Returns the type; *is_new says whether parts of it are still to be filled in.
  */
-static struct type *intern(struct type_table *tt, struct strbuf *key, const struct type *template, bool *is_new)
+static struct type *intern(struct type_table *tt, struct strbuf *key, const struct type *template,
+			   bool *is_new)
 {
 	struct type *t = hashmap_get(&tt->interned, strbuf_str(key));
 
@@ -125,11 +126,11 @@ static const struct type *intern_plain(struct type_table *tt, const struct type 
 	bool is_new;
 
 	key_u64(&key, template->kind);
-	key_u64(&key, (uintptr_t)template->elem);
-	key_u64(&key, (uint64_t)template->space << 32 | template->count);
-	key_u64(&key, (uint64_t)template->is_signed << 32 | template->stack_mode);
+	key_u64(&key, (uintptr_t) template->elem);
+	key_u64(&key, (uint64_t) template->space << 32 | template->count);
+	key_u64(&key, (uint64_t) template->is_signed << 32 | template->stack_mode);
 	for (unsigned i = 0; i < 3; i++)
-		key_u64(&key, (uint64_t)template->param[i]);
+		key_u64(&key, (uint64_t) template->param[i]);
 	return intern(tt, &key, template, &is_new);
 }
 
@@ -137,8 +138,11 @@ static const struct type *intern_plain(struct type_table *tt, const struct type 
 
 const struct type *type_pointer(struct type_table *tt, const struct type *elem, enum space space)
 {
-	return intern_plain(tt, &(struct type){
-		.kind = TYPE_POINTER, .size = 8, .align = 8, .elem = elem, .space = space });
+	return intern_plain(tt, &(struct type){ .kind = TYPE_POINTER,
+						.size = 8,
+						.align = 8,
+						.elem = elem,
+						.space = space });
 }
 
 const struct type *type_array(struct type_table *tt, const struct type *elem, uint32_t count)
@@ -148,22 +152,29 @@ const struct type *type_array(struct type_table *tt, const struct type *elem, ui
 	/* the size of the whole needs the size of the element */
 	type_complete(elem);
 	size = (uint64_t)elem->size * count;
-	return intern_plain(tt, &(struct type){
-		.kind = TYPE_ARRAY, .size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size,
-		.align = elem->align ? elem->align : 1, .elem = elem, .count = count, .is_flex = count == 0 });
+	return intern_plain(tt,
+			    &(struct type){ .kind = TYPE_ARRAY,
+					    .size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size,
+					    .align = elem->align ? elem->align : 1,
+					    .elem = elem,
+					    .count = count,
+					    .is_flex = count == 0 });
 }
 
 const struct type *type_string(struct type_table *tt, uint32_t size)
 {
 	if (size == 0)
 		size = 1;
-	return intern_plain(tt, &(struct type){ .kind = TYPE_STRING, .size = size, .align = 1, .count = size });
+	return intern_plain(
+		tt, &(struct type){ .kind = TYPE_STRING, .size = size, .align = 1, .count = size });
 }
 
 const struct type *type_buffer(struct type_table *tt, uint32_t capacity)
 {
-	return intern_plain(tt, &(struct type){
-		.kind = TYPE_BUFFER, .size = 4 + (capacity + 3) / 4 * 4, .align = 4, .count = capacity });
+	return intern_plain(tt, &(struct type){ .kind = TYPE_BUFFER,
+						.size = 4 + (capacity + 3) / 4 * 4,
+						.align = 4,
+						.count = capacity });
 }
 
 /* fields one behind the other, each at its own alignment; the end padded to the largest of them: as C does */
@@ -184,10 +195,12 @@ static void tuple_lay_out(struct type *t)
 	t->size = (at + align - 1) / align * align;
 }
 
-const struct type *type_tuple(struct type_table *tt, const struct type *const *elems, const struct str *names,
-			      uint32_t n)
+const struct type *type_tuple(struct type_table *tt, const struct type *const *elems,
+			      const struct str *names, uint32_t n)
 {
-	struct type template = { .kind = names ? TYPE_RECORD : TYPE_TUPLE, .n_fields = n, .is_complete = true };
+	struct type template = { .kind = names ? TYPE_RECORD : TYPE_TUPLE,
+				 .n_fields = n,
+				 .is_complete = true };
 	STRBUF_AUTO key = { 0 };
 	struct type *t;
 	bool is_new;
@@ -212,31 +225,34 @@ const struct type *type_tuple(struct type_table *tt, const struct type *const *e
 	return t;
 }
 
-const struct type *type_stack(struct type_table *tt, enum type_kind kind, enum stack_mode mode, uint32_t limit)
+const struct type *type_stack(struct type_table *tt, enum type_kind kind, enum stack_mode mode,
+			      uint32_t limit)
 {
-	return intern_plain(tt, &(struct type){
-		.kind = kind, .size = sizeof(struct stored_stack), .align = 8, .stack_mode = mode, .count = limit });
+	return intern_plain(tt, &(struct type){ .kind = kind,
+						.size = sizeof(struct stored_stack),
+						.align = 8,
+						.stack_mode = mode,
+						.count = limit });
 }
 
 static uint32_t aggregate_size(enum type_kind kind)
 {
 	switch (kind) {
 	case TYPE_AVG:
-	case TYPE_STATS:
-		return sizeof(struct stored_avg);
+	case TYPE_STATS: return sizeof(struct stored_avg);
 	case TYPE_MIN:
-	case TYPE_MAX:
-		return sizeof(struct stored_minmax);
-	case TYPE_TSERIES:
-		return sizeof(struct stored_tseries);
-	default: /* sum; one bucket of hist and lhist */
-		return 8;
+	case TYPE_MAX: return sizeof(struct stored_minmax);
+	case TYPE_TSERIES: return sizeof(struct stored_tseries);
+	default: /* sum; one bucket of hist and lhist */ return 8;
 	}
 }
 
-const struct type *type_aggregate(struct type_table *tt, enum type_kind kind, bool is_signed, const int64_t param[3])
+const struct type *type_aggregate(struct type_table *tt, enum type_kind kind, bool is_signed,
+				  const int64_t param[3])
 {
-	struct type t = { .kind = kind, .size = aggregate_size(kind), .align = 8, .is_signed = is_signed };
+	struct type t = {
+		.kind = kind, .size = aggregate_size(kind), .align = 8, .is_signed = is_signed
+	};
 
 	if (kind == TYPE_COUNT)
 		return type_simple(kind);
@@ -258,8 +274,13 @@ struct type *type_new_enum(struct type_table *tt, struct str name, uint32_t size
 {
 	struct type *t = arena_new(tt->arena, struct type);
 
-	*t = (struct type){ .kind = TYPE_ENUM, .size = size, .align = size, .is_signed = is_signed, .name = name,
-			    .enumerators = e, .n_enumerators = n };
+	*t = (struct type){ .kind = TYPE_ENUM,
+			    .size = size,
+			    .align = size,
+			    .is_signed = is_signed,
+			    .name = name,
+			    .enumerators = e,
+			    .n_enumerators = n };
 	return t;
 }
 
@@ -292,16 +313,15 @@ bool type_is_castable_aggregation(const struct type *t)
 	case TYPE_SUM:
 	case TYPE_MIN:
 	case TYPE_MAX:
-	case TYPE_AVG:
-		return true;
-	default:
-		return false;
+	case TYPE_AVG: return true;
+	default: return false;
 	}
 }
 
 bool type_is_char_array(const struct type *t)
 {
-	return t->kind == TYPE_ARRAY && t->elem->kind == TYPE_INT && t->elem->size == 1 && t->elem->is_signed;
+	return t->kind == TYPE_ARRAY && t->elem->kind == TYPE_INT && t->elem->size == 1 &&
+	       t->elem->is_signed;
 }
 
 bool type_complete(const struct type *t)
@@ -314,7 +334,8 @@ bool type_complete(const struct type *t)
 	return t->source->ops->complete(t->source, (struct type *)t);
 }
 
-static bool find_field(const struct type *t, struct str name, struct type_field *out, unsigned depth)
+static bool find_field(const struct type *t, struct str name, struct type_field *out,
+		       unsigned depth)
 {
 	if (depth > MAX_ANONYMOUS_DEPTH || !type_complete(t))
 		return false;

@@ -84,7 +84,7 @@ enum type_kind {
 
 /* which memory a pointer points into; decides bpf_probe_read_user or _kernel, or a direct load */
 enum space {
-	SPACE_NONE,   /* not said: chosen by the probe type when dereferenced */
+	SPACE_NONE, /* not said: chosen by the probe type when dereferenced */
 	SPACE_USER,
 	SPACE_KERNEL,
 	SPACE_BPF, /* memory that a BPF program may load from directly: scratch, map values, context */
@@ -96,11 +96,11 @@ enum tseries_agg { TSERIES_LAST, TSERIES_AVG, TSERIES_MAX, TSERIES_MIN, TSERIES_
 struct type_field {
 	struct str name; /* empty: anonymous struct or union member; tuples: empty */
 	const struct type *type;
-	uint32_t offset;     /* bytes from the start of the parent */
-	uint8_t bit_offset;  /* bit-fields: from the least significant bit of the storage unit at offset */
-	uint8_t bit_size;    /* 0: not a bit-field */
-	bool is_data_loc;    /* tracepoint __data_loc: the u32 holds offset | length << 16 from the context's start */
-	bool is_user;        /* pointer marked __user in BTF */
+	uint32_t offset; /* bytes from the start of the parent */
+	uint8_t bit_offset; /* bit-fields: from the least significant bit of the storage unit at offset */
+	uint8_t bit_size; /* 0: not a bit-field */
+	bool is_data_loc; /* tracepoint __data_loc: the u32 holds offset | length << 16 from the context's start */
+	bool is_user; /* pointer marked __user in BTF */
 };
 
 struct type_enumerator {
@@ -110,16 +110,16 @@ struct type_enumerator {
 
 struct type {
 	enum type_kind kind;
-	uint32_t size;  /* stored form, bytes; 0 for void, function, none, and structs not complete yet */
+	uint32_t size; /* stored form, bytes; 0 for void, function, none, and structs not complete yet */
 	uint32_t align; /* 1, 2, 4 or 8 */
 	bool is_signed; /* int, enum; sum, avg, min, max, stats: of the value collected */
 	bool is_union;
-	bool is_complete; /* struct: fields are filled */
-	bool is_flex;     /* array of unknown length ([]) */
-	enum space space; /* pointer */
+	bool is_complete;        /* struct: fields are filled */
+	bool is_flex;            /* array of unknown length ([]) */
+	enum space space;        /* pointer */
 	const struct type *elem; /* pointer: target; array: element; function: result */
-	uint32_t count;          /* array: elements; string: size; buffer: capacity; stacks: frame limit */
-	struct str name;         /* struct and enum tag (without the keyword); int: C name when it came from C or BTF */
+	uint32_t count; /* array: elements; string: size; buffer: capacity; stacks: frame limit */
+	struct str name; /* struct and enum tag (without the keyword); int: C name when it came from C or BTF */
 	struct type_field *fields; /* struct (when complete), tuple, record; function: parameters */
 	uint32_t n_fields;
 	const struct type_enumerator *enumerators;
@@ -135,9 +135,9 @@ struct type {
 /* ---- stored forms shared with generated code ---- */
 
 struct stored_stack {
-	uint64_t hash;     /* key into the stack map (see image.h); 0 when n is 0 */
+	uint64_t hash; /* key into the stack map (see image.h); 0 when n is 0 */
 	uint32_t n_frames;
-	uint32_t pid;      /* ustack: tgid in the initial namespace; kstack: 0 */
+	uint32_t pid; /* ustack: tgid in the initial namespace; kstack: 0 */
 };
 
 struct stored_usym {
@@ -198,16 +198,19 @@ const struct type *type_bool(void);
 const struct type *type_int(uint32_t size, bool is_signed);
 const struct type *type_pointer(struct type_table *tt, const struct type *elem, enum space space);
 const struct type *type_array(struct type_table *tt, const struct type *elem, uint32_t count);
-const struct type *type_string(struct type_table *tt, uint32_t size); /* size counts the last (NUL/cut) byte, >= 1 */
+const struct type *type_string(struct type_table *tt,
+			       uint32_t size); /* size counts the last (NUL/cut) byte, >= 1 */
 const struct type *type_buffer(struct type_table *tt, uint32_t capacity);
 /* names NULL: tuple, else record */
-const struct type *type_tuple(struct type_table *tt, const struct type *const *elems, const struct str *names,
-			      uint32_t n);
-const struct type *type_stack(struct type_table *tt, enum type_kind kind, enum stack_mode mode, uint32_t limit);
+const struct type *type_tuple(struct type_table *tt, const struct type *const *elems,
+			      const struct str *names, uint32_t n);
+const struct type *type_stack(struct type_table *tt, enum type_kind kind, enum stack_mode mode,
+			      uint32_t limit);
 /* kinds without parameters: ksym, usym, inet, macaddr, timestamp, cgroup_path, username, count */
 const struct type *type_simple(enum type_kind kind);
 /* sum, avg, min, max, stats, hist, lhist, tseries */
-const struct type *type_aggregate(struct type_table *tt, enum type_kind kind, bool is_signed, const int64_t param[3]);
+const struct type *type_aggregate(struct type_table *tt, enum type_kind kind, bool is_signed,
+				  const int64_t param[3]);
 /* a struct or union that is not complete; never interned */
 struct type *type_new_struct(struct type_table *tt, struct str name, bool is_union);
 struct type *type_new_enum(struct type_table *tt, struct str name, uint32_t size, bool is_signed,
@@ -215,8 +218,8 @@ struct type *type_new_enum(struct type_table *tt, struct str name, uint32_t size
 
 /* ---- questions ---- */
 
-bool type_is_integer(const struct type *t);  /* bool, int, enum */
-bool type_is_scalar(const struct type *t);   /* fits a register: integer, pointer */
+bool type_is_integer(const struct type *t); /* bool, int, enum */
+bool type_is_scalar(const struct type *t);  /* fits a register: integer, pointer */
 bool type_is_aggregation(const struct type *t);
 bool type_is_stack(const struct type *t);
 /* counters that may be read as a number by cast or comparison: count, sum, min, max, avg */
@@ -246,13 +249,15 @@ struct type_source_ops {
 	/* keyword: 's' struct, 'u' union, 'e' enum, 't' typedef or base type; NULL when unknown */
 	const struct type *(*find)(struct type_source *src, char keyword, struct str name);
 	/* enumerator or integer constant by name */
-	bool (*find_constant)(struct type_source *src, struct str name, int64_t *value, const struct type **type);
+	bool (*find_constant)(struct type_source *src, struct str name, int64_t *value,
+			      const struct type **type);
 	/* fill fields, size, align, is_complete */
 	bool (*complete)(struct type_source *src, struct type *t);
 	/* prototype of a function: TYPE_FUNCTION with named parameters; NULL when unknown */
 	const struct type *(*find_function)(struct type_source *src, struct str name);
 	/* visit names of structs, unions and enums ("struct x") for -l; may be NULL */
-	void (*each)(struct type_source *src, void (*visit)(void *arg, struct str name, const struct type *t), void *arg);
+	void (*each)(struct type_source *src,
+		     void (*visit)(void *arg, struct str name, const struct type *t), void *arg);
 };
 
 #endif

@@ -12,7 +12,7 @@ enum usdt_arg_kind {
 	USDT_ARG_CONST, /* value */
 	USDT_ARG_REG,
 	USDT_ARG_MEM,
-	USDT_ARG_FLOAT,       /* a floating point value: the kernel's programs cannot read or compute with it */
+	USDT_ARG_FLOAT, /* a floating point value: the kernel's programs cannot read or compute with it */
 	USDT_ARG_UNSUPPORTED, /* understood by nobody here: another segment, a vector, bad syntax, unknown symbol */
 };
 
@@ -30,7 +30,7 @@ struct usdt_operand {
 	int64_t value;
 	bool is_file_addr;
 	const char *refusal; /* FLOAT, UNSUPPORTED: why it cannot be read; a constant */
-	struct str text; /* as in the note, for listings and refusals */
+	struct str text;     /* as in the note, for listings and refusals */
 };
 
 #endif

@@ -3,9 +3,7 @@
  * Fuzzer of the code generator: the bytes choose a well-formed IR program (tests/unit/ebpf_gen.h); an evaluator of the IR
  * and the interpreter over the code of both allocators, before and behind the optimiser, must agree.
  */
-static inline void tap_print_text(const char *label, const char *text, unsigned long n)
-{
-}
+static inline void tap_print_text(const char *label, const char *text, unsigned long n) {}
 
 #include "../unit/ebpf_gen.h"
 
@@ -17,15 +15,20 @@ static struct err *no_helper(struct ebpf_interp *it, const uint64_t arg[5], uint
 	return NULL;
 }
 
-static void expect_same(struct mk *k, enum ebpf_allocator allocator, bool no_peephole, const uint64_t *in,
-			const uint64_t *want, uint64_t want_ret)
+static void expect_same(struct mk *k, enum ebpf_allocator allocator, bool no_peephole,
+			const uint64_t *in, const uint64_t *want, uint64_t want_ret)
 {
 	static ebpf_helper_fn *const helpers[] = { [BPF_FUNC_ktime_get_ns] = no_helper };
-	struct ebpf_opts opts = { .allocator = allocator, .no_peephole = no_peephole, .stack_limit = 16384 };
+	struct ebpf_opts opts = { .allocator = allocator,
+				  .no_peephole = no_peephole,
+				  .stack_limit = 16384 };
 	uint64_t words[N_WORDS], ret = 0;
 	struct ebpf_region ctx = { words, sizeof(words), true };
-	struct ebpf_interp it = { .regions = &ctx, .n_regions = 1, .helpers = helpers,
-				  .n_helpers = sizeof(helpers) / sizeof(helpers[0]), .stack_bytes = 16384 };
+	struct ebpf_interp it = { .regions = &ctx,
+				  .n_regions = 1,
+				  .helpers = helpers,
+				  .n_helpers = sizeof(helpers) / sizeof(helpers[0]),
+				  .stack_bytes = 16384 };
 
 	memcpy(words, in, sizeof(words));
 	if (ebpf_compile(&k->m, k->m.image, &opts))

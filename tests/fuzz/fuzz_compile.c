@@ -50,16 +50,12 @@ static enum args_form form_of(enum probe_kind kind)
 	case PROBE_UPROBE:
 	case PROBE_URETPROBE:
 	case PROBE_KPROBE:
-	case PROBE_KRETPROBE:
-		return ARGS_REGS;
-	case PROBE_USDT:
-		return ARGS_USDT;
+	case PROBE_KRETPROBE: return ARGS_REGS;
+	case PROBE_USDT: return ARGS_USDT;
 	case PROBE_RAWTRACEPOINT:
 	case PROBE_FENTRY:
-	case PROBE_FEXIT:
-		return ARGS_U64_ARRAY;
-	default:
-		return ARGS_NONE;
+	case PROBE_FEXIT: return ARGS_U64_ARRAY;
+	default: return ARGS_NONE;
 	}
 }
 
@@ -68,10 +64,13 @@ static struct usdt_operand *some_operands(struct arena *a)
 {
 	struct usdt_operand *op = arena_array(a, struct usdt_operand, 3);
 
-	op[0] = (struct usdt_operand){ .kind = USDT_ARG_CONST, .size = 4, .is_signed = true, .value = -7 };
+	op[0] = (struct usdt_operand){
+		.kind = USDT_ARG_CONST, .size = 4, .is_signed = true, .value = -7
+	};
 	op[1] = (struct usdt_operand){ .kind = USDT_ARG_REG, .size = 8, .reg_offset = 80 };
-	op[2] = (struct usdt_operand){ .kind = USDT_ARG_MEM, .size = 2, .has_base = true, .reg_offset = 152,
-				       .value = -44 };
+	op[2] = (struct usdt_operand){
+		.kind = USDT_ARG_MEM, .size = 2, .has_base = true, .reg_offset = 152, .value = -44
+	};
 	return op;
 }
 
@@ -94,8 +93,11 @@ static struct probe_shape *match(void *arg, const struct attach_point *ap, struc
 	s->n_points = str_has_glob(ap->text) ? 2 : 1;
 	s->points = arena_array(&f->arena, struct probe_point, s->n_points);
 	for (uint32_t i = 0; i < s->n_points; i++)
-		s->points[i] = (struct probe_point){ .name = ap->text, .path = STR("/bin/app"), .symbol = STR("main"),
-						     .pid = -1, .cookie = i };
+		s->points[i] = (struct probe_point){ .name = ap->text,
+						     .path = STR("/bin/app"),
+						     .symbol = STR("main"),
+						     .pid = -1,
+						     .cookie = i };
 	if (s->args_form == ARGS_USDT) {
 		s->n_argn = 3;
 		s->operands = some_operands(&f->arena);
@@ -117,9 +119,12 @@ static bool no_cgroup(void *arg, struct str path, uint64_t *id)
 	return path.n > 1;
 }
 
-static bool no_user_symbol(void *arg, const struct probe_point *p, struct str name, struct call_uaddr *out)
+static bool no_user_symbol(void *arg, const struct probe_point *p, struct str name,
+			   struct call_uaddr *out)
 {
-	*out = (struct call_uaddr){ .address = 0x4000, .probe_address = 0x1000, .size = 8, .is_pie = true };
+	*out = (struct call_uaddr){
+		.address = 0x4000, .probe_address = 0x1000, .size = 8, .is_pie = true
+	};
 	return name.n > 1;
 }
 
@@ -142,24 +147,39 @@ static bool every_feature(void *arg, const char *name)
 
 static struct unit *front(struct fuzz *f, const uint8_t *data, size_t size)
 {
-	struct cpp_opts co = { .arena = &f->arena, .sources = &f->sources, .diags = &f->diags, .have_btf = true,
+	struct cpp_opts co = { .arena = &f->arena,
+			       .sources = &f->sources,
+			       .diags = &f->diags,
+			       .have_btf = true,
 			       .read_file = no_header };
 	static const struct str given[] = { STR_INIT("42"), STR_INIT("word") };
-	struct parse_opts po = { .arena = &f->arena, .sources = &f->sources, .diags = &f->diags,
-				 .positional = given, .n_positional = 2 };
-	struct sema_opts so = { .arena = &f->arena, .types = &f->types, .source = &f->chain.base,
-				.sources = &f->sources, .diags = &f->diags, .world = &f->world, .positional = given,
-				.n_positional = 2, .is_unsafe = true };
+	struct parse_opts po = { .arena = &f->arena,
+				 .sources = &f->sources,
+				 .diags = &f->diags,
+				 .positional = given,
+				 .n_positional = 2 };
+	struct sema_opts so = { .arena = &f->arena,
+				.types = &f->types,
+				.source = &f->chain.base,
+				.sources = &f->sources,
+				.diags = &f->diags,
+				.world = &f->world,
+				.positional = given,
+				.n_positional = 2,
+				.is_unsafe = true };
 	struct script *script;
 
 	po.cpp = f->cpp = cpp_new(&co);
-	script = script_parse(&po, sources_add(&f->sources, STR("fuzz"), str_make((const char *)data, size)));
+	script = script_parse(
+		&po, sources_add(&f->sources, STR("fuzz"), str_make((const char *)data, size)));
 	return f->diags.n_errors ? NULL : sema_check(script, &so);
 }
 
 static void back(struct fuzz *f, const struct unit *unit, enum ebpf_allocator allocator)
 {
-	struct ir_build_opts bo = { .ring_bytes = 1 << 16, .has_func_ip = true, .n_cpus = 2,
+	struct ir_build_opts bo = { .ring_bytes = 1 << 16,
+				    .has_func_ip = true,
+				    .n_cpus = 2,
 				    .has_feature = every_feature };
 	struct ebpf_opts eo = { .allocator = allocator };
 	struct ir_module *m = ir_build(unit, &bo, &f->diags);
@@ -187,9 +207,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	diag_list_init(&f.diags, &f.arena);
 	type_table_init(&f.types, &f.arena);
 	type_chain_init(&f.chain, &f.types);
-	f.world = (struct sema_world){ .arg = &f, .match = match, .kernel_symbol = no_kernel_symbol,
-				       .cgroup_id = no_cgroup, .user_symbol = no_user_symbol, .read_file = no_file,
-				       .n_cpus = 2, .has_feature = every_feature };
+	f.world = (struct sema_world){ .arg = &f,
+				       .match = match,
+				       .kernel_symbol = no_kernel_symbol,
+				       .cgroup_id = no_cgroup,
+				       .user_symbol = no_user_symbol,
+				       .read_file = no_file,
+				       .n_cpus = 2,
+				       .has_feature = every_feature };
 	unit = front(&f, data, size);
 	if (unit && !f.diags.n_errors)
 		back(&f, unit, size % 2 ? EBPF_ALLOC_LINEAR : EBPF_ALLOC_SLOTS);

@@ -35,10 +35,14 @@ static struct script *world_parse(struct world *w, struct str text, struct cpp *
 	arena_init(&w->arena);
 	diag_list_init(&w->diags, &w->arena);
 	file = sources_add(&w->sources, STR("fuzz"), text);
-	w->opts = (struct parse_opts){ .arena = &w->arena, .sources = &w->sources, .diags = &w->diags,
+	w->opts = (struct parse_opts){ .arena = &w->arena,
+				       .sources = &w->sources,
+				       .diags = &w->diags,
 				       .comments = &w->comments };
 	if (cpp) {
-		struct cpp_opts co = { .arena = &w->arena, .sources = &w->sources, .diags = &w->diags,
+		struct cpp_opts co = { .arena = &w->arena,
+				       .sources = &w->sources,
+				       .diags = &w->diags,
 				       .read_file = no_file };
 
 		w->opts.cpp = *cpp = cpp_new(&co);
@@ -103,9 +107,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	parse_in_full(text);
 	if (!format(text, &first, &tree))
 		return 0;
-	if (!format(strbuf_str(&first), &second, &tree_again) || !str_eq(strbuf_str(&first), strbuf_str(&second)) ||
+	if (!format(strbuf_str(&first), &second, &tree_again) ||
+	    !str_eq(strbuf_str(&first), strbuf_str(&second)) ||
 	    !str_eq(strbuf_str(&tree), strbuf_str(&tree_again))) {
-		fprintf(stderr, "--- formatted once\n%s\n--- twice\n%s\n", strbuf_cstr(&first), strbuf_cstr(&second));
+		fprintf(stderr, "--- formatted once\n%s\n--- twice\n%s\n", strbuf_cstr(&first),
+			strbuf_cstr(&second));
 		abort();
 	}
 	return 0;

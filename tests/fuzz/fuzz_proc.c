@@ -18,7 +18,8 @@ static void read_maps(struct str text)
 
 	proc_maps_parse(text, &m);
 	for (uint32_t i = 0; i < m.n; i++)
-		if (proc_maps_find(&m, m.v[i].start) != &m.v[i] || (i && m.v[i - 1].end > m.v[i].start))
+		if (proc_maps_find(&m, m.v[i].start) != &m.v[i] ||
+		    (i && m.v[i - 1].end > m.v[i].start))
 			__builtin_trap();
 	proc_maps_free(&m);
 }
@@ -67,17 +68,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 2)
 		return 0;
 	switch (data[0] % 4) {
-	case 0:
-		read_maps(text);
-		break;
-	case 1:
-		read_perfmap(text);
-		break;
-	case 2:
-		read_kallsyms(text);
-		break;
-	default:
-		free(resolve_ld_cache(text, STR("libc")));
+	case 0: read_maps(text); break;
+	case 1: read_perfmap(text); break;
+	case 2: read_kallsyms(text); break;
+	default: free(resolve_ld_cache(text, STR("libc")));
 	}
 	return 0;
 }

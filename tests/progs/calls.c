@@ -57,7 +57,8 @@ KEEP uint64_t factorial(uint64_t n)
 int main(int argc, char **argv)
 {
 	int rounds = argc > 1 ? atoi(argv[1]) : 1;
-	static const char *words[] = { "", "a", "octi", "fest", "forty-two bytes are in this string, exactly." };
+	static const char *words[] = { "", "a", "octi", "fest",
+				       "forty-two bytes are in this string, exactly." };
 	struct point tail = { .x = 3, .y = -4, .label = "tail" };
 	struct point head = { .x = 1, .y = 2, .label = "head", .next = &tail };
 

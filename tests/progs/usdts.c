@@ -41,17 +41,18 @@ int main(int argc, char **argv)
 		struct deep *p = &global;
 
 		DTRACE_PROBE8(probes, widths, i8, u8, i16, u16, i32, u32, i64, u64);
-		printf("widths %d %u %d %u %d %u %lld %llu\n", i8, u8, i16, u16, i32, u32, (long long)i64,
-		       (unsigned long long)u64);
+		printf("widths %d %u %d %u %d %u %lld %llu\n", i8, u8, i16, u16, i32, u32,
+		       (long long)i64, (unsigned long long)u64);
 		DTRACE_PROBE2(probes, text, "hello", 5);
 		printf("text hello\n");
 		DTRACE_PROBE3(probes, constants, 7, -9, 123456789012345LL);
 		printf("constants 7 -9 123456789012345\n");
 		DTRACE_PROBE3(probes, many, p->a[i % 4], p->narrow, global.a[2]);
-		printf("many %lld %d %lld\n", (long long)p->a[i % 4], p->narrow, (long long)global.a[2]);
+		printf("many %lld %d %lld\n", (long long)p->a[i % 4], p->narrow,
+		       (long long)global.a[2]);
 		volatile double half = 0.5;
 		DTRACE_PROBE1(probes, floating, half); /* which no program in the kernel can read */
-		if (probes_guarded_semaphore) { /* only when somebody looks */
+		if (probes_guarded_semaphore) {        /* only when somebody looks */
 			DTRACE_PROBE1(probes, guarded, i);
 			printf("guarded %d\n", i);
 		}

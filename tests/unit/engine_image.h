@@ -25,9 +25,12 @@ struct code {
 	uint32_t n_relocs;
 };
 
-static inline void put(struct code *c, uint8_t op, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
+static inline void put(struct code *c, uint8_t op, uint8_t dst, uint8_t src, int16_t off,
+		       int32_t imm)
 {
-	c->insns[c->n++] = (struct bpf_insn){ .code = op, .dst_reg = dst, .src_reg = src, .off = off, .imm = imm };
+	c->insns[c->n++] = (struct bpf_insn){
+		.code = op, .dst_reg = dst, .src_reg = src, .off = off, .imm = imm
+	};
 }
 
 #define MOV_K(c, dst, k) put(c, BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, k)
@@ -39,7 +42,8 @@ static inline void put(struct code *c, uint8_t op, uint8_t dst, uint8_t src, int
 
 static inline void put_map(struct code *c, uint8_t dst, uint32_t map)
 {
-	c->relocs[c->n_relocs++] = (struct image_reloc){ .insn = c->n, .kind = RELOC_MAP, .index = map };
+	c->relocs[c->n_relocs++] =
+		(struct image_reloc){ .insn = c->n, .kind = RELOC_MAP, .index = map };
 	put(c, BPF_LD | BPF_IMM | BPF_DW, dst, 0, 0, 0);
 	put(c, 0, 0, 0, 0, 0);
 }
@@ -111,20 +115,20 @@ static inline struct image *make_image(struct arena *arena)
 	struct image *im = image_new(arena);
 
 	image_add_map(im, (struct image_map){
-		.name = STR_INIT("@hits"),
-		.role = MAP_SCRIPT,
-		.bpf_type = BPF_MAP_TYPE_HASH,
-		.key_size = 8,
-		.value_size = 8,
-		.max_entries = 4096,
-		.at = SPAN_NONE,
-	});
+				  .name = STR_INIT("@hits"),
+				  .role = MAP_SCRIPT,
+				  .bpf_type = BPF_MAP_TYPE_HASH,
+				  .key_size = 8,
+				  .value_size = 8,
+				  .max_entries = 4096,
+				  .at = SPAN_NONE,
+			  });
 	return im;
 }
 
 /* append a program; shape may be NULL. Its index */
-static inline uint32_t add_prog(struct image *im, const char *name, uint32_t type, const struct probe_shape *shape,
-				const struct code *c)
+static inline uint32_t add_prog(struct image *im, const char *name, uint32_t type,
+				const struct probe_shape *shape, const struct code *c)
 {
 	struct image_prog *p = arena_new(im->arena, struct image_prog);
 	struct image_prog **progs = arena_array(im->arena, struct image_prog *, im->n_progs + 1);
@@ -146,7 +150,8 @@ static inline uint32_t add_prog(struct image *im, const char *name, uint32_t typ
 	return im->n_progs++;
 }
 
-static inline struct probe_shape *make_shape(struct arena *arena, enum probe_kind kind, uint32_t n_points)
+static inline struct probe_shape *make_shape(struct arena *arena, enum probe_kind kind,
+					     uint32_t n_points)
 {
 	struct probe_shape *s = arena_new(arena, struct probe_shape);
 
@@ -213,18 +218,18 @@ static inline void print_err(const struct err *err)
 }
 
 /* the expression gives no error; else it is shown */
-#define CHECK_OK(expr)                               \
-	({                                           \
-		struct err *e_ = (expr);             \
-		bool ok_ = CHECK(e_ == NULL);        \
-		print_err(e_);                       \
-		err_free(e_);                        \
-		ok_;                                 \
+#define CHECK_OK(expr)                        \
+	({                                    \
+		struct err *e_ = (expr);      \
+		bool ok_ = CHECK(e_ == NULL); \
+		print_err(e_);                \
+		err_free(e_);                 \
+		ok_;                          \
 	})
 
-#define NEED_ROOT()                                   \
-	do {                                          \
-		if (geteuid() != 0)                   \
+#define NEED_ROOT()                                    \
+	do {                                           \
+		if (geteuid() != 0)                    \
 			SKIP("needs root for bpf(2)"); \
 	} while (0)
 

@@ -31,10 +31,15 @@ static inline void lang_open(struct lang *l, const char *text, bool with_cpp)
 	arena_init(&l->arena);
 	diag_list_init(&l->diags, &l->arena);
 	l->file = sources_add(&l->sources, STR("stdin"), str_from(text));
-	l->opts = (struct parse_opts){ .arena = &l->arena, .sources = &l->sources, .diags = &l->diags,
+	l->opts = (struct parse_opts){ .arena = &l->arena,
+				       .sources = &l->sources,
+				       .diags = &l->diags,
 				       .comments = &l->comments };
 	if (with_cpp) {
-		struct cpp_opts co = { .arena = &l->arena, .sources = &l->sources, .diags = &l->diags, .have_btf = true,
+		struct cpp_opts co = { .arena = &l->arena,
+				       .sources = &l->sources,
+				       .diags = &l->diags,
+				       .have_btf = true,
 				       .read_file = lang_no_file };
 
 		l->cpp = l->opts.cpp = cpp_new(&co);

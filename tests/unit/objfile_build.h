@@ -16,7 +16,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { BUILD_TEXT = 0x401000, BUILD_TEXT_OFFSET = 0x1000, BUILD_TEXT_SIZE = 0x1000, BUILD_MAX_SECTIONS = 16 };
+enum {
+	BUILD_TEXT = 0x401000,
+	BUILD_TEXT_OFFSET = 0x1000,
+	BUILD_TEXT_SIZE = 0x1000,
+	BUILD_MAX_SECTIONS = 16
+};
 
 struct build {
 	struct strbuf bytes; /* the file */
@@ -36,8 +41,8 @@ static inline Elf64_Phdr *build_phdr(struct build *b)
 	return (Elf64_Phdr *)(b->bytes.p + sizeof(Elf64_Ehdr));
 }
 
-static inline unsigned build_add_section_full(struct build *b, const char *name, Elf64_Shdr sh, const void *data,
-					      size_t n)
+static inline unsigned build_add_section_full(struct build *b, const char *name, Elf64_Shdr sh,
+					      const void *data, size_t n)
 {
 	while (b->bytes.n % 16)
 		strbuf_putc(&b->bytes, 0);
@@ -52,25 +57,38 @@ static inline unsigned build_add_section_full(struct build *b, const char *name,
 	return b->n++;
 }
 
-static inline unsigned build_add_section(struct build *b, const char *name, uint32_t type, uint64_t flags,
-					 uint64_t addr, const void *data, size_t n)
+static inline unsigned build_add_section(struct build *b, const char *name, uint32_t type,
+					 uint64_t flags, uint64_t addr, const void *data, size_t n)
 {
-	return build_add_section_full(b, name,
-				      (Elf64_Shdr){ .sh_type = type, .sh_flags = flags, .sh_addr = addr,
-						    .sh_addralign = 4 }, data, n);
+	return build_add_section_full(
+		b, name,
+		(Elf64_Shdr){
+			.sh_type = type, .sh_flags = flags, .sh_addr = addr, .sh_addralign = 4 },
+		data, n);
 }
 
 static inline void build_start(struct build *b, uint16_t type)
 {
 	Elf64_Ehdr eh = {
 		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-		.e_type = type, .e_machine = EM_X86_64, .e_version = EV_CURRENT, .e_phoff = sizeof(eh),
-		.e_ehsize = sizeof(eh), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1,
-		.e_shentsize = sizeof(Elf64_Shdr), .e_entry = BUILD_TEXT,
+		.e_type = type,
+		.e_machine = EM_X86_64,
+		.e_version = EV_CURRENT,
+		.e_phoff = sizeof(eh),
+		.e_ehsize = sizeof(eh),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = 1,
+		.e_shentsize = sizeof(Elf64_Shdr),
+		.e_entry = BUILD_TEXT,
 	};
 	Elf64_Phdr ph = {
-		.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_offset = BUILD_TEXT_OFFSET, .p_vaddr = BUILD_TEXT,
-		.p_filesz = BUILD_TEXT_SIZE, .p_memsz = BUILD_TEXT_SIZE, .p_align = 0x1000,
+		.p_type = PT_LOAD,
+		.p_flags = PF_R | PF_X,
+		.p_offset = BUILD_TEXT_OFFSET,
+		.p_vaddr = BUILD_TEXT,
+		.p_filesz = BUILD_TEXT_SIZE,
+		.p_memsz = BUILD_TEXT_SIZE,
+		.p_align = 0x1000,
 	};
 
 	*b = (struct build){ .n = 1 };
@@ -79,9 +97,14 @@ static inline void build_start(struct build *b, uint16_t type)
 	strbuf_fill(&b->bytes, 0, BUILD_TEXT_OFFSET - b->bytes.n);
 	strbuf_fill(&b->bytes, (char)0x90, BUILD_TEXT_SIZE);
 	strbuf_putc(&b->names, 0);
-	build_add_section_full(b, ".text", (Elf64_Shdr){ .sh_type = SHT_PROGBITS, .sh_flags = SHF_ALLOC | SHF_EXECINSTR,
-			       .sh_addr = BUILD_TEXT, .sh_offset = BUILD_TEXT_OFFSET, .sh_size = BUILD_TEXT_SIZE,
-			       .sh_addralign = 16 }, NULL, 0);
+	build_add_section_full(b, ".text",
+			       (Elf64_Shdr){ .sh_type = SHT_PROGBITS,
+					     .sh_flags = SHF_ALLOC | SHF_EXECINSTR,
+					     .sh_addr = BUILD_TEXT,
+					     .sh_offset = BUILD_TEXT_OFFSET,
+					     .sh_size = BUILD_TEXT_SIZE,
+					     .sh_addralign = 16 },
+			       NULL, 0);
 }
 
 /* names and section headers; after this the bytes may be changed */
@@ -127,7 +150,8 @@ static inline void build_free(struct build *b)
 }
 
 /* appends what a shell command prints; false when it fails */
-__attribute__((format(printf, 2, 3))) static inline bool test_run(struct strbuf *out, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static inline bool test_run(struct strbuf *out,
+								  const char *fmt, ...)
 {
 	char command[4096], buf[65536];
 	va_list ap;

@@ -37,12 +37,12 @@ static inline void tap_register(const char *name, void (*run)(void))
 }
 
 /* gcc runs the constructors of one file from the top to the bottom */
-#define TEST(name)                                                               \
-	static void test_##name(void);                                           \
-	__attribute__((constructor)) static void tap_register_##name(void)       \
-	{                                                                        \
-		tap_register(#name, test_##name);                                \
-	}                                                                        \
+#define TEST(name)                                                         \
+	static void test_##name(void);                                     \
+	__attribute__((constructor)) static void tap_register_##name(void) \
+	{                                                                  \
+		tap_register(#name, test_##name);                          \
+	}                                                                  \
 	static void test_##name(void)
 
 /* end the running test as skipped: what this machine lacks */
@@ -61,12 +61,13 @@ static inline bool tap_check(bool ok, const char *file, int line, const char *wh
 	return ok;
 }
 
-static inline bool tap_check_int(long long got, long long want, const char *file, int line, const char *what)
+static inline bool tap_check_int(long long got, long long want, const char *file, int line,
+				 const char *what)
 {
 	if (got != want) {
 		tap_failed_checks++;
-		printf("# %s:%d: %s: got %lld (0x%llx), want %lld (0x%llx)\n", file, line, what, got,
-		       (unsigned long long)got, want, (unsigned long long)want);
+		printf("# %s:%d: %s: got %lld (0x%llx), want %lld (0x%llx)\n", file, line, what,
+		       got, (unsigned long long)got, want, (unsigned long long)want);
 	}
 	return got == want;
 }
@@ -92,7 +93,8 @@ static inline void tap_print_text(const char *label, const char *text, size_t n)
 static inline bool tap_check_mem(const char *got, size_t got_n, const char *want, size_t want_n,
 				 const char *file, int line, const char *what)
 {
-	bool ok = (!got && !want) || (got && want && got_n == want_n && memcmp(got, want, got_n) == 0);
+	bool ok = (!got && !want) ||
+		  (got && want && got_n == want_n && memcmp(got, want, got_n) == 0);
 
 	if (!ok) {
 		tap_failed_checks++;
@@ -108,33 +110,35 @@ static inline size_t tap_strlen(const char *s)
 	return s ? strlen(s) : 0;
 }
 
-static inline bool tap_check_cstr(const char *got, const char *want, const char *file, int line, const char *what)
+static inline bool tap_check_cstr(const char *got, const char *want, const char *file, int line,
+				  const char *what)
 {
 	return tap_check_mem(got, tap_strlen(got), want, tap_strlen(want), file, line, what);
 }
 
 /* All of them are true when the check held, so `if (!CHECK(p)) return;` guards what follows. */
 #define CHECK(cond) tap_check((cond) ? true : false, __FILE__, __LINE__, #cond)
-#define CHECK_INT(got, want) tap_check_int((long long)(got), (long long)(want), __FILE__, __LINE__, #got)
+#define CHECK_INT(got, want) \
+	tap_check_int((long long)(got), (long long)(want), __FILE__, __LINE__, #got)
 #define CHECK_STR(got, want) tap_check_cstr((got), (want), __FILE__, __LINE__, #got)
 /* a struct str (or anything with .p and .n) against a C string */
-#define CHECK_VIEW(got, want)                                                                          \
-	({                                                                                             \
-		typeof(got) got_ = (got);                                                              \
-		tap_check_mem(got_.n ? (const char *)got_.p : "", got_.n, (want), tap_strlen(want),    \
-			      __FILE__, __LINE__, #got);                                               \
+#define CHECK_VIEW(got, want)                                                     \
+	({                                                                        \
+		typeof(got) got_ = (got);                                         \
+		tap_check_mem(got_.n ? (const char *)got_.p : "", got_.n, (want), \
+			      tap_strlen(want), __FILE__, __LINE__, #got);        \
 	})
 /* a text that must hold another */
-#define CHECK_HAS(text, part)                                                                          \
-	({                                                                                             \
-		const char *text_ = (text), *part_ = (part);                                           \
-		bool has_ = tap_check(text_ && strstr(text_, part_), __FILE__, __LINE__,               \
-				      #text " holds " #part);                                          \
-		if (!has_) {                                                                           \
-			tap_print_text("text", text_, tap_strlen(text_));                              \
-			tap_print_text("part", part_, tap_strlen(part_));                              \
-		}                                                                                      \
-		has_;                                                                                  \
+#define CHECK_HAS(text, part)                                                            \
+	({                                                                               \
+		const char *text_ = (text), *part_ = (part);                             \
+		bool has_ = tap_check(text_ && strstr(text_, part_), __FILE__, __LINE__, \
+				      #text " holds " #part);                            \
+		if (!has_) {                                                             \
+			tap_print_text("text", text_, tap_strlen(text_));                \
+			tap_print_text("part", part_, tap_strlen(part_));                \
+		}                                                                        \
+		has_;                                                                    \
 	})
 
 int main(int argc, char **argv)

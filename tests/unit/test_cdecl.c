@@ -55,17 +55,17 @@ static const struct type *c_find(struct c_text *c, char keyword, const char *nam
 }
 
 /* the definition, compiled by the compiler and as text */
-#define DEFINE(...)                  \
-	__VA_ARGS__;                 \
+#define DEFINE(...)  \
+	__VA_ARGS__; \
 	static const char text_of_definition[] = #__VA_ARGS__ ";"
 
-#define CHECK_FIELD(t, s, member)                                                            \
-	do {                                                                                 \
-		struct type_field f_;                                                        \
-		if (CHECK(type_find_field(t, STR(#member), &f_))) {                          \
-			CHECK_INT(f_.offset, offsetof(struct s, member));                    \
-			CHECK_INT(f_.type->size, sizeof(((struct s *)0)->member));           \
-		}                                                                            \
+#define CHECK_FIELD(t, s, member)                                                  \
+	do {                                                                       \
+		struct type_field f_;                                              \
+		if (CHECK(type_find_field(t, STR(#member), &f_))) {                \
+			CHECK_INT(f_.offset, offsetof(struct s, member));          \
+			CHECK_INT(f_.type->size, sizeof(((struct s *)0)->member)); \
+		}                                                                  \
 	} while (0)
 
 #define CHECK_SIZE(t, s)                                   \
@@ -88,7 +88,7 @@ TEST(plain_struct)
 		void (*fn)(int, char *);
 		struct plain *next;
 		long long unsigned int x, *y, z[2];
-		int (*matrix)[4];
+		int(*matrix)[4];
 		char *names[4];
 	});
 	struct c_text c;
@@ -200,24 +200,24 @@ TEST(anonymous_members)
 }
 
 /* the place of a bit-field, found by setting all its bits in a zeroed struct */
-#define CHECK_BITS(t, s, member)                                                                          \
-	do {                                                                                              \
-		union {                                                                                   \
-			struct s s_;                                                                      \
-			unsigned char bytes[sizeof(struct s)];                                            \
-		} u_ = { .bytes = { 0 } };                                                                \
-		struct type_field f_;                                                                     \
-		u_.s_.member = ~u_.s_.member;                                                             \
-		if (CHECK(type_find_field(t, STR(#member), &f_))) {                                       \
-			int first_ = -1, count_ = 0;                                                      \
-			for (int i_ = 0; i_ < (int)sizeof(struct s) * 8; i_++)                            \
-				if (u_.bytes[i_ / 8] >> (i_ % 8) & 1) {                                   \
-					first_ = first_ < 0 ? i_ : first_;                                \
-					count_++;                                                         \
-				}                                                                         \
-			CHECK_INT(f_.offset * 8 + f_.bit_offset, first_);                                 \
-			CHECK_INT(f_.bit_size, count_);                                                   \
-		}                                                                                         \
+#define CHECK_BITS(t, s, member)                                               \
+	do {                                                                   \
+		union {                                                        \
+			struct s s_;                                           \
+			unsigned char bytes[sizeof(struct s)];                 \
+		} u_ = { .bytes = { 0 } };                                     \
+		struct type_field f_;                                          \
+		u_.s_.member = ~u_.s_.member;                                  \
+		if (CHECK(type_find_field(t, STR(#member), &f_))) {            \
+			int first_ = -1, count_ = 0;                           \
+			for (int i_ = 0; i_ < (int)sizeof(struct s) * 8; i_++) \
+				if (u_.bytes[i_ / 8] >> (i_ % 8) & 1) {        \
+					first_ = first_ < 0 ? i_ : first_;     \
+					count_++;                              \
+				}                                              \
+			CHECK_INT(f_.offset * 8 + f_.bit_offset, first_);      \
+			CHECK_INT(f_.bit_size, count_);                        \
+		}                                                              \
 	} while (0)
 
 TEST(bit_fields)
@@ -305,12 +305,13 @@ TEST(unions_and_typedefs)
 	struct c_text c;
 	const struct type *t;
 
-	c_open(&c, "typedef unsigned int u; typedef struct { u a; u b[2]; } pair, *pair_p;\n"
-		   "union un { char c; pair p; long l; };\n"
-		   "typedef int (*handler)(int); struct uses { handler h; pair_p p; pair inner; };\n"
-		   "struct later; struct ref { struct later *l; }; struct later { int x; };\n"
-		   "extern int foo(int a, struct ref *b); static inline int bar(void) { return 1; }\n"
-		   "struct last { __u32 a; u64 b; size_t c; pid_t d }");
+	c_open(&c,
+	       "typedef unsigned int u; typedef struct { u a; u b[2]; } pair, *pair_p;\n"
+	       "union un { char c; pair p; long l; };\n"
+	       "typedef int (*handler)(int); struct uses { handler h; pair_p p; pair inner; };\n"
+	       "struct later; struct ref { struct later *l; }; struct later { int x; };\n"
+	       "extern int foo(int a, struct ref *b); static inline int bar(void) { return 1; }\n"
+	       "struct last { __u32 a; u64 b; size_t c; pid_t d }");
 	CHECK_STR(c_errors(&c), "");
 	CHECK_INT(c_find(&c, 't', "pair")->size, 12);
 	CHECK_INT(c_find(&c, 't', "pair_p")->kind, TYPE_POINTER);
@@ -330,9 +331,10 @@ TEST(enums)
 	const struct type *t, *of;
 	int64_t v;
 
-	c_open(&c, "#define BASE 10\nenum e { A, B = 5, C, D = BASE + (1 << 2), E = -1, F = sizeof(struct s *) + B, };\n"
-		   "enum { BIG = 1ULL << 40 }; enum u { X = 0xffffffff };\n"
-		   "struct s { enum e e; enum { IN } in; int a[C]; }");
+	c_open(&c,
+	       "#define BASE 10\nenum e { A, B = 5, C, D = BASE + (1 << 2), E = -1, F = sizeof(struct s *) + B, };\n"
+	       "enum { BIG = 1ULL << 40 }; enum u { X = 0xffffffff };\n"
+	       "struct s { enum e e; enum { IN } in; int a[C]; }");
 	CHECK_STR(c_errors(&c), "");
 	t = c_find(&c, 'e', "e");
 	CHECK_INT(t->n_enumerators, 6);
@@ -378,7 +380,10 @@ TEST(next_source)
 
 	arena_init(&arena);
 	type_table_init(&tt, &arena);
-	c_open_next(&c, "struct mine { kernel_t k; struct task *p; struct task by_value; struct nobody *q; }", &fake);
+	c_open_next(
+		&c,
+		"struct mine { kernel_t k; struct task *p; struct task by_value; struct nobody *q; }",
+		&fake);
 	CHECK_STR(c_errors(&c), "");
 	t = c_find(&c, 's', "mine");
 	CHECK_INT(t->size, 32);
@@ -405,9 +410,11 @@ TEST(declaration_faults)
 	check_error("struct s { foo x; };", "stdin:1:12-15: ERROR: unknown type name 'foo'");
 	check_error("struct s { int x int y; };", "expected ';' behind a member, found 'int'");
 	check_error("struct s { int x; int x; };", "there is a member 'x' already");
-	check_error("struct s { int x;", "expected '}' to close the struct or union, found the end of the C text");
+	check_error("struct s { int x;",
+		    "expected '}' to close the struct or union, found the end of the C text");
 	check_error("struct s { int; }; struct s { int y; };", "'struct s' is defined already");
-	check_error("struct s { int a; struct s { int b; int c; } x; };", "'struct s' is defined already");
+	check_error("struct s { int a; struct s { int b; int c; } x; };",
+		    "'struct s' is defined already");
 	check_error("struct s { struct s inner; };", "type of unknown size: struct s");
 	check_error("struct s { void v; };", "type of unknown size");
 	check_error("struct s { int a[-1]; };", "must be from 0");
@@ -416,7 +423,8 @@ TEST(declaration_faults)
 	check_error("struct s { char *a : 3; };", "must have an integer type");
 	check_error("struct s { int a : 0; };", "must have no name");
 	check_error("struct s { int a; } __attribute__((aligned(3)));", "power of two");
-	check_error("struct s { int a; } __attribute__ (packed);", "expected '((' behind __attribute__");
+	check_error("struct s { int a; } __attribute__ (packed);",
+		    "expected '((' behind __attribute__");
 	check_error("enum e { A, A };", "the enumerator 'A' is defined already");
 	check_error("struct s { enum nope e; };", "'enum nope' is not defined");
 	check_error("typedef int a; typedef long a;", "the typedef 'a' is defined already");
@@ -430,7 +438,8 @@ TEST(several_faults)
 {
 	struct c_text c;
 
-	c_open(&c, "struct a { foo x; bar y; int z; }; struct ok { int x; }; struct b { int q[; int r; };");
+	c_open(&c,
+	       "struct a { foo x; bar y; int z; }; struct ok { int x; }; struct b { int q[; int r; };");
 	CHECK_INT(c.l.diags.n_errors, 3);
 	CHECK_INT(c_find(&c, 's', "ok")->size, 4);
 	c_close(&c);
@@ -460,11 +469,12 @@ TEST(conditions)
 	struct c_text c;
 	int64_t v;
 
-	c_open(&c, "#define ON 1\n#if defined(ON) && ON == 1 && !defined OFF\nenum { YES = 1 };\n#else\nenum { NO };\n#endif\n"
-		   "#ifdef BPFTRACE_HAVE_BTF\nenum { BTF = 1 };\n#endif\n#ifndef BPFTRACE_HAVE_BTF\n#error no\n#endif\n"
-		   "#if 0\n#if 1\n#bogus\ndon't\n#endif\n#elif KERNEL_VERSION(5, 8, 0) > KERNEL_VERSION(5, 7, 300)\nenum { ELIF = 1 };\n"
-		   "#elif 1\nenum { NO };\n#else\nenum { NO };\n#endif\n"
-		   "#if UNKNOWN || (2 > 1 ? 3 - 3 : 1)\nenum { NO };\n#endif\n");
+	c_open(&c,
+	       "#define ON 1\n#if defined(ON) && ON == 1 && !defined OFF\nenum { YES = 1 };\n#else\nenum { NO };\n#endif\n"
+	       "#ifdef BPFTRACE_HAVE_BTF\nenum { BTF = 1 };\n#endif\n#ifndef BPFTRACE_HAVE_BTF\n#error no\n#endif\n"
+	       "#if 0\n#if 1\n#bogus\ndon't\n#endif\n#elif KERNEL_VERSION(5, 8, 0) > KERNEL_VERSION(5, 7, 300)\nenum { ELIF = 1 };\n"
+	       "#elif 1\nenum { NO };\n#else\nenum { NO };\n#endif\n"
+	       "#if UNKNOWN || (2 > 1 ? 3 - 3 : 1)\nenum { NO };\n#endif\n");
 	CHECK_STR(c_errors(&c), "");
 	CHECK(c.src->ops->find_constant(c.src, STR("YES"), &v, NULL));
 	CHECK(c.src->ops->find_constant(c.src, STR("BTF"), &v, NULL));
@@ -494,11 +504,13 @@ TEST(directive_faults)
 static bool fake_read(void *arg, struct arena *arena, struct str path, struct str *text)
 {
 	if (str_is(path, "inc/a.h")) {
-		*text = STR("#pragma once\n#include \"b.h\"\nstruct a { struct b b; };\n#define FROM_A 1\n");
+		*text = STR(
+			"#pragma once\n#include \"b.h\"\nstruct a { struct b b; };\n#define FROM_A 1\n");
 		return true;
 	}
 	if (str_is(path, "inc/b.h")) {
-		*text = STR("#ifndef B_H\n#define B_H\nstruct b { int x; };\n#include \"a.h\"\n#endif\n");
+		*text = STR(
+			"#ifndef B_H\n#define B_H\nstruct b { int x; };\n#include \"a.h\"\n#endif\n");
 		return true;
 	}
 	if (str_is(path, "loop.h")) {
@@ -511,7 +523,8 @@ static bool fake_read(void *arg, struct arena *arena, struct str path, struct st
 TEST(includes)
 {
 	static const struct str dirs[] = { STR_INIT("nowhere"), STR_INIT("inc") };
-	static const char text[] = "#include <a.h>\n#include \"a.h\"\n#include <linux/sched.h>\n#include <stdint.h>\n";
+	static const char text[] =
+		"#include <a.h>\n#include \"a.h\"\n#include <linux/sched.h>\n#include <stdint.h>\n";
 	struct lang l;
 	struct cpp_opts o;
 	struct type_table tt;
@@ -519,8 +532,12 @@ TEST(includes)
 	const struct type *t;
 
 	lang_open(&l, text, false);
-	o = (struct cpp_opts){ .arena = &l.arena, .sources = &l.sources, .diags = &l.diags, .include_dirs = dirs,
-			       .n_include_dirs = 2, .read_file = fake_read };
+	o = (struct cpp_opts){ .arena = &l.arena,
+			       .sources = &l.sources,
+			       .diags = &l.diags,
+			       .include_dirs = dirs,
+			       .n_include_dirs = 2,
+			       .read_file = fake_read };
 	l.cpp = cpp_new(&o);
 	cpp_feed(l.cpp, (struct span){ 0, sizeof(text) - 1, l.file, 0 });
 	CHECK_INT(l.diags.n_errors, 0);

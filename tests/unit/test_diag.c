@@ -118,7 +118,8 @@ TEST(render_errors_before_warnings)
 	CHECK_INT(f.list.n_errors, 1);
 	CHECK_INT(f.list.n_warnings, 1);
 	diag_render(&f.list, &f.sources, false, &f.out);
-	CHECK_STR(strbuf_cstr(&f.out), "stdin:1:2-3: ERROR: e\nab\n ~\nstdin:1:1-2: WARNING: w\nab\n~\n");
+	CHECK_STR(strbuf_cstr(&f.out),
+		  "stdin:1:2-3: ERROR: e\nab\n ~\nstdin:1:1-2: WARNING: w\nab\n~\n");
 	fixture_close(&f);
 }
 
@@ -132,7 +133,8 @@ TEST(render_macro_chain)
 	at.expansion = sources_add_expansion(&f.sources, span_of(&f, "bad();"), STR("bad"));
 	diag_error(&f.list, D_PARSE_UNEXPECTED, at, "oops");
 	diag_render(&f.list, &f.sources, false, &f.out);
-	CHECK_HAS(strbuf_cstr(&f.out), "stdin:1:15-16: ERROR: oops\nmacro bad() { x } begin { bad(); }\n");
+	CHECK_HAS(strbuf_cstr(&f.out),
+		  "stdin:1:15-16: ERROR: oops\nmacro bad() { x } begin { bad(); }\n");
 	CHECK_HAS(strbuf_cstr(&f.out), "stdin:1:27-33: ERROR: expanded from\nmacro bad()");
 	fixture_close(&f);
 }

@@ -121,9 +121,7 @@ static void run_interp(const struct data_case *c, const struct bpf_insn *insns, 
 {
 	uint64_t words[MAX_WORDS], ret = 0;
 	struct ebpf_region region = { words, c->n_ctx * 8, true };
-	struct ebpf_interp it = {
-		.insns = insns, .n_insns = n, .regions = &region, .n_regions = 1
-	};
+	struct ebpf_interp it = { .insns = insns, .n_insns = n, .regions = &region, .n_regions = 1 };
 
 	memcpy(words, c->ctx, sizeof(words));
 	if (!report(ebpf_interp_run(&it, (uint64_t)(uintptr_t)words, &ret)))

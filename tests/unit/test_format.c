@@ -67,8 +67,9 @@ TEST(lengths)
 		const char *text;
 		enum format_length length;
 	} cases[] = {
-		{ "%d", FORMAT_LEN_NONE }, { "%hhd", FORMAT_LEN_HH }, { "%hd", FORMAT_LEN_H }, { "%ld", FORMAT_LEN_64 },
-		{ "%lld", FORMAT_LEN_64 }, { "%jd", FORMAT_LEN_64 },  { "%zd", FORMAT_LEN_64 }, { "%td", FORMAT_LEN_64 },
+		{ "%d", FORMAT_LEN_NONE }, { "%hhd", FORMAT_LEN_HH }, { "%hd", FORMAT_LEN_H },
+		{ "%ld", FORMAT_LEN_64 },  { "%lld", FORMAT_LEN_64 }, { "%jd", FORMAT_LEN_64 },
+		{ "%zd", FORMAT_LEN_64 },  { "%td", FORMAT_LEN_64 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

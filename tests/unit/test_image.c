@@ -28,9 +28,8 @@ TEST(faults_grow_their_map)
 	arena_init(&a);
 	im = image_new(&a);
 	for (uint32_t i = 0; i < 20; i++)
-		CHECK_INT(
-			image_add_fault(im, (struct image_fault){ .kind = FAULT_READ, .prog = i }),
-			i);
+		CHECK_INT(image_add_fault(im, (struct image_fault){ .kind = FAULT_READ, .prog = i }),
+			  i);
 	CHECK_INT(im->maps[im->faults_map]->value_size, 20 * sizeof(struct image_fault_count));
 	CHECK_INT(im->maps[im->faults_map]->max_entries, 1);
 	CHECK_INT(im->faults[19].prog, 19);
@@ -98,9 +97,7 @@ TEST(disasm_names_maps_and_functions)
 	struct bpf_insn insns[] = {
 		{ .code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = 1, .src_reg = BPF_PSEUDO_MAP_FD },
 		{ 0 },
-		{ .code = BPF_LD | BPF_IMM | BPF_DW,
-		  .dst_reg = 2,
-		  .src_reg = BPF_PSEUDO_MAP_VALUE },
+		{ .code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = 2, .src_reg = BPF_PSEUDO_MAP_VALUE },
 		{ .imm = 16 },
 		{ .code = BPF_LD | BPF_IMM | BPF_DW,
 		  .dst_reg = 3,

@@ -52,8 +52,8 @@ TEST(kinds)
 	CHECK_KINDS("", TOKEN_END);
 	CHECK_KINDS(" \t\r\n// c\n/* d */", TOKEN_END);
 	CHECK_KINDS("a _b9 if", TOKEN_NAME, TOKEN_NAME, TOKEN_NAME);
-	CHECK_KINDS("$x $1 $# @ @m @m[1]", TOKEN_VAR, TOKEN_POSITIONAL, TOKEN_PARAM_COUNT, TOKEN_MAP, TOKEN_MAP, TOKEN_MAP,
-		    TOKEN_LBRACKET, TOKEN_INT, TOKEN_RBRACKET);
+	CHECK_KINDS("$x $1 $# @ @m @m[1]", TOKEN_VAR, TOKEN_POSITIONAL, TOKEN_PARAM_COUNT,
+		    TOKEN_MAP, TOKEN_MAP, TOKEN_MAP, TOKEN_LBRACKET, TOKEN_INT, TOKEN_RBRACKET);
 	CHECK_KINDS("0..10", TOKEN_INT, TOKEN_DOTDOT, TOKEN_INT);
 	CHECK_KINDS("$kv.0.1", TOKEN_VAR, TOKEN_DOT, TOKEN_INT, TOKEN_DOT, TOKEN_INT);
 	CHECK_KINDS("a->b--", TOKEN_NAME, TOKEN_ARROW, TOKEN_NAME, TOKEN_MINUS_MINUS);
@@ -145,7 +145,8 @@ TEST(numbers)
 	check_number("1d", 86400000000000);
 }
 
-static void check_error(const char *text, enum diag_code code, uint32_t start, uint32_t end, const char *part)
+static void check_error(const char *text, enum diag_code code, uint32_t start, uint32_t end,
+			const char *part)
 {
 	struct fixture f;
 	struct token t;

@@ -42,8 +42,10 @@ TEST(rust_both_schemes)
 
 TEST(not_mangled)
 {
-	static const char *const names[] = { "main", "", "_", "_Z", "_R", "_start", "main.(*P).Set", "_Zqq", "_Rx",
-					     "_ZN", "_ZZZZZZ", "__cxa_throw", "_R_foo" };
+	static const char *const names[] = {
+		"main", "",    "_",   "_Z",      "_R",          "_start", "main.(*P).Set",
+		"_Zqq", "_Rx", "_ZN", "_ZZZZZZ", "__cxa_throw", "_R_foo"
+	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		check(names[i], DEMANGLE_FULL, NULL);
@@ -64,9 +66,11 @@ TEST(exploding_names_are_given_up)
 		if (i == 0)
 			strbuf_puts(&name, "0_S0_E");
 		else if (i <= 36)
-			strbuf_printf(&name, "%c_S%c_E", i <= 9 ? '0' + i : 'A' + i - 10, i <= 9 ? '0' + i : 'A' + i - 10);
+			strbuf_printf(&name, "%c_S%c_E", i <= 9 ? '0' + i : 'A' + i - 10,
+				      i <= 9 ? '0' + i : 'A' + i - 10);
 		else
-			strbuf_printf(&name, "1%c_S1%c_E", '0' + (i - 37) % 10, '0' + (i - 37) % 10);
+			strbuf_printf(&name, "1%c_S1%c_E", '0' + (i - 37) % 10,
+				      '0' + (i - 37) % 10);
 	}
 	check(strbuf_cstr(&name), DEMANGLE_FULL, NULL);
 	strbuf_clear(&name);

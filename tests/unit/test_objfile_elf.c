@@ -119,7 +119,8 @@ TEST(every_truncation_is_refused)
 
 TEST(header_fields_out_of_range)
 {
-	static const uint64_t offsets[] = { 1, 0x7fffffff, 0xffffffffffffffc0, 0xffffffffffffffff, 0x2001 };
+	static const uint64_t offsets[] = { 1, 0x7fffffff, 0xffffffffffffffc0, 0xffffffffffffffff,
+					    0x2001 };
 
 	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
 		struct build b;

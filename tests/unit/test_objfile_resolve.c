@@ -67,8 +67,10 @@ TEST(paths)
 TEST(programs_in_path)
 {
 	CHECK(same_file(resolve_one("sh", NULL, 0), "/bin/sh"));
-	CHECK_HAS(resolve_error("no-such-program-here", NULL, 0), "cannot find program 'no-such-program-here' in PATH");
-	CHECK_HAS(resolve_error("no-such-program-here", NULL, 0), "HINT write './no-such-program-here'");
+	CHECK_HAS(resolve_error("no-such-program-here", NULL, 0),
+		  "cannot find program 'no-such-program-here' in PATH");
+	CHECK_HAS(resolve_error("no-such-program-here", NULL, 0),
+		  "HINT write './no-such-program-here'");
 }
 
 TEST(libraries)
@@ -91,18 +93,26 @@ TEST(names_of_libraries)
 		const char *file, *name;
 		bool want;
 	} cases[] = {
-		{ "libc.so.6", "libc", true },        { "libc.so", "libc", true },
-		{ "libc-2.31.so", "libc", true },     { "libcrypt.so.1", "libc", false },
-		{ "libc.so.6", "libc.so", true },     { "libc.so.6", "libc.so.6", true },
-		{ "libc.so.6", "libc.so.7", false },  { "libstdc++.so.6.0.30", "libstdc++.so.6", true },
-		{ "libc.so.60", "libc.so.6", false }, { "libfoo-bar.so", "libfoo", false },
-		{ "libc.sox", "libc", false },        { "redis-server", "redis-server", true },
-		{ "redis-server", "redis", false },   { "libc.so.6", "", false },
+		{ "libc.so.6", "libc", true },
+		{ "libc.so", "libc", true },
+		{ "libc-2.31.so", "libc", true },
+		{ "libcrypt.so.1", "libc", false },
+		{ "libc.so.6", "libc.so", true },
+		{ "libc.so.6", "libc.so.6", true },
+		{ "libc.so.6", "libc.so.7", false },
+		{ "libstdc++.so.6.0.30", "libstdc++.so.6", true },
+		{ "libc.so.60", "libc.so.6", false },
+		{ "libfoo-bar.so", "libfoo", false },
+		{ "libc.sox", "libc", false },
+		{ "redis-server", "redis-server", true },
+		{ "redis-server", "redis", false },
+		{ "libc.so.6", "", false },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		printf("# %s %s\n", cases[i].file, cases[i].name);
-		CHECK_INT(resolve_lib_name_matches(str_from(cases[i].file), str_from(cases[i].name)), cases[i].want);
+		CHECK_INT(resolve_lib_name_matches(str_from(cases[i].file), str_from(cases[i].name)),
+			  cases[i].want);
 	}
 }
 
@@ -114,8 +124,11 @@ TEST(wildcards)
 	char spec[64];
 
 	if (!CHECK(mkdtemp(dir)) ||
-	    !CHECK(test_run(&out, "cd %s && mkdir a b c && cp /bin/true a/one && cp /bin/true b/one && cp /bin/true b/two && "
-			    "ln -s one b/link && echo text > a/text && mkfifo a/fifo && mkdir b/one.d", dir)))
+	    !CHECK(test_run(
+		    &out,
+		    "cd %s && mkdir a b c && cp /bin/true a/one && cp /bin/true b/one && cp /bin/true b/two && "
+		    "ln -s one b/link && echo text > a/text && mkfifo a/fifo && mkdir b/one.d",
+		    dir)))
 		return;
 	snprintf(spec, sizeof(spec), "%s/*/o*", dir);
 	CHECK(!resolve_object(str_from(spec), NULL, 0, &r));
@@ -125,7 +138,8 @@ TEST(wildcards)
 		CHECK_HAS(r.v[1].path, "/b/one");
 	}
 	resolved_free(&r);
-	snprintf(spec, sizeof(spec), "%s/*/*", dir); /* the link is the file that is there already */
+	snprintf(spec, sizeof(spec), "%s/*/*",
+		 dir); /* the link is the file that is there already */
 	CHECK(!resolve_object(str_from(spec), NULL, 0, &r));
 	CHECK_INT(r.n, 3);
 	resolved_free(&r);
@@ -168,8 +182,10 @@ TEST(a_process_in_another_root)
 	if (!CHECK(mkdtemp(dir)) || !CHECK(!pipe(ready)))
 		return;
 	/* an absolute link that must not lead out of the root */
-	test_run(&out, "cd %s && mkdir bin etc && cp /bin/true bin/prog && ln -s /bin/prog bin/link && ln -s /etc/passwd etc/out",
-		 dir);
+	test_run(
+		&out,
+		"cd %s && mkdir bin etc && cp /bin/true bin/prog && ln -s /bin/prog bin/link && ln -s /etc/passwd etc/out",
+		dir);
 	pid = fork();
 	if (pid == 0) {
 		if (chroot(dir) || chdir("/"))

@@ -44,7 +44,8 @@ TEST(maps_text)
 	at = proc_maps_find(&m, 0x55d0c0001fff);
 	if (CHECK(at)) {
 		CHECK_INT(at->offset, 0x1000);
-		CHECK(at->exec && !at->write && at->ino == 1234 && at->dev_major == 0xfe && at->dev_minor == 1);
+		CHECK(at->exec && !at->write && at->ino == 1234 && at->dev_major == 0xfe &&
+		      at->dev_minor == 1);
 		CHECK_VIEW(at->path, "/usr/bin/a b");
 	}
 	CHECK(!proc_maps_find(&m, 0x55d0c0002000));
@@ -204,7 +205,8 @@ TEST(what_events_tell)
 		return;
 	offset = (uintptr_t)a_private_function - m->start + m->offset;
 	CHECK(!symbolizer_user(s, pid, 0x10000 + offset, &i));
-	symbolizer_note_mmap(s, pid, 0x10000, 0x4000000, 0, m->dev_major, m->dev_minor, m->ino, m->path);
+	symbolizer_note_mmap(s, pid, 0x10000, 0x4000000, 0, m->dev_major, m->dev_minor, m->ino,
+			     m->path);
 	CHECK(symbolizer_user(s, pid, 0x10000 + offset, &i));
 	CHECK_VIEW(i.name, "a_private_function");
 	symbolizer_note_fork(s, pid, pid + 1);
@@ -222,7 +224,8 @@ TEST(what_events_tell)
 }
 
 /* a mapping of this very program in a process that never was */
-static void map_self(struct symbolizer *s, pid_t pid, const char *path, uint64_t ino_change, uint64_t *offset)
+static void map_self(struct symbolizer *s, pid_t pid, const char *path, uint64_t ino_change,
+		     uint64_t *offset)
 {
 	struct proc_maps maps;
 	const struct proc_map *m;
@@ -232,8 +235,8 @@ static void map_self(struct symbolizer *s, pid_t pid, const char *path, uint64_t
 	if (!CHECK(m))
 		return;
 	*offset = (uintptr_t)a_private_function - m->start + m->offset;
-	symbolizer_note_mmap(s, pid, 0x10000, 0x4000000, 0, m->dev_major, m->dev_minor, m->ino + ino_change,
-			     path ? str_from(path) : m->path);
+	symbolizer_note_mmap(s, pid, 0x10000, 0x4000000, 0, m->dev_major, m->dev_minor,
+			     m->ino + ino_change, path ? str_from(path) : m->path);
 	proc_maps_free(&maps);
 }
 
@@ -249,7 +252,7 @@ TEST(ended_processes_are_forgotten_unless_they_are_wanted)
 		symbolizer_note_exit(s, pid + n);
 	}
 	CHECK(symbolizer_user(s, pid, 0x10000 + offset, &i)); /* from now on it is wanted */
-	symbolizer_note_fork(s, pid, pid + 2);		      /* and this number is in use again */
+	symbolizer_note_fork(s, pid, pid + 2);                /* and this number is in use again */
 	for (int n = 0; n < 3; n++)
 		symbolizer_forget(s, pid + n);
 	CHECK(symbolizer_user(s, pid, 0x10000 + offset, &i));
@@ -294,14 +297,16 @@ TEST(many_short_processes_take_no_memory)
 		snprintf(path, sizeof(path), "/tmp/conftest%d", n);
 		symbolizer_note_fork(s, 0x3000000, 0x3000000 + n);
 		symbolizer_note_exec(s, 0x3000000 + n);
-		symbolizer_note_mmap(s, 0x3000000 + n, 0x10000, 0x1000, 0, 8, 1, (uint64_t)n, str_from(path));
+		symbolizer_note_mmap(s, 0x3000000 + n, 0x10000, 0x1000, 0, 8, 1, (uint64_t)n,
+				     str_from(path));
 		symbolizer_note_exit(s, 0x3000000 + n);
 		symbolizer_forget(s, 0x3000000 + n);
 	}
 	CHECK(symbolizer_user(s, 0x3000000, 0x10000 + offset, &i));
 	CHECK_VIEW(i.name, "a_private_function");
 	CHECK(!symbolizer_user(s, 0x3000000 + 7, 0x10000, &i));
-	CHECK(mallinfo2().uordblks < before + (4 << 20)); /* 40,000 programs would take more than 10 MB */
+	CHECK(mallinfo2().uordblks <
+	      before + (4 << 20)); /* 40,000 programs would take more than 10 MB */
 	symbolizer_free(s);
 }
 
@@ -319,13 +324,14 @@ TEST(a_program_compiled_anew_is_another_file)
 	CHECK(fd >= 0 && test_run(&out, "cat /proc/%d/exe >%s", (int)getpid(), path));
 	CHECK(!fstat(fd, &st));
 	map_self(s, pid + 5, NULL, 0, &offset);
-	symbolizer_note_mmap(s, pid, 0x10000, 0x4000000, 0, major(st.st_dev), minor(st.st_dev), st.st_ino, str_from(path));
+	symbolizer_note_mmap(s, pid, 0x10000, 0x4000000, 0, major(st.st_dev), minor(st.st_dev),
+			     st.st_ino, str_from(path));
 	CHECK(symbolizer_user(s, pid, 0x10000 + offset, &i));
 	CHECK_VIEW(i.name, "a_private_function");
 	/* the same inode with other contents */
 	CHECK(test_run(&out, "cat /bin/true >%s", path));
-	symbolizer_note_mmap(s, pid + 1, 0x10000, 0x4000000, 0, major(st.st_dev), minor(st.st_dev), st.st_ino,
-			     str_from(path));
+	symbolizer_note_mmap(s, pid + 1, 0x10000, 0x4000000, 0, major(st.st_dev), minor(st.st_dev),
+			     st.st_ino, str_from(path));
 	symbolizer_user(s, pid + 1, 0x10000 + offset, &i);
 	CHECK(!i.found || !str_is(i.name, "a_private_function"));
 	CHECK(symbolizer_user(s, pid, 0x10000 + offset, &i));
@@ -338,7 +344,8 @@ TEST(a_program_compiled_anew_is_another_file)
 TEST(perf_map_text)
 {
 	struct perfmap *m = perfmap_new(0x3ffffff, 0);
-	struct str text = STR("1000 20 first method\n0x2000 0x10 second\nbad line\n1010 8 newer\n1008 ffffffffffffffff\n3000 10 cut");
+	struct str text = STR(
+		"1000 20 first method\n0x2000 0x10 second\nbad line\n1010 8 newer\n1008 ffffffffffffffff\n3000 10 cut");
 
 	CHECK_INT(perfmap_parse(m, text), text.n - strlen("3000 10 cut"));
 	CHECK_INT(m->n, 3);
@@ -405,10 +412,12 @@ TEST(kallsyms_text)
 	struct kallsyms *k = NULL;
 	const struct kernel_symbol *s;
 
-	strbuf_puts(&text, "0000000000000000 A percpu\nffffffff81000000 T _stext\nffffffff81000100 t helper\n"
-			   "ffffffff81000100 T alias\nffffffff81000100 d data_alias\nffffffff82000000 B _end\n"
-			   "broken\n\nffffffffc0002000 t mod_b\t[two]\nffffffffc0001000 t mod_a\t[one]\n"
-			   "ffffffffc0001100 t helper\t[one]");
+	strbuf_puts(
+		&text,
+		"0000000000000000 A percpu\nffffffff81000000 T _stext\nffffffff81000100 t helper\n"
+		"ffffffff81000100 T alias\nffffffff81000100 d data_alias\nffffffff82000000 B _end\n"
+		"broken\n\nffffffffc0002000 t mod_b\t[two]\nffffffffc0001000 t mod_a\t[one]\n"
+		"ffffffffc0001100 t helper\t[one]");
 	if (!CHECK(!kallsyms_parse(&text, &k)))
 		return;
 	CHECK_INT(k->n, 9);

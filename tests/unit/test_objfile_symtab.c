@@ -12,11 +12,13 @@
 /* every defined function and object as readelf prints it, sorted and without doubles: "address size TYPE BIND name" */
 static bool readelf_symbols(const char *path, struct strbuf *out)
 {
-	return test_run(out,
-			"LC_ALL=C readelf -sW %s 2>/dev/null | awk '$4 ~ /^(FUNC|IFUNC|OBJECT)$/ && $7 != \"UND\" && "
-			"!($7 == \"ABS\" && $4 != \"OBJECT\") && NF >= 8 {n=$8; for (k=9; k<=NF; k++) n=n \" \" $k; i=index(n,\"@\"); if (i>1) "
-			"n=substr(n,1,i-1); s=$3; if (s !~ /^0x/) s=s+0; b=$5; if (b==\"UNIQUE\") b=\"GLOBAL\"; print $2, s, $4, b, n}' | LC_ALL=C sort -u",
-			path) && out->n;
+	return test_run(
+		       out,
+		       "LC_ALL=C readelf -sW %s 2>/dev/null | awk '$4 ~ /^(FUNC|IFUNC|OBJECT)$/ && $7 != \"UND\" && "
+		       "!($7 == \"ABS\" && $4 != \"OBJECT\") && NF >= 8 {n=$8; for (k=9; k<=NF; k++) n=n \" \" $k; i=index(n,\"@\"); if (i>1) "
+		       "n=substr(n,1,i-1); s=$3; if (s !~ /^0x/) s=s+0; b=$5; if (b==\"UNIQUE\") b=\"GLOBAL\"; print $2, s, $4, b, n}' | LC_ALL=C sort -u",
+		       path) &&
+	       out->n;
 }
 
 static int compare_lines(const void *a, const void *b)
@@ -37,9 +39,11 @@ static void our_symbols(struct symtab *t, struct strbuf *out)
 		if (s->type == SYMBOL_NOTYPE)
 			continue;
 		/* readelf writes sizes above 99999 in hexadecimal */
-		if (asprintf(&lines[n++], s->size > 99999 ? "%016llx 0x%llx %s %s %.*s" : "%016llx %llu %s %s %.*s",
-			     (unsigned long long)s->addr, (unsigned long long)s->size, types[s->type],
-			     binds[s->bind], STR_ARG(symbol_name(s))) < 0)
+		if (asprintf(&lines[n++],
+			     s->size > 99999 ? "%016llx 0x%llx %s %s %.*s"
+					     : "%016llx %llu %s %s %.*s",
+			     (unsigned long long)s->addr, (unsigned long long)s->size,
+			     types[s->type], binds[s->bind], STR_ARG(symbol_name(s))) < 0)
 			return;
 	}
 	qsort(lines, n, sizeof(*lines), compare_lines);
@@ -84,8 +88,9 @@ static void compare_with_readelf(const char *path)
 	if (!CHECK(!e))
 		return;
 	t = objfile_symtab(f);
-	printf("# %s: %u symbols%s%s%s%s\n", path, t->n, t->has_symtab ? " .symtab" : "", t->has_dynsym ? " .dynsym" : "",
-	       t->has_debug_file ? " debug" : "", t->has_minidebug ? " mini" : "");
+	printf("# %s: %u symbols%s%s%s%s\n", path, t->n, t->has_symtab ? " .symtab" : "",
+	       t->has_dynsym ? " .dynsym" : "", t->has_debug_file ? " debug" : "",
+	       t->has_minidebug ? " mini" : "");
 	CHECK_INT(t->notes.n, 0);
 	our_symbols(t, &ours);
 	check_same(strbuf_str(&ours), strbuf_str(&theirs), t->has_debug_file);
@@ -102,8 +107,10 @@ static void compare_with_readelf(const char *path)
 			continue;
 		found = symtab_at(t, s->addr);
 		last = symtab_at(t, s->addr + s->size - 1);
-		if (!found || !last || found->addr != s->addr || last->addr < s->addr || !symbol_is_func(found)) {
-			printf("# %.*s %llx\n", STR_ARG(symbol_name(s)), (unsigned long long)s->addr);
+		if (!found || !last || found->addr != s->addr || last->addr < s->addr ||
+		    !symbol_is_func(found)) {
+			printf("# %.*s %llx\n", STR_ARG(symbol_name(s)),
+			       (unsigned long long)s->addr);
 			CHECK(!"found by address");
 			break;
 		}
@@ -142,14 +149,16 @@ static bool make_program(void)
 	if (made >= 0)
 		return made;
 	made = mkdtemp(dir) &&
-	       test_run(&out,
-			"cd %s && printf '%%s' '"
-			"static int hidden(int x) { return x * 3; }"
-			"__attribute__((noinline,noclone)) int visible(int x) { return hidden(x) + 1; }"
-			"int value = 7;"
-			"int main(int c, char **v) { return visible(c) + value; }' > p.c && "
-			"gcc -g -O0 -Wl,--build-id=none p.c -o full 2>/dev/null && cp full stripped && "
-			"objcopy --only-keep-debug full full.debug && strip stripped", dir);
+	       test_run(
+		       &out,
+		       "cd %s && printf '%%s' '"
+		       "static int hidden(int x) { return x * 3; }"
+		       "__attribute__((noinline,noclone)) int visible(int x) { return hidden(x) + 1; }"
+		       "int value = 7;"
+		       "int main(int c, char **v) { return visible(c) + value; }' > p.c && "
+		       "gcc -g -O0 -Wl,--build-id=none p.c -o full 2>/dev/null && cp full stripped && "
+		       "objcopy --only-keep-debug full full.debug && strip stripped",
+		       dir);
 	return made;
 }
 
@@ -206,8 +215,11 @@ static struct objfile *linked(const char *name, const char *command)
 {
 	STRBUF_AUTO out = { 0 };
 
-	if (!test_run(&out, "cd %s && rm -rf d && mkdir -p d/.debug && cp stripped d/%s && cp full.debug d/x.debug && "
-		      "objcopy --add-gnu-debuglink=d/x.debug d/%s && cd d && %s", dir, name, name, command))
+	if (!test_run(
+		    &out,
+		    "cd %s && rm -rf d && mkdir -p d/.debug && cp stripped d/%s && cp full.debug d/x.debug && "
+		    "objcopy --add-gnu-debuglink=d/x.debug d/%s && cd d && %s",
+		    dir, name, name, command))
 		return NULL;
 	char path[64];
 	snprintf(path, sizeof(path), "d/%s", name);
@@ -231,7 +243,8 @@ TEST(debuglink)
 		{ "rm x.debug; ln -s p x.debug", false, NULL }, /* a link to itself */
 		/* the debug file has a link of its own, to itself: it is not followed */
 		{ "cp x.debug y; objcopy --add-gnu-debuglink=x.debug y; mv y x.debug; cp ../stripped p; "
-		  "objcopy --add-gnu-debuglink=x.debug p", true, NULL },
+		  "objcopy --add-gnu-debuglink=x.debug p",
+		  true, NULL },
 	};
 
 	if (!make_program())
@@ -259,10 +272,13 @@ TEST(minidebuginfo)
 	STRBUF_AUTO out = { 0 };
 	struct symtab *t;
 
-	if (!make_program() || !test_run(&out, "cd %s && xz -kf full.debug && cp stripped mini && "
-					 "objcopy --add-section .gnu_debugdata=full.debug.xz mini && "
-					 "head -c 200 full.debug.xz > cut.xz && cp stripped cut && "
-					 "objcopy --add-section .gnu_debugdata=cut.xz cut", dir))
+	if (!make_program() ||
+	    !test_run(&out,
+		      "cd %s && xz -kf full.debug && cp stripped mini && "
+		      "objcopy --add-section .gnu_debugdata=full.debug.xz mini && "
+		      "head -c 200 full.debug.xz > cut.xz && cp stripped cut && "
+		      "objcopy --add-section .gnu_debugdata=cut.xz cut",
+		      dir))
 		SKIP("no gcc, objcopy or xz");
 	f = open_in_dir("mini");
 	if (!CHECK(f))
@@ -317,7 +333,8 @@ struct sym_spec {
 	uint16_t section;
 };
 
-static struct objfile *file_with_symbols(const struct sym_spec *syms, size_t n, void (*spoil)(struct build *))
+static struct objfile *file_with_symbols(const struct sym_spec *syms, size_t n,
+					 void (*spoil)(struct build *))
 {
 	STRBUF_AUTO names = { 0 };
 	STRBUF_AUTO table = { 0 };
@@ -329,16 +346,24 @@ static struct objfile *file_with_symbols(const struct sym_spec *syms, size_t n, 
 	strbuf_putc(&names, 0);
 	strbuf_add(&table, &zero, sizeof(zero));
 	for (size_t i = 0; i < n; i++) {
-		Elf64_Sym s = { (Elf64_Word)names.n, ELF64_ST_INFO(syms[i].bind, syms[i].type), 0, syms[i].section,
-				syms[i].addr, syms[i].size };
+		Elf64_Sym s = { (Elf64_Word)names.n,
+				ELF64_ST_INFO(syms[i].bind, syms[i].type),
+				0,
+				syms[i].section,
+				syms[i].addr,
+				syms[i].size };
 
 		strbuf_add(&names, syms[i].name, strlen(syms[i].name) + 1);
 		strbuf_add(&table, &s, sizeof(s));
 	}
 	build_start(&b, ET_EXEC);
 	build_add_section(&b, ".strtab", SHT_STRTAB, 0, 0, names.p, names.n); /* 2 */
-	build_add_section_full(&b, ".symtab", (Elf64_Shdr){ .sh_type = SHT_SYMTAB, .sh_link = 2,
-			       .sh_entsize = sizeof(Elf64_Sym), .sh_addralign = 8 }, table.p, table.n); /* 3 */
+	build_add_section_full(&b, ".symtab",
+			       (Elf64_Shdr){ .sh_type = SHT_SYMTAB,
+					     .sh_link = 2,
+					     .sh_entsize = sizeof(Elf64_Sym),
+					     .sh_addralign = 8 },
+			       table.p, table.n); /* 3 */
 	build_finish(&b);
 	if (spoil)
 		spoil(&b);
@@ -401,7 +426,8 @@ TEST(lookup_prefers_what_covers)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		s = symtab_at(t, cases[i].addr);
 		printf("# %llx\n", (unsigned long long)cases[i].addr);
-		CHECK_VIEW(s ? symbol_name(s) : STR("none"), cases[i].want ? cases[i].want : "none");
+		CHECK_VIEW(s ? symbol_name(s) : STR("none"),
+			   cases[i].want ? cases[i].want : "none");
 	}
 	CHECK(!symtab_find(t, STR("undefined")));
 	CHECK(!symtab_find(t, STR("puts")));
@@ -422,20 +448,27 @@ TEST(lookup_prefers_what_covers)
 TEST(clones)
 {
 	static const struct sym_spec syms[] = {
-		{ "f.part.0", T, 8, F, STB_LOCAL, 1 },        { "f.cold", T + 8, 8, F, STB_LOCAL, 1 },
-		{ "g.constprop.12", T + 16, 8, F, STB_LOCAL, 1 }, { "h.isra.0.part.1", T + 24, 8, F, STB_LOCAL, 1 },
-		{ "main.part", T + 32, 8, F, STB_LOCAL, 1 },  { "k.cold.3", T + 40, 8, F, STB_LOCAL, 1 },
-		{ ".part.0", T + 48, 8, F, STB_LOCAL, 1 },    { "runtime.main", T + 56, 8, F, STB_LOCAL, 1 },
+		{ "f.part.0", T, 8, F, STB_LOCAL, 1 },
+		{ "f.cold", T + 8, 8, F, STB_LOCAL, 1 },
+		{ "g.constprop.12", T + 16, 8, F, STB_LOCAL, 1 },
+		{ "h.isra.0.part.1", T + 24, 8, F, STB_LOCAL, 1 },
+		{ "main.part", T + 32, 8, F, STB_LOCAL, 1 },
+		{ "k.cold.3", T + 40, 8, F, STB_LOCAL, 1 },
+		{ ".part.0", T + 48, 8, F, STB_LOCAL, 1 },
+		{ "runtime.main", T + 56, 8, F, STB_LOCAL, 1 },
 	};
 	static const struct {
 		const char *name, *base;
 		unsigned flags;
 	} want[] = {
-		{ "f.part.0", "f", SYMBOL_CLONE_PART },   { "f.cold", "f", SYMBOL_CLONE_COLD },
+		{ "f.part.0", "f", SYMBOL_CLONE_PART },
+		{ "f.cold", "f", SYMBOL_CLONE_COLD },
 		{ "g.constprop.12", "g", SYMBOL_CLONE_CONST },
 		{ "h.isra.0.part.1", "h", SYMBOL_CLONE_ISRA | SYMBOL_CLONE_PART },
-		{ "main.part", "main.part", 0 },          { "k.cold.3", "k", SYMBOL_CLONE_COLD },
-		{ ".part.0", ".part.0", 0 },              { "runtime.main", "runtime.main", 0 },
+		{ "main.part", "main.part", 0 },
+		{ "k.cold.3", "k", SYMBOL_CLONE_COLD },
+		{ ".part.0", ".part.0", 0 },
+		{ "runtime.main", "runtime.main", 0 },
 	};
 	OBJFILE_AUTO f = file_with_symbols(syms, sizeof(syms) / sizeof(syms[0]), NULL);
 
@@ -451,23 +484,42 @@ TEST(clones)
 	}
 }
 
-static void spoil_link(struct build *b) { build_shdr(b, 3)->sh_link = 99; }
-static void spoil_entsize(struct build *b) { build_shdr(b, 3)->sh_entsize = 0; }
-static void spoil_size(struct build *b) { build_shdr(b, 3)->sh_size = UINT64_MAX; }
-static void spoil_strings(struct build *b) { build_shdr(b, 2)->sh_offset = UINT64_MAX - 1; }
-static void spoil_string_end(struct build *b) { build_shdr(b, 2)->sh_size = 3; }
-static void spoil_string_type(struct build *b) { build_shdr(b, 2)->sh_type = SHT_NOBITS; }
+static void spoil_link(struct build *b)
+{
+	build_shdr(b, 3)->sh_link = 99;
+}
+static void spoil_entsize(struct build *b)
+{
+	build_shdr(b, 3)->sh_entsize = 0;
+}
+static void spoil_size(struct build *b)
+{
+	build_shdr(b, 3)->sh_size = UINT64_MAX;
+}
+static void spoil_strings(struct build *b)
+{
+	build_shdr(b, 2)->sh_offset = UINT64_MAX - 1;
+}
+static void spoil_string_end(struct build *b)
+{
+	build_shdr(b, 2)->sh_size = 3;
+}
+static void spoil_string_type(struct build *b)
+{
+	build_shdr(b, 2)->sh_type = SHT_NOBITS;
+}
 
 TEST(malformed_tables_are_notes_not_crashes)
 {
-	static const struct sym_spec syms[] = { { "one", T, 8, F, STB_GLOBAL, 1 }, { "two", T + 8, 8, F, STB_GLOBAL, 1 } };
+	static const struct sym_spec syms[] = { { "one", T, 8, F, STB_GLOBAL, 1 },
+						{ "two", T + 8, 8, F, STB_GLOBAL, 1 } };
 	static const struct {
 		void (*spoil)(struct build *);
 		const char *note;
 	} cases[] = {
-		{ spoil_link, "no string table" },    { spoil_entsize, "wrong entry size" },
-		{ spoil_size, "beyond the end" },     { spoil_strings, "beyond the end" },
-		{ spoil_string_end, "" },             { spoil_string_type, "" },
+		{ spoil_link, "no string table" }, { spoil_entsize, "wrong entry size" },
+		{ spoil_size, "beyond the end" },  { spoil_strings, "beyond the end" },
+		{ spoil_string_end, "" },          { spoil_string_type, "" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

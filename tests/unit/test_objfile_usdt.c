@@ -76,7 +76,8 @@ TEST(memory)
 	CHECK_INT(op.reg_offset, REG_OFF(rsp));
 
 	op = parse("8@(%rax,%rbx,8)");
-	CHECK(op.kind == USDT_ARG_MEM && op.has_base && op.has_index && op.scale == 8 && op.value == 0);
+	CHECK(op.kind == USDT_ARG_MEM && op.has_base && op.has_index && op.scale == 8 &&
+	      op.value == 0);
 	CHECK_INT(op.reg_offset, REG_OFF(rax));
 	CHECK_INT(op.index_offset, REG_OFF(rbx));
 
@@ -84,7 +85,8 @@ TEST(memory)
 	CHECK(op.kind == USDT_ARG_MEM && op.scale == 1 && op.has_index && op.value == -16);
 
 	op = parse("8@0x20(,%r14,4)");
-	CHECK(op.kind == USDT_ARG_MEM && !op.has_base && op.has_index && op.scale == 4 && op.value == 32);
+	CHECK(op.kind == USDT_ARG_MEM && !op.has_base && op.has_index && op.scale == 4 &&
+	      op.value == 32);
 	CHECK_INT(op.index_offset, REG_OFF(r14));
 
 	op = parse("8@0x1234");
@@ -138,7 +140,9 @@ TEST(a_refused_operand_keeps_the_numbers)
 	struct usdt_operand *ops;
 
 	arena_init(&a);
-	CHECK_INT(usdt_parse_args(NULL, STR("  -4@%eax 8f@%xmm1  8@8(%rsp, %rax, 8) 1@$7"), &a, &ops), 4);
+	CHECK_INT(
+		usdt_parse_args(NULL, STR("  -4@%eax 8f@%xmm1  8@8(%rsp, %rax, 8) 1@$7"), &a, &ops),
+		4);
 	CHECK_INT(ops[0].kind, USDT_ARG_REG);
 	CHECK_INT(ops[1].kind, USDT_ARG_FLOAT);
 	CHECK_INT(ops[2].kind, USDT_ARG_MEM);
@@ -153,7 +157,9 @@ TEST(a_refused_operand_keeps_the_numbers)
 TEST(equal_operands_share_a_program)
 {
 	struct usdt_operand a = parse("8@8(%rsp)"), b = parse("8@16(%rsp)");
-	struct usdt_operand s = { .kind = USDT_ARG_MEM, .size = 8, .is_file_addr = true, .value = 0x5000 };
+	struct usdt_operand s = {
+		.kind = USDT_ARG_MEM, .size = 8, .is_file_addr = true, .value = 0x5000
+	};
 
 	CHECK(usdt_operands_equal(&a, 1, &a, 2, 1));
 	CHECK(!usdt_operands_equal(&a, 1, &b, 1, 1));
@@ -173,10 +179,14 @@ static void compare_with_readelf(const char *path)
 	struct err *e;
 	struct usdt_table *t;
 
-	if (access(path, R_OK) != 0 || !test_run(&theirs,
-		"LC_ALL=C readelf -n %s 2>/dev/null | awk '/Provider:/{p=$2} /Name:/{n=$2} "
-		"/Location:/{sub(\",\",\"\",$2); l=$2; s=$6} /Arguments:/{sub(/^ *Arguments: */,\"\"); "
-		"sub(/ *$/,\"\"); print p\":\"n\" \"l\" \"s\" \"$0}'", path) || theirs.n == 0) {
+	if (access(path, R_OK) != 0 ||
+	    !test_run(
+		    &theirs,
+		    "LC_ALL=C readelf -n %s 2>/dev/null | awk '/Provider:/{p=$2} /Name:/{n=$2} "
+		    "/Location:/{sub(\",\",\"\",$2); l=$2; s=$6} /Arguments:/{sub(/^ *Arguments: */,\"\"); "
+		    "sub(/ *$/,\"\"); print p\":\"n\" \"l\" \"s\" \"$0}'",
+		    path) ||
+	    theirs.n == 0) {
 		printf("# %s: not here\n", path);
 		return;
 	}
@@ -185,9 +195,10 @@ static void compare_with_readelf(const char *path)
 		return;
 	t = objfile_usdt(f);
 	for (uint32_t i = 0; i < t->n; i++)
-		strbuf_printf(&ours, "%.*s:%.*s 0x%016llx 0x%016llx %.*s\n", STR_ARG(t->v[i].provider),
-			      STR_ARG(t->v[i].name), (unsigned long long)t->v[i].addr,
-			      (unsigned long long)t->v[i].semaphore, STR_ARG(str_trim(t->v[i].args)));
+		strbuf_printf(
+			&ours, "%.*s:%.*s 0x%016llx 0x%016llx %.*s\n", STR_ARG(t->v[i].provider),
+			STR_ARG(t->v[i].name), (unsigned long long)t->v[i].addr,
+			(unsigned long long)t->v[i].semaphore, STR_ARG(str_trim(t->v[i].args)));
 	printf("# %s: %u notes\n", path, t->n);
 	CHECK_INT(t->n_bad, 0);
 	CHECK_INT(t->notes.n, 0);
@@ -261,11 +272,14 @@ TEST(symbols_of_a_compiled_program)
 		struct usdt_table *t;
 		struct arena a;
 
-		if (!test_run(&out, "cd %s && printf '%%s' '#include <sys/sdt.h>\n"
-			      "int global = 5; static long array[8]; int main(int c, char **v) { "
-			      "array[c] = c; STAP_PROBE4(prov, first, global, array[3], c, 77); "
-			      "STAP_PROBE(prov, second); return (int)array[c]; }' | sed 's/\\\\n/\\n/' > p.c && "
-			      "gcc -O2 %s p.c -o p 2>&1", dir, flags[i])) {
+		if (!test_run(
+			    &out,
+			    "cd %s && printf '%%s' '#include <sys/sdt.h>\n"
+			    "int global = 5; static long array[8]; int main(int c, char **v) { "
+			    "array[c] = c; STAP_PROBE4(prov, first, global, array[3], c, 77); "
+			    "STAP_PROBE(prov, second); return (int)array[c]; }' | sed 's/\\\\n/\\n/' > p.c && "
+			    "gcc -O2 %s p.c -o p 2>&1",
+			    dir, flags[i])) {
 			test_run(&out, "rm -rf %s", dir);
 			SKIP("no gcc or no <sys/sdt.h>");
 		}
@@ -294,12 +308,14 @@ TEST(symbols_of_a_compiled_program)
 				CHECK(ops[1].is_file_addr && ops[1].size == 8);
 				CHECK_INT(ops[1].value, array->addr + 24);
 			}
-			CHECK(ops[0].kind != USDT_ARG_UNSUPPORTED && ops[1].kind != USDT_ARG_UNSUPPORTED);
+			CHECK(ops[0].kind != USDT_ARG_UNSUPPORTED &&
+			      ops[1].kind != USDT_ARG_UNSUPPORTED);
 			CHECK(ops[3].kind == USDT_ARG_CONST && ops[3].value == 77);
 		}
 		/* forms that a compiler may choose, resolved in this file */
 		ops[0] = usdt_parse_operand(f, STR("8@8+array+8(%rip)"));
-		CHECK(ops[0].kind == USDT_ARG_MEM && ops[0].is_file_addr && (uint64_t)ops[0].value == array->addr + 16);
+		CHECK(ops[0].kind == USDT_ARG_MEM && ops[0].is_file_addr &&
+		      (uint64_t)ops[0].value == array->addr + 16);
 		ops[0] = usdt_parse_operand(f, STR("8@array(,%rax,8)"));
 		CHECK(ops[0].kind == USDT_ARG_MEM && ops[0].has_index && ops[0].is_file_addr);
 		ops[0] = usdt_parse_operand(f, STR("8@array(%rax)"));
@@ -354,11 +370,17 @@ static struct objfile *file_with_notes(struct strbuf *notes)
 	return f;
 }
 
-#define THREE(a, b, c) .strings = a "\0" b "\0" c "\0", .n_strings = sizeof(a "\0" b "\0" c "\0") - 1
+#define THREE(a, b, c) \
+	.strings = a "\0" b "\0" c "\0", .n_strings = sizeof(a "\0" b "\0" c "\0") - 1
 
 TEST(prelink_adjustment)
 {
-	struct note_spec n = { 8, 24 + 12, BUILD_TEXT + 4, BUILD_TEXT + 0xf0, BUILD_TEXT + 0x20, THREE("p", "name", "1@$1") };
+	struct note_spec n = { 8,
+			       24 + 12,
+			       BUILD_TEXT + 4,
+			       BUILD_TEXT + 0xf0,
+			       BUILD_TEXT + 0x20,
+			       THREE("p", "name", "1@$1") };
 	STRBUF_AUTO notes = { 0 };
 	struct usdt_table *t;
 	struct objfile *f;
@@ -383,9 +405,12 @@ TEST(lying_notes_end_the_reading)
 {
 	struct note_spec good = { 8, 24 + 12, BUILD_TEXT + 4, 0, 0, THREE("p", "name", "1@$1") };
 	struct note_spec outside = { 8, 24 + 12, 0x12345678, 0, 0, THREE("p", "name", "1@$1") };
-	struct note_spec open_end = { 8, 24 + 4, BUILD_TEXT + 4, 0, 0, .strings = "abcd", .n_strings = 4 };
+	struct note_spec open_end = {
+		8, 24 + 4, BUILD_TEXT + 4, 0, 0, .strings = "abcd", .n_strings = 4
+	};
 	struct note_spec huge = { 8, 0xffffffff, BUILD_TEXT + 4, 0, 0, THREE("p", "name", "1@$1") };
-	struct note_spec huge_name = { 0xfffffff0, 36, BUILD_TEXT + 4, 0, 0, THREE("p", "name", "1@$1") };
+	struct note_spec huge_name = { 0xfffffff0, 36, BUILD_TEXT + 4,
+				       0,          0,  THREE("p", "name", "1@$1") };
 	const struct note_spec *lies[] = { &huge, &huge_name };
 	struct usdt_table *t;
 	struct objfile *f;

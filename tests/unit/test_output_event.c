@@ -26,7 +26,9 @@ struct engine {
 };
 
 static struct err *fake_each(struct engine *e, uint32_t index,
-			     bool (*fn)(void *arg, const void *key, const void *value, uint32_t n_cpus), void *arg)
+			     bool (*fn)(void *arg, const void *key, const void *value,
+					uint32_t n_cpus),
+			     void *arg)
 {
 	if (e->has_value)
 		fn(arg, "\0\0\0\0\0\0\0", &e->value, 1);
@@ -115,9 +117,14 @@ static void setup(enum output_format format)
 	image = image_new(&arena);
 	sources = (struct sources){ 0 };
 	sources_add(&sources, STR("stdin"), str_from(script));
-	CHECK(pipe2(out_pipe, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(err_pipe, O_CLOEXEC | O_NONBLOCK) == 0);
-	opts = (struct output_opts){ .format = format, .fd = out_pipe[1], .err_fd = err_pipe[1],
-				     .trunc_trailer = STR(".."), .max_cat_bytes = 100, .allow_system = true };
+	CHECK(pipe2(out_pipe, O_CLOEXEC | O_NONBLOCK) == 0 &&
+	      pipe2(err_pipe, O_CLOEXEC | O_NONBLOCK) == 0);
+	opts = (struct output_opts){ .format = format,
+				     .fd = out_pipe[1],
+				     .err_fd = err_pipe[1],
+				     .trunc_trailer = STR(".."),
+				     .max_cat_bytes = 100,
+				     .allow_system = true };
 }
 
 static void start(void)
@@ -163,9 +170,12 @@ static const char *take_err(void)
 	return take(err_pipe[0]);
 }
 
-static uint32_t add_event(enum event_kind kind, const char *format, const struct type *const *types, uint32_t n)
+static uint32_t add_event(enum event_kind kind, const char *format, const struct type *const *types,
+			  uint32_t n)
 {
-	struct event_layout l = { .kind = kind, .format = str_from(format), .n_fields = n, .param = { -1, -1 } };
+	struct event_layout l = {
+		.kind = kind, .format = str_from(format), .n_fields = n, .param = { -1, -1 }
+	};
 
 	l.at = (struct span){ 8, 19, 0, 0 };
 	l.fields = arena_array(&arena, struct event_field, n);
@@ -178,8 +188,11 @@ static uint32_t add_event(enum event_kind kind, const char *format, const struct
 
 static uint32_t add_map(const struct type *value)
 {
-	return image_add_map(image, (struct image_map){ .name = STR("@x"), .role = MAP_SCRIPT, .value_type = value,
-							.is_scalar = true, .print_at_exit = true });
+	return image_add_map(image, (struct image_map){ .name = STR("@x"),
+							.role = MAP_SCRIPT,
+							.value_type = value,
+							.is_scalar = true,
+							.print_at_exit = true });
 }
 
 static void send(uint32_t layout, const void *payload, uint32_t size)
@@ -200,7 +213,8 @@ TEST(printf_in_text_and_json)
 	uint32_t e;
 
 	setup(OUTPUT_TEXT);
-	e = add_event(EVENT_PRINTF, "n %d s %s\n", (const struct type *[]){ type_int(8, true), type_string(&tt, 8) }, 2);
+	e = add_event(EVENT_PRINTF, "n %d s %s\n",
+		      (const struct type *[]){ type_int(8, true), type_string(&tt, 8) }, 2);
 	start();
 	send(e, &v, sizeof(v));
 	CHECK_STR(take_out(), "n 5 s a\"b\n");
@@ -221,7 +235,8 @@ TEST(print_of_values)
 
 	setup(OUTPUT_TEXT);
 	e = add_event(EVENT_PRINT, "", (const struct type *[]){ type_int(8, true) }, 1);
-	k = add_event(EVENT_PRINT_MAP_KEY, "", (const struct type *[]){ type_int(8, true), type_int(8, true) }, 2);
+	k = add_event(EVENT_PRINT_MAP_KEY, "",
+		      (const struct type *[]){ type_int(8, true), type_int(8, true) }, 2);
 	start();
 	send(e, v, 8);
 	send(k, v, 16);
@@ -238,8 +253,11 @@ TEST(print_of_one_aggregation)
 	uint32_t e, m;
 
 	setup(OUTPUT_TEXT);
-	m = image_add_map(image, (struct image_map){ .name = STR("@c"), .role = MAP_SCRIPT, .key_size = 8,
-						     .key_type = type_int(8, true), .is_per_cpu = true,
+	m = image_add_map(image, (struct image_map){ .name = STR("@c"),
+						     .role = MAP_SCRIPT,
+						     .key_size = 8,
+						     .key_type = type_int(8, true),
+						     .is_per_cpu = true,
 						     .value_type = type_simple(TYPE_COUNT) });
 	e = add_event(EVENT_PRINT_MAP_KEY, "", (const struct type *[]){ type_int(8, true) }, 1);
 	image->events[e]->map = m;
@@ -299,7 +317,9 @@ TEST(errorf_and_warnf_have_a_place)
 	CHECK_STR(take_err(), "");
 	output->opts.format = OUTPUT_JSON;
 	send(e, &v, 8);
-	CHECK_STR(take_out(), "{\"type\": \"errorf\", \"msg\": \"bad 10\\n\", \"filename\": \"stdin\", \"line\": 1, \"col\": 9}\n");
+	CHECK_STR(
+		take_out(),
+		"{\"type\": \"errorf\", \"msg\": \"bad 10\\n\", \"filename\": \"stdin\", \"line\": 1, \"col\": 9}\n");
 	teardown();
 }
 
@@ -309,7 +329,8 @@ TEST(errorf_out_of_a_macro_shows_the_chain)
 
 	setup(OUTPUT_TEXT);
 	e = add_event(EVENT_ERRORF, "bad", NULL, 0);
-	image->events[e]->at.expansion = sources_add_expansion(&sources, (struct span){ 0, 5, 0, 0 }, STR("m"));
+	image->events[e]->at.expansion =
+		sources_add_expansion(&sources, (struct span){ 0, 5, 0, 0 }, STR("m"));
 	start();
 	send(e, NULL, 0);
 	CHECK_STR(take_err(), "stdin:1:9-20: ERROR: bad\n"
@@ -447,7 +468,8 @@ TEST(stacks_come_from_the_engine)
 
 	setup(OUTPUT_TEXT);
 	e = add_event(EVENT_PRINT, "",
-		      (const struct type *[]){ type_stack(&tt, TYPE_KSTACK, STACK_MODE_RAW, 127) }, 1);
+		      (const struct type *[]){ type_stack(&tt, TYPE_KSTACK, STACK_MODE_RAW, 127) },
+		      1);
 	image->stacks_map = 0;
 	image->stack_limit = 2;
 	start();
@@ -470,7 +492,8 @@ TEST(packets_go_to_a_capture_file)
 	int fd = mkstemp(path);
 
 	setup(OUTPUT_TEXT);
-	e = add_event(EVENT_SKB, path, (const struct type *[]){ type_int(8, false), type_buffer(&tt, 8) }, 2);
+	e = add_event(EVENT_SKB, path,
+		      (const struct type *[]){ type_int(8, false), type_buffer(&tt, 8) }, 2);
 	start();
 	send(e, &v, sizeof(v));
 	teardown();
@@ -501,8 +524,11 @@ TEST(layouts_that_do_not_fit_are_refused)
 
 static void add_fault(enum fault_kind kind, const char *helper, bool is_quiet)
 {
-	image_add_fault(image, (struct image_fault){ .kind = kind, .at = { 8, 19, 0, 0 }, .helper = str_from(helper),
-						     .map = IMAGE_NONE, .is_quiet = is_quiet });
+	image_add_fault(image, (struct image_fault){ .kind = kind,
+						     .at = { 8, 19, 0, 0 },
+						     .helper = str_from(helper),
+						     .map = IMAGE_NONE,
+						     .is_quiet = is_quiet });
 }
 
 TEST(a_fault_is_shown_once_with_its_place)
@@ -514,11 +540,13 @@ TEST(a_fault_is_shown_once_with_its_place)
 	engine.faults[0] = (struct image_fault_count){ 1, -7 };
 	engine.faults[1].count = 1;
 	faults_poll(output);
-	CHECK_STR(take_err(), "stdin:1:9-20: WARNING: Map full; can't update element. Try increasing max_map_keys config "
-			      "or manually setting the max entries in a map declaration e.g. `let @a = hash(5000)`\n"
-			      "Additional Info - helper: map_update_elem, retcode: -7\n"
-			      "begin { errorf(\"x\"); }\n"
-			      "        ~~~~~~~~~~~\n");
+	CHECK_STR(
+		take_err(),
+		"stdin:1:9-20: WARNING: Map full; can't update element. Try increasing max_map_keys config "
+		"or manually setting the max entries in a map declaration e.g. `let @a = hash(5000)`\n"
+		"Additional Info - helper: map_update_elem, retcode: -7\n"
+		"begin { errorf(\"x\"); }\n"
+		"        ~~~~~~~~~~~\n");
 	engine.faults[0].count = 12;
 	faults_poll(output);
 	CHECK_STR(take_err(), "");
@@ -535,12 +563,15 @@ TEST(a_full_map_is_told_from_lack_of_memory)
 	setup(OUTPUT_TEXT);
 	add_fault(FAULT_MAP_FULL, "map_update_elem", false);
 	add_fault(FAULT_MAP_FULL, "map_update_elem", false);
-	stacks = image_add_map(image, (struct image_map){ .name = STR("stacks"), .role = MAP_STACKS });
+	stacks = image_add_map(image,
+			       (struct image_map){ .name = STR("stacks"), .role = MAP_STACKS });
 	image->faults[1].map = stacks;
 	start();
 	engine.faults[0] = (struct image_fault_count){ 1, -12 };
 	faults_poll(output);
-	CHECK_HAS(take_err(), "WARNING: Cannot allocate memory\nAdditional Info - helper: map_update_elem, retcode: -12\n");
+	CHECK_HAS(
+		take_err(),
+		"WARNING: Cannot allocate memory\nAdditional Info - helper: map_update_elem, retcode: -12\n");
 	engine.faults[1] = (struct image_fault_count){ 1, -7 };
 	faults_poll(output);
 	CHECK_HAS(take_err(), "WARNING: No room to keep the frames of a stack (");
@@ -555,10 +586,11 @@ TEST(quiet_faults_need_the_option)
 	start();
 	engine.faults[0].count = 1;
 	faults_poll(output);
-	CHECK_STR(take_err(), "stdin:1:9-20: WARNING: Can't lookup map element because it does not exist.\n"
-			      "Additional Info - helper: map_lookup_elem, retcode: 0\n"
-			      "begin { errorf(\"x\"); }\n"
-			      "        ~~~~~~~~~~~\n");
+	CHECK_STR(take_err(),
+		  "stdin:1:9-20: WARNING: Can't lookup map element because it does not exist.\n"
+		  "Additional Info - helper: map_lookup_elem, retcode: 0\n"
+		  "begin { errorf(\"x\"); }\n"
+		  "        ~~~~~~~~~~~\n");
 	teardown();
 }
 
@@ -570,11 +602,13 @@ TEST(faults_as_json)
 	start();
 	engine.faults[0] = (struct image_fault_count){ 1, -14 };
 	engine.faults[1].count = 1;
-	CHECK_STR(take_out(), "{\"type\": \"helper_error\", \"msg\": \"Bad address\", \"helper\": \"probe_read_user\", "
-			      "\"retcode\": -14, \"filename\": \"stdin\", \"line\": 1, \"col\": 9}\n"
-			      "{\"type\": \"runtime_error\", \"msg\": \"Divide or modulo by 0 detected. This can lead to "
-			      "unexpected results. 1 is being used as the result.\", \"filename\": \"stdin\", "
-			      "\"line\": 1, \"col\": 9}\n");
+	CHECK_STR(
+		take_out(),
+		"{\"type\": \"helper_error\", \"msg\": \"Bad address\", \"helper\": \"probe_read_user\", "
+		"\"retcode\": -14, \"filename\": \"stdin\", \"line\": 1, \"col\": 9}\n"
+		"{\"type\": \"runtime_error\", \"msg\": \"Divide or modulo by 0 detected. This can lead to "
+		"unexpected results. 1 is being used as the result.\", \"filename\": \"stdin\", "
+		"\"line\": 1, \"col\": 9}\n");
 	teardown();
 }
 
@@ -591,10 +625,13 @@ TEST(lost_events_are_counted)
 	faults_poll(output);
 	CHECK_STR(take_err(), "Lost 2 events\n");
 	faults_report_totals(output);
-	CHECK_STR(take_err(), "WARNING: Total lost event count: 7\n  5 of a probe\n  2 of a probe (no free work area)\n");
+	CHECK_STR(
+		take_err(),
+		"WARNING: Total lost event count: 7\n  5 of a probe\n  2 of a probe (no free work area)\n");
 	output->opts.format = OUTPUT_JSON;
 	engine.faults[0].count = 8;
-	CHECK_STR(take_out(), "{\"type\": \"lost_events\", \"count\": 3, \"data\": {\"events\": 3}}\n");
+	CHECK_STR(take_out(),
+		  "{\"type\": \"lost_events\", \"count\": 3, \"data\": {\"events\": 3}}\n");
 	teardown();
 }
 
@@ -609,7 +646,8 @@ TEST(attached_probes)
 	CHECK_STR(take_err(), "Attached 1 probe\nAttached 2 probes\n");
 	output->opts.format = OUTPUT_JSON;
 	output_attached_probes(output, 1);
-	CHECK_STR(take_out(), "{\"type\": \"attached_probes\", \"count\": 1, \"data\": {\"probes\": 1}}\n");
+	CHECK_STR(take_out(),
+		  "{\"type\": \"attached_probes\", \"count\": 1, \"data\": {\"probes\": 1}}\n");
 	teardown();
 }
 
@@ -620,7 +658,9 @@ TEST(results_of_benchmarks)
 	setup(OUTPUT_JSON);
 	start();
 	output_benchmark_result(output, names, 0, 2, 12, 1000);
-	CHECK_STR(take_out(), "{\"type\": \"benchmark_result\", \"data\": {\"a\": {\"average\": 12, \"iters\": 1000}}}\n");
+	CHECK_STR(
+		take_out(),
+		"{\"type\": \"benchmark_result\", \"data\": {\"a\": {\"average\": 12, \"iters\": 1000}}}\n");
 	output->opts.format = OUTPUT_TEXT;
 	output_benchmark_result(output, names, 0, 2, 12, 1000);
 	CHECK_STR(take_out(), "Benchmark                                Time(ns)       Iterations\n"
@@ -631,17 +671,21 @@ TEST(results_of_benchmarks)
 
 TEST(results_of_tests)
 {
-	struct output_test t[] = { { STR("good"), 1500, true, STR("x\n") }, { STR("bad"), 20, false, STR("why\n\n") } };
+	struct output_test t[] = { { STR("good"), 1500, true, STR("x\n") },
+				   { STR("bad"), 20, false, STR("why\n\n") } };
 
 	setup(OUTPUT_TEXT);
 	start();
 	output_test_result(output, t, 0, 2);
 	output_test_result(output, t, 1, 2);
-	CHECK_HAS(take_out(), "[ RUN      ]\033[0m bad\nwhy\n\033[31m[  FAILED  ]\033[0m bad (20 ns)\n");
+	CHECK_HAS(take_out(),
+		  "[ RUN      ]\033[0m bad\nwhy\n\033[31m[  FAILED  ]\033[0m bad (20 ns)\n");
 	output->opts.format = OUTPUT_JSON;
 	output_test_result(output, t, 0, 2);
-	CHECK_STR(take_out(), "{\"type\": \"test_result\", \"data\": {\"good\": {\"duration\": 1500, \"passed\": true, "
-			      "\"output\": \"x\\n\"}}}\n");
+	CHECK_STR(
+		take_out(),
+		"{\"type\": \"test_result\", \"data\": {\"good\": {\"duration\": 1500, \"passed\": true, "
+		"\"output\": \"x\\n\"}}}\n");
 	teardown();
 }
 

@@ -31,7 +31,9 @@ static struct strbuf out;
 static struct value_env env;
 
 static struct err *fake_each(struct engine *e, uint32_t index,
-			     bool (*fn)(void *arg, const void *key, const void *value, uint32_t n_cpus), void *arg)
+			     bool (*fn)(void *arg, const void *key, const void *value,
+					uint32_t n_cpus),
+			     void *arg)
 {
 	vec_each(it, &e->elements)
 		if (!fn(arg, it->key, it->value, e->n_cpus))
@@ -43,7 +45,10 @@ static const struct engine_ops ops = { .map_each = fake_each };
 
 static void begin(const struct type *key, const struct type *value)
 {
-	map = (struct image_map){ .name = STR("@"), .key_type = key, .value_type = value, .is_scalar = !key,
+	map = (struct image_map){ .name = STR("@"),
+				  .key_type = key,
+				  .value_type = value,
+				  .is_scalar = !key,
 				  .bucket_offset = key ? (key->size + 7) / 8 * 8 : 0 };
 	engine.n_cpus = 1;
 	env = (struct value_env){ .trunc_trailer = STR("..") };
@@ -88,7 +93,11 @@ static void add_bucket(const void *key, size_t key_n, uint64_t bucket, uint64_t 
 
 static const char *dump_with(bool is_json, bool print_empty, uint64_t top, uint64_t div)
 {
-	struct mapdump d = { .map = &map, .env = &env, .is_json = is_json, .print_empty_scalar = print_empty, .top = top,
+	struct mapdump d = { .map = &map,
+			     .env = &env,
+			     .is_json = is_json,
+			     .print_empty_scalar = print_empty,
+			     .top = top,
 			     .div = div };
 
 	strbuf_clear(&out);
@@ -157,7 +166,9 @@ TEST(values_rise_and_equal_ones_go_by_key)
 	CHECK_STR(dump_with(false, false, 2, 1), "@[3]: 1\n@[1]: 7\n");
 	CHECK_STR(dump_with(false, false, 1, 2), "@[1]: 3\n");
 	CHECK_STR(dump_with(false, false, 10, 2), "@[2]: -2\n@[-1]: 0\n@[3]: 0\n@[1]: 3\n");
-	CHECK_STR(json(), "{\"type\": \"map\", \"data\": {\"@\": {\"2\": -4, \"-1\": 1, \"3\": 1, \"1\": 7}}}\n");
+	CHECK_STR(
+		json(),
+		"{\"type\": \"map\", \"data\": {\"@\": {\"2\": -4, \"-1\": 1, \"3\": 1, \"1\": 7}}}\n");
 	teardown();
 }
 
@@ -194,7 +205,8 @@ TEST(tuple_keys_lose_their_parentheses)
 	int64_t v = 9;
 
 	setup();
-	t = type_tuple(&tt, (const struct type *[]){ type_string(&tt, 8), type_int(8, true) }, NULL, 2);
+	t = type_tuple(&tt, (const struct type *[]){ type_string(&tt, 8), type_int(8, true) }, NULL,
+		       2);
 	begin(t, type_int(8, true));
 	add(&k, sizeof(k), &v, 8);
 	CHECK_STR(text(), "@[curl, 2]: 9\n");
@@ -266,7 +278,8 @@ TEST(averages_are_ranked_and_divided)
 	for (int i = 3; i >= 0; i--)
 		add(keys[i], 8, &(struct stored_avg){ (uint64_t)(i + 1) * 10, 1 }, 16);
 	CHECK_STR(dump_with(false, true, 2, 10), "@[c]: 3\n@[d]: 4\n");
-	CHECK_STR(dump_with(true, true, 2, 10), "{\"type\": \"stats\", \"data\": {\"@\": {\"c\": 3, \"d\": 4}}}\n");
+	CHECK_STR(dump_with(true, true, 2, 10),
+		  "{\"type\": \"stats\", \"data\": {\"@\": {\"c\": 3, \"d\": 4}}}\n");
 	teardown();
 }
 
@@ -278,19 +291,21 @@ TEST(histogram_rows)
 	add_bucket("", 0, 3, 2); /* 2, 3 */
 	add_bucket("", 0, 4, 1); /* 7 */
 	add_bucket("", 0, 6, 1); /* 20 */
-	CHECK_STR(text(),
-		  "@:\n"
-		  "(..., 0)               1 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n"
-		  "[0]                    0 |                                                    |\n"
-		  "[1]                    0 |                                                    |\n"
-		  "[2, 4)                 2 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n"
-		  "[4, 8)                 1 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n"
-		  "[8, 16)                0 |                                                    |\n"
-		  "[16, 32)               1 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n"
-		  "\n");
-	CHECK_HAS(json(), "{\"type\": \"hist\", \"data\": {\"@\": [{\"max\": -1, \"count\": 1},"
-			  "{\"min\": 0, \"max\": 0, \"count\": 0},{\"min\": 1, \"max\": 1, \"count\": 0},"
-			  "{\"min\": 2, \"max\": 3, \"count\": 2},");
+	CHECK_STR(
+		text(),
+		"@:\n"
+		"(..., 0)               1 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n"
+		"[0]                    0 |                                                    |\n"
+		"[1]                    0 |                                                    |\n"
+		"[2, 4)                 2 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n"
+		"[4, 8)                 1 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n"
+		"[8, 16)                0 |                                                    |\n"
+		"[16, 32)               1 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n"
+		"\n");
+	CHECK_HAS(json(),
+		  "{\"type\": \"hist\", \"data\": {\"@\": [{\"max\": -1, \"count\": 1},"
+		  "{\"min\": 0, \"max\": 0, \"count\": 0},{\"min\": 1, \"max\": 1, \"count\": 0},"
+		  "{\"min\": 2, \"max\": 3, \"count\": 2},");
 	teardown();
 }
 
@@ -325,7 +340,9 @@ TEST(fine_histograms)
 	begin(NULL, hist_type(3));
 	for (uint64_t n = 0; n < 1024; n++)
 		add_bucket("", 0, bucket_of(n, 3), 1);
-	CHECK_HAS(json(), "{\"min\": 15, \"max\": 15, \"count\": 1},{\"min\": 16, \"max\": 17, \"count\": 2},");
+	CHECK_HAS(
+		json(),
+		"{\"min\": 15, \"max\": 15, \"count\": 1},{\"min\": 16, \"max\": 17, \"count\": 2},");
 	CHECK_HAS(json(), "{\"min\": 960, \"max\": 1023, \"count\": 64}]");
 	CHECK_HAS(text(), "[15]                   1 |");
 	CHECK_HAS(text(), "[16, 18)               2 |");
@@ -340,16 +357,17 @@ TEST(linear_histograms)
 	add_bucket("", 0, 0, 1);
 	add_bucket("", 0, 2, 2);
 	add_bucket("", 0, 6, 1);
-	CHECK_STR(text(),
-		  "@:\n"
-		  "(..., 0)               1 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n"
-		  "[0, 2)                 0 |                                                    |\n"
-		  "[2, 4)                 2 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n"
-		  "[4, 6)                 0 |                                                    |\n"
-		  "[6, 8)                 0 |                                                    |\n"
-		  "[8, 10)                0 |                                                    |\n"
-		  "[10, ...)              1 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n"
-		  "\n");
+	CHECK_STR(
+		text(),
+		"@:\n"
+		"(..., 0)               1 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n"
+		"[0, 2)                 0 |                                                    |\n"
+		"[2, 4)                 2 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|\n"
+		"[4, 6)                 0 |                                                    |\n"
+		"[6, 8)                 0 |                                                    |\n"
+		"[8, 10)                0 |                                                    |\n"
+		"[10, ...)              1 |@@@@@@@@@@@@@@@@@@@@@@@@@@                          |\n"
+		"\n");
 	CHECK_HAS(json(), "{\"min\": 8, \"max\": 9, \"count\": 0},{\"min\": 10, \"count\": 1}]");
 	teardown();
 }
@@ -394,9 +412,10 @@ TEST(keyed_histograms_go_by_total)
 	add_bucket(&k3, 8, 5, 1);
 	add_bucket(&k1, 8, 4, 5);
 	add_bucket(&k2, 8, 5, 1);
-	CHECK_STR(dump_with(true, false, 2, 1),
-		  "{\"type\": \"hist\", \"data\": {\"@\": {\"3\": [{\"min\": 8, \"max\": 15, \"count\": 1}], "
-		  "\"1\": [{\"min\": 4, \"max\": 7, \"count\": 5}]}}}\n");
+	CHECK_STR(
+		dump_with(true, false, 2, 1),
+		"{\"type\": \"hist\", \"data\": {\"@\": {\"3\": [{\"min\": 8, \"max\": 15, \"count\": 1}], "
+		"\"1\": [{\"min\": 4, \"max\": 7, \"count\": 5}]}}}\n");
 	CHECK(strncmp(text(), "@[2]:\n[8, 16) ", 14) == 0);
 	CHECK_HAS(text(), "|\n\n@[3]:\n");
 	teardown();
@@ -420,14 +439,16 @@ TEST(division_may_leave_nothing_to_draw)
 	setup();
 	begin(NULL, hist_type(0));
 	add_bucket("", 0, 3, 5);
-	CHECK_STR(dump_with(false, false, 0, 10),
-		  "@:\n[2, 4)                 0 |                                                    |\n\n");
+	CHECK_STR(
+		dump_with(false, false, 0, 10),
+		"@:\n[2, 4)                 0 |                                                    |\n\n");
 	teardown();
 }
 
 /* ---- time series ---- */
 
-static void add_slot(const void *key, size_t key_n, uint64_t slot, const struct stored_tseries *cpus, uint32_t n)
+static void add_slot(const void *key, size_t key_n, uint64_t slot,
+		     const struct stored_tseries *cpus, uint32_t n)
 {
 	struct element *e = add(key, key_n, cpus, n * sizeof(*cpus));
 
@@ -468,9 +489,12 @@ TEST(a_time_series_around_zero)
 	for (uint64_t i = 101; i <= 111; i++)
 		add_slot("", 0, i % 20, &(struct stored_tseries){ i - 106, 1, i }, 1);
 	CHECK_HAS(text(), "             -5                                                  5\n");
-	CHECK_HAS(text(), "00:00:10.100 *                         .                         | -5\n");
-	CHECK_HAS(text(), "00:00:10.200 |    *                    .                         | -4\n");
-	CHECK_HAS(text(), "00:00:10.500 |                   *     .                         | -1\n");
+	CHECK_HAS(text(),
+		  "00:00:10.100 *                         .                         | -5\n");
+	CHECK_HAS(text(),
+		  "00:00:10.200 |    *                    .                         | -4\n");
+	CHECK_HAS(text(),
+		  "00:00:10.500 |                   *     .                         | -1\n");
 	CHECK_HAS(text(), "00:00:10.600 |                         *                         | 0\n");
 	CHECK_HAS(text(), "00:00:11.000 |                         .                   *     | 4\n");
 	CHECK_HAS(text(), "00:00:11.100 |                         .                         * 5\n");
@@ -482,7 +506,8 @@ TEST(time_series_of_several_keys_end_together)
 	setup();
 	begin(type_string(&tt, 8), tseries_type(10, TSERIES_LAST, true));
 	for (uint64_t i = 0; i < 5; i++)
-		add_slot("one\0\0\0\0", 8, i, &(struct stored_tseries){ i ? 5 : 0, i ? 1 : 0, i }, 1);
+		add_slot("one\0\0\0\0", 8, i, &(struct stored_tseries){ i ? 5 : 0, i ? 1 : 0, i },
+			 1);
 	for (uint64_t i = 5; i < 10; i++)
 		add_slot("two\0\0\0\0", 8, i, &(struct stored_tseries){ 4, 1, i }, 1);
 	CHECK_HAS(text(), "@[one]:\n"

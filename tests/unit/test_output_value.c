@@ -119,7 +119,8 @@ TEST(pointers_are_hexadecimal_in_text_and_numbers_in_json)
 
 TEST(enums_by_name_in_text_by_number_in_json)
 {
-	static const struct type_enumerator e[] = { { STR_INIT("ONE"), 1 }, { STR_INIT("MINUS"), -1 } };
+	static const struct type_enumerator e[] = { { STR_INIT("ONE"), 1 },
+						    { STR_INIT("MINUS"), -1 } };
 	const struct type *t;
 	int32_t v = 1;
 
@@ -148,12 +149,14 @@ TEST(strings_end_at_nul_and_show_when_they_were_cut)
 TEST(json_strings_are_escaped_and_valid)
 {
 	begin();
-	CHECK_STR(json(type_string(&tt, 16), "a\r\n\t\\\" b\0\0\0\0\0\0\0"), "\"a\\r\\n\\t\\\\\\\" b\"");
+	CHECK_STR(json(type_string(&tt, 16), "a\r\n\t\\\" b\0\0\0\0\0\0\0"),
+		  "\"a\\r\\n\\t\\\\\\\" b\"");
 	CHECK_STR(json(type_string(&tt, 4), "\x01\x1b\x7f\0"), "\"\\u0001\\u001b\x7f\"");
 	CHECK_STR(json(type_string(&tt, 4), "\xc3\xa9z\0"), "\"\xc3\xa9z\"");
 	CHECK_STR(json(type_string(&tt, 4), "\xc3z\xff\0"), "\"\\\\xc3z\\\\xff\"");
 	/* a surrogate and an overlong form are no characters */
-	CHECK_STR(json(type_string(&tt, 6), "\xed\xa0\x80\xc0\x80\0"), "\"\\\\xed\\\\xa0\\\\x80\\\\xc0\\\\x80\"");
+	CHECK_STR(json(type_string(&tt, 6), "\xed\xa0\x80\xc0\x80\0"),
+		  "\"\\\\xed\\\\xa0\\\\x80\\\\xc0\\\\x80\"");
 	end();
 }
 
@@ -214,8 +217,10 @@ TEST(tuples_and_records)
 	const struct type *pair, *t, *r;
 
 	begin();
-	pair = type_tuple(&tt, (const struct type *[]){ type_int(8, true), type_int(8, true) }, NULL, 2);
-	t = type_tuple(&tt, (const struct type *[]){ type_int(8, true), type_string(&tt, 8), pair }, NULL, 3);
+	pair = type_tuple(&tt, (const struct type *[]){ type_int(8, true), type_int(8, true) },
+			  NULL, 2);
+	t = type_tuple(&tt, (const struct type *[]){ type_int(8, true), type_string(&tt, 8), pair },
+		       NULL, 3);
 	CHECK_INT(t->size, sizeof(v));
 	CHECK_STR(text(t, &v), "(1, a b, (4, 5))");
 	CHECK_STR(json(t, &v), "[1,\"a b\",[4,5]]");
@@ -241,7 +246,8 @@ TEST(arrays)
 	CHECK_STR(text(type_array(&tt, type_int(4, true), 4), v), "[5,6,7,-8]");
 	CHECK_STR(text(type_array(&tt, row, 2), v), "[[5,6],[7,-8]]");
 	CHECK_STR(json(type_array(&tt, row, 2), v), "[[5,6],[7,-8]]");
-	CHECK_STR(text(type_array(&tt, type_int(1, true), 6), "hello\0"), "[104,101,108,108,111,0]");
+	CHECK_STR(text(type_array(&tt, type_int(1, true), 6), "hello\0"),
+		  "[104,101,108,108,111,0]");
 	end();
 }
 
@@ -263,7 +269,8 @@ TEST(char_arrays_in_structs_are_text)
 TEST(structs_with_bit_fields_and_anonymous_members)
 {
 	/* struct { int m; union { int i; void *p; }; unsigned a:4, b:8; _Bool f:1; } */
-	struct type_field inner[] = { field("i", type_int(4, true), 0), field("n", type_none(), 0) };
+	struct type_field inner[] = { field("i", type_int(4, true), 0),
+				      field("n", type_none(), 0) };
 	struct type_field f[6];
 	struct {
 		int32_t m, u;
@@ -274,14 +281,24 @@ TEST(structs_with_bit_fields_and_anonymous_members)
 	begin();
 	f[0] = field("m", type_int(4, true), 0);
 	f[1] = field("", make_struct(true, 4, inner, 2), 4);
-	f[2] = (struct type_field){ .name = STR("a"), .type = type_int(4, false), .offset = 8, .bit_size = 4 };
-	f[3] = (struct type_field){ .name = STR("b"), .type = type_int(4, true), .offset = 8, .bit_offset = 4,
+	f[2] = (struct type_field){
+		.name = STR("a"), .type = type_int(4, false), .offset = 8, .bit_size = 4
+	};
+	f[3] = (struct type_field){ .name = STR("b"),
+				    .type = type_int(4, true),
+				    .offset = 8,
+				    .bit_offset = 4,
 				    .bit_size = 8 };
-	f[4] = (struct type_field){ .name = STR("f"), .type = type_bool(), .offset = 9, .bit_offset = 4, .bit_size = 1 };
-	f[5] = (struct type_field){ .type = type_int(4, false), .offset = 8, .bit_offset = 13, .bit_size = 3 };
+	f[4] = (struct type_field){
+		.name = STR("f"), .type = type_bool(), .offset = 9, .bit_offset = 4, .bit_size = 1
+	};
+	f[5] = (struct type_field){
+		.type = type_int(4, false), .offset = 8, .bit_offset = 13, .bit_size = 3
+	};
 	t = make_struct(false, 12, f, 6);
 	CHECK_STR(text(t, &v), "{ .m = 2, .i = 5, .n = null, .a = 1, .b = 217, .f = true }");
-	CHECK_STR(json(t, &v), "{\"m\": 2, \"i\": 5, \"n\": null, \"a\": 1, \"b\": 217, \"f\": true}");
+	CHECK_STR(json(t, &v),
+		  "{\"m\": 2, \"i\": 5, \"n\": null, \"a\": 1, \"b\": 217, \"f\": true}");
 	CHECK_STR(text(make_struct(false, 0, NULL, 0), &v), "{}");
 	end();
 }
@@ -307,11 +324,13 @@ static bool find_hierarchy(char name[64], uint64_t *id)
 	struct stat st;
 
 	while (f && !found && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%*s %1023s %31s", root, type) != 2 || strncmp(type, "cgroup", 6) != 0)
+		if (sscanf(line, "%*s %1023s %31s", root, type) != 2 ||
+		    strncmp(type, "cgroup", 6) != 0)
 			continue;
 		found = stat(root, &st) == 0;
 		*id = st.st_ino;
-		snprintf(name, 64, "%.60s", strcmp(type, "cgroup2") == 0 ? "unified" : strrchr(root, '/') + 1);
+		snprintf(name, 64, "%.60s",
+			 strcmp(type, "cgroup2") == 0 ? "unified" : strrchr(root, '/') + 1);
 	}
 	if (f)
 		fclose(f);
@@ -383,7 +402,8 @@ TEST(the_clock_agrees_with_the_system)
 	output_clock_init(&c);
 	clock_gettime(CLOCK_MONOTONIC, &mono);
 	clock_gettime(CLOCK_REALTIME, &real);
-	got = output_clock_real(&c, CLOCK_STORED_MONOTONIC, (uint64_t)mono.tv_sec * 1000000000 + (uint64_t)mono.tv_nsec);
+	got = output_clock_real(&c, CLOCK_STORED_MONOTONIC,
+				(uint64_t)mono.tv_sec * 1000000000 + (uint64_t)mono.tv_nsec);
 	want = real.tv_sec * 1000000000 + real.tv_nsec;
 	CHECK(llabs(got - want) < 500000000);
 }
@@ -402,14 +422,17 @@ static bool fake_user(void *arg, uint32_t pid, uint64_t addr, struct output_symb
 	return pid == 7 && addr >= 0x400000 && addr < 0x500000;
 }
 
-static size_t fake_build_id(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64], uint64_t *offset)
+static size_t fake_build_id(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64],
+			    uint64_t *offset)
 {
 	memcpy(id, "\xde\xad\x0b", 3);
 	*offset = addr - 0x400000;
 	return addr >= 0x400000 ? 3 : 0;
 }
 
-static const struct output_symbols fake_symbols = { .kernel = fake_kernel, .user = fake_user, .build_id = fake_build_id };
+static const struct output_symbols fake_symbols = { .kernel = fake_kernel,
+						    .user = fake_user,
+						    .build_id = fake_build_id };
 
 static bool fake_stack(void *arg, uint64_t hash, uint64_t *frames, uint32_t max)
 {
@@ -437,20 +460,23 @@ TEST(symbols)
 
 TEST(stacks_in_all_modes)
 {
-	struct stored_stack k = { 1, 2, 0 }, u = { 2, 2, 7 }, lost = { 3, 2, 7 }, none = { 0, 0, 7 };
+	struct stored_stack k = { 1, 2, 0 }, u = { 2, 2, 7 }, lost = { 3, 2, 7 },
+			    none = { 0, 0, 7 };
 
 	begin();
 	env.symbols = &fake_symbols;
 	env.stack = fake_stack;
 	CHECK_STR(text(type_stack(&tt, TYPE_KSTACK, STACK_MODE_BPFTRACE, 127), &k),
 		  "\n        vfs_read+16\n        0x9999\n");
-	CHECK_STR(text(type_stack(&tt, TYPE_KSTACK, STACK_MODE_BPFTRACE, 1), &k), "\n        vfs_read+16\n");
+	CHECK_STR(text(type_stack(&tt, TYPE_KSTACK, STACK_MODE_BPFTRACE, 1), &k),
+		  "\n        vfs_read+16\n");
 	CHECK_STR(text(type_stack(&tt, TYPE_KSTACK, STACK_MODE_PERF, 127), &k),
 		  "\n\t1010 vfs_read+16\n\t9999 0x9999\n");
 	CHECK_STR(text(type_stack(&tt, TYPE_USTACK, STACK_MODE_PERF, 127), &u),
 		  "\n\t400012 main+18 (/bin/x)\n\t99 0x99 ([unknown])\n");
 	CHECK_STR(text(type_stack(&tt, TYPE_USTACK, STACK_MODE_RAW, 127), &u), "\n400012\n99\n");
-	CHECK_STR(text(type_stack(&tt, TYPE_USTACK, STACK_MODE_BUILD_ID, 127), &u), "\ndead0b 0x12\n99\n");
+	CHECK_STR(text(type_stack(&tt, TYPE_USTACK, STACK_MODE_BUILD_ID, 127), &u),
+		  "\ndead0b 0x12\n99\n");
 	CHECK_STR(text(type_stack(&tt, TYPE_USTACK, STACK_MODE_RAW, 127), &none), "\n");
 	CHECK_HAS(text(type_stack(&tt, TYPE_USTACK, STACK_MODE_RAW, 127), &lost), "not kept");
 	CHECK_STR(key_json(type_stack(&tt, TYPE_KSTACK, STACK_MODE_BPFTRACE, 127), &k),
@@ -460,7 +486,8 @@ TEST(stacks_in_all_modes)
 
 /* ---- printf ---- */
 
-static const char *print(const char *format, const struct type *const *types, uint32_t n, const void *payload)
+static const char *print(const char *format, const struct type *const *types, uint32_t n,
+			 const void *payload)
 {
 	struct event_field fields[8];
 	struct format f;
@@ -529,7 +556,8 @@ TEST(printf_of_text)
 	CHECK_STR(print("%*s|", types, 2, &v), "hello|");
 	v.n = -8;
 	CHECK_STR(print("%*s|", types, 2, &v), "hello   |");
-	types[1] = type_tuple(&tt, (const struct type *[]){ type_int(1, false), type_int(1, false) }, NULL, 2);
+	types[1] = type_tuple(
+		&tt, (const struct type *[]){ type_int(1, false), type_int(1, false) }, NULL, 2);
 	CHECK_STR(print("%d %12s|", types, 2, &v), "-8   (104, 101)|");
 	end();
 }

@@ -65,11 +65,16 @@ TEST(precedence)
 	check_expr("1 - 2 - 3", "binary -\n  binary -\n    int 1\n    int 2\n  int 3\n");
 	check_expr("(1 + 2) * 3", "binary *\n  binary +\n    int 1\n    int 2\n  int 3\n");
 	check_expr("$a || $b && $c", "binary ||\n  var $a\n  binary &&\n    var $b\n    var $c\n");
-	check_expr("$a | $b ^ $c & $d", "binary |\n  var $a\n  binary ^\n    var $b\n    binary &\n      var $c\n      var $d\n");
-	check_expr("$a == $b < $c << 1", "binary ==\n  var $a\n  binary <\n    var $b\n    binary <<\n      var $c\n      int 1\n");
+	check_expr(
+		"$a | $b ^ $c & $d",
+		"binary |\n  var $a\n  binary ^\n    var $b\n    binary &\n      var $c\n      var $d\n");
+	check_expr(
+		"$a == $b < $c << 1",
+		"binary ==\n  var $a\n  binary <\n    var $b\n    binary <<\n      var $c\n      int 1\n");
 	check_expr("!-~*$x", "unary !\n  unary -\n    unary ~\n      unary *\n        var $x\n");
 	check_expr("-$x.f", "unary -\n  field .f\n    var $x\n");
-	check_expr("$a ? $b : $c ? 1 : 2", "ternary\n  var $a\n  var $b\n  ternary\n    var $c\n    int 1\n    int 2\n");
+	check_expr("$a ? $b : $c ? 1 : 2",
+		   "ternary\n  var $a\n  var $b\n  ternary\n    var $c\n    int 1\n    int 2\n");
 	check_expr("$a ?: $b", "ternary\n  var $a\n  var $b\n");
 }
 
@@ -95,13 +100,17 @@ TEST(primaries)
 	check_expr("(1, 2,)", "tuple\n  int 1\n  int 2\n");
 	check_expr("(a=1, b=\"x\")", "record\n  named a\n    int 1\n  named b\n    string \"x\"\n");
 	check_expr("comptime 1 + 2", "binary +\n  comptime\n    int 1\n  int 2\n");
-	check_expr("{ $a = 1; $a }", "block\n  assign =\n    var $a\n    int 1\n  value\n    var $a\n");
-	check_expr("if $x { 1 } else { 2 }", "if\n  var $x\n  block\n    value\n      int 1\n  block\n    value\n      int 2\n");
+	check_expr("{ $a = 1; $a }",
+		   "block\n  assign =\n    var $a\n    int 1\n  value\n    var $a\n");
+	check_expr(
+		"if $x { 1 } else { 2 }",
+		"if\n  var $x\n  block\n    value\n      int 1\n  block\n    value\n      int 2\n");
 }
 
 TEST(postfix)
 {
-	check_expr("$x.a.0->b[1]", "index\n  field ->b\n    element .0\n      field .a\n        var $x\n  int 1\n");
+	check_expr("$x.a.0->b[1]",
+		   "index\n  field ->b\n    element .0\n      field .a\n        var $x\n  int 1\n");
 	check_expr("$kv.0.1", "element .1\n  element .0\n    var $kv\n");
 	check_expr("@m[1]++", "unary ++ (post)\n  map @m\n    int 1\n");
 	check_expr("--$x", "unary --\n  var $x\n");
@@ -197,25 +206,28 @@ TEST(statements)
 		     "clause\n  probe begin\n  block\n"
 		     "    for map\n      var $kv\n      map @m\n      block\n"
 		     "    for range\n      var $i\n      int 0\n      var $n\n      block\n");
-	check_script("begin { if ($a) { 1 } else if $b { f() } else { @c = 1 } { 2 } import \"x.bt\"; }",
-		     "clause\n  probe begin\n  block\n"
-		     "    expr\n      if\n        var $a\n        block\n          expr\n            int 1\n"
-		     "        if\n          var $b\n          block\n            expr\n              call f\n"
-		     "          block\n            assign =\n              map @c\n              int 1\n"
-		     "    expr\n      block\n        expr\n          int 2\n"
-		     "    import \"x.bt\"\n");
+	check_script(
+		"begin { if ($a) { 1 } else if $b { f() } else { @c = 1 } { 2 } import \"x.bt\"; }",
+		"clause\n  probe begin\n  block\n"
+		"    expr\n      if\n        var $a\n        block\n          expr\n            int 1\n"
+		"        if\n          var $b\n          block\n            expr\n              call f\n"
+		"          block\n            assign =\n              map @c\n              int 1\n"
+		"    expr\n      block\n        expr\n          int 2\n"
+		"    import \"x.bt\"\n");
 }
 
 TEST(clauses)
 {
 	check_script("begin,\nEND { }", "clause\n  probe begin\n  probe END\n  block\n");
-	check_errors("uprobe:/bin/a b:f\n{}", 1, "stdin:1:15-16: ERROR: expected '{' or a predicate");
+	check_errors("uprobe:/bin/a b:f\n{}", 1,
+		     "stdin:1:15-16: ERROR: expected '{' or a predicate");
 }
 
 TEST(attach_points)
 {
-	static const char text[] = "uprobe:\"/a b\":\"f(int, char)\"+4, x=kprobe:f*/x/ {} k:a,k:b,{} hardware:cache-misses:1e6 {}\n"
-				   "uprobe:/bin/$1:$2 /pid == 1/ {}";
+	static const char text[] =
+		"uprobe:\"/a b\":\"f(int, char)\"+4, x=kprobe:f*/x/ {} k:a,k:b,{} hardware:cache-misses:1e6 {}\n"
+		"uprobe:/bin/$1:$2 /pid == 1/ {}";
 	static const struct str params[] = { STR_INIT("sh"), STR_INIT("f:g") };
 	struct lang l;
 	struct attach_point *ap;
@@ -238,7 +250,10 @@ TEST(attach_points)
 	CHECK_VIEW(ap->parts[1], "f*/x/");
 	lang_close(&l);
 
-	lang_open(&l, "k:a,k:b,{} hardware:cache-misses:1e6 {} begin/1/{}\nuprobe:/bin/$1:$2 /pid == 1/ {} uprobe:$3:\"$x\" {}", false);
+	lang_open(
+		&l,
+		"k:a,k:b,{} hardware:cache-misses:1e6 {} begin/1/{}\nuprobe:/bin/$1:$2 /pid == 1/ {} uprobe:$3:\"$x\" {}",
+		false);
 	l.opts.positional = params;
 	l.opts.n_positional = 2;
 	l.script = script_parse(&l.opts, l.file);
@@ -263,25 +278,28 @@ TEST(attach_points)
 
 TEST(declarations)
 {
-	check_script("#!/usr/bin/sonde\nconfig = { stack_mode=perf; max_map_keys=2; license = \"GPL\"; lazy_symbolication=true }\n"
-		     "import \"a.bt\";\nlet @m = lruhash(100);\n"
-		     "macro one { 1 } macro add($a, @b, c) { $a += c; @b }\n"
-		     "fn f($a : int64, $s : string[16]) : struct s * { return $a; }",
-		     "config\n  stack_mode = perf\n  max_map_keys = 2\n  license = \"GPL\"\n  lazy_symbolication = true\n"
-		     "import \"a.bt\"\n"
-		     "let @m = lruhash(100)\n"
-		     "macro one()\n  block\n    value\n      int 1\n"
-		     "macro add($a, @b, c)\n  block\n    assign +=\n      var $a\n      ident c\n    value\n      map @b\n"
-		     "fn f($a : int64, $s : string[16]) : struct s *\n  block\n    return\n      var $a\n");
+	check_script(
+		"#!/usr/bin/sonde\nconfig = { stack_mode=perf; max_map_keys=2; license = \"GPL\"; lazy_symbolication=true }\n"
+		"import \"a.bt\";\nlet @m = lruhash(100);\n"
+		"macro one { 1 } macro add($a, @b, c) { $a += c; @b }\n"
+		"fn f($a : int64, $s : string[16]) : struct s * { return $a; }",
+		"config\n  stack_mode = perf\n  max_map_keys = 2\n  license = \"GPL\"\n  lazy_symbolication = true\n"
+		"import \"a.bt\"\n"
+		"let @m = lruhash(100)\n"
+		"macro one()\n  block\n    value\n      int 1\n"
+		"macro add($a, @b, c)\n  block\n    assign +=\n      var $a\n      ident c\n    value\n      map @b\n"
+		"fn f($a : int64, $s : string[16]) : struct s *\n  block\n    return\n      var $a\n");
 }
 
 TEST(preamble)
 {
 	struct lang l;
 
-	lang_parse(&l, "// c\n#include <linux/sched.h>\n#define X(a) \\\n  a\nstruct s { int x; } __attribute__((packed));\n"
-		       "typedef struct { int y; } t;\nenum { A, B }\n#ifdef Q\nint f(void);\n#endif\nbegin { }",
-		   false);
+	lang_parse(
+		&l,
+		"// c\n#include <linux/sched.h>\n#define X(a) \\\n  a\nstruct s { int x; } __attribute__((packed));\n"
+		"typedef struct { int y; } t;\nenum { A, B }\n#ifdef Q\nint f(void);\n#endif\nbegin { }",
+		false);
 	CHECK_INT(l.diags.n_errors, 0);
 	CHECK(str_starts(l.script->preamble, STR("#include")));
 	CHECK(str_ends(l.script->preamble, STR("#endif\n")));
@@ -293,10 +311,12 @@ TEST(defines_are_replaced)
 {
 	struct lang l;
 
-	lang_parse(&l, "#define ONE 1\n#define TWO (ONE + ONE)\n#define RED \"\\033[31m\"\n#define ADD(a, b) (a) + (b)\n#define STR(x) #x\n"
-		       "#define CAT(a, b) a ## b\n#define P (struct s *)arg0\n#define foo foo\n#define EMPTY\n"
-		       "begin { f(ONE, TWO, RED \"x\", ADD(ONE, $x), STR(a b), CAT(p, id), P, foo, $y.ONE, ADD EMPTY); }",
-		   true);
+	lang_parse(
+		&l,
+		"#define ONE 1\n#define TWO (ONE + ONE)\n#define RED \"\\033[31m\"\n#define ADD(a, b) (a) + (b)\n#define STR(x) #x\n"
+		"#define CAT(a, b) a ## b\n#define P (struct s *)arg0\n#define foo foo\n#define EMPTY\n"
+		"begin { f(ONE, TWO, RED \"x\", ADD(ONE, $x), STR(a b), CAT(p, id), P, foo, $y.ONE, ADD EMPTY); }",
+		true);
 	CHECK_STR(lang_text(&l), "clause\n  probe begin\n  block\n    expr\n      call f\n"
 				 "        int 1\n"
 				 "        binary +\n          int 1\n          int 1\n"
@@ -319,9 +339,11 @@ TEST(define_faults)
 	CHECK_HAS(lang_text(&l), "'F' takes 2 arguments, 1 given");
 	CHECK_HAS(lang_text(&l), "stdin:2:11-15: ERROR");
 	lang_close(&l);
-	lang_parse(&l, "#define A B B B B B B B B\n#define B C C C C C C C C\n#define C D D D D D D D D\n#define D E E E E E E E E\n"
-		       "#define E F F F F F F F F\n#define F G G G G G G G G\n#define G H H H H H H H\n#define H\nbegin { A }",
-		   true);
+	lang_parse(
+		&l,
+		"#define A B B B B B B B B\n#define B C C C C C C C C\n#define C D D D D D D D D\n#define D E E E E E E E E\n"
+		"#define E F F F F F F F F\n#define F G G G G G G G G\n#define G H H H H H H H\n#define H\nbegin { A }",
+		true);
 	CHECK_HAS(lang_text(&l), "becomes more than");
 	lang_close(&l);
 	lang_parse(&l, "#define BAD \"\\q\"\nbegin { print(BAD); }", true);
@@ -331,33 +353,51 @@ TEST(define_faults)
 
 TEST(faults)
 {
-	check_errors("begin { print(1) print(2); }", 1, "stdin:1:18-23: ERROR: expected ';', found 'print'");
+	check_errors("begin { print(1) print(2); }", 1,
+		     "stdin:1:18-23: ERROR: expected ';', found 'print'");
 	check_errors("begin { < }", 1, "stdin:1:9-10: ERROR: expected an expression, found '<'");
 	check_errors("i:s:1            $a", 1, "stdin:1:18-20: ERROR: expected '{' or a predicate");
 	check_errors("kprobe:f { \"asdf }", 1, "string without closing");
-	check_errors("k:asdf+123abc\n", 1, "expected '{' or a predicate (/.../) behind the probes, found end of the script");
-	check_errors("begin { print(\"a);\n$x = ; print(2); }\nend { + }", 3, "string without closing");
-	check_errors("i:s:1 { @=5++}", 1, "stdin:1:12-14: ERROR: '++' works on variables and maps only");
-	check_errors("i:s:1 { @=--5}", 1, "stdin:1:13-14: ERROR: '--' works on variables and maps only");
+	check_errors(
+		"k:asdf+123abc\n", 1,
+		"expected '{' or a predicate (/.../) behind the probes, found end of the script");
+	check_errors("begin { print(\"a);\n$x = ; print(2); }\nend { + }", 3,
+		     "string without closing");
+	check_errors("i:s:1 { @=5++}", 1,
+		     "stdin:1:12-14: ERROR: '++' works on variables and maps only");
+	check_errors("i:s:1 { @=--5}", 1,
+		     "stdin:1:13-14: ERROR: '--' works on variables and maps only");
 	check_errors("i:s:1 { $x = &1; }", 1, "stdin:1:15-16: ERROR: the address of ('&')");
-	check_errors("kprobe:f /pid == 1 { 0; }", 1, "stdin:1:20-21: ERROR: expected '/' to close the predicate, found '{'");
-	check_errors("k:f { print((,)); }", 1, "stdin:1:14-15: ERROR: expected an expression, found ','");
-	check_errors("k:f { print((hello=1, 5)); }", 1, "stdin:1:23-24: ERROR: expected the name of a field");
-	check_errors("k:f { print((hello=1,hello=2)); }", 1, "stdin:1:22-29: ERROR: the record has a field 'hello' already");
-	check_errors("i:s:1 { $a = 1; $a.2 = 3; }", 1, "stdin:1:17-25: ERROR: Tuples and records are immutable");
+	check_errors("kprobe:f /pid == 1 { 0; }", 1,
+		     "stdin:1:20-21: ERROR: expected '/' to close the predicate, found '{'");
+	check_errors("k:f { print((,)); }", 1,
+		     "stdin:1:14-15: ERROR: expected an expression, found ','");
+	check_errors("k:f { print((hello=1, 5)); }", 1,
+		     "stdin:1:23-24: ERROR: expected the name of a field");
+	check_errors("k:f { print((hello=1,hello=2)); }", 1,
+		     "stdin:1:22-29: ERROR: the record has a field 'hello' already");
+	check_errors("i:s:1 { $a = 1; $a.2 = 3; }", 1,
+		     "stdin:1:17-25: ERROR: Tuples and records are immutable");
 	check_errors("i:s:1 { (1, 0) = 0 }", 1, "a tuple cannot be assigned to");
 	check_errors("i:s:1 { f() = 0 }", 1, "cannot assign to this");
-	check_errors("begin { for ($kv : @map) print($kv); }", 1, "stdin:1:26-31: ERROR: expected '{', found 'print'");
-	check_errors("begin { for (@kv : @map) { } }", 1, "stdin:1:14-17: ERROR: expected a variable as the variable of the loop");
-	check_errors("begin { for ($i : 1+1..10) { } }", 1, "stdin:1:20-21: ERROR: expected '..' and the end of the range");
+	check_errors("begin { for ($kv : @map) print($kv); }", 1,
+		     "stdin:1:26-31: ERROR: expected '{', found 'print'");
+	check_errors("begin { for (@kv : @map) { } }", 1,
+		     "stdin:1:14-17: ERROR: expected a variable as the variable of the loop");
+	check_errors("begin { for ($i : 1+1..10) { } }", 1,
+		     "stdin:1:20-21: ERROR: expected '..' and the end of the range");
 	check_errors("begin { for ($i : 0..1+1) { } }", 1, "stdin:1:23-24: ERROR: expected ')'");
 	check_errors("begin { for ($i : @m[1]) { } }", 1, "expected a map (@m) or a range");
 	check_errors("begin { $x: int8; }", 1, "stdin:1:11-12: ERROR: expected ';', found ':'");
-	check_errors("begin { if(x=1) {} }", 1, "stdin:1:13-14: ERROR: expected ')' to close the condition, found '='");
-	check_errors("begin { if $a > 1 {} }", 1, "HINT: put a condition with operators in parentheses");
-	check_errors("begin { if (1) {} else print(1) }", 1, "HINT: the branches of an if need braces");
+	check_errors("begin { if(x=1) {} }", 1,
+		     "stdin:1:13-14: ERROR: expected ')' to close the condition, found '='");
+	check_errors("begin { if $a > 1 {} }", 1,
+		     "HINT: put a condition with operators in parentheses");
+	check_errors("begin { if (1) {} else print(1) }", 1,
+		     "HINT: the branches of an if need braces");
 	check_errors("begin { let @x = 1; }", 1, "expected a variable behind 'let', found '@x'");
-	check_errors("begin { print(1; }", 1, "expected ')' or ',' in the arguments of a call, found ';'");
+	check_errors("begin { print(1; }", 1,
+		     "expected ')' or ',' in the arguments of a call, found ';'");
 	check_errors("begin { $x.; }", 1, "the name or number of a field");
 	check_errors("begin { @m[]; }", 1, "expected an expression, found ']'");
 	check_errors("begin { import foo; }", 1, "a string with the file to import");
@@ -383,14 +423,19 @@ TEST(declaration_faults)
 	check_errors("i:s:1 { exit(); } config = { stack_mode=perf }", 1,
 		     "stdin:1:19-25: ERROR: config must appear before probes");
 	check_errors("config = { a=1 } config = { b=2 } begin {}", 1, "only one config block");
-	check_errors("config = { exit(); } i:s:1 { }", 1, "stdin:1:16-17: ERROR: expected '=' behind the name");
-	check_errors("config = { a=perf b=2 } i:s:1 { }", 1, "expected ';' between config variables, found 'b'");
+	check_errors("config = { exit(); } i:s:1 { }", 1,
+		     "stdin:1:16-17: ERROR: expected '=' behind the name");
+	check_errors("config = { a=perf b=2 } i:s:1 { }", 1,
+		     "expected ';' between config variables, found 'b'");
 	check_errors("config { a=perf } i:s:1 { }", 1, "expected '=' behind 'config'");
 	check_errors("config = { a=@x } begin { }", 1, "expected a value");
-	check_errors("begin {}\n#include <stdio.h>\nbegin {}", 1, "C definitions must stand at the top");
-	check_errors("begin {} struct s { int x; }; end {}", 1, "C definitions must stand at the top");
+	check_errors("begin {}\n#include <stdio.h>\nbegin {}", 1,
+		     "C definitions must stand at the top");
+	check_errors("begin {} struct s { int x; }; end {}", 1,
+		     "C definitions must stand at the top");
 	check_errors("begin {} import \"x\";", 1, "imports must appear before");
-	check_errors("import foo; begin { }", 1, "stdin:1:8-11: ERROR: expected a string with the file to import");
+	check_errors("import foo; begin { }", 1,
+		     "stdin:1:8-11: ERROR: expected a string with the file to import");
 	check_errors("let @a = hash(); begin { }", 1, "expected the number of entries, found ')'");
 	check_errors("let @a = hash(0); begin { }", 1, "must be from 1");
 	check_errors("let $a = 1; begin { }", 1, "'let' declares maps only");
@@ -500,8 +545,10 @@ TEST(clone_is_deep)
 	struct node *body, *copy;
 	STRBUF_AUTO a = { 0 }, b = { 0 };
 
-	lang_parse(&l, "begin { if (1) { @m[1, (uint8[N])$x] = f(typeof($y), (a=1, b=2)); } for ($i : 0..3) { let $z : typeof(1) = { 2; 3 }; } }",
-		   false);
+	lang_parse(
+		&l,
+		"begin { if (1) { @m[1, (uint8[N])$x] = f(typeof($y), (a=1, b=2)); } for ($i : 0..3) { let $z : typeof(1) = { 2; 3 }; } }",
+		false);
 	CHECK_INT(l.diags.n_errors, 0);
 	body = l.script->clauses->body;
 	copy = node_clone(&l.arena, body);
@@ -509,7 +556,8 @@ TEST(clone_is_deep)
 	/* wreck the original: the copy must not notice */
 	body->block.stmts->unary.a->cond.then->block.stmts->assign.value->call.args = NULL;
 	body->block.stmts->next->for_.body->block.stmts->let.type->expr->integer = 99;
-	body->block.stmts->unary.a->cond.then->block.stmts->assign.target->map.key->list.items->integer = 77;
+	body->block.stmts->unary.a->cond.then->block.stmts->assign.target->map.key->list.items
+		->integer = 77;
 	ast_dump_node(copy, 0, &b);
 	CHECK_STR(strbuf_cstr(&b), strbuf_cstr(&a));
 	lang_close(&l);

@@ -67,11 +67,13 @@ TEST(a_mapping)
 	CHECK_INT(r.time, 99);
 	put_mmap(&b, UINT32_MAX, 0); /* the kernel's own memory */
 	CHECK(!end(&b, 99, &r));
-	put_mmap(&b, 77, PERF_RECORD_MISC_MMAP_BUILD_ID); /* a build id stands where the inode would */
+	put_mmap(&b, 77,
+		 PERF_RECORD_MISC_MMAP_BUILD_ID); /* a build id stands where the inode would */
 	CHECK(!end(&b, 99, &r));
 }
 
-static bool parse_task(uint32_t type, uint32_t pid, uint32_t parent, uint32_t tid, struct perf_record *r)
+static bool parse_task(uint32_t type, uint32_t pid, uint32_t parent, uint32_t tid,
+		       struct perf_record *r)
 {
 	STRBUF_AUTO b = { 0 };
 

@@ -51,55 +51,62 @@ TEST(statements)
 		     "\t\texit();\n"
 		     "\t} else {}\n"
 		     "}\n");
-	check_format("k:f,k:g /pid==1&&tid!=2/{while(1){break}for$i:0..$n{continue}for($kv:@m){}unroll 3{}return;}",
-		     "k:f,\nk:g\n/pid == 1 && tid != 2/\n{\n"
-		     "\twhile (1) {\n\t\tbreak;\n\t}\n"
-		     "\tfor ($i : 0..$n) {\n\t\tcontinue;\n\t}\n"
-		     "\tfor ($kv : @m) {}\n"
-		     "\tunroll (3) {}\n"
-		     "\treturn;\n"
-		     "}\n");
-	check_format("begin { let $a:uint8=0xff; let $b; _=f((1,),(a=1,b=()),\"x\\n\\x41\"); $c = {let $d = 1; $d}; import \"x\"; }",
-		     "begin {\n"
-		     "\tlet $a : uint8 = 0xff;\n"
-		     "\tlet $b;\n"
-		     "\t_ = f((1,), (a=1, b=()), \"x\\n\\x41\");\n"
-		     "\t$c = {\n\t\tlet $d = 1;\n\t\t$d\n\t};\n"
-		     "\timport \"x\";\n"
-		     "}\n");
+	check_format(
+		"k:f,k:g /pid==1&&tid!=2/{while(1){break}for$i:0..$n{continue}for($kv:@m){}unroll 3{}return;}",
+		"k:f,\nk:g\n/pid == 1 && tid != 2/\n{\n"
+		"\twhile (1) {\n\t\tbreak;\n\t}\n"
+		"\tfor ($i : 0..$n) {\n\t\tcontinue;\n\t}\n"
+		"\tfor ($kv : @m) {}\n"
+		"\tunroll (3) {}\n"
+		"\treturn;\n"
+		"}\n");
+	check_format(
+		"begin { let $a:uint8=0xff; let $b; _=f((1,),(a=1,b=()),\"x\\n\\x41\"); $c = {let $d = 1; $d}; import \"x\"; }",
+		"begin {\n"
+		"\tlet $a : uint8 = 0xff;\n"
+		"\tlet $b;\n"
+		"\t_ = f((1,), (a=1, b=()), \"x\\n\\x41\");\n"
+		"\t$c = {\n\t\tlet $d = 1;\n\t\t$d\n\t};\n"
+		"\timport \"x\";\n"
+		"}\n");
 }
 
 TEST(expressions)
 {
-	check_format("begin { f((struct s*)arg0->a.b[1],*(uint8*)$p,-(-1),!(a||b),c?d:e,$x?:1,sizeof(struct s),offsetof(struct s,a.b),typeof($x),&@m,$1,$#,(1,2).0,comptime (1+2)); }",
-		     "begin {\n"
-		     "\tf((struct s *)arg0->a.b[1], *(uint8 *)$p, -(-1), !(a || b), c ? d : e, $x ?: 1, sizeof(struct s), "
-		     "offsetof(struct s, a.b), typeof($x), &@m, $1, $#, (1, 2).0, comptime (1 + 2));\n"
-		     "}\n");
+	check_format(
+		"begin { f((struct s*)arg0->a.b[1],*(uint8*)$p,-(-1),!(a||b),c?d:e,$x?:1,sizeof(struct s),offsetof(struct s,a.b),typeof($x),&@m,$1,$#,(1,2).0,comptime (1+2)); }",
+		"begin {\n"
+		"\tf((struct s *)arg0->a.b[1], *(uint8 *)$p, -(-1), !(a || b), c ? d : e, $x ?: 1, sizeof(struct s), "
+		"offsetof(struct s, a.b), typeof($x), &@m, $1, $#, (1, 2).0, comptime (1 + 2));\n"
+		"}\n");
 }
 
 TEST(declarations)
 {
-	check_format("#!/bin/sonde\n#include <a.h>\n#define X 1\nstruct s { int x; };\nconfig={a=1;b=\"x\"}\nimport \"y\";"
-		     "let @m=hash(10)\nmacro m($a,@b,c){$a+c}\nfn f($a:int64,$b:struct s*):bool{return true}\nbegin{}",
-		     "#!/bin/sonde\n#include <a.h>\n#define X 1\nstruct s { int x; };\n"
-		     "config = {\n\ta = 1;\n\tb = \"x\";\n}\n"
-		     "import \"y\";\nlet @m = hash(10);\n"
-		     "macro m($a, @b, c) {\n\t$a + c\n}\n"
-		     "fn f($a : int64, $b : struct s *) : bool {\n\treturn true;\n}\n"
-		     "begin {}\n");
+	check_format(
+		"#!/bin/sonde\n#include <a.h>\n#define X 1\nstruct s { int x; };\nconfig={a=1;b=\"x\"}\nimport \"y\";"
+		"let @m=hash(10)\nmacro m($a,@b,c){$a+c}\nfn f($a:int64,$b:struct s*):bool{return true}\nbegin{}",
+		"#!/bin/sonde\n#include <a.h>\n#define X 1\nstruct s { int x; };\n"
+		"config = {\n\ta = 1;\n\tb = \"x\";\n}\n"
+		"import \"y\";\nlet @m = hash(10);\n"
+		"macro m($a, @b, c) {\n\t$a + c\n}\n"
+		"fn f($a : int64, $b : struct s *) : bool {\n\treturn true;\n}\n"
+		"begin {}\n");
 }
 
 TEST(comments)
 {
-	check_format("// head\n\n\n/* two\n lines */\nbegin // behind the probe\n{ // behind the brace\n"
-		     "  $x = 1; // behind a statement\n\n\n  // on its own\n  print($x, // inside\n    2);\n"
-		     "  if ($x) { // opens\n  } // closed\n  // last\n}\n// end\n",
-		     "// head\n\n/* two\n lines */\n// behind the probe\nbegin {\n\t// behind the brace\n"
-		     "\t$x = 1; // behind a statement\n\n\t// on its own\n\t// inside\n\tprint($x, 2);\n"
-		     "\tif ($x) {\n\t\t// opens\n\t} // closed\n\t// last\n}\n// end\n");
+	check_format(
+		"// head\n\n\n/* two\n lines */\nbegin // behind the probe\n{ // behind the brace\n"
+		"  $x = 1; // behind a statement\n\n\n  // on its own\n  print($x, // inside\n    2);\n"
+		"  if ($x) { // opens\n  } // closed\n  // last\n}\n// end\n",
+		"// head\n\n/* two\n lines */\n// behind the probe\nbegin {\n\t// behind the brace\n"
+		"\t$x = 1; // behind a statement\n\n\t// on its own\n\t// inside\n\tprint($x, 2);\n"
+		"\tif ($x) {\n\t\t// opens\n\t} // closed\n\t// last\n}\n// end\n");
 	check_format("config = { // c1\n a=1; // c2\n /* c3 */ }\nbegin { /* only */ }\n", NULL);
-	check_format("begin { $x = /* a */ 1 /* b */ ; /* c */ }\nmacro m(a /* p */) { /* q */ a /* r */ }", NULL);
+	check_format(
+		"begin { $x = /* a */ 1 /* b */ ; /* c */ }\nmacro m(a /* p */) { /* q */ a /* r */ }",
+		NULL);
 	check_format("begin { } // tail\nend { } /* x */ // y", NULL);
 	check_format("k:f, // one\nk:g // two\n/ 1 /* three */ /\n{ }", NULL);
 }

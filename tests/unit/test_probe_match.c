@@ -91,8 +91,8 @@ static void put_file(const char *name, const char *text)
 	}
 }
 
-#define COMMON                                                                           \
-	"\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n"           \
+#define COMMON                                                                 \
+	"\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n" \
 	"\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n"
 
 static void make_tracefs(void)
@@ -100,11 +100,12 @@ static void make_tracefs(void)
 	strcpy(dir, "/tmp/sonde-test-tracefs-XXXXXX");
 	CHECK(mkdtemp(dir) != NULL);
 	put_file("events/syscalls/sys_enter_open/id", "11\n");
-	put_file("events/syscalls/sys_enter_open/format",
-		 "name: sys_enter_open\nID: 11\nformat:\n" COMMON
-		 "\tfield:int nr;\toffset:8;\tsize:4;\tsigned:1;\n"
-		 "\tfield:const char * filename;\toffset:16;\tsize:8;\tsigned:0;\n"
-		 "\tfield:int flags;\toffset:24;\tsize:8;\tsigned:0;\n\nprint fmt: \"field:int fake;\"\n");
+	put_file(
+		"events/syscalls/sys_enter_open/format",
+		"name: sys_enter_open\nID: 11\nformat:\n" COMMON
+		"\tfield:int nr;\toffset:8;\tsize:4;\tsigned:1;\n"
+		"\tfield:const char * filename;\toffset:16;\tsize:8;\tsigned:0;\n"
+		"\tfield:int flags;\toffset:24;\tsize:8;\tsigned:0;\n\nprint fmt: \"field:int fake;\"\n");
 	put_file("events/disk/disk_a/id", "21\n");
 	put_file("events/disk/disk_a/format",
 		 "name: disk_a\nID: 21\nformat:\n" COMMON
@@ -164,7 +165,8 @@ TEST(tracepoint_record)
 	CHECK(type_find_field(s->args, STR("name"), &f));
 	CHECK(f.is_data_loc && f.offset == 24 && f.type->kind == TYPE_POINTER);
 	CHECK(type_find_field(s->args, STR("words"), &f));
-	CHECK(f.type->kind == TYPE_ARRAY && f.type->count == 2 && f.type->elem == type_int(8, false));
+	CHECK(f.type->kind == TYPE_ARRAY && f.type->count == 2 &&
+	      f.type->elem == type_int(8, false));
 	CHECK(type_find_field(s->args, STR("small"), &f));
 	CHECK(f.type == type_int(1, false));
 	CHECK(type_find_field(s->args, STR("pp"), &f));
@@ -207,7 +209,8 @@ TEST(tracepoint_wildcards_and_misses)
 	CHECK_INT(diags.n_errors, 1);
 	ctx.tracefs = "/nowhere";
 	CHECK(!match("tracepoint:disk:disk_a"));
-	CHECK_HAS(first_message(), "Cannot read the kernel's tracepoints in '/nowhere/events': No such file");
+	CHECK_HAS(first_message(),
+		  "Cannot read the kernel's tracepoints in '/nowhere/events': No such file");
 	CHECK(!match("tracepoint:disk:*"));
 	CHECK_HAS(first_message(), "/nowhere/events");
 	remove_tree();
@@ -287,7 +290,8 @@ TEST(functions_of_a_program)
 	CHECK_HAS(first_hint(), "probe_me");
 	snprintf(text, sizeof(text), "u:%s:_init", bin);
 	CHECK(!match(text));
-	CHECK_HAS(first_message(), "Could not determine boundary for _init (symbol has size 0).\nUse --unsafe");
+	CHECK_HAS(first_message(),
+		  "Could not determine boundary for _init (symbol has size 0).\nUse --unsafe");
 	ctx.is_unsafe = true;
 	CHECK(match(text) != NULL);
 	ctx.is_unsafe = false;
@@ -327,7 +331,8 @@ TEST(offsets_are_instruction_boundaries)
 		snprintf(text, sizeof(text), "u:%s:main+%llu", bin, (unsigned long long)i);
 		s = match(text);
 		if (!!s != !!(good & 1ull << i))
-			printf("# main+%llu: objdump says %d\n", (unsigned long long)i, !!(good & 1ull << i));
+			printf("# main+%llu: objdump says %d\n", (unsigned long long)i,
+			       !!(good & 1ull << i));
 		CHECK(!!s == !!(good & 1ull << i));
 		if (s)
 			CHECK_INT(s->points[0].address, addr + i);
@@ -339,10 +344,11 @@ TEST(offsets_are_instruction_boundaries)
 
 TEST(demangled_names)
 {
-	static const char cxx[] = "namespace app { struct srv { int handle(int x); int handle(const char *s); };\n"
-				  "int srv::handle(int x) { return x + 1; }\n"
-				  "int srv::handle(const char *s) { return s[0]; } }\n"
-				  "int main() { app::srv s; return s.handle(3) + s.handle(\"x\"); }\n";
+	static const char cxx[] =
+		"namespace app { struct srv { int handle(int x); int handle(const char *s); };\n"
+		"int srv::handle(int x) { return x + 1; }\n"
+		"int srv::handle(const char *s) { return s[0]; } }\n"
+		"int main() { app::srv s; return s.handle(3) + s.handle(\"x\"); }\n";
 	char bin[128], cmd[256], text[256];
 	struct probe_shape *s;
 
@@ -373,18 +379,19 @@ TEST(demangled_names)
 }
 
 /* a note as <sys/sdt.h> writes it, so that the test needs no such header */
-#define NOTE(label, provider, name, args)                                                            \
-	"asm(\"" label ": nop\\n.pushsection .note.stapsdt,\\\"\\\",\\\"note\\\"\\n.balign 4\\n"           \
-	".4byte 992f-991f, 994f-993f, 3\\n991: .asciz \\\"stapsdt\\\"\\n992: .balign 4\\n"               \
-	"993: .8byte " label "\\n.8byte 0\\n.8byte 0\\n.asciz \\\"" provider "\\\"\\n.asciz \\\"" name        \
-	"\\\"\\n.asciz \\\"" args "\\\"\\n994: .balign 4\\n.popsection\");\n"
+#define NOTE(label, provider, name, args)                                                        \
+	"asm(\"" label ": nop\\n.pushsection .note.stapsdt,\\\"\\\",\\\"note\\\"\\n.balign 4\\n" \
+	".4byte 992f-991f, 994f-993f, 3\\n991: .asciz \\\"stapsdt\\\"\\n992: .balign 4\\n"       \
+	"993: .8byte " label "\\n.8byte 0\\n.8byte 0\\n.asciz \\\"" provider                     \
+	"\\\"\\n.asciz \\\"" name "\\\"\\n.asciz \\\"" args                                      \
+	"\\\"\\n994: .balign 4\\n.popsection\");\n"
 
 TEST(usdt_places_and_operands)
 {
 	static const char text_of[] = "int main() {\n" NOTE("pa", "app", "hit", "-4@%edi 8@%rsi")
-				      NOTE("pb", "app", "hit", "-4@%edi 8@%rsi")
-				      NOTE("pc", "app", "hit", "-4@$7 8@8(%rsp)") NOTE("pd", "other", "miss", "")
-				      "return 0; }\n";
+		NOTE("pb", "app", "hit", "-4@%edi 8@%rsi")
+			NOTE("pc", "app", "hit", "-4@$7 8@8(%rsp)")
+				NOTE("pd", "other", "miss", "") "return 0; }\n";
 	char bin[128], cmd[256], text[256];
 	struct probe_shape *s;
 
@@ -406,7 +413,8 @@ TEST(usdt_places_and_operands)
 	CHECK_INT(s->points[1].address, nm(bin, "pb"));
 	CHECK(!s->points[0].is_repeat && s->points[1].is_repeat && s->next->points[0].is_repeat);
 	CHECK_INT(s->n_argn, 2);
-	CHECK(s->operands[0].kind == USDT_ARG_REG && s->operands[0].is_signed && s->operands[0].size == 4);
+	CHECK(s->operands[0].kind == USDT_ARG_REG && s->operands[0].is_signed &&
+	      s->operands[0].size == 4);
 	CHECK(s->next->operands[0].kind == USDT_ARG_CONST && s->next->operands[0].value == 7);
 	CHECK(s->next->operands[1].kind == USDT_ARG_MEM && s->next->operands[1].value == 8);
 	s = probe_match(&ctx, cut(text), true, &diags);
@@ -478,7 +486,8 @@ TEST(kernels_without_kprobes)
 	ctx.tracefs = dir;
 	ctx.kallsyms = arena_printf(&arena, "%s/kallsyms", dir).p;
 	CHECK(!match("kprobe:vfs_read"));
-	CHECK_STR(first_message(), "Cannot attach kprobe: this kernel has no kprobes (CONFIG_KPROBES is not set).");
+	CHECK_STR(first_message(),
+		  "Cannot attach kprobe: this kernel has no kprobes (CONFIG_KPROBES is not set).");
 	CHECK_HAS(first_hint(), "tracepoint:syscalls:sys_enter_read");
 	CHECK(!match("kretprobe:vfs_read"));
 	CHECK_HAS(first_hint(), "tracepoint:syscalls:sys_exit_read");
@@ -486,9 +495,11 @@ TEST(kernels_without_kprobes)
 	CHECK_HAS(first_hint(), "tracepoint:sched:sched_process_exec");
 	CHECK(!match("kprobe:nonsense"));
 	CHECK_HAS(first_message(), "nonsense is not traceable (either non-existing");
-	CHECK(diags.first->next && str_is(diags.first->next->msg, "No matches for kprobe nonsense."));
+	CHECK(diags.first->next &&
+	      str_is(diags.first->next->msg, "No matches for kprobe nonsense."));
 	CHECK(!match("kprobe:nomodule:vfs_read"));
-	CHECK_STR(first_message(), "specified module nomodule in probe kprobe:nomodule:vfs_read is not loaded.");
+	CHECK_STR(first_message(),
+		  "specified module nomodule in probe kprobe:nomodule:vfs_read is not loaded.");
 	CHECK(!match("kprobe:0x1234"));
 	CHECK_STR(first_message(), "Probing by address requires --unsafe");
 	remove_tree();
@@ -507,8 +518,9 @@ TEST(kernels_with_kprobes)
 	ctx.lacks = lacks_nothing;
 	strcpy(dir, "/tmp/sonde-test-tracefs-XXXXXX");
 	CHECK(mkdtemp(dir) != NULL);
-	put_file("available_filter_functions", "vfs_read\nvfs_write\n__ftrace_invalid_address___96\n"
-					       "nf_init [nf_tables]\n");
+	put_file("available_filter_functions",
+		 "vfs_read\nvfs_write\n__ftrace_invalid_address___96\n"
+		 "nf_init [nf_tables]\n");
 	put_file("modules", "nf_tables 1234 0 - Live 0x0\n");
 	ctx.tracefs = dir;
 	ctx.modules = arena_printf(&arena, "%s/modules", dir).p;
@@ -545,7 +557,8 @@ TEST(timers_perf_and_special)
 
 	fresh();
 	s = match("interval:100ms");
-	CHECK(s && s->points[0].period == 100000000 && str_is(s->points[0].name, "interval:us:100000"));
+	CHECK(s && s->points[0].period == 100000000 &&
+	      str_is(s->points[0].name, "interval:us:100000"));
 	s = match("p:hz:99");
 	CHECK(s && s->points[0].frequency == 99 && str_is(s->points[0].name, "profile:hz:99"));
 	CHECK(!match("interval:s:18446744073709551615"));
@@ -601,9 +614,11 @@ TEST(lists)
 	make_tracefs();
 	CHECK_STR(list(&b, "t:disk:*", false),
 		  "tracepoint:disk:disk_a\ntracepoint:disk:disk_b\ntracepoint:disk:disk_c\n");
-	CHECK_STR(list(&b, "tracepoint:*:sys_*", true),
-		  "tracepoint:syscalls:sys_enter_open\n    int nr\n    const char * filename\n    int flags\n");
-	CHECK_STR(list(&b, "interval:*", false), "interval:hz:\ninterval:us:\ninterval:ms:\ninterval:s:\n");
+	CHECK_STR(
+		list(&b, "tracepoint:*:sys_*", true),
+		"tracepoint:syscalls:sys_enter_open\n    int nr\n    const char * filename\n    int flags\n");
+	CHECK_STR(list(&b, "interval:*", false),
+		  "interval:hz:\ninterval:us:\ninterval:ms:\ninterval:s:\n");
 	CHECK_HAS(list(&b, "*ware:*", false), "software:cpu:\n");
 	CHECK_HAS(strbuf_cstr(&b), "hardware:cpu-cycles:\n");
 	CHECK_STR(list(&b, "software:cs:", false), "software:cs:\n");
@@ -616,11 +631,14 @@ TEST(lists)
 	CHECK(!probe_list_points(&ctx, ap, &o));
 	CHECK_STR(strbuf_cstr(&b), "interval:ms:\ntracepoint:disk:disk_b\n");
 	if (btfsrc_open(btf)) {
-		CHECK_STR(list(&b, "struct list_head", true),
-			  "vmlinux: struct list_head {\n\tstruct list_head *next;\n\tstruct list_head *prev;\n};\n");
-		CHECK_HAS(list(&b, "rawtracepoint:sched_process_exec", true), "    struct linux_binprm * bprm\n");
+		CHECK_STR(
+			list(&b, "struct list_head", true),
+			"vmlinux: struct list_head {\n\tstruct list_head *next;\n\tstruct list_head *prev;\n};\n");
+		CHECK_HAS(list(&b, "rawtracepoint:sched_process_exec", true),
+			  "    struct linux_binprm * bprm\n");
 		CHECK(!strstr(strbuf_cstr(&b), "__data"));
-		CHECK_HAS(list(&b, "iter:task_file", true), "iter:task_file\n    struct task_struct * task\n");
+		CHECK_HAS(list(&b, "iter:task_file", true),
+			  "iter:task_file\n    struct task_struct * task\n");
 	}
 	remove_tree();
 }

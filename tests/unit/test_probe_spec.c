@@ -107,7 +107,8 @@ TEST(uprobes)
 	CHECK_STR(error_of("ur:x:f+1"), "Offset not allowed");
 	CHECK_STR(error_of("u:/x*:0x12"), "Cannot use wildcards with absolute address");
 	CHECK_STR(error_of("u:x:perl:f"), "'perl' is not a supported language");
-	CHECK_STR(error_of("u:x@:1"), "Invalid uprobe arguments, expected format: uprobe:TARGET@FILE:LINE[:COL]");
+	CHECK_STR(error_of("u:x@:1"),
+		  "Invalid uprobe arguments, expected format: uprobe:TARGET@FILE:LINE[:COL]");
 }
 
 TEST(usdt_and_tracepoints)
@@ -127,7 +128,8 @@ TEST(usdt_and_tracepoints)
 	CHECK_VIEW(s.target, "*");
 	CHECK_STR(error_of("tracepoint:f"), "tracepoint probe type requires 2 arguments, found 1");
 	CHECK(parse("rt:f", false, &s) && s.target.n == 0);
-	CHECK_STR(error_of("rawtracepoint"), "rawtracepoint probe type requires 2 or 1 arguments, found 0");
+	CHECK_STR(error_of("rawtracepoint"),
+		  "rawtracepoint probe type requires 2 or 1 arguments, found 0");
 	CHECK_STR(error_of("k:a:b:c"), "kprobe probe type requires 1 or 2 arguments, found 3");
 }
 
@@ -141,13 +143,16 @@ TEST(timers_and_counters)
 	CHECK_VIEW(s.target, "us");
 	CHECK_STR(error_of("interval:100"),
 		  "Invalid rate of interval probe. Minimum is 1000 or 1us. Found: 100 nanoseconds");
-	CHECK_STR(error_of("profile:ms:nan"), "Invalid rate of profile probe: invalid integer: nan");
-	CHECK_STR(error_of("interval:s:1b"), "Invalid rate of interval probe: invalid trailing bytes: 1b");
+	CHECK_STR(error_of("profile:ms:nan"),
+		  "Invalid rate of profile probe: invalid integer: nan");
+	CHECK_STR(error_of("interval:s:1b"),
+		  "Invalid rate of interval probe: invalid trailing bytes: 1b");
 	CHECK_HAS(error_of("profile:unit:100"), "not an accepted unit");
 	CHECK(*error_of("interval:s:0"));
 	CHECK(parse("h:cache-misses:1e6", false, &s) && s.count == 1000000);
 	CHECK(parse("s:faults:", false, &s) && s.count == 0);
-	CHECK_STR(error_of("software:faults:1b"), "Invalid count for software probe: invalid trailing bytes: 1b");
+	CHECK_STR(error_of("software:faults:1b"),
+		  "Invalid count for software probe: invalid trailing bytes: 1b");
 }
 
 TEST(watchpoints_and_the_rest)
@@ -156,7 +161,8 @@ TEST(watchpoints_and_the_rest)
 
 	CHECK(parse("w:0x10000000:8:rw", false, &s) && s.address == 0x10000000 && s.count == 8);
 	CHECK(parse("w:18446744073709551615:4:w", false, &s) && s.address == UINT64_MAX);
-	CHECK_STR(error_of("watchpoint:1b:8:w"), "Invalid function/address argument: invalid trailing bytes: 1b");
+	CHECK_STR(error_of("watchpoint:1b:8:w"),
+		  "Invalid function/address argument: invalid trailing bytes: 1b");
 	CHECK(*error_of("w:0:8:w"));
 	CHECK(*error_of("w:1:9:w"));
 	CHECK(*error_of("w:8:8:r"));

@@ -62,8 +62,7 @@ TEST(straight_path)
 {
 	comes_through(
 		"begin { printf(\"hi %d\\n\", 1); $x = 1; @a[1, \"x\"] = $x + 2; @c = count(); print(@a); exit(); }");
-	comes_through(
-		"uprobe:/bin/x:f { @[arg0] = count(); } interval:s:1 { print(@); clear(@); }");
+	comes_through("uprobe:/bin/x:f { @[arg0] = count(); } interval:s:1 { print(@); clear(@); }");
 	comes_through(
 		"uretprobe:/bin/x:f /retval > 0/ { @sizes = hist(retval); @s[comm, pid] = sum(retval); }");
 	comes_through(

@@ -189,21 +189,20 @@ TEST(aggregations)
 
 TEST(declarations)
 {
-	CHECK_ROWS(
-		{ "let $a: uint32 = (uint32)1;", "$a", "uint32" },
-		{ "let $a: int16 = 1;", "$a", "int16" }, { "let $a: uint16 = -1;", "$a", NULL },
-		{ "let $a: uint16 = (uint16)-1;", "$a", "uint16" },
-		{ "let $a: uint8 = 10000;", "$a", NULL },
-		{ "let $a: int8 = 1; $a = -100;", "$a", "int8" },
-		{ "$b = -1; let $a: uint16 = $b;", "$a", "uint16" },
-		{ "let $a: sum_t;", "$a", NULL },
-		{ "let $a: struct nothing; print($a);", "$a", NULL },
-		{ "$b = 1; let $a: typeof($b) = \"str\";", "$a", NULL },
-		{ "let $b; let $a: typeof($b) = (uint64)1; $b = (uint32)2; $b = (uint64)3;", "$a",
-		  "uint64" },
-		{ "let $a; if ($a) { $a = 1; } @b = $a;", "@b", "int8" },
-		{ "let $a; let $b; $b = $a; $a = $b;", "$a", NULL },
-		{ "%struct x { int a; } begin { let $a: struct x[10]; }", "$a", "struct x[10]" });
+	CHECK_ROWS({ "let $a: uint32 = (uint32)1;", "$a", "uint32" },
+		   { "let $a: int16 = 1;", "$a", "int16" }, { "let $a: uint16 = -1;", "$a", NULL },
+		   { "let $a: uint16 = (uint16)-1;", "$a", "uint16" },
+		   { "let $a: uint8 = 10000;", "$a", NULL },
+		   { "let $a: int8 = 1; $a = -100;", "$a", "int8" },
+		   { "$b = -1; let $a: uint16 = $b;", "$a", "uint16" },
+		   { "let $a: sum_t;", "$a", NULL },
+		   { "let $a: struct nothing; print($a);", "$a", NULL },
+		   { "$b = 1; let $a: typeof($b) = \"str\";", "$a", NULL },
+		   { "let $b; let $a: typeof($b) = (uint64)1; $b = (uint32)2; $b = (uint64)3;",
+		     "$a", "uint64" },
+		   { "let $a; if ($a) { $a = 1; } @b = $a;", "@b", "int8" },
+		   { "let $a; let $b; $b = $a; $a = $b;", "$a", NULL },
+		   { "%struct x { int a; } begin { let $a: struct x[10]; }", "$a", "struct x[10]" });
 }
 
 TEST(casts)
@@ -300,6 +299,5 @@ TEST(builtins)
 		{ "%fn f($a : int64, $b : string) : uint8 { return 1; } begin { $a = f(1, \"x\"); }",
 		  "$a", "uint8" },
 		{ "for ($i : 0..5) { $a = $i; }", "$a", "int64" },
-		{ "@m[\"k\"] = (uint8)1; for ($kv : @m) { $a = $kv; }", "$a",
-		  "(string[2],uint8)" });
+		{ "@m[\"k\"] = (uint8)1; for ($kv : @m) { $a = $kv; }", "$a", "(string[2],uint8)" });
 }

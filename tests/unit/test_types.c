@@ -88,15 +88,22 @@ TEST(fields_through_anonymous_members)
 	struct type_table *tt = fresh();
 	struct type *outer = type_new_struct(tt, STR("outer"), false);
 	struct type *anon = type_new_struct(tt, STR_NULL, true);
-	struct type_field inner_fields[] = { { .name = STR("x"), .type = type_int(4, true) },
-					     { .name = STR("y"), .type = type_int(2, true), .offset = 2 } };
+	struct type_field inner_fields[] = {
+		{ .name = STR("x"), .type = type_int(4, true) },
+		{ .name = STR("y"), .type = type_int(2, true), .offset = 2 }
+	};
 	struct type_field outer_fields[] = { { .name = STR("a"), .type = type_int(8, true) },
 					     { .type = anon, .offset = 8 } };
 	struct type_field f;
 
 	CHECK(!type_find_field(outer, STR("a"), &f)); /* not complete, and nobody completes it */
-	*anon = (struct type){ .kind = TYPE_STRUCT, .is_union = true, .is_complete = true, .size = 4, .align = 4,
-			       .fields = inner_fields, .n_fields = 2 };
+	*anon = (struct type){ .kind = TYPE_STRUCT,
+			       .is_union = true,
+			       .is_complete = true,
+			       .size = 4,
+			       .align = 4,
+			       .fields = inner_fields,
+			       .n_fields = 2 };
 	outer->fields = outer_fields;
 	outer->n_fields = 2;
 	outer->is_complete = true;
@@ -112,8 +119,10 @@ TEST(spellings)
 {
 	struct type_table *tt = fresh();
 	const struct type *i8 = type_int(1, true);
-	struct type fn = { .kind = TYPE_FUNCTION, .elem = type_int(4, true),
-			   .fields = &(struct type_field){ .type = i8 }, .n_fields = 1 };
+	struct type fn = { .kind = TYPE_FUNCTION,
+			   .elem = type_int(4, true),
+			   .fields = &(struct type_field){ .type = i8 },
+			   .n_fields = 1 };
 
 	CHECK_SPELL(type_int(8, false), "uint64");
 	CHECK_SPELL(type_string(tt, 10), "string[10]");

@@ -43,9 +43,12 @@ static void make_file(void)
 	struct btf *b = btf__new_empty();
 	const void *raw;
 	uint32_t n;
-	int i = btf__add_int(b, "int", 4, BTF_INT_SIGNED), l = btf__add_int(b, "long", 8, BTF_INT_SIGNED);
-	int u = btf__add_int(b, "unsigned int", 4, 0), c = btf__add_int(b, "char", 1, BTF_INT_SIGNED);
-	int bo = btf__add_int(b, "_Bool", 1, BTF_INT_BOOL), far = btf__add_fwd(b, "far", BTF_FWD_STRUCT);
+	int i = btf__add_int(b, "int", 4, BTF_INT_SIGNED),
+	    l = btf__add_int(b, "long", 8, BTF_INT_SIGNED);
+	int u = btf__add_int(b, "unsigned int", 4, 0),
+	    c = btf__add_int(b, "char", 1, BTF_INT_SIGNED);
+	int bo = btf__add_int(b, "_Bool", 1, BTF_INT_BOOL),
+	    far = btf__add_fwd(b, "far", BTF_FWD_STRUCT);
 	int node = 8, anon, arr, pfar, puser, pnode, flex, e;
 
 	anon = btf__add_union(b, NULL, 8);
@@ -65,8 +68,8 @@ static void make_file(void)
 	CHECK_INT(btf__add_ptr(b, node), pnode);
 	CHECK_INT(btf__add_array(b, u, c, 16), arr);
 	CHECK_INT(btf__add_ptr(b, far), pfar);
-	btf__add_const(b, c);                       /* 12 */
-	btf__add_type_tag(b, "user", 12);           /* 13 */
+	btf__add_const(b, c);             /* 12 */
+	btf__add_type_tag(b, "user", 12); /* 13 */
 	CHECK_INT(btf__add_ptr(b, 13), puser);
 	CHECK_INT(btf__add_array(b, u, node, 0), flex);
 	btf__add_struct(b, "far", 4); /* defined after it was declared: 16 */
@@ -118,7 +121,8 @@ TEST(structs_of_a_file)
 	CHECK_INT(f.offset, 32);
 	CHECK(f.type == type_int(8, true));
 	CHECK(type_find_field(t, STR("far"), &f));
-	CHECK(type_find_field(f.type->elem, STR("v"), &g)); /* the declaration led to the definition */
+	CHECK(type_find_field(f.type->elem, STR("v"),
+			      &g)); /* the declaration led to the definition */
 	CHECK(type_find_field(t, STR("buf"), &f));
 	CHECK(f.is_user && f.type->space == SPACE_USER);
 	CHECK(type_find_field(t, STR("on"), &f));
@@ -153,11 +157,13 @@ TEST(enums_functions_and_text)
 		CHECK_INT(t->fields[1].offset, 8);
 		CHECK(t->elem == type_int(4, true));
 	}
-	CHECK(btfsrc_print_params(s, btfsrc_find_id(s, BTFSRC_FUNC, STR("paint")), 0, true, "    ", &out));
+	CHECK(btfsrc_print_params(s, btfsrc_find_id(s, BTFSRC_FUNC, STR("paint")), 0, true, "    ",
+				  &out));
 	CHECK_STR(strbuf_cstr(&out), "    struct node * n\n    enum colour how\n    int retval\n");
 	strbuf_clear(&out);
 	CHECK(btfsrc_print_definition(s, btfsrc_find_id(s, BTFSRC_STRUCT, STR("node")), &out));
-	CHECK_HAS(strbuf_cstr(&out), "struct node {\n\tstruct node *next;\n\tchar name[16];\n\tunsigned int a: 3;\n");
+	CHECK_HAS(strbuf_cstr(&out),
+		  "struct node {\n\tstruct node *next;\n\tchar name[16];\n\tunsigned int a: 3;\n");
 	CHECK_HAS(strbuf_cstr(&out), "\tunion {\n\t\tint x;\n\t\tlong y;\n\t};\n");
 	strbuf_clear(&out);
 	CHECK(btfsrc_print_definition(s, btfsrc_find_id(s, BTFSRC_ENUM, STR("colour")), &out));

@@ -65,7 +65,8 @@ const struct arch_reg *arch_reg_find_script(struct str name)
 
 int arch_arg_offset(unsigned n)
 {
-	static const uint16_t offsets[ARCH_N_ARG_REGS] = { OFF(rdi), OFF(rsi), OFF(rdx), OFF(rcx), OFF(r8), OFF(r9) };
+	static const uint16_t offsets[ARCH_N_ARG_REGS] = { OFF(rdi), OFF(rsi), OFF(rdx),
+							   OFF(rcx), OFF(r8),  OFF(r9) };
 
 	return n < ARCH_N_ARG_REGS ? offsets[n] : -1;
 }

@@ -12,12 +12,13 @@ struct arch_reg {
 	const char *name;
 	uint16_t offset; /* of the whole 64-bit register in struct pt_regs */
 	uint8_t size;    /* bytes that the name means: 8, 4, 2, 1 */
-	uint8_t shift;   /* bits to shift the 64-bit value right by first: 8 for %ah, %bh, %ch, %dh, else 0 */
+	uint8_t shift; /* bits to shift the 64-bit value right by first: 8 for %ah, %bh, %ch, %dh, else 0 */
 };
 
 enum {
 	ARCH_PT_REGS_SIZE = 168,
-	ARCH_N_ARG_REGS = 6, /* integer arguments of the C calling convention that travel in registers */
+	ARCH_N_ARG_REGS =
+		6, /* integer arguments of the C calling convention that travel in registers */
 };
 
 /* the name as an assembler writes it, without '%': rax, eax, ax, al, ah, r8, r8d, r8w, r8b, rip; NULL when unknown */

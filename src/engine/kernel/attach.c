@@ -63,9 +63,7 @@ static void link_close(struct kernel_link *l)
 struct err *kernel_link_perf(struct engine *e, uint32_t prog, int perf_fd,
 			     const struct probe_point *p)
 {
-	struct kernel_link l = {
-		.fd = -1, .perf_fd = perf_fd, .prog = prog, .address = p->address
-	};
+	struct kernel_link l = { .fd = -1, .perf_fd = perf_fd, .prog = prog, .address = p->address };
 	int prog_fd = e->progs[prog].fd;
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = p->cookie);
 	int code;
@@ -111,10 +109,9 @@ struct err *kernel_attach_failed(struct engine *e, uint32_t prog, const struct p
 		why = err_wrap(why, "Unable to attach probe: %.*s", STR_ARG(p->name));
 		return has_hint
 			       ? why
-			       : err_hint(
-					 why,
-					 "if that is to be expected, set the 'missing_probes' config variable "
-					 "to 'warn'");
+			       : err_hint(why,
+					  "if that is to be expected, set the 'missing_probes' config variable "
+					  "to 'warn'");
 	}
 	if (e->opts.warn_missing && e->opts.report) {
 		strbuf_printf(&text, "Unable to attach probe: %.*s. Skipping. (", STR_ARG(p->name));

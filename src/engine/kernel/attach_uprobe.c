@@ -10,7 +10,6 @@
  */
 #include "engine/kernel/kernel.h"
 
-
 #include <bpf/bpf.h>
 #include <errno.h>
 

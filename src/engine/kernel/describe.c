@@ -40,8 +40,8 @@ static void describe_prog(const struct engine *e, uint32_t i)
 	uint32_t size = sizeof(info);
 	STRBUF_AUTO b = { 0 };
 
-	strbuf_printf(&b, "program %.*s: %u instructions, %u bytes of stack", STR_ARG(p->name), p->n_insns,
-		      p->stack_bytes);
+	strbuf_printf(&b, "program %.*s: %u instructions, %u bytes of stack", STR_ARG(p->name),
+		      p->n_insns, p->stack_bytes);
 	if (e->progs[i].fd < 0)
 		strbuf_puts(&b, ", loaded for each place at attach");
 	else if (!bpf_obj_get_info_by_fd(e->progs[i].fd, &info, &size) && info.verified_insns)
@@ -76,7 +76,8 @@ static uint64_t describe_map(const struct engine *e, uint32_t i)
 		strbuf_printf(&b, " (%s)", use);
 	strbuf_puts(&b, ": ");
 	if (m->role != MAP_RING) {
-		strbuf_printf(&b, "%u elements of %u + %u bytes", m->max_entries, m->key_size, m->value_size);
+		strbuf_printf(&b, "%u elements of %u + %u bytes", m->max_entries, m->key_size,
+			      m->value_size);
 		kernel_map_value_bytes(e, m, &n_values);
 		if (n_values > 1)
 			strbuf_printf(&b, " on each of %u CPUs", n_values);
@@ -97,8 +98,8 @@ static void describe_scratch(const struct engine *e)
 		return;
 	m = e->image->maps[e->image->scratch_map];
 	put_bytes(&b, (uint64_t)m->max_entries * m->value_size * e->n_cpus);
-	log_verbose("work areas: %u slots x %u bytes x %u CPUs = %s", m->max_entries, m->value_size, e->n_cpus,
-		    strbuf_cstr(&b));
+	log_verbose("work areas: %u slots x %u bytes x %u CPUs = %s", m->max_entries, m->value_size,
+		    e->n_cpus, strbuf_cstr(&b));
 }
 
 void kernel_describe(const struct engine *e)
@@ -120,6 +121,6 @@ void kernel_describe(const struct engine *e)
 	}
 	strbuf_clear(&b);
 	put_bytes(&b, total);
-	log_verbose("loaded: programs %u, maps %u with %s of kernel memory", e->image->n_progs, e->image->n_maps,
-		    strbuf_cstr(&b));
+	log_verbose("loaded: programs %u, maps %u with %s of kernel memory", e->image->n_progs,
+		    e->image->n_maps, strbuf_cstr(&b));
 }

@@ -69,7 +69,7 @@ struct engine {
 	struct engine_opts opts;
 	uint32_t n_cpus;
 	int btf_fd;
-	uint32_t btf_static_func; /* id of the function that sites.c added, or 0 */
+	uint32_t btf_static_func;  /* id of the function that sites.c added, or 0 */
 	int *map_fds;              /* image.n_maps */
 	struct kernel_prog *progs; /* image.n_progs */
 	VEC(struct kernel_link) links;

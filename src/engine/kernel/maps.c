@@ -140,7 +140,8 @@ static uint64_t bytes_at_load(const struct engine *e, const struct image_map *m)
 {
 	uint32_t n_values;
 
-	if (m->role == MAP_RING || (is_plain_hash(m) && prealloc_bytes(e, m) > PREALLOCATED_BYTES_MAX))
+	if (m->role == MAP_RING ||
+	    (is_plain_hash(m) && prealloc_bytes(e, m) > PREALLOCATED_BYTES_MAX))
 		return 0;
 	if (m->bpf_type == BPF_MAP_TYPE_ARRAY || m->bpf_type == BPF_MAP_TYPE_PERCPU_ARRAY)
 		return (uint64_t)m->max_entries * kernel_map_value_bytes(e, m, &n_values);
@@ -164,10 +165,12 @@ static struct err *check_memory(const struct engine *e)
 	}
 	if (!e->opts.max_memory || total <= e->opts.max_memory || !largest)
 		return NULL;
-	return err_hint(err_new(0, "the maps of this script would take %llu MB of kernel memory, %llu MB of it '%.*s'",
-				(unsigned long long)(total >> 20), (unsigned long long)(most >> 20),
-				STR_ARG(largest->name)),
-			"lower max_map_keys (or give the map a size: let @m = hash(1000)), or raise max_memory");
+	return err_hint(
+		err_new(0,
+			"the maps of this script would take %llu MB of kernel memory, %llu MB of it '%.*s'",
+			(unsigned long long)(total >> 20), (unsigned long long)(most >> 20),
+			STR_ARG(largest->name)),
+		"lower max_map_keys (or give the map a size: let @m = hash(1000)), or raise max_memory");
 }
 
 struct err *kernel_maps_create(struct engine *e)

@@ -40,8 +40,7 @@ bool kernel_sites_wanted(const struct image_prog *p)
 /* the first group in which no site has the same low bits; their number */
 static uint32_t make_groups(const struct probe_shape *shape, uint32_t *group)
 {
-	uint32_t *used =
-		base_alloc(PAGE_SLOTS * sizeof(*used)); /* how many sites have these bits */
+	uint32_t *used = base_alloc(PAGE_SLOTS * sizeof(*used)); /* how many sites have these bits */
 	uint32_t n = 1;
 
 	for (uint32_t i = 0; i < shape->n_points; i++) {
@@ -87,10 +86,7 @@ struct bpf_insn *kernel_sites_rewrite(struct bpf_insn *insns, uint32_t *n, int t
 		/* r6 = context; r0 = cookie of the link << 12 | ip & 0xfff */
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 6, .src_reg = 1 },
 		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_attach_cookie },
-		{ .code = BPF_LDX | BPF_MEM | BPF_DW,
-		  .dst_reg = 1,
-		  .src_reg = 6,
-		  .off = IP_OFFSET },
+		{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = 1, .src_reg = 6, .off = IP_OFFSET },
 		{ .code = BPF_ALU64 | BPF_AND | BPF_K, .dst_reg = 1, .imm = PAGE_SLOTS - 1 },
 		{ .code = BPF_ALU64 | BPF_LSH | BPF_K, .dst_reg = 0, .imm = PAGE_BITS },
 		{ .code = BPF_ALU64 | BPF_OR | BPF_X, .dst_reg = 0, .src_reg = 1 },
