@@ -247,7 +247,7 @@ class Running:
                              stderr=subprocess.PIPE, start_new_session=True)
         self.procs.append(p)
         streams, attached, after, told, late = Streams(p), False, None, False, None
-        deadline = time.time() + ATTACH_LIMIT
+        deadline = time.time() + max(ATTACH_LIMIT, timeout)
         while streams.read(0.02 if after else 0.1):
             if not attached and streams.take_attached():
                 attached = True
@@ -266,7 +266,7 @@ class Running:
                     self.signal_tracer(p)
                     deadline = time.time() + END_LIMIT
                     continue
-                late = ("was not attached after %g s" % ATTACH_LIMIT if not attached else
+                late = ("was not attached after %g s" % max(ATTACH_LIMIT, timeout) if not attached else
                         "did not end after SIGINT" if told else "did not end within %g s" % timeout)
                 break
         streams.take_attached()
