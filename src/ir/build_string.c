@@ -40,7 +40,7 @@ static uint32_t text_size(struct builder *b, struct node *len, uint32_t wanted,
 
 		return put_imm(b, size < 0 || size > t->size ? t->size : size);
 	}
-	n = put_bound(b, wanted, t->size - 1);
+	n = put_bound(b, wanted, t->size - !counts_nul);
 	return counts_nul ? n : put_op_imm(b, IR_ADD, n, 1);
 }
 
@@ -54,7 +54,7 @@ static void mark_cut(struct builder *b, struct value to, uint32_t got, uint32_t 
 
 	put_br_imm(b, CC_NE, got, size, whole);
 	if (wanted)
-		put_br_imm(b, CC_LT, wanted, size, whole);
+		put_br_imm(b, CC_LE, wanted, size - !b->unit->config.str_len_counts_nul, whole);
 	put_store_imm(b, next.reg, next.off, 0, 8);
 	mem_read_bytes(b, value_address(b, next), put_imm(b, 1),
 		       put_op_imm(b, IR_ADD, addr, size - 1), space);
@@ -77,7 +77,7 @@ static uint32_t str_into(struct builder *b, struct node *call, struct value to, 
 		mem_zero(b, to, to.type->size);
 	got = mem_read_text(b, value_address(b, to), size, addr, space);
 	/* a text that the script itself wants no longer is whole; one that had no room for what was wanted is not */
-	if (!len || !is_const(len) || len->integer > (int64_t)to.type->size - 1)
+	if (!len || !is_const(len) || len->integer + !b->unit->config.str_len_counts_nul > (int64_t)to.type->size)
 		mark_cut(b, to, got, addr, space, wanted);
 	return got;
 }
