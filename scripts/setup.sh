@@ -89,7 +89,7 @@ build) packages=$build ;;
 demo) packages="$build $demo" ;;
 static) packages="$build $static" ;;
 test) packages="$build $demo $test $(language go golang-go) $(language rustc rustc) \
-    $(language javac openjdk-17-jdk-headless)"
+    $(language javac openjdk-17-jdk-headless) $(language node nodejs)"
     # the acceptance figures are for Debian's OpenJDK 17, whatever else stands in PATH
     ls /usr/lib/jvm/java-17-openjdk-*/bin/java >/dev/null 2>&1 || packages="$packages openjdk-17-jdk-headless" ;;
 *) usage ;;
