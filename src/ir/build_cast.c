@@ -5,11 +5,6 @@
  */
 #include "ir/build_private.h"
 
-static bool is_signed_int(const struct type *t)
-{
-	return (t->kind == TYPE_INT || t->kind == TYPE_ENUM) && t->is_signed;
-}
-
 static struct value scalar_cast(struct builder *b, struct value v, const struct type *to)
 {
 	uint32_t r = value_to_reg(b, v);
@@ -19,9 +14,9 @@ static struct value scalar_cast(struct builder *b, struct value v, const struct 
 	if (to->kind == TYPE_POINTER || to->size == 8)
 		return value_reg(r, to);
 	/* widening keeps the value, which is extended by its own type already; narrowing and a change of sign re-extend */
-	if (v.type->size < to->size && !(is_signed_int(v.type) && !is_signed_int(to)))
+	if (v.type->size < to->size && !(is_signed_type(v.type) && !is_signed_type(to)))
 		return value_reg(r, to);
-	return value_reg(put_ext(b, r, to->size, is_signed_int(to)), to);
+	return value_reg(put_ext(b, r, to->size, is_signed_type(to)), to);
 }
 
 static struct value bytes_to_string(struct builder *b, struct value v, const struct type *to)
@@ -59,7 +54,7 @@ static struct value array_to_int(struct builder *b, struct value v, const struct
 
 	put_store_imm(b, copy.reg, copy.off, 0, 8);
 	put_copy(b, copy.reg, copy.off, mem.reg, mem.off, v.type->size < 8 ? v.type->size : 8);
-	return value_reg(put_load(b, copy.reg, copy.off, to->size, is_signed_int(to)), to);
+	return value_reg(put_load(b, copy.reg, copy.off, to->size, is_signed_type(to)), to);
 }
 
 static struct value int_to_array(struct builder *b, struct value v, const struct type *to)

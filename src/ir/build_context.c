@@ -309,10 +309,7 @@ static void note_process(struct builder *b, uint32_t tgid)
 /* process id of a user address's owner, whose mappings will be needed */
 uint32_t build_noted_pid(struct builder *b)
 {
-	uint32_t tgid = b->opts->pidns_ino
-				? pid_in_namespace(b, 4)
-				: put_op_imm(b, IR_SHR, call0(b, BPF_FUNC_get_current_pid_tgid),
-					     32);
+	uint32_t tgid = b->opts->pidns_ino ? pid_in_namespace(b, 4) : put_current_tgid(b);
 
 	note_process(b, tgid);
 	return tgid;

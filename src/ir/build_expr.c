@@ -12,11 +12,6 @@ uint32_t build_reg(struct builder *b, struct node *n)
 	return value_to_reg(b, build_expr(b, n));
 }
 
-static bool is_signed_type(const struct type *t)
-{
-	return (t->kind == TYPE_INT || t->kind == TYPE_ENUM) && t->is_signed;
-}
-
 /* ---- operators ---- */
 
 /* keep a result of arithmetic within its type: 1, 2 and 4 byte integers wrap */

@@ -37,15 +37,10 @@ static uint32_t word_of(struct builder *b, uint32_t pid, uint32_t *bit)
 	return put_op(b, IR_ADD, base, put_op_imm(b, IR_SHL, word, 3));
 }
 
-static uint32_t current_tgid(struct builder *b)
-{
-	return put_op_imm(b, IR_SHR, put_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL), 32);
-}
-
 /* 0 unless the current process is followed */
 static uint32_t is_followed(struct builder *b)
 {
-	uint32_t bit, word = word_of(b, current_tgid(b), &bit);
+	uint32_t bit, word = word_of(b, put_current_tgid(b), &bit);
 
 	return put_op(b, IR_AND, put_load(b, word, 0, 8, false), bit);
 }

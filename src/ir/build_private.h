@@ -154,6 +154,8 @@ uint32_t put_call(struct builder *b, int helper, uint32_t n_args, const uint32_t
 #define put_helper(b, helper, ...)                                                  \
 	put_call(b, helper, sizeof((uint32_t[]){ __VA_ARGS__ }) / sizeof(uint32_t), \
 		 (uint32_t[]){ __VA_ARGS__ })
+/* process id of the current thread, in the initial namespace */
+uint32_t put_current_tgid(struct builder *b);
 uint32_t put_map(struct builder *b, uint32_t map);
 uint32_t put_map_value(struct builder *b, uint32_t map, int32_t off);
 uint32_t put_slot(struct builder *b, uint32_t slot);
@@ -191,6 +193,8 @@ uint32_t value_address(struct builder *b, struct value v);
 struct value value_to_mem(struct builder *b, struct value v);
 /* write v in the stored form of to.type to BPF memory; strings: cut or padded to to's size; sizes else equal */
 void value_store(struct builder *b, struct value to, struct value v);
+/* integers and enums whose values are sign-extended */
+bool is_signed_type(const struct type *t);
 /* fresh BPF memory of a type or size (not zeroed), until the end of the statement */
 struct value mem_new(struct builder *b, const struct type *t);
 struct value mem_new_bytes(struct builder *b, uint32_t size);

@@ -224,8 +224,7 @@ static void build_exit_test(struct builder *b)
 
 static void build_pid_filter(struct builder *b)
 {
-	uint32_t tgid = put_op_imm(b, IR_SHR, put_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL),
-				   32);
+	uint32_t tgid = put_current_tgid(b);
 	uint32_t go = new_label(b);
 
 	for (uint32_t i = 0; i < b->opts->n_pids; i++)

@@ -292,3 +292,8 @@ void put_ret(struct builder *b, uint32_t v)
 {
 	put_raw(b, (struct ir_insn){ .op = IR_RET, .a = v });
 }
+
+uint32_t put_current_tgid(struct builder *b)
+{
+	return put_op_imm(b, IR_SHR, put_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL), 32);
+}

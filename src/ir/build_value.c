@@ -30,7 +30,7 @@ uint32_t value_address(struct builder *b, struct value v)
 	return v.off ? put_op_imm(b, IR_ADD, v.reg, v.off) : v.reg;
 }
 
-static bool is_signed_type(const struct type *t)
+bool is_signed_type(const struct type *t)
 {
 	return (t->kind == TYPE_INT || t->kind == TYPE_ENUM) && t->is_signed;
 }
