@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "diag/diag.h"
+#include "types/location.h"
 #include "types/type.h"
 #include "types/usdt_operand.h"
 
@@ -17,6 +18,27 @@ enum probe_kind {
 #include "probe/providers.def"
 #undef PROVIDER
 	PROBE_N_KINDS
+};
+
+/* how the return of a function is noticed */
+enum return_way {
+	RETURN_KERNEL, /* uretprobe: the kernel replaces the return address */
+	RETURN_SITES, /* probes on the function's RET instructions (and what else leaves it); see docs/internals/returns.md */
+};
+
+/* what a shape's points have in common about a value that can be read there by name */
+enum probe_var_role {
+	PVAR_PARAM,  /* args.NAME */
+	PVAR_LOCAL,  /* locals.NAME */
+	PVAR_RESULT, /* retval (name empty), or one of several results: retval.NAME, retval.0 */
+};
+
+struct probe_var {
+	struct str name;
+	const struct type *type;
+	enum probe_var_role role;
+	bool is_artificial; /* this, dictionaries of generics: not part of `args` as a whole */
+	uint32_t line;      /* of its declaration, 0: not known */
 };
 
 enum args_form {
@@ -47,6 +69,15 @@ struct probe_point {
 	int32_t pid;              /* -1: any process */
 	bool is_repeat; /* not counted in "Attached N probes": another place of an earlier point's probe, or our own */
 	uint32_t cookie; /* row of the site table: index within the shape */
+	/* ---- uprobes: the place and the function ---- */
+	uint64_t entry_address; /* of the function or inlined instance that the probe is of; address: where it stands */
+	int32_t sp_delta; /* rsp at the place is what it was at the logical address + this (placement) */
+	const struct location *
+		locs; /* by shape.vars: where each lies at this point's address; NULL when there are no vars */
+	const char *
+		why; /* of the place chosen, for -v: "past endbr64, at push"; NULL: the place is the logical one */
+	struct str inlined_into; /* inlined instance: "main at args.rs:15", else empty */
+	bool is_approximate; /* more entries than calls are possible (languages.md 1.3 step 3) */
 };
 
 struct probe_shape {
@@ -59,6 +90,15 @@ struct probe_shape {
 	uint32_t n_argn;           /* how many argN exist (USDT: operands, rawtracepoint: args) */
 	struct usdt_operand *operands; /* ARGS_USDT: n_argn */
 	bool is_return;
+	enum return_way return_way; /* is_return */
+	const char *return_why;     /* for -v: why this way */
+	bool is_go;                 /* goid can be read, results are paired by goroutine */
+	enum type_lang lang;
+	struct type_source *
+		types; /* named types of the probed file (its DWARF), asked before the kernel's; or NULL */
+	const struct probe_var
+		*vars; /* params in order, locals, results; points[].locs has a location for each */
+	uint32_t n_vars;
 	bool is_user; /* pointers of unknown space are user pointers */
 	bool needs_sites; /* more than one point and the program reads `probe` or `func`: filled by ir */
 	struct probe_point *points;

@@ -18,6 +18,7 @@ static const char *const simple_names[TYPE_N_KINDS] = {
 	[TYPE_MIN] = "min_t",           [TYPE_MAX] = "max_t",
 	[TYPE_STATS] = "stats_t",       [TYPE_HIST] = "hist_t",
 	[TYPE_LHIST] = "lhist_t",       [TYPE_TSERIES] = "tseries_t",
+	[TYPE_WIDE_INT] = "int128",
 };
 
 static const char *const stack_mode_names[] = {
@@ -40,6 +41,11 @@ static void spell_fields(const struct type *t, struct strbuf *out, unsigned dept
 
 static void spell_struct(const struct type *t, struct strbuf *out, unsigned depth)
 {
+	/* other languages have no tags apart from names */
+	if (t->lang > LANG_C && t->name.n) {
+		strbuf_add_str(out, t->name);
+		return;
+	}
 	strbuf_puts(out, t->is_union ? "union" : "struct");
 	strbuf_putc(out, ' ');
 	if (t->name.n) {
@@ -86,7 +92,13 @@ static void spell(const struct type *t, struct strbuf *out, unsigned depth)
 	case TYPE_ENUM:
 		strbuf_printf(out, t->name.n ? "enum %.*s" : "enum%.*s", STR_ARG(t->name));
 		break;
+	case TYPE_FLOAT: strbuf_printf(out, "float%u", t->size * 8); break;
+	case TYPE_CAPTURE: spell(t->elem, out, depth); break;
 	case TYPE_POINTER:
+		if (t->name.n) {
+			strbuf_add_str(out, t->name);
+			break;
+		}
 		if (t->elem->kind == TYPE_FUNCTION) {
 			spell_function(t->elem, "(*)", out, depth);
 			break;

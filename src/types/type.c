@@ -145,6 +145,68 @@ const struct type *type_pointer(struct type_table *tt, const struct type *elem, 
 						.space = space });
 }
 
+const struct type *type_pointer_named(struct type_table *tt, const struct type *elem,
+				      enum space space, enum type_lang lang, struct str name)
+{
+	const struct type template = { .kind = TYPE_POINTER,
+				       .size = 8,
+				       .align = 8,
+				       .elem = elem,
+				       .space = space,
+				       .lang = lang };
+	STRBUF_AUTO key = { 0 };
+	struct type *t;
+	bool is_new;
+
+	if (!name.n && lang == LANG_NONE)
+		return type_pointer(tt, elem, space);
+	/* longer than the key of a pointer without a name, so that the two never meet */
+	key_u64(&key, TYPE_POINTER);
+	key_u64(&key, (uintptr_t)elem);
+	key_u64(&key, (uint64_t)space << 32 | lang);
+	key_str(&key, name);
+	key_str(&key, STR("a named pointer"));
+	t = intern(tt, &key, &template, &is_new);
+	if (is_new)
+		t->name = arena_str(tt->arena, name);
+	return t;
+}
+
+const struct type *type_float(uint32_t size)
+{
+	static const struct type types[] = {
+		{ .kind = TYPE_FLOAT, .size = 4, .align = 4 },
+		{ .kind = TYPE_FLOAT, .size = 8, .align = 8 },
+		{ .kind = TYPE_FLOAT, .size = 16, .align = 8 },
+	};
+
+	return &types[size <= 4 ? 0 : size <= 8 ? 1 : 2];
+}
+
+const struct type *type_wide_int(bool is_signed)
+{
+	static const struct type types[] = {
+		{ .kind = TYPE_WIDE_INT, .size = 16, .align = 8 },
+		{ .kind = TYPE_WIDE_INT, .size = 16, .align = 8, .is_signed = true },
+	};
+
+	return &types[is_signed];
+}
+
+const struct type *type_capture(struct type_table *tt, const struct type *elem,
+				const struct capture *capture, uint32_t size)
+{
+	struct type *t = arena_new(tt->arena, struct type);
+
+	*t = (struct type){ .kind = TYPE_CAPTURE,
+			    .size = size,
+			    .align = 8,
+			    .elem = elem,
+			    .capture = capture,
+			    .lang = elem->lang };
+	return t;
+}
+
 const struct type *type_array(struct type_table *tt, const struct type *elem, uint32_t count)
 {
 	uint64_t size;

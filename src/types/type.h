@@ -27,6 +27,9 @@
  *   timestamp           struct stored_timestamp
  *   cgroup_path         struct stored_cgroup_path
  *   username            u32 uid
+ *   float               4, 8 or 16 bytes (16: x87's 80 bits); nothing computes with it, it is printed
+ *   wide int            16 bytes, little endian
+ *   capture             struct stored_capture and its segments (capture.h)
  *   count, sum          u64 / i64
  *   min, max            struct stored_minmax
  *   avg, stats          struct stored_avg
@@ -43,8 +46,9 @@
 #include "base/arena.h"
 #include "base/hashmap.h"
 
-struct strbuf;
 #include "base/strbuf.h"
+
+struct capture; /* capture.h */
 
 enum type_kind {
 	TYPE_NONE, /* not known yet, or no value: the type of statements and of void functions */
@@ -69,6 +73,10 @@ enum type_kind {
 	TYPE_TIMESTAMP,
 	TYPE_CGROUP_PATH,
 	TYPE_USERNAME,
+	/* of traced programs' languages */
+	TYPE_FLOAT,
+	TYPE_WIDE_INT, /* 128 bits */
+	TYPE_CAPTURE,  /* a value with what it points to, captured for printing; elem: its type */
 	/* aggregations: only as the value type of a map */
 	TYPE_COUNT,
 	TYPE_SUM,
@@ -108,6 +116,27 @@ struct type_enumerator {
 	int64_t value;
 };
 
+/* language of the program that a type comes from: decides how values are written */
+enum type_lang { LANG_NONE, LANG_C, LANG_CXX, LANG_RUST, LANG_GO };
+
+/*
+ * One alternative of a Rust enum (DWARF variant part). The value whose discriminant fits none of the others is of the one
+ * without values.
+ */
+struct type_variant {
+	struct str name;
+	bool has_value; /* false: the one for everything else, or the only one */
+	uint64_t value; /* of the discriminant, masked to its size */
+	const struct type *
+		type; /* struct with the alternative's fields, offsets from the enum's start; NULL: none */
+};
+
+/* a type parameter of a generic type or template: what stands for T */
+struct type_param {
+	struct str name;
+	const struct type *type;
+};
+
 struct type {
 	enum type_kind kind;
 	uint32_t size; /* stored form, bytes; 0 for void, function, none, and structs not complete yet */
@@ -130,6 +159,22 @@ struct type {
 	/* for structs: who fills the fields, and its own handle on the type */
 	struct type_source *source;
 	uint64_t source_id;
+	/* ---- types of traced programs ---- */
+	enum type_lang lang; /* structs, enums, and pointers with a name */
+	bool is_char;        /* enum without enumerators: a code point (Rust char, char32_t) */
+	bool has_vtable;     /* C++ class with virtual functions */
+	uint8_t go_kind;     /* Go's reflect.Kind, 0: none */
+	uint64_t go_type;    /* Go: address (of the file) of the run-time type word, 0: not known */
+	/* pointers: name as the language writes it ("&i32", "*const u8", "alloc::boxed::Box<i32>") is in name */
+	/* structs, when complete */
+	const struct type_variant *variants;
+	uint32_t n_variants;
+	struct type_field discr; /* of variants: type NULL when there is only one */
+	const struct type_param *params;
+	uint32_t n_params;
+	const struct type *go_elem, *go_key; /* Go: of slices, maps, channels */
+	/* capture: how it was captured */
+	const struct capture *capture;
 };
 
 /* ---- stored forms shared with generated code ---- */
@@ -197,6 +242,15 @@ const struct type *type_bool(void);
 /* size 1, 2, 4, 8 */
 const struct type *type_int(uint32_t size, bool is_signed);
 const struct type *type_pointer(struct type_table *tt, const struct type *elem, enum space space);
+/* a pointer as a traced program's language names it: "&str" is not "*const str"; see struct type */
+const struct type *type_pointer_named(struct type_table *tt, const struct type *elem,
+				      enum space space, enum type_lang lang, struct str name);
+/* size 4, 8, 16 */
+const struct type *type_float(uint32_t size);
+const struct type *type_wide_int(bool is_signed);
+/* never interned; size: bytes of the stored form at most. Callers keep one for each elem (view_capture does) */
+const struct type *type_capture(struct type_table *tt, const struct type *elem,
+				const struct capture *capture, uint32_t size);
 const struct type *type_array(struct type_table *tt, const struct type *elem, uint32_t count);
 const struct type *type_string(struct type_table *tt,
 			       uint32_t size); /* size counts the last (NUL/cut) byte, >= 1 */
@@ -239,7 +293,7 @@ struct str type_spelling(struct arena *a, const struct type *t);
 
 /* ---- where named types come from ---- */
 
-/* A provider of named types: the script's own C text, the kernel's BTF, later a target's DWARF. */
+/* A provider of named types: the script's own C text, the kernel's BTF, a target's DWARF. */
 struct type_source {
 	const struct type_source_ops *ops;
 	struct type_table *table;
