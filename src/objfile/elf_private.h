@@ -12,6 +12,8 @@
 
 #include <libelf.h>
 
+struct go_info;
+
 struct objfile_private {
 	unsigned refs;
 	int fd;
@@ -19,6 +21,7 @@ struct objfile_private {
 	struct arena strings; /* section names, interp, build-id */
 	struct symtab *symtab;
 	struct usdt_table *usdt;
+	struct go_info *go;
 	char *open_path;       /* where it was opened; NULL when it came from a descriptor */
 	struct str debug_path; /* folders with separate debug files, ':' between; may be empty */
 	bool is_debug_file; /* opened as somebody's separate debug file or MiniDebugInfo: look for no further ones */
@@ -26,6 +29,7 @@ struct objfile_private {
 
 void symtab_free(struct symtab *t);
 void usdt_table_free(struct usdt_table *t);
+void go_info_free(struct go_info *g);
 
 /* one entry of a note section or segment (elf(5), "Notes") */
 struct elf_note {

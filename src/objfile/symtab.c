@@ -68,7 +68,7 @@ struct str symbol_base_name(const struct symbol *s)
 
 /* --- reading --------------------------------------------------------------------------------------------------- */
 
-static void push(struct symtab *t, struct symbol s)
+void symtab_push(struct symtab *t, struct symbol s)
 {
 	size_t cap = t->priv->cap;
 
@@ -135,12 +135,6 @@ static bool take_name(struct symbol *s, const char *name, size_t room)
 	return true;
 }
 
-/* a set of (address, name) of the symbols that are there already */
-struct seen {
-	uint32_t *slots;
-	uint32_t mask;
-};
-
 static uint32_t seen_hash(const struct symbol *s)
 {
 	uint64_t h = s->addr * 0x9e3779b97f4a7c15ULL;
@@ -151,7 +145,7 @@ static uint32_t seen_hash(const struct symbol *s)
 	return (uint32_t)(h >> 32);
 }
 
-static void seen_init(struct seen *seen, const struct symtab *t)
+void symtab_seen_init(struct symtab_seen *seen, const struct symtab *t)
 {
 	uint32_t n = 16;
 
@@ -168,7 +162,7 @@ static void seen_init(struct seen *seen, const struct symtab *t)
 	}
 }
 
-static bool seen_has(const struct seen *seen, const struct symtab *t, const struct symbol *s)
+bool symtab_seen_has(const struct symtab_seen *seen, const struct symtab *t, const struct symbol *s)
 {
 	for (uint32_t h = seen_hash(s) & seen->mask; seen->slots[h]; h = (h + 1) & seen->mask) {
 		const struct symbol *other = &t->v[seen->slots[h] - 1];
@@ -189,7 +183,7 @@ static void note_malformed(struct symtab *t, struct objfile *f, const struct obj
 static void read_table(struct symtab *t, struct objfile *f, const struct objfile_section *sec)
 {
 	struct bytes entries, names;
-	struct seen seen = { 0 };
+	struct symtab_seen seen = { 0 };
 	struct err *e;
 	size_t n;
 
@@ -207,7 +201,7 @@ static void read_table(struct symtab *t, struct objfile *f, const struct objfile
 		return;
 	}
 	if (t->n)
-		seen_init(&seen, t);
+		symtab_seen_init(&seen, t);
 	n = entries.n / sizeof(Elf64_Sym);
 	if (n > UINT32_MAX / 2)
 		n = UINT32_MAX / 2;
@@ -222,8 +216,8 @@ static void read_table(struct symtab *t, struct objfile *f, const struct objfile
 			continue;
 		s.addr = es.st_value;
 		s.size = es.st_size;
-		if (!seen.slots || !seen_has(&seen, t, &s))
-			push(t, s);
+		if (!seen.slots || !symtab_seen_has(&seen, t, &s))
+			symtab_push(t, s);
 	}
 	free(seen.slots);
 }
@@ -258,6 +252,8 @@ static void say_sources(const struct objfile *f, const struct symtab *t)
 		strbuf_puts(&from, ", MiniDebugInfo");
 	if (t->has_dynsym)
 		strbuf_puts(&from, ", .dynsym");
+	if (t->has_gopclntab)
+		strbuf_puts(&from, ", .gopclntab");
 	log_verbose("'%s': %u symbols%s%s", f->path, t->n, from.n ? " from " : "",
 		    from.n ? strbuf_cstr(&from) + 2 : "");
 	while (notes.n) {
@@ -300,6 +296,7 @@ struct symtab *objfile_symtab(struct objfile *f)
 		}
 	}
 	t->has_dynsym = read_tables(t, f, SHT_DYNSYM);
+	go_symtab_add(t, f);
 	say_sources(f, t);
 	return t;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The symbols of one object file, merged from everything that has some: .symtab, .dynsym, a separate debug file
- * (.gnu_debuglink, build-id) and MiniDebugInfo (.gnu_debugdata). Addresses are the file's own (vaddr).
+ * (.gnu_debuglink, build-id), MiniDebugInfo (.gnu_debugdata) and Go's own table of functions (.gopclntab). Addresses are the file's own (vaddr).
  * objfile_symtab reads them at the first call; the table belongs to the objfile and lives as long as it does.
  * Undefined symbols, sections, files and PLT stubs are not in it. Not thread-safe (indexes are built when needed).
  */
@@ -20,7 +20,8 @@ enum symbol_flags {
 	SYMBOL_CLONE_ISRA = 8,  /* .isra.N: an entry, arguments are split */
 	SYMBOL_VERSIONED = 16,  /* the table's name had @VERSION behind it, cut off here */
 	SYMBOL_ABSOLUTE = 32,   /* SHN_ABS */
-	SYMBOL_NOT_ENTRY = SYMBOL_CLONE_PART | SYMBOL_CLONE_COLD,
+	SYMBOL_GO_TWIN = 64, /* Go: a wrapper for the other calling convention, of the function of the same name */
+	SYMBOL_NOT_ENTRY = SYMBOL_CLONE_PART | SYMBOL_CLONE_COLD | SYMBOL_GO_TWIN,
 };
 
 struct symbol {
@@ -49,7 +50,7 @@ struct symtab {
 		v; /* in the order of the tables; a name may occur several times, at one address or at several */
 	uint32_t n;
 	/* where they came from, for -v and for the message about a stripped file */
-	bool has_symtab, has_dynsym, has_debug_file, has_minidebug;
+	bool has_symtab, has_dynsym, has_debug_file, has_minidebug, has_gopclntab;
 	char *debug_path; /* separate debug file that was used, or NULL */
 	struct strbuf
 		notes; /* what was tried and failed (malformed table, CRC mismatch), one line each */

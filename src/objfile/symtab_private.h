@@ -20,4 +20,17 @@ struct symtab_private {
 	uint32_t *next;   /* index + 1 of the next symbol of the same name */
 };
 
+/* a set of (address, name) of the symbols that are there already */
+struct symtab_seen {
+	uint32_t *slots; /* freed by whoever made it */
+	uint32_t mask;
+};
+
+void symtab_push(struct symtab *t, struct symbol s);
+void symtab_seen_init(struct symtab_seen *seen, const struct symtab *t);
+bool symtab_seen_has(const struct symtab_seen *seen, const struct symtab *t,
+		     const struct symbol *s);
+/* go_symtab.c: the functions of Go's table; nothing when the file is not Go's */
+void go_symtab_add(struct symtab *t, struct objfile *f);
+
 #endif

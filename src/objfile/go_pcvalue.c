@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What Go's table of functions knows by address: file and line, frame size, inlined functions; see go_pclntab.h.
+ *
+ * A pc table is a run of pairs of varints: how much the value changes (zigzag) and for how many instruction units it
+ * then holds, from the function's entry on, value -1 at first; a change of 0 that is not the first ends it. Every pair
+ * takes at least two bytes of the file, so a walk ends; it also ends at the function's end.
+ */
+#include "objfile/go_pclntab.h"
+
+#include "objfile/go_pclntab_private.h"
+
+#include <stdlib.h>
+
+enum {
+	PCDATA_INLINE = 2,
+	FUNCDATA_INLINE = 3,
+	MAX_DEPTH = 64,     /* of inlining */
+	MAX_INLINED = 4096, /* copies in one function */
+};
+
+/* --- pc tables ---------------------------------------------------------------------------------------------------- */
+
+struct pc_walk {
+	struct bytes b;
+	uint64_t pc, limit; /* the row is [start, pc) */
+	uint64_t start;
+	int32_t value;
+	uint8_t min_lc;
+	bool is_first;
+};
+
+/* false: there is no such table */
+static bool walk_start(const struct go_pclntab *t, const struct go_record *r, uint32_t table,
+		       struct pc_walk *w)
+{
+	*w = (struct pc_walk){ .b = t->pcs,
+			       .pc = r->entry,
+			       .limit = r->end,
+			       .value = -1,
+			       .min_lc = t->min_lc,
+			       .is_first = true };
+	bytes_seek(&w->b, table);
+	return table != 0 && !w->b.bad;
+}
+
+static uint32_t read_varint(struct bytes *b)
+{
+	uint32_t v = 0;
+
+	for (unsigned shift = 0; shift < 35; shift += 7) {
+		uint8_t c = bytes_u8(b);
+
+		v |= (uint32_t)(c & 0x7f) << (shift & 31);
+		if (!(c & 0x80))
+			return v;
+	}
+	b->bad = true;
+	return 0;
+}
+
+static bool walk_next(struct pc_walk *w)
+{
+	uint32_t change = read_varint(&w->b), run;
+
+	if (w->b.bad || (change == 0 && !w->is_first) || w->pc >= w->limit)
+		return false;
+	w->is_first = false;
+	run = read_varint(&w->b);
+	if (w->b.bad || run == 0)
+		return false;
+	change = change & 1 ? ~(change >> 1) : change >> 1;
+	w->value = (int32_t)((uint32_t)w->value + change);
+	w->start = w->pc;
+	w->pc += (uint64_t)run * w->min_lc;
+	return true;
+}
+
+static bool value_at(const struct go_pclntab *t, const struct go_record *r, uint32_t table,
+		     uint64_t pc, int32_t *ret)
+{
+	struct pc_walk w;
+
+	if (!walk_start(t, r, table, &w))
+		return false;
+	while (walk_next(&w))
+		if (pc < w.pc) {
+			*ret = w.value;
+			return true;
+		}
+	return false;
+}
+
+uint64_t go_pcvalue_end(const struct go_pclntab *t, const struct go_record *r, uint32_t table)
+{
+	struct pc_walk w;
+
+	if (!walk_start(t, r, table, &w))
+		return 0;
+	while (walk_next(&w))
+		;
+	return w.pc;
+}
+
+bool go_pcsp_at(const struct go_pclntab *t, uint64_t pc, int32_t *delta)
+{
+	struct go_record r;
+	uint32_t i;
+
+	return go_tab_find(t, pc, &i) && go_tab_record(t, i, &r) &&
+	       value_at(t, &r, r.pcsp, pc, delta);
+}
+
+bool go_pcsp_each(const struct go_pclntab *t, const struct go_func *fn,
+		  void (*visit)(void *arg, uint64_t start, uint64_t end, int32_t delta), void *arg)
+{
+	struct go_record r;
+	struct pc_walk w;
+
+	if (!go_tab_record(t, fn->index, &r) || !walk_start(t, &r, r.pcsp, &w))
+		return false;
+	while (walk_next(&w))
+		visit(arg, w.start, w.pc < r.end ? w.pc : r.end, w.value);
+	return true;
+}
+
+/* --- lines -------------------------------------------------------------------------------------------------------- */
+
+static bool line_in(const struct go_pclntab *t, const struct go_record *r, uint64_t pc,
+		    struct str *file, uint32_t *line)
+{
+	struct bytes b = t->cus;
+	int32_t number, at_line;
+	uint32_t offset;
+
+	if (!value_at(t, r, r->pcfile, pc, &number) || !value_at(t, r, r->pcln, pc, &at_line) ||
+	    number < 0 || at_line < 0)
+		return false;
+	bytes_seek(&b, ((uint64_t)r->cu + (uint32_t)number) * 4);
+	offset = bytes_u32(&b);
+	if (b.bad || offset == UINT32_MAX)
+		return false;
+	b = t->files;
+	bytes_seek(&b, offset);
+	*file = bytes_cstr(&b);
+	*line = (uint32_t)at_line;
+	return !b.bad && file->n;
+}
+
+bool go_line_at(const struct go_pclntab *t, uint64_t pc, struct str *file, uint32_t *line)
+{
+	struct go_record r;
+	uint32_t i;
+
+	return go_tab_find(t, pc, &i) && go_tab_record(t, i, &r) && line_in(t, &r, pc, file, line);
+}
+
+/* --- inlining ----------------------------------------------------------------------------------------------------- */
+
+/* one record of the inline tree: runtime.inlinedCall */
+struct inlined_call {
+	struct str name;
+	uint64_t parent_pc; /* an address whose line is that of the call */
+	uint32_t start_line;
+};
+
+struct inline_tree {
+	const struct go_pclntab *t;
+	const struct go_record *r;
+	uint32_t table; /* pc table of indexes into the tree */
+	uint64_t addr;  /* of the tree */
+};
+
+static bool tree_of(const struct go_pclntab *t, const struct go_record *r, struct inline_tree *tree)
+{
+	struct bytes pcdata = r->pcdata, funcdata = r->funcdata;
+	uint32_t offset;
+
+	bytes_seek(&pcdata, PCDATA_INLINE * 4);
+	bytes_seek(&funcdata, FUNCDATA_INLINE * 4);
+	*tree = (struct inline_tree){ .t = t, .r = r, .table = bytes_u32(&pcdata) };
+	offset = bytes_u32(&funcdata);
+	tree->addr = t->gofunc + offset;
+	return t->gofunc && !pcdata.bad && !funcdata.bad && tree->table && offset != UINT32_MAX;
+}
+
+static bool read_call(const struct inline_tree *tree, int32_t index, struct inlined_call *ret)
+{
+	bool is_new = tree->t->version >= GO_TAB_1_20;
+	size_t size = is_new ? 16 : 20;
+	int32_t words[5];
+
+	if (index < 0 ||
+	    !objfile_read_vaddr(tree->t->file, tree->addr + (uint64_t)index * size, words, size))
+		return false;
+	/* 1.20: id, name, parent pc, start line; before: id, file, line, name, parent pc */
+	ret->name = go_tab_name(tree->t, words[is_new ? 1 : 3]);
+	ret->parent_pc = tree->r->entry + (uint32_t)words[is_new ? 2 : 4];
+	ret->start_line = is_new ? (uint32_t)words[3] : 0;
+	return ret->name.n && ret->parent_pc < tree->r->end;
+}
+
+uint32_t go_frames_at(const struct go_pclntab *t, uint64_t pc, struct go_frame *out, uint32_t max)
+{
+	struct inline_tree tree;
+	struct go_record r;
+	uint32_t i, n = 0;
+	int32_t index;
+
+	if (!max || !go_tab_find(t, pc, &i) || !go_tab_record(t, i, &r))
+		return 0;
+	if (tree_of(t, &r, &tree)) {
+		struct inlined_call call;
+
+		while (n + 1 < max && n < MAX_DEPTH && value_at(t, &r, tree.table, pc, &index) &&
+		       index >= 0 && read_call(&tree, index, &call)) {
+			out[n] = (struct go_frame){ .name = call.name };
+			line_in(t, &r, pc, &out[n].file, &out[n].line);
+			n++;
+			pc = call.parent_pc;
+		}
+	}
+	out[n] = (struct go_frame){ .name = go_tab_name(t, r.name) };
+	line_in(t, &r, pc, &out[n].file, &out[n].line);
+	return n + 1;
+}
+
+/* the tree's record [index] covers the rows of its own and of those inlined into it */
+static void widen(const struct inline_tree *tree, const struct pc_walk *w, struct go_inlined *all,
+		  uint32_t n)
+{
+	int32_t index = w->value;
+
+	for (int depth = 0; depth < MAX_DEPTH && index >= 0 && (uint32_t)index < n; depth++) {
+		struct go_inlined *in = &all[index];
+		struct inlined_call call;
+
+		if (!in->end)
+			in->addr = w->start;
+		if (w->pc > in->end)
+			in->end = w->pc;
+		if (!read_call(tree, index, &call) ||
+		    !value_at(tree->t, tree->r, tree->table, call.parent_pc, &index))
+			return;
+	}
+}
+
+static void fill(const struct inline_tree *tree, uint32_t func, int32_t index,
+		 struct go_inlined *in)
+{
+	struct inlined_call call, outer;
+	int32_t parent;
+
+	in->func = func;
+	if (!read_call(tree, index, &call))
+		return;
+	in->name = call.name;
+	in->start_line = call.start_line;
+	in->caller = go_tab_name(tree->t, tree->r->name);
+	if (value_at(tree->t, tree->r, tree->table, call.parent_pc, &parent) && parent >= 0 &&
+	    read_call(tree, parent, &outer))
+		in->caller = outer.name;
+	line_in(tree->t, tree->r, call.parent_pc, &in->call_file, &in->call_line);
+}
+
+void go_inlined_each(const struct go_pclntab *t, uint32_t i,
+		     void (*visit)(void *arg, const struct go_inlined *in), void *arg)
+{
+	struct go_inlined *all;
+	struct inline_tree tree;
+	struct go_record r;
+	struct pc_walk w;
+	uint32_t n = 0;
+
+	if (!go_tab_record(t, i, &r) || !tree_of(t, &r, &tree) ||
+	    !walk_start(t, &r, tree.table, &w))
+		return;
+	while (walk_next(&w))
+		if (w.value >= 0 && (uint32_t)w.value >= n)
+			n = (uint32_t)w.value + 1;
+	if (n == 0 || n > MAX_INLINED)
+		return;
+	all = base_alloc(n * sizeof(*all));
+	walk_start(t, &r, tree.table, &w);
+	while (walk_next(&w))
+		widen(&tree, &w, all, n);
+	for (uint32_t k = 0; k < n; k++) {
+		if (!all[k].end)
+			continue;
+		fill(&tree, i, (int32_t)k, &all[k]);
+		if (all[k].name.n)
+			visit(arg, &all[k]);
+	}
+	free(all);
+}
