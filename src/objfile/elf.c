@@ -374,6 +374,7 @@ void objfile_unref(struct objfile *f)
 {
 	if (!f || --f->priv->refs)
 		return;
+	debuginfo_free(f->priv->debuginfo);
 	symtab_free(f->priv->symtab);
 	usdt_table_free(f->priv->usdt);
 	go_info_free(f->priv->go);

@@ -12,6 +12,8 @@
 
 #include <libelf.h>
 
+struct debuginfo;
+
 struct go_info;
 
 struct objfile_private {
@@ -24,11 +26,14 @@ struct objfile_private {
 	struct go_info *go;
 	char *open_path;       /* where it was opened; NULL when it came from a descriptor */
 	struct str debug_path; /* folders with separate debug files, ':' between; may be empty */
+	struct debuginfo *debuginfo; /* debuginfo.c */
+	bool has_looked_for_debuginfo;
 	bool is_debug_file; /* opened as somebody's separate debug file or MiniDebugInfo: look for no further ones */
 };
 
 void symtab_free(struct symtab *t);
 void usdt_table_free(struct usdt_table *t);
+void debuginfo_free(struct debuginfo *d);
 void go_info_free(struct go_info *g);
 
 /* one entry of a note section or segment (elf(5), "Notes") */

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of questions that a worker answers; see dwarf_private.h. Runs in the worker. */
+#include "objfile/dwarf_private.h"
+
+static dwarf_handler *const handlers[DWARF_N_REQUESTS] = {
+	[DWARF_FUNCTIONS] = NULL,
+};
+
+struct err *dwfile_answer(struct dwarf_file *f, enum dwarf_request r, struct wire_in *in,
+			  struct wire_out *out)
+{
+	struct err *e;
+
+	if (r >= DWARF_N_REQUESTS || !handlers[r])
+		return err_new(0, "question %u is unknown", r);
+	arena_free(&f->scratch);
+	e = handlers[r](f, in, out);
+	if (!e && in->b.bad)
+		e = err_new(0, "question %u is malformed", r);
+	return e;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * libdw over a file, and names for its DIEs; see dwarf_private.h. Runs in the worker (and in fuzzers). The file is mapped: one that
+ * shrinks meanwhile ends the worker, not the tracer.
+ */
+#include "objfile/dwarf_private.h"
+
+#include "objfile/elf_private.h"
+
+#include <dwarf.h>
+
+/* an id: bit 63 type unit, then the number of the file, then the offset in its .debug_info or .debug_types */
+#define ID_OFFSET_BITS 40
+#define ID_TYPES (1ULL << 63)
+
+struct err *dwfile_open(struct objfile *code, struct objfile *debug, struct dwarf_file **ret)
+{
+	struct dwarf_file *f = base_alloc(sizeof(*f));
+
+	arena_init(&f->scratch);
+	arena_init(&f->kept);
+	f->code = code;
+	f->debug = debug;
+	f->names = demangler_new();
+	elf_version(EV_CURRENT);
+	f->elf = elf_begin(debug->priv->fd, ELF_C_READ_MMAP, NULL);
+	f->dwarf = f->elf ? dwarf_begin_elf(f->elf, DWARF_C_READ, NULL) : NULL;
+	if (!f->dwarf) {
+		struct err *e = err_new(0, "%s", f->elf ? dwarf_errmsg(-1) : elf_errmsg(-1));
+
+		dwfile_close(f);
+		return e;
+	}
+	vec_push(&f->files, f->dwarf);
+	*ret = f;
+	return NULL;
+}
+
+void dwfile_close(struct dwarf_file *f)
+{
+	if (!f)
+		return;
+	if (f->dwarf)
+		dwarf_end(f->dwarf);
+	if (f->elf)
+		elf_end(f->elf);
+	demangler_free(f->names);
+	vec_free(&f->files);
+	arena_free(&f->scratch);
+	arena_free(&f->kept);
+	free(f);
+}
+
+static uint64_t file_number(struct dwarf_file *f, Dwarf *dwarf)
+{
+	for (size_t i = 0; i < f->files.n; i++)
+		if (f->files.v[i] == dwarf)
+			return i;
+	vec_push(&f->files, dwarf);
+	return f->files.n - 1;
+}
+
+uint64_t dwfile_id(struct dwarf_file *f, Dwarf_Die *die)
+{
+	uint64_t id = dwarf_dieoffset(die) | file_number(f, dwarf_cu_getdwarf(die->cu))
+						     << ID_OFFSET_BITS;
+	Dwarf_Half version;
+	uint8_t unit_type;
+
+	if (dwarf_cu_info(die->cu, &version, &unit_type, NULL, NULL, NULL, NULL, NULL) == 0 &&
+	    version < 5 && unit_type == DW_UT_type)
+		id |= ID_TYPES;
+	return id;
+}
+
+bool dwfile_die(struct dwarf_file *f, uint64_t id, Dwarf_Die *ret)
+{
+	uint64_t file = (id & ~ID_TYPES) >> ID_OFFSET_BITS,
+		 offset = id & ((1ULL << ID_OFFSET_BITS) - 1);
+
+	if (file >= f->files.n)
+		return false;
+	return (id & ID_TYPES ? dwarf_offdie_types(f->files.v[file], offset, ret)
+			      : dwarf_offdie(f->files.v[file], offset, ret)) != NULL;
+}
+
+bool dwfile_unit(struct dwarf_file *f, Dwarf_Die *skeleton, Dwarf_Die *ret)
+{
+	Dwarf_Die sub;
+	uint8_t unit_type;
+
+	*ret = *skeleton;
+	if (dwarf_cu_info(skeleton->cu, NULL, &unit_type, NULL, &sub, NULL, NULL, NULL) != 0 ||
+	    unit_type != DW_UT_skeleton)
+		return true;
+	if (!sub.cu)
+		return false; /* its .dwo is not to be found */
+	*ret = sub;
+	return true;
+}
+
+enum type_lang dwfile_lang(Dwarf_Die *die)
+{
+	Dwarf_Die unit;
+	int lang;
+
+	if (!dwarf_diecu(die, &unit, NULL, NULL))
+		return LANG_NONE;
+	lang = dwarf_srclang(&unit);
+	switch (lang) {
+	case DW_LANG_C89:
+	case DW_LANG_C:
+	case DW_LANG_C99:
+	case DW_LANG_C11: return LANG_C;
+	case DW_LANG_C_plus_plus:
+	case DW_LANG_C_plus_plus_03:
+	case DW_LANG_C_plus_plus_11:
+	case DW_LANG_C_plus_plus_14: return LANG_CXX;
+	case DW_LANG_Rust: return LANG_RUST;
+	case DW_LANG_Go: return LANG_GO;
+	default: break;
+	}
+	/* C17, C++17, C++20 of later lists */
+	if (lang == 0x2c)
+		return LANG_C;
+	if (lang == 0x2a || lang == 0x2b)
+		return LANG_CXX;
+	return LANG_NONE;
+}
+
+bool dwfile_read_code(struct dwarf_file *f, uint64_t addr, void *buf, size_t n)
+{
+	return objfile_read_vaddr(f->code, addr, buf, n);
+}
