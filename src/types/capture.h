@@ -12,11 +12,29 @@
  *	struct stored_capture   n_bytes, flags
  *	segment:  struct stored_segment, its bytes, padding to 8
  *	segment:  ...
+ *
+ * How it is carried out, exactly (the comparison of both engines with capture_run rests on it). For each segment in
+ * order, each of its elements, each edge of its node - one step, CAPTURE_MAX_STEPS of them in all, then CAPTURED_CUT and
+ * the end:
+ *
+ *  1. A condition that is not met, or a pointer that is 0 after its mask: nothing.
+ *  2. address = (pointer & ptr_mask) + ptr_add. count by its kind; a count of 0, and a difference below 0: nothing.
+ *  3. n = min(count, max). With less room in max_bytes than a head and n elements, n shrinks to what fits and CAPTURED_CUT
+ *     is set; when not even one fits there is no segment, and work goes on with the next edge.
+ *  4. before: address -= n * size of an element, n being what is captured: the elements next to the address.
+ *  5. n elements are read in one piece. When that fails the segment has n_elems and n_bytes 0 and count as it was, and
+ *     CAPTURED_FAULT is set.
+ *
+ * Text (CAPTURE_COUNT_TEXT) is read as bpf_probe_read_user_str does: at most n = min(max, room) bytes, the last a NUL; n_elems
+ * is what it returned, NUL included, and count the same, or n_elems + 1 when the n bytes were all used (then it counts
+ * as cut). An empty text is a segment of one byte.
  */
 #ifndef SONDE_TYPES_CAPTURE_H
 #define SONDE_TYPES_CAPTURE_H
 
 #include "base/str.h"
+
+struct look;
 
 enum {
 	CAPTURE_MAX_BYTES = 4096,  /* segments with their heads */
@@ -61,6 +79,7 @@ enum capture_count {
 	CAPTURE_COUNT_CONST, /* count_add */
 	CAPTURE_COUNT_FIELD, /* ((the count_size bytes at count_offset) >> count_shift) + count_add, masked by count_mask first */
 	CAPTURE_COUNT_DIFF, /* (the pointer at count_offset - the address) / the element size of the edge's node + count_add */
+	CAPTURE_COUNT_POWER, /* 1 << the field as FIELD reads it (count_add included); 0 when that is over 31 */
 	CAPTURE_COUNT_TEXT, /* bytes up to and with the NUL (C strings): at most CAPTURE_MAX_TEXT */
 };
 
@@ -69,7 +88,7 @@ struct capture_edge {
 	uint32_t ptr_offset;
 	uint64_t ptr_mask; /* and-ed; 0 means all bits */
 	int64_t ptr_add;   /* added to the address */
-	bool before; /* the elements end at the address: count * element size is taken off (hash tables that grow downwards) */
+	bool before; /* the elements end at the address (hash tables that grow downwards): step 4 above */
 	uint8_t count_kind; /* enum capture_count */
 	uint8_t count_size, count_shift;
 	uint32_t count_offset;
@@ -91,6 +110,7 @@ struct capture {
 	uint32_t n_edges;
 	uint32_t root_elems; /* elements of the first segment: 1 */
 	uint32_t max_bytes;  /* of the stored form, head included; a multiple of 8 */
+	const struct look *const *looks; /* of an element of each node: how it is printed (look.h) */
 };
 
 /*
