@@ -222,7 +222,7 @@ bool go_tab_record(const struct go_pclntab *t, uint32_t i, struct go_record *r)
 	*r = (struct go_record){ .entry = entry_addr(t, i), .end = entry_addr(t, i + 1) };
 	bytes_take(&b, t->version >= GO_TAB_1_18 ? 4 : 8); /* the entry again */
 	r->name = (int32_t)bytes_u32(&b);
-	bytes_u32(&b); /* bytes of arguments */
+	r->args = bytes_u32(&b);
 	bytes_u32(&b); /* deferreturn */
 	r->pcsp = bytes_u32(&b);
 	r->pcfile = bytes_u32(&b);
@@ -257,6 +257,7 @@ bool go_pclntab_func(const struct go_pclntab *t, uint32_t i, struct go_func *ret
 				 .addr = r.entry,
 				 .size = r.end - r.entry,
 				 .index = i,
+				 .args_bytes = r.args,
 				 .start_line = r.start_line,
 				 .is_wrapper = t->wrapper_id && r.id == t->wrapper_id };
 	/* the table of frame sizes ends where the instructions do */

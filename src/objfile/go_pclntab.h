@@ -15,8 +15,9 @@ struct go_pclntab; /* belongs to the objfile */
 struct go_func {
 	struct str name; /* as pclntab spells it: "main.(*P).Set", "main.add[...]", "main.main.func1" */
 	uint64_t addr;
-	uint64_t size;       /* of its instructions, padding not included */
-	uint32_t index;      /* in the table's order, which is that of addresses */
+	uint64_t size;  /* of its instructions, padding not included */
+	uint32_t index; /* in the table's order, which is that of addresses */
+	uint32_t args_bytes; /* stack slots of arguments and results, and where register arguments are spilled */
 	uint32_t start_line; /* of the "func" keyword; 0: not known (before Go 1.20) */
 	bool is_wrapper;     /* made by the compiler: method wrappers, ABI0 <-> ABIInternal twins */
 };

@@ -27,7 +27,7 @@ struct go_pclntab {
 struct go_record {
 	uint64_t entry, end;
 	int32_t name;
-	uint32_t pcsp, pcfile, pcln, n_pcdata, cu, start_line;
+	uint32_t args, pcsp, pcfile, pcln, n_pcdata, cu, start_line;
 	uint8_t id;
 	struct bytes pcdata, funcdata; /* arrays of u32 */
 };
