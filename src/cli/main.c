@@ -2,6 +2,7 @@
 /* The command: reads the script, hands over to the session, prints what could not be done. The only place that exits. */
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "cli/demangle_cmd.h"
 #include "cli/opts.h"
 #include "diag/diag.h"
 #include "engine/kernel/features.h"
@@ -132,6 +133,8 @@ int main(int argc, char **argv)
 	const char *name = argc ? basename(argv[0]) : "sonde";
 	int status;
 
+	if (argc > 1 && !strcmp(argv[1], "demangle") && strcmp(name, "bpftrace") != 0)
+		return demangle_cmd(argc - 2, argv + 2);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	err = cli_opts_parse(argc, argv, &c);
 	c.session.is_bpftrace = !strcmp(name, "bpftrace");

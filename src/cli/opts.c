@@ -64,6 +64,7 @@ void cli_print_help(const char *name, FILE *to)
 		"  %s [options] FILE [parameters]\n"
 		"  %s [options] -e 'PROGRAM' [parameters]\n"
 		"  %s -l [PATTERN|FILE]\n"
+		"  %s demangle [NAME...]\n"
 		"\n"
 		"what to trace:\n"
 		"  -e PROGRAM             the script itself; FILE may be - for standard input\n"
@@ -108,7 +109,7 @@ void cli_print_help(const char *name, FILE *to)
 		"  %s -e 'uprobe:libc:malloc { @[comm] = count(); }'\n"
 		"  %s -e 'tracepoint:syscalls:sys_enter_openat { printf(\"%%s %%s\\n\", comm, str(args.filename)); }'\n"
 		"  %s -l 'usdt:/usr/bin/python3:*'\n",
-		name, name, name, name, name, name);
+		name, name, name, name, name, name, name);
 }
 
 static ERR_MUST struct err *parse_pid(const char *text, struct session_opts *s)

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/hashmap.h"
 #include "base/strbuf.h"
+#include "objfile/names.h"
 
 #include <ctype.h>
 #include <libiberty/demangle.h>
@@ -81,6 +82,16 @@ static int options_of(enum demangle_form form)
 	}
 }
 
+/* the names' one spelling; takes the text */
+static char *respell(char *text)
+{
+	STRBUF_AUTO b = { 0 };
+
+	names_spell(str_from(text), &b);
+	free(text);
+	return base_strdup(strbuf_cstr(&b));
+}
+
 char *demangle_name(struct str name, enum demangle_form form)
 {
 	enum mangling kind = demangle_kind(name);
@@ -106,6 +117,8 @@ char *demangle_name(struct str name, enum demangle_form form)
 		if (ok && out->text.n)
 			ret = base_strdup(strbuf_cstr(&out->text));
 	}
+	if (ret && form != DEMANGLE_TOOL)
+		ret = respell(ret);
 	strbuf_free(&out->text);
 	free(out);
 	free(mangled);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Mangled names of C++ (Itanium ABI) and Rust (legacy and v0) as the programmer wrote them. Go and C names are what
- * they are. libiberty does the work; this adds limits for hostile names, one spelling, and a cache.
+ * they are. libiberty does the work; this adds limits for hostile names, one spelling (names.h), and a cache.
  */
 #ifndef SONDE_OBJFILE_DEMANGLE_H
 #define SONDE_OBJFILE_DEMANGLE_H
@@ -9,8 +9,9 @@
 #include "base/str.h"
 
 enum demangle_form {
-	DEMANGLE_FULL,      /* app::Srv::handle(int, char const*); "int twice<int>(int)" */
+	DEMANGLE_FULL, /* app::Srv::handle(int, std::string const&); "int twice<int>(int)"; the spelling of names.h */
 	DEMANGLE_NO_RETURN, /* without a template's return type: "twice<int>(int)" */
+	DEMANGLE_TOOL, /* full, letter for letter as c++filt and rustfilt write it */
 	DEMANGLE_PLAIN, /* app::Srv::handle, twice<int>: no parameters, no return type, no clone suffix */
 	DEMANGLE_N_FORMS,
 };
