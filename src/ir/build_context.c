@@ -429,11 +429,17 @@ static struct value call_func(struct builder *b, struct node *call)
 	return to;
 }
 
+uint32_t build_load_reg(struct builder *b, int offset)
+{
+	return load_reg(b, offset);
+}
+
 build_call_fn *call_builder_context(enum builtin_id id)
 {
 	static build_call_fn *const table[BUILTIN_N] = {
 		[BUILTIN_ARGS] = call_args,         [BUILTIN_ARG] = call_arg,
 		[BUILTIN_CTX] = call_ctx,           [BUILTIN_RETVAL] = call_retval,
+		[BUILTIN_GOID] = build_goid,
 		[BUILTIN_REG] = call_reg,           [BUILTIN_USERMODE] = call_usermode,
 		[BUILTIN_PID] = call_pid,           [BUILTIN_TID] = call_pid,
 		[BUILTIN_UID] = call_uid,           [BUILTIN_GID] = call_uid,

@@ -295,6 +295,8 @@ void fault_if_negative(struct builder *b, struct image_fault f, uint32_t retcode
 
 typedef struct value build_call_fn(struct builder *b, struct node *call);
 /* NULL when not handled by this table */
+build_call_fn build_goid; /* build_go.c */
+uint32_t build_load_reg(struct builder *b, int offset);
 build_call_fn *call_builder_context(enum builtin_id id); /* pid, comm, args, retval, stacks, ... */
 build_call_fn *call_builder_string(enum builtin_id id);  /* str, buf, strncmp, ... */
 build_call_fn *call_builder_misc(enum builtin_id id); /* symbols, addresses, signals, keys of maps */

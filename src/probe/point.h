@@ -71,6 +71,7 @@ struct probe_point {
 	uint32_t cookie; /* row of the site table: index within the shape */
 	/* ---- uprobes: the place and the function ---- */
 	uint64_t entry_address; /* of the function or inlined instance that the probe is of; address: where it stands */
+	uint32_t place_delta; /* address - the logical address: placement moved the probe by so much */
 	int32_t sp_delta; /* rsp at the place is what it was at the logical address + this (placement) */
 	const struct location *
 		locs; /* by shape.vars: where each lies at this point's address; NULL when there are no vars */
@@ -92,7 +93,9 @@ struct probe_shape {
 	bool is_return;
 	enum return_way return_way; /* is_return */
 	const char *return_why;     /* for -v: why this way */
-	bool is_go;                 /* goid can be read, results are paired by goroutine */
+	bool is_go;          /* goid can be read, results are paired by goroutine */
+	bool is_g_sure;      /* r14 is the goroutine at all points (else it is checked by its stack) */
+	int32_t goid_offset; /* of goid in runtime.g; -1: not known for this version of Go */
 	enum type_lang lang;
 	struct type_source *
 		types; /* named types of the probed file (its DWARF), asked before the kernel's; or NULL */

@@ -6,6 +6,7 @@
  */
 #include "arch/x86_64/regs.h"
 #include "objfile/demangle.h"
+#include "probe/go_probe.h"
 #include "probe/symbols.h"
 #include "probe/targets.h"
 
@@ -17,6 +18,7 @@
 struct uprobe_match {
 	struct match *m;
 	size_t shape;
+	size_t go_shapes[GO_N_FORMS];
 	const struct target_file *file;
 };
 
@@ -85,25 +87,37 @@ static bool check_place(struct uprobe_match *u, const struct symbol *s, uint64_t
 	}
 }
 
-static void add_point(struct uprobe_match *u, uint64_t addr, const struct symbol *s)
+static void add_point(struct uprobe_match *u, uint64_t wanted, const struct symbol *s)
 {
 	struct match *m = u->m;
+	struct go_site go = { .form = GO_FORM_NONE, .addr = wanted };
+	uint64_t addr;
+	size_t shape = u->shape;
 	const char *provider = provider_names[m->spec->kind].name;
 	struct probe_point *p;
 	uint64_t file_offset;
 
+	if (s && objfile_is_go(u->file->f))
+		go_site_find(u->file->f, s, wanted - s->addr, &go);
+	if (go.form != GO_FORM_NONE)
+		shape = go_site_shape(m, u->file->f, &go, u->go_shapes);
+	addr = m->spec->has_address || m->spec->kind != PROBE_UPROBE ? wanted : go.addr;
 	if (!objfile_vaddr_to_offset(u->file->f, addr, &file_offset)) {
 		match_unplaceable(m, "Address 0x%llx is not in the file '%.*s'.",
 				  (unsigned long long)addr, STR_ARG(u->file->path));
 		return;
 	}
-	p = match_add_point(m, u->shape);
+	p = match_add_point(m, shape);
 	p->path = u->file->open_path;
 	p->address = addr;
 	p->file_offset = file_offset;
+	p->place_delta = (uint32_t)(addr - wanted);
+	p->entry_address = go.form != GO_FORM_NONE ? go.entry : 0;
+	if (p->place_delta)
+		p->why = "behind the stack check, which runs again when the stack grows";
 	if (s) {
 		p->symbol = arena_str(m->c->arena, symbol_name(s));
-		p->func_offset = addr - s->addr;
+		p->func_offset = wanted - s->addr;
 	}
 	if (m->spec->has_address)
 		p->name = arena_printf(m->c->arena, "%s:%.*s:%llu", provider,
@@ -257,6 +271,7 @@ void match_uprobe(struct match *m)
 	m->shapes.v[u.shape].shape->n_argn = ARCH_N_ARG_REGS;
 	vec_each(f, &files.files) {
 		u.file = f;
+		memset(u.go_shapes, 0, sizeof(u.go_shapes));
 		if (f->f) {
 			match_file(&u);
 		} else if (m->c->is_unsafe && m->spec->has_address) {

@@ -183,6 +183,7 @@ static call_rule *const rules[BUILTIN_N] = {
 	[BUILTIN_ARG] = call_probe,
 	[BUILTIN_CTX] = call_probe,
 	[BUILTIN_RETVAL] = call_probe,
+	[BUILTIN_GOID] = call_probe,
 	[BUILTIN_PID] = call_probe,
 	[BUILTIN_TID] = call_probe,
 	[BUILTIN_UID] = call_probe,

@@ -274,6 +274,29 @@ static const struct type *call_cpid(struct sema *s, struct node **slot)
 	return type_int(4, false);
 }
 
+static const struct type *call_goid(struct sema *s, struct node *call)
+{
+	struct diag *d;
+
+	if (!needs_context(s, call))
+		return type_poison();
+	if (s->shape->kind != PROBE_UPROBE && s->shape->kind != PROBE_URETPROBE)
+		return refuse_kind(s, call, "'uprobe' and 'uretprobe'");
+	if (!s->shape->is_go) {
+		d = sema_error(s, D_SEMA_PROBE_KIND, call->at,
+			       "The goid builtin can only be used in Go code, which this probe is not on");
+		sema_hint(s, d, "use tid");
+		return type_poison();
+	}
+	if (s->shape->goid_offset < 0) {
+		d = sema_error(s, D_SEMA_PROBE_KIND, call->at,
+			       "Where this version of Go keeps the number of a goroutine is not known");
+		sema_hint(s, d, "reg(\"r14\"), its address, tells goroutines apart, too");
+		return type_poison();
+	}
+	return type_int(8, false);
+}
+
 const struct type *call_probe(struct sema *s, struct node **slot, unsigned want)
 {
 	struct node *call = *slot;
@@ -285,6 +308,7 @@ const struct type *call_probe(struct sema *s, struct node **slot, unsigned want)
 	case BUILTIN_CTX: return call_ctx(s, call);
 	case BUILTIN_RETVAL: return call_retval(s, call);
 	case BUILTIN_REG: return call_reg(s, call);
+	case BUILTIN_GOID: return call_goid(s, call);
 	case BUILTIN_PID:
 	case BUILTIN_TID: return call_pid(s, call);
 	case BUILTIN_NSECS: return call_nsecs(s, call);
