@@ -27,18 +27,13 @@ static void put_word(struct demangler *d, struct str word)
 	struct str name = word, text;
 
 	text = demangler_get(d, name, DEMANGLE_TOOL);
-	while (text.p == name.p && name.n && name.p[name.n - 1] == '.') {
+	while (str_eq(text, name) && name.n && name.p[name.n - 1] == '.') {
 		name = str_sub(name, 0, name.n - 1);
 		text = demangler_get(d, name, DEMANGLE_TOOL);
 	}
-	/* not mangled: the view that was given, or a copy of the same text */
-	if (str_eq(text, name))
-		text = word;
-	else
-		word = str_sub(word, name.n, word.n);
+	word = str_sub(word, name.n, word.n);
 	fwrite(text.p, 1, text.n, stdout);
-	if (text.p != word.p)
-		fwrite(word.p, 1, word.n, stdout);
+	fwrite(word.p, 1, word.n, stdout);
 }
 
 static int filter(struct demangler *d)

@@ -73,9 +73,12 @@ enum mangling demangle_kind(struct str name)
 	return name.p[2] == 'N' && has_rust_hash(name) ? MANGLING_RUST : MANGLING_CXX;
 }
 
-static int options_of(enum demangle_form form)
+static int options_of(enum demangle_form form, enum mangling kind)
 {
 	switch (form) {
+	case DEMANGLE_TOOL:
+		/* verbose: std::string in full; of Rust it would add hashes */
+		return DMGL_PARAMS | DMGL_ANSI | (kind == MANGLING_CXX ? DMGL_VERBOSE : 0);
 	case DEMANGLE_PLAIN: return DMGL_ANSI;
 	case DEMANGLE_NO_RETURN: return DMGL_PARAMS | DMGL_ANSI | DMGL_RET_DROP;
 	default: return DMGL_PARAMS | DMGL_ANSI;
@@ -110,9 +113,10 @@ char *demangle_name(struct str name, enum demangle_form form)
 	out = base_alloc(sizeof(*out));
 	if (sigsetjmp(out->stop, 0) == 0) {
 		int ok = kind == MANGLING_RUST
-				 ? rust_demangle_callback(mangled, options_of(form), collect, out)
-				 : cplus_demangle_v3_callback(mangled, options_of(form), collect,
-							      out);
+				 ? rust_demangle_callback(mangled, options_of(form, kind), collect,
+							  out)
+				 : cplus_demangle_v3_callback(mangled, options_of(form, kind),
+							      collect, out);
 
 		if (ok && out->text.n)
 			ret = base_strdup(strbuf_cstr(&out->text));

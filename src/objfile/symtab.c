@@ -25,6 +25,9 @@ static const struct clone_suffix {
 	{ STR_INIT(".cold"), SYMBOL_CLONE_COLD, true },
 	{ STR_INIT(".constprop"), SYMBOL_CLONE_CONST, false },
 	{ STR_INIT(".isra"), SYMBOL_CLONE_ISRA, false },
+	{ STR_INIT(".lto_priv"), SYMBOL_RENAMED, false },
+	{ STR_INIT(".llvm"), SYMBOL_RENAMED, false },
+	{ STR_INIT(".__uniq"), SYMBOL_RENAMED, false },
 };
 
 /* ".part.0" and the like at the end of *name are cut off; several may follow each other: "f.isra.0.part.1" */
@@ -75,6 +78,7 @@ void symtab_push(struct symtab *t, struct symbol s)
 	vec_grow((void **)&t->v, &cap, (size_t)t->n + 1, sizeof(*t->v));
 	t->priv->cap = (uint32_t)cap;
 	t->v[t->n++] = s;
+	t->has_clones |= (s.flags & SYMBOL_CLONE_ENTRY) != 0;
 }
 
 /* which of our types an entry is; false: of no interest */
@@ -180,6 +184,39 @@ static void note_malformed(struct symtab *t, struct objfile *f, const struct obj
 		      what);
 }
 
+/* local symbols stand behind the name of the source file that they are from; the first that is not local ends it */
+static void note_source_file(struct symtab *t, const Elf64_Sym *es, const struct bytes *names)
+{
+	struct symtab_private *p = t->priv;
+	bool is_file = ELF64_ST_TYPE(es->st_info) == STT_FILE;
+	struct symtab_source src = { .first = t->n };
+
+	if (!is_file && (ELF64_ST_BIND(es->st_info) == STB_LOCAL || p->sources.n == 0 ||
+			 vec_last(&p->sources).name == NULL))
+		return;
+	if (is_file && es->st_name && es->st_name < names->n &&
+	    memchr(names->p + es->st_name, 0, names->n - es->st_name))
+		src.name = (const char *)names->p + es->st_name;
+	vec_push(&p->sources, src);
+}
+
+struct str symtab_source_file(struct symtab *t, const struct symbol *s)
+{
+	const struct symtab_private *p = t->priv;
+	uint32_t index = (uint32_t)(s - t->v);
+	size_t lo = 0, hi = p->sources.n;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (p->sources.v[mid].first <= index)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo && p->sources.v[lo - 1].name ? str_from(p->sources.v[lo - 1].name) : STR_NULL;
+}
+
 static void read_table(struct symtab *t, struct objfile *f, const struct objfile_section *sec)
 {
 	struct bytes entries, names;
@@ -210,6 +247,7 @@ static void read_table(struct symtab *t, struct objfile *f, const struct objfile
 		Elf64_Sym es;
 
 		memcpy(&es, entries.p + i * sizeof(es), sizeof(es));
+		note_source_file(t, &es, &names);
 		if (es.st_shndx == SHN_UNDEF || es.st_name >= names.n || !classify(f, &es, &s))
 			continue;
 		if (!take_name(&s, (const char *)names.p + es.st_name, names.n - es.st_name))
@@ -307,6 +345,7 @@ void symtab_free(struct symtab *t)
 		return;
 	for (int i = 0; i < 2; i++)
 		objfile_unref(t->priv->extra[i]);
+	vec_free(&t->priv->sources);
 	free(t->priv->sorted);
 	free(t->priv->max_end);
 	free(t->priv->slots);

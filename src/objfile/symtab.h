@@ -21,6 +21,9 @@ enum symbol_flags {
 	SYMBOL_VERSIONED = 16,  /* the table's name had @VERSION behind it, cut off here */
 	SYMBOL_ABSOLUTE = 32,   /* SHN_ABS */
 	SYMBOL_GO_TWIN = 64, /* Go: a wrapper for the other calling convention, of the function of the same name */
+	SYMBOL_RENAMED = 128, /* .lto_priv.N, .llvm.N, .__uniq.N: made unique, else unchanged */
+	/* entries of a function under other names than its own */
+	SYMBOL_CLONE_ENTRY = SYMBOL_CLONE_CONST | SYMBOL_CLONE_ISRA | SYMBOL_RENAMED,
 	SYMBOL_NOT_ENTRY = SYMBOL_CLONE_PART | SYMBOL_CLONE_COLD | SYMBOL_GO_TWIN,
 };
 
@@ -51,6 +54,7 @@ struct symtab {
 	uint32_t n;
 	/* where they came from, for -v and for the message about a stripped file */
 	bool has_symtab, has_dynsym, has_debug_file, has_minidebug, has_gopclntab;
+	bool has_clones; /* some symbol has a flag of SYMBOL_CLONE_ENTRY */
 	char *debug_path; /* separate debug file that was used, or NULL */
 	struct strbuf
 		notes; /* what was tried and failed (malformed table, CRC mismatch), one line each */
@@ -71,6 +75,8 @@ uint32_t symtab_sorted(struct symtab *t, uint32_t i);
 uint32_t symtab_starting_at(struct symtab *t, uint64_t addr, uint32_t *first);
 /* first symbol of this exact name (raw spelling); functions before objects; NULL when absent */
 const struct symbol *symtab_find(struct symtab *t, struct str name);
+/* source file of a local symbol as the compiler named it, empty when not known (then debug information may know) */
+struct str symtab_source_file(struct symtab *t, const struct symbol *s);
 /* the next one of the same name (local functions of several files), or NULL */
 const struct symbol *symtab_find_next(struct symtab *t, const struct symbol *prev);
 /* up to max names of functions that are close to name, nearest first ("did you mean"); returns their number */

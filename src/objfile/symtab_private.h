@@ -3,14 +3,22 @@
 #ifndef SONDE_OBJFILE_SYMTAB_PRIVATE_H
 #define SONDE_OBJFILE_SYMTAB_PRIVATE_H
 
+#include "base/vec.h"
 #include "objfile/elf_private.h"
 #include "objfile/symtab.h"
+
+/* the symbols from v[first] on are of this source file; NULL: of none that is known */
+struct symtab_source {
+	const char *name;
+	uint32_t first;
+};
 
 struct symtab_private {
 	struct objfile *file; /* whose symbols they are; not a reference: it owns us */
 	struct objfile *
 		extra[2]; /* references: debug file, MiniDebugInfo, whose string tables the names point into */
 	uint32_t cap;
+	VEC(struct symtab_source) sources; /* first ascending */
 	/* by address, made by the first lookup */
 	uint32_t *sorted;  /* indexes into v */
 	uint64_t *max_end; /* largest addr + size of sorted[0..i]: where looking back may stop */

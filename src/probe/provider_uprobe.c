@@ -6,6 +6,7 @@
  */
 #include "arch/x86_64/regs.h"
 #include "objfile/demangle.h"
+#include "objfile/names.h"
 #include "probe/go_probe.h"
 #include "probe/symbols.h"
 #include "probe/targets.h"
@@ -58,7 +59,7 @@ static bool check_place(struct uprobe_match *u, const struct symbol *s, uint64_t
 		return true;
 	if (s->size == 0) {
 		/* a wildcard leaves such symbols out; who names one is told */
-		if (!str_has_glob(m->spec->func))
+		if (!name_is_wild(m->spec->func))
 			match_unplaceable(
 				m,
 				"Could not determine boundary for %.*s (symbol has size 0).\n" UNSAFE_TEXT,
@@ -141,7 +142,7 @@ static bool add_symbol(void *arg, const struct symbol *s, struct str shown)
 
 	if (!check_place(u, s, m->spec->offset))
 		return true;
-	if (s->type == SYMBOL_IFUNC && !str_has_glob(m->spec->func)) {
+	if (s->type == SYMBOL_IFUNC && !name_is_wild(m->spec->func)) {
 		struct diag *d = diag_warning(
 			m->diags, D_PROBE_PLACE, m->spec->ap->at,
 			"'%.*s' is a resolver: it runs once and returns the function that is "
@@ -205,8 +206,8 @@ static void report_missing(struct match *m, struct target_files *files)
 	const struct symbol *clone;
 	uint32_t n;
 
-	if (files->files.n != 1 || str_has_glob(m->spec->func)) {
-		if (!str_has_glob(m->spec->func))
+	if (files->files.n != 1 || name_is_wild(m->spec->func)) {
+		if (!name_is_wild(m->spec->func))
 			match_none(m, NULL);
 		return;
 	}
@@ -240,6 +241,7 @@ static void match_file(struct uprobe_match *u)
 	struct symbol_query q = { .c = m->c,
 				  .f = u->file->f,
 				  .name = m->spec->func,
+				  .file = m->spec->decl_file,
 				  .only_demangled = m->spec->ns.n > 0,
 				  .visit = add_symbol,
 				  .arg = u };

@@ -5,6 +5,8 @@
  */
 #include "probe/spec.h"
 
+#include "objfile/names.h"
+
 #include <stdio.h>
 
 const struct provider_name provider_names[PROBE_N_KINDS] = {
@@ -162,7 +164,7 @@ static bool parse_symbol(struct spec_parser *p, struct str s)
 		break;
 	}
 	o->func = s;
-	if (o->has_offset && str_has_glob(s))
+	if (o->has_offset && name_is_wild(s))
 		return spec_error(p, "Cannot use wildcards with an offset");
 	return true;
 }
@@ -188,6 +190,22 @@ static bool parse_source_line(struct spec_parser *p, size_t at)
 			p, "Unspecified target binary, cannot attach by source code location.");
 	return want_number(p, part(p, 1), "Invalid line number", &o->line) &&
 	       (p->n < 3 || want_number(p, part(p, 2), "Invalid column number", &o->column));
+}
+
+/* "f@file.c": the file of one of several functions of that name. No function's own name has '@' in it. */
+static bool parse_decl_file(struct spec_parser *p)
+{
+	struct probe_spec *o = p->out;
+	ptrdiff_t at = str_find_char(o->func, '@', 0);
+
+	if (at < 0)
+		return true;
+	o->decl_file = str_sub(o->func, (size_t)at + 1, o->func.n);
+	o->func = str_sub(o->func, 0, (size_t)at);
+	if (o->func.n && o->decl_file.n)
+		return true;
+	return spec_error(p, "Invalid %s arguments, expected format: %s:TARGET:\"FUNCTION@FILE\"",
+			  p->name, p->name);
 }
 
 static bool parse_uprobe(struct spec_parser *p)
@@ -222,6 +240,8 @@ static bool parse_uprobe(struct spec_parser *p)
 		return false;
 	}
 	o->ns = lang.n ? lang : o->ns;
+	if (!parse_decl_file(p))
+		return false;
 	if (o->kind == PROBE_URETPROBE && o->has_offset)
 		return spec_error(p, "Offset not allowed");
 	if (o->has_address && str_has_glob(o->target))

@@ -24,6 +24,7 @@ struct probe_spec {
 	bool has_offset;  /* symbol+offset, 0 included */
 	uint64_t address, offset;
 	uint64_t count; /* timers: how many units; software, hardware: events, 0: default; watchpoint: length */
+	struct str decl_file;   /* uprobe, "f@file.c": where one of several functions of the name was written */
 	struct str source_file; /* uprobe:BIN@FILE:LINE[:COL] */
 	uint64_t line, column;
 };

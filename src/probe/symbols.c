@@ -2,67 +2,29 @@
 /*
  * Searching symbol tables. Exact raw names go through the table's hash. Demangled names have no index: every symbol
  * would have to be demangled, which takes seconds for a large C++ library. But identifiers stand in a mangled name as they
- * are, so a symbol that does not hold the wanted name's last identifier is passed over without demangling it.
+ * are, so a symbol that does not hold the wanted name's longest identifier is passed over without demangling it. Which names
+ * fit, and how they are spelled, is objfile/names.h's.
  */
 #include "probe/symbols.h"
 
+#include "base/cleanup.h"
 #include "base/vec.h"
 #include "objfile/demangle.h"
+#include "objfile/names.h"
 
 #include <stdlib.h>
+
+bool path_ends_with(struct str path, struct str end)
+{
+	if (!path.n || !end.n || !str_ends(path, end))
+		return false;
+	return path.n == end.n || end.p[0] == '/' || path.p[path.n - end.n - 1] == '/';
+}
 
 bool symbols_looks_demangled(struct str name)
 {
 	return str_find(name, STR("::")) >= 0 || str_find_char(name, '(', 0) >= 0 ||
 	       str_find_char(name, ' ', 0) >= 0 || str_find_char(name, '<', 0) >= 0;
-}
-
-static bool is_ident_char(char c)
-{
-	return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9');
-}
-
-/* names that manglings abbreviate: std is "St", std::string is "Ss" */
-static bool is_abbreviated(struct str s)
-{
-	static const char *const names[] = { "std",     "string",  "allocator", "basic_string",
-					     "istream", "ostream", "iostream",  "operator" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (str_is(s, names[i]))
-			return true;
-	return false;
-}
-
-/*
- * The longest identifier of the name before its parameters and template arguments, which every mangled spelling must hold;
- * empty when none is sure ("operator+", "<T as Trait>::f").
- */
-static struct str sure_part(struct str name)
-{
-	struct str best = STR_NULL;
-	size_t end = name.n, i = 0;
-
-	for (size_t k = 0; k < name.n; k++)
-		if (name.p[k] == '(' || name.p[k] == '<') {
-			end = k;
-			break;
-		}
-	while (i < end) {
-		size_t from = i;
-
-		while (i < end && is_ident_char(name.p[i]))
-			i++;
-		/* behind "operator" anything may come */
-		if (str_is(str_sub(name, from, i), "operator"))
-			return STR_NULL;
-		if (i - from > best.n && !is_abbreviated(str_sub(name, from, i)))
-			best = str_sub(name, from, i);
-		if (i == from)
-			i++;
-	}
-	return best;
 }
 
 struct seen {
@@ -108,6 +70,9 @@ static bool seen_add(struct seen *s, uint64_t key)
 /* code that a probe can go to: functions, and labels in executable segments (assembler) */
 static bool is_code(struct symbol_query *q, const struct symbol *s, bool is_exact)
 {
+	/* wrappers between Go's calling conventions: the function itself is there, too */
+	if (s->flags & SYMBOL_GO_TWIN)
+		return false;
 	if (s->flags & SYMBOL_ABSOLUTE || (!is_exact && s->flags & SYMBOL_NOT_ENTRY))
 		return false;
 	if (!symbol_is_func(s) && !(is_exact && s->type == SYMBOL_NOTYPE))
@@ -125,11 +90,28 @@ static bool visit_once(struct symbol_query *q, struct seen *seen, const struct s
 	return seen_add(seen, key) ? q->visit(q->arg, s, shown) : true;
 }
 
+/* of a static of several: was it compiled from this file? Globals have no file in a symbol table. */
+static bool is_from_file(struct symbol_query *q, struct symtab *t, const struct symbol *s)
+{
+	return q->file.n == 0 || path_ends_with(symtab_source_file(t, s), q->file);
+}
+
 /* false when the visitor wants no more; *found counts */
 static bool each_exact(struct symbol_query *q, struct symtab *t, struct seen *seen, size_t *found)
 {
 	for (const struct symbol *s = symtab_find(t, q->name); s; s = symtab_find_next(t, s)) {
-		if (!is_code(q, s, true))
+		if (!is_code(q, s, true) || !is_from_file(q, t, s))
+			continue;
+		++*found;
+		if (!visit_once(q, seen, s, symbol_name(s)))
+			return false;
+	}
+	/* what the compiler made of it under other names: "f.constprop.0" */
+	for (uint32_t i = 0; t->has_clones && i < t->n; i++) {
+		const struct symbol *s = &t->v[i];
+
+		if (!(s->flags & SYMBOL_CLONE_ENTRY) || !is_code(q, s, false) ||
+		    !str_eq(symbol_base_name(s), q->name) || !is_from_file(q, t, s))
 			continue;
 		++*found;
 		if (!visit_once(q, seen, s, symbol_name(s)))
@@ -138,43 +120,55 @@ static bool each_exact(struct symbol_query *q, struct symtab *t, struct seen *se
 	return true;
 }
 
-static bool fits(struct str pattern, bool has_glob, struct str name)
+struct str symbol_spelled(struct probe_ctx *c, const struct symbol *s)
 {
-	return has_glob ? str_glob(pattern, name) : str_eq(pattern, name);
+	struct str raw = symbol_name(s), full;
+	STRBUF_AUTO b = { 0 };
+
+	full = demangler_get(probe_ctx_demangler(c), raw, DEMANGLE_FULL);
+	if (!str_eq(full, raw))
+		return full;
+	/* Go's generics and escapes; other names have neither */
+	if (str_find_char(raw, '[', 0) < 0 && str_find_char(raw, '%', 0) < 0)
+		return raw;
+	names_spell(raw, &b);
+	return str_eq(strbuf_str(&b), raw) ? raw : arena_str(c->arena, strbuf_str(&b));
 }
 
-/* the demangled spelling that fits, or empty */
-static struct str fit_demangled(struct symbol_query *q, bool has_glob, struct str raw)
+/* the name as the programmer wrote it when that fits, or empty */
+static struct str fit_written(struct symbol_query *q, const struct name_pattern *p,
+			      const struct symbol *s)
 {
-	struct demangler *d = probe_ctx_demangler(q->c);
-	struct str full = demangler_get(d, raw, DEMANGLE_FULL);
+	struct str raw = symbol_name(s), full;
 
-	if (full.p == raw.p)
-		/* not mangled: a C function has no other name */
-		return q->only_demangled && fits(q->name, has_glob, raw) ? raw : STR_NULL;
-	if (fits(q->name, has_glob, full))
-		return full;
-	if (fits(q->name, has_glob, demangler_get(d, raw, DEMANGLE_PLAIN)))
-		return full;
-	return STR_NULL;
+	/* identifiers stand in a mangled name as they are */
+	if (p->word.n && str_find(raw, p->word) < 0)
+		return STR_NULL;
+	if (demangle_kind(raw) == MANGLING_NONE) {
+		/* a C function has no other name */
+		if (str_find_char(raw, '.', 0) < 0 && !q->only_demangled)
+			return STR_NULL;
+		return name_pattern_fits(p, symbol_base_name(s)) ? symbol_spelled(q->c, s)
+								 : STR_NULL;
+	}
+	full = demangler_get(probe_ctx_demangler(q->c), raw, DEMANGLE_FULL);
+	return name_pattern_fits(p, full) ? full : STR_NULL;
 }
 
-static void each_scanned(struct symbol_query *q, struct symtab *t, struct seen *seen, bool has_glob,
-			 bool demangled)
+static void each_scanned(struct symbol_query *q, struct symtab *t, struct seen *seen,
+			 const struct name_pattern *p, bool demangled)
 {
-	struct str sure = demangled ? sure_part(q->name) : STR_NULL;
-
 	for (uint32_t i = 0; i < t->n; i++) {
 		const struct symbol *s = &t->v[i];
 		struct str raw = symbol_name(s), shown = STR_NULL;
 
 		if (!is_code(q, s, false))
 			continue;
-		if (has_glob && !q->only_demangled && str_glob(q->name, raw))
+		if (p->is_wild && !q->only_demangled && str_glob(q->name, raw))
 			shown = raw;
-		else if (demangled && (sure.n == 0 || str_find(raw, sure) >= 0))
-			shown = fit_demangled(q, has_glob, raw);
-		if (shown.n && !visit_once(q, seen, s, shown))
+		else if (demangled)
+			shown = fit_written(q, p, s);
+		if (shown.n && is_from_file(q, t, s) && !visit_once(q, seen, s, shown))
 			return;
 	}
 }
@@ -182,19 +176,18 @@ static void each_scanned(struct symbol_query *q, struct symtab *t, struct seen *
 void symbols_each(struct symbol_query *q)
 {
 	struct symtab *t = objfile_symtab(q->f);
-	bool has_glob = str_has_glob(q->name),
-	     demangled = q->only_demangled || symbols_looks_demangled(q->name);
+	struct name_pattern p;
 	struct seen seen;
 	size_t found = 0;
+	bool go_on = true;
 
+	name_pattern_init(&p, q->name, q->c->arena);
 	seen_init(&seen, 64);
-	if (has_glob) {
-		each_scanned(q, t, &seen, true, demangled);
-	} else {
-		bool go_on = q->only_demangled || each_exact(q, t, &seen, &found);
-
-		if (go_on && found == 0 && demangled)
-			each_scanned(q, t, &seen, false, true);
-	}
+	if (!p.is_wild && !q->only_demangled)
+		go_on = each_exact(q, t, &seen, &found);
+	/* wildcards over raw names keep to those, unless it is clear that the other is meant */
+	if (go_on && found == 0)
+		each_scanned(q, t, &seen, &p,
+			     !p.is_wild || q->only_demangled || symbols_looks_demangled(q->name));
 	free(seen.slots);
 }

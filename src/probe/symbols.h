@@ -15,9 +15,10 @@ struct symbol_query {
 	struct probe_ctx *c;
 	struct objfile *f;
 	struct str name;
+	struct str file;     /* of its source, "f@file.c", by the last components of the path; empty: any */
 	bool only_demangled; /* "cpp": raw names do not count */
 	bool with_aliases;   /* all names of an address, for listings */
-	/* the symbol's best name for people: demangled when that is what matched; return false to stop */
+	/* shown: the name that fits, raw or as the programmer wrote it; return false to stop */
 	bool (*visit)(void *arg, const struct symbol *s, struct str shown);
 	void *arg;
 };
@@ -27,6 +28,10 @@ struct symbol_query {
  * functions (.cold, .part) only when named exactly.
  */
 void symbols_each(struct symbol_query *q);
+/* the symbol's name as the programmer wrote it (names.h); the raw name when that is it */
+struct str symbol_spelled(struct probe_ctx *c, const struct symbol *s);
+/* are the last components of path these? "src/a.c" and "a.c" of "/home/x/src/a.c" */
+bool path_ends_with(struct str path, struct str end);
 /* could this be a name as the programmer wrote it, not a symbol? It has "::", a parenthesis, a blank or '<' */
 bool symbols_looks_demangled(struct str name);
 
