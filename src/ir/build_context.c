@@ -20,9 +20,80 @@ static uint32_t call0(struct builder *b, int helper)
 
 /* ---- arguments and result ---- */
 
+/*
+ * A number that each point has, as rows of a table chosen by the cookie that the point was attached with; where all have the same one,
+ * that.
+ */
+static uint32_t site_number(struct builder *b, int64_t (*number)(const struct probe_point *p))
+{
+	const struct probe_shape *s = b->shape;
+	const struct type *t = type_int(8, true);
+	int64_t *rows, first = s->n_points ? number(&s->points[0]) : 0;
+	bool is_same = true;
+	struct value base;
+	uint32_t cookie;
+
+	for (uint32_t i = 1; i < s->n_points; i++)
+		is_same &= number(&s->points[i]) == first;
+	if (is_same)
+		return put_imm(b, first);
+	rows = arena_array(b->arena, int64_t, s->n_points);
+	for (uint32_t i = 0; i < s->n_points; i++)
+		if (s->points[i].cookie < s->n_points)
+			rows[s->points[i].cookie] = number(&s->points[i]);
+	base = const_bytes(b, rows, s->n_points * 8, t);
+	cookie = put_helper(b, BPF_FUNC_get_attach_cookie, context_reg(b));
+	cookie = put_op_imm(b, IR_MUL, put_bound(b, cookie, s->n_points - 1), 8);
+	return put_load(b, put_op(b, IR_ADD, base.reg, cookie), 0, 8, false);
+}
+
+static int64_t sp_delta(const struct probe_point *p)
+{
+	return p->sp_delta;
+}
+
+static int64_t place_delta(const struct probe_point *p)
+{
+	return p->place_delta;
+}
+
+static int64_t place_address(const struct probe_point *p)
+{
+	return (int64_t)p->address;
+}
+
+static bool any_number(const struct probe_shape *s, int64_t (*number)(const struct probe_point *p))
+{
+	for (uint32_t i = 0; i < s->n_points; i++)
+		if (number(&s->points[i]))
+			return true;
+	return false;
+}
+
+/* a register as it was where the probe logically is: placement may have moved the probe (probe/placement.h) */
 static uint32_t load_reg(struct builder *b, int offset)
 {
-	return put_load(b, context_reg(b), offset, 8, false);
+	uint32_t v = put_load(b, context_reg(b), offset, 8, false);
+
+	if (b->shape->is_return) /* the program does not run where placement put the probe */
+		return v;
+	if (offset == arch_sp_offset() && any_number(b->shape, sp_delta))
+		return put_op(b, IR_SUB, v, site_number(b, sp_delta));
+	if (offset == arch_ip_offset() && any_number(b->shape, place_delta))
+		return put_op(b, IR_SUB, v, site_number(b, place_delta));
+	return v;
+}
+
+static uint32_t probed_ip(struct builder *b)
+{
+	if (!b->opts->has_func_ip || b->shape->kind == PROBE_USDT)
+		return put_load(b, context_reg(b), arch_ip_offset(), 8, false);
+	return put_helper(b, BPF_FUNC_get_func_ip, context_reg(b));
+}
+
+uint32_t build_load_bias(struct builder *b)
+{
+	return put_op(b, IR_SUB, probed_ip(b), site_number(b, place_address));
 }
 
 /* argument words behind the sixth stand above the return address */
@@ -359,9 +430,16 @@ static uint32_t function_address(struct builder *b)
 	enum probe_kind kind = b->shape->kind;
 	bool is_user = kind == PROBE_UPROBE || kind == PROBE_URETPROBE || kind == PROBE_USDT;
 
-	if (is_user && (!b->opts->has_func_ip || kind == PROBE_USDT))
-		return load_reg(b, arch_ip_offset());
-	return put_helper(b, BPF_FUNC_get_func_ip, context_reg(b));
+	uint32_t v;
+
+	if (!is_user)
+		return put_helper(b, BPF_FUNC_get_func_ip, context_reg(b));
+	v = probed_ip(b);
+	if (b->shape->is_return && !b->opts->has_func_ip) /* the caller's address, for want of better */
+		return v;
+	if (any_number(b->shape, place_delta))
+		v = put_op(b, IR_SUB, v, site_number(b, place_delta));
+	return v;
 }
 
 /* one row per point, chosen by the cookie that the point was attached with */

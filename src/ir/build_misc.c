@@ -2,8 +2,6 @@
 /* The remaining builtins: symbols, addresses, times for printing, acting on the process, keys of maps. */
 #include "ir/build_private.h"
 
-#include "arch/x86_64/regs.h"
-
 #include <linux/bpf.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -139,13 +137,10 @@ static struct value call_same(struct builder *b, struct node *call)
 static struct value call_uaddr(struct builder *b, struct node *call)
 {
 	const struct call_uaddr *u = call->call.info;
-	uint32_t ip;
 
 	if (!u->is_pie)
 		return value_reg(put_imm(b, (int64_t)u->address), call->type);
-	ip = b->opts->has_func_ip ? put_helper(b, BPF_FUNC_get_func_ip, context_reg(b))
-				  : put_load(b, context_reg(b), arch_ip_offset(), 8, false);
-	return value_reg(put_op_imm(b, IR_ADD, ip, (int64_t)(u->address - u->probe_address)),
+	return value_reg(put_op_imm(b, IR_ADD, build_load_bias(b), (int64_t)u->address),
 			 call->type);
 }
 

@@ -305,6 +305,8 @@ struct value build_call(struct builder *b, struct node *call);
 uint32_t build_noted_pid(struct builder *b);
 /* argument N of the probe in a vreg, by the shape's form */
 uint32_t build_arg(struct builder *b, uint32_t n);
+/* where the probed file is loaded: to be added to the file's addresses. Known by where the probe was hit. */
+uint32_t build_load_bias(struct builder *b);
 /*
  * Text into the last field of an event: gives its length with the NUL or mark in a vreg, so that the record can end there,
  * or 0 when the whole field was filled.

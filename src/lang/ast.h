@@ -8,6 +8,7 @@
 #define SONDE_LANG_AST_H
 
 #include "diag/diag.h"
+#include "types/needs.h"
 #include "types/type.h"
 
 enum node_kind {
@@ -206,6 +207,7 @@ struct attach_point {
 	struct str parts[8]; /* quotes removed; parts[0] is the provider as written */
 	uint32_t n_parts;
 	bool ignores_args; /* sema, before matching: the clause reads neither args nor argN, so its places need no telling apart */
+	struct probe_needs needs; /* sema, before matching: of the clause, for placement */
 	struct attach_point *next;
 };
 

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "objfile/demangle.h"
 #include "objfile/elf.h"
+#include "probe/placement.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -122,6 +123,7 @@ static struct probe_shape **match_finish(struct match *m, struct probe_shape **t
 				p->cookie = j;
 				p->is_repeat = hashmap_put(&names, p->name, p) != NULL;
 			}
+			placement_run(m, shape);
 			*tail = shape;
 			tail = &shape->next;
 		}

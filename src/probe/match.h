@@ -23,6 +23,9 @@ struct err;
 /* config missing_probes */
 enum probe_missing { PROBE_MISSING_ERROR, PROBE_MISSING_WARN, PROBE_MISSING_IGNORE };
 
+/* config placement: on; not past what could fault; never (placement.h) */
+enum probe_placement { PROBE_PLACEMENT_ON, PROBE_PLACEMENT_EXACT, PROBE_PLACEMENT_OFF };
+
 struct probe_ctx {
 	struct arena *arena;
 	struct type_table *types;
@@ -32,6 +35,7 @@ struct probe_ctx {
 	enum probe_missing missing;
 	bool is_unsafe; /* --unsafe: places that cannot be proved to be good are taken */
 	bool raw_names; /* config cpp_demangle = false: functions are named as in the symbol table */
+	enum probe_placement placement; /* config placement */
 	/* where the kernel shows its events, and more of its files; defaults are set by probe_ctx_init */
 	const char *tracefs;      /* "/sys/kernel/tracing" (or .../debug/tracing) */
 	const char *event_source; /* "/sys/bus/event_source/devices" */

@@ -75,8 +75,8 @@ struct probe_point {
 	int32_t sp_delta; /* rsp at the place is what it was at the logical address + this (placement) */
 	const struct location *
 		locs; /* by shape.vars: where each lies at this point's address; NULL when there are no vars */
-	const char *
-		why; /* of the place chosen, for -v: "past endbr64, at push"; NULL: the place is the logical one */
+	/* of the place, for -v: "placed +4 past endbr64, at push: emulated", or why it costs more; NULL: nothing to say */
+	const char *why;
 	struct str inlined_into; /* inlined instance: "main at args.rs:15", else empty */
 	bool is_approximate; /* more entries than calls are possible (languages.md 1.3 step 3) */
 };

@@ -74,6 +74,7 @@ static void set_defaults(struct sema *s)
 		.log_size = 1000000,
 		.on_stack_limit = 32,
 		.cpp_demangle = true,
+		.placement = PLACEMENT_ON,
 		.print_maps_on_exit = true,
 		.show_debug_info = true,
 		.str_len_counts_nul = s->opts->is_bpftrace,

@@ -31,36 +31,6 @@ static void add_inst(struct sema *s, const struct clause *c, const struct probe_
 	u->insts[u->n_insts++] = i;
 }
 
-/* args, arg0, arg12 */
-static bool is_args_name(struct str name)
-{
-	uint64_t n;
-
-	return str_is(name, "args") || (name.n > 3 && str_starts(name, STR("arg")) &&
-					str_to_u64(str_sub(name, 3, name.n), &n));
-}
-
-static bool look_for_args(void *arg, struct node *n)
-{
-	bool *found = arg;
-
-	if (n->kind == NODE_IDENT)
-		*found |= is_args_name(n->ident.name);
-	else if (n->kind == NODE_CALL)
-		*found |= is_args_name(n->call.name);
-	return !*found;
-}
-
-/* macros are expanded by now, so what the clause reads stands in it */
-static bool reads_args(const struct clause *c)
-{
-	bool found = false;
-
-	node_walk(c->predicate, look_for_args, &found);
-	node_walk(c->body, look_for_args, &found);
-	return found;
-}
-
 /*
  * every attach point of the clause was left out: by a wildcard that fits nothing, or by
  * missing_probes
@@ -128,13 +98,18 @@ void expand_remove_ghosts(struct sema *s)
 void expand_run(struct sema *s)
 {
 	for (struct clause *c = s->script->clauses; c; c = c->next) {
-		bool is_any = false, ignores_args = !reads_args(c);
+		bool is_any = false;
 		uint32_t n_errors = s->diags->n_errors;
+		struct probe_needs needs;
 
+		/* macros are expanded by now, so what the clause reads stands in it */
+		needs_find(s->script, c, &needs);
 		for (struct attach_point *ap = c->points; ap; ap = ap->next) {
 			struct probe_shape *shape;
 
-			ap->ignores_args = ignores_args;
+			ap->needs = needs;
+			ap->ignores_args = !needs.args && !needs.stack_args &&
+					   !needs.typed_args && !needs.locals;
 			shape = s->world->match(s->world->arg, ap, s->diags);
 
 			for (; shape; shape = shape->next) {

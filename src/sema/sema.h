@@ -107,6 +107,7 @@ struct sema_config {
 	bool str_len_counts_nul; /* str(p, n) gives n - 1 bytes, as bpftrace does */
 	enum { CACHE_DEFAULT, CACHE_PER_PROGRAM, CACHE_PER_PID, CACHE_NONE } cache_user_symbols;
 	enum { MISSING_ERROR, MISSING_WARN, MISSING_IGNORE } missing_probes;
+	enum { PLACEMENT_ON, PLACEMENT_EXACT, PLACEMENT_OFF } placement;
 	enum stack_mode stack_mode;
 	struct str str_trunc_trailer, license;
 	bool stack_mode_set;
@@ -142,7 +143,6 @@ struct call_print {
 /* uaddr("symbol"): where it is in the file, known at compile time */
 struct call_uaddr {
 	uint64_t address; /* in the file's address space */
-	uint64_t probe_address; /* of the probed point, same space: run time address = ip - probe_address + address */
 	bool is_pie;
 	uint32_t size;
 };

@@ -140,6 +140,8 @@ const struct type *type_as_number(const struct type *t);
 bool config_run(struct sema *s); /* config.c */
 void macros_run(struct sema *s); /* macro.c */
 void expand_run(struct sema *s); /* expand.c */
+/* needs.c: what the clause may read of the traced thread; macros are expanded */
+void needs_find(const struct script *script, const struct clause *c, struct probe_needs *ret);
 void expand_remove_ghosts(struct sema *s);
 void resolve_run(struct sema *s); /* resolve.c */
 void resolve_subtree(struct sema *s, struct node **slot);

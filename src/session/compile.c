@@ -353,6 +353,22 @@ static void filter_unit(struct compilation *c)
 	u->n_insts = n;
 }
 
+/* -v: where each probe on a function stands, when that is not simply its first instruction */
+static void report_places(const struct compilation *c)
+{
+	const struct unit *u = c->unit;
+
+	for (uint32_t i = 0; log_level > 0 && i < u->n_insts; i++) {
+		const struct probe_shape *s = u->insts[i]->shape;
+
+		for (uint32_t k = 0; k < s->n_points; k++)
+			if (s->points[k].why)
+				log_verbose("%.*s: 0x%llx, %s", STR_ARG(s->points[k].name),
+					    (unsigned long long)s->points[k].address,
+					    s->points[k].why);
+	}
+}
+
 bool compile_image(struct compilation *c)
 {
 	if (!compile_filter(c))
@@ -368,6 +384,7 @@ bool compile_image(struct compilation *c)
 			ast_dump_node(c->unit->insts[i]->body, 0, &text);
 		dump("; ---- typed ----", &text);
 	}
+	report_places(c);
 	c->ring_bytes = sizes_ring_bytes(c->unit->config.perf_rb_pages);
 	if (!generate(c))
 		return false;

@@ -70,7 +70,6 @@ static bool user_symbol(void *arg, const struct probe_point *p, struct str name,
 	if (!sym)
 		return false;
 	*out = (struct call_uaddr){ .address = sym->addr,
-				    .probe_address = p->address,
 				    .size = (uint32_t)sym->size,
 				    .is_pie = f->kind == OBJFILE_DYN };
 	return true;
@@ -119,10 +118,16 @@ static void config_ready(void *arg, const struct sema_config *config)
 		[MISSING_WARN] = PROBE_MISSING_WARN,
 		[MISSING_IGNORE] = PROBE_MISSING_IGNORE,
 	};
+	static const enum probe_placement placements[] = {
+		[PLACEMENT_ON] = PROBE_PLACEMENT_ON,
+		[PLACEMENT_EXACT] = PROBE_PLACEMENT_EXACT,
+		[PLACEMENT_OFF] = PROBE_PLACEMENT_OFF,
+	};
 	struct compilation *c = arg;
 
 	c->probes.missing = missing[config->missing_probes];
 	c->probes.raw_names = !config->cpp_demangle;
+	c->probes.placement = placements[config->placement];
 	symbolizer_set_demangle(c->symbolizer, config->cpp_demangle);
 }
 

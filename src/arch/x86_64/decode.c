@@ -159,6 +159,10 @@ static void add_memory(struct code_insn *i, const ZydisDecodedOperand *op)
 	i->mem_base = register_number(op->mem.base);
 	i->mem_index = register_number(op->mem.index);
 	i->mem_scale = op->mem.scale;
+	i->mem_size = op->mem.type == ZYDIS_MEMOP_TYPE_AGEN ? 0 : (uint8_t)(op->size / 8);
+	if ((op->mem.segment == ZYDIS_REGISTER_FS || op->mem.segment == ZYDIS_REGISTER_GS) &&
+	    i->mem_base == CODE_NO_REG && i->mem_index == CODE_NO_REG)
+		i->flags |= CODE_TLS;
 	i->mem_disp = (int32_t)op->mem.disp.value;
 	if (op->mem.base == ZYDIS_REGISTER_RIP) {
 		i->flags |= CODE_RIP_RELATIVE;
@@ -225,6 +229,49 @@ static void set_sp_delta(struct code_insn *i, const ZydisDecodedInstruction *z,
 	i->flags |= CODE_SP_UNKNOWN;
 }
 
+/* integer work and moves, whose only fault could come from memory */
+static bool is_simple(const ZydisDecodedInstruction *z)
+{
+	if (z->mnemonic == ZYDIS_MNEMONIC_DIV || z->mnemonic == ZYDIS_MNEMONIC_IDIV)
+		return false;
+	switch (z->meta.category) {
+	case ZYDIS_CATEGORY_BINARY:
+	case ZYDIS_CATEGORY_BITBYTE:
+	case ZYDIS_CATEGORY_BMI1:
+	case ZYDIS_CATEGORY_BMI2:
+	case ZYDIS_CATEGORY_CET:
+	case ZYDIS_CATEGORY_CMOV:
+	case ZYDIS_CATEGORY_DATAXFER:
+	case ZYDIS_CATEGORY_FLAGOP:
+	case ZYDIS_CATEGORY_LOGICAL:
+	case ZYDIS_CATEGORY_LOGICAL_FP:
+	case ZYDIS_CATEGORY_NOP:
+	case ZYDIS_CATEGORY_PREFETCH:
+	case ZYDIS_CATEGORY_PUSH:
+	case ZYDIS_CATEGORY_ROTATE:
+	case ZYDIS_CATEGORY_SETCC:
+	case ZYDIS_CATEGORY_SHIFT:
+	case ZYDIS_CATEGORY_WIDENOP: return true;
+	case ZYDIS_CATEGORY_MISC: return z->mnemonic == ZYDIS_MNEMONIC_LEA;
+	default: return false;
+	}
+}
+
+static bool is_arithmetic(const ZydisDecodedInstruction *z)
+{
+	switch (z->meta.category) {
+	case ZYDIS_CATEGORY_AVX:
+	case ZYDIS_CATEGORY_AVX2:
+	case ZYDIS_CATEGORY_BROADCAST:
+	case ZYDIS_CATEGORY_CONVERT:
+	case ZYDIS_CATEGORY_MMX:
+	case ZYDIS_CATEGORY_SSE:
+	case ZYDIS_CATEGORY_VFMA:
+	case ZYDIS_CATEGORY_X87_ALU: return true;
+	default: return z->mnemonic == ZYDIS_MNEMONIC_DIV || z->mnemonic == ZYDIS_MNEMONIC_IDIV;
+	}
+}
+
 static bool decode_one(const ZydisDecoder *d, const uint8_t *bytes, size_t n, struct code_insn *i)
 {
 	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
@@ -252,6 +299,10 @@ static bool decode_one(const ZydisDecoder *d, const uint8_t *bytes, size_t n, st
 		i->flags |= CODE_LOCKED;
 	if (i->kind == CODE_JMP_INDIRECT && has_prefix(&z, 0x3e))
 		i->flags |= CODE_NOTRACK;
+	if (is_simple(&z) || i->kind == CODE_NOP)
+		i->flags |= CODE_SIMPLE;
+	else if (is_arithmetic(&z))
+		i->flags |= CODE_ARITHMETIC;
 	if (i->kind == CODE_NOP && i->len == 5)
 		i->flags |= CODE_NOP5;
 	return true;

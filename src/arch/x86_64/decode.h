@@ -42,11 +42,14 @@ enum {
 	CODE_TARGET = 128,    /* a direct branch of this function goes here */
 	CODE_REPEATED = 256,  /* rep: executes any number of times, can be interrupted in between */
 	CODE_RIP_RELATIVE = 512,
-	CODE_LOCKED = 2048, /* lock prefix: old code jumps behind it */
-	CODE_NOTRACK =
-		4096, /* an indirect jump that compilers mark as one through their own table */
-	CODE_PADDING =
-		1024, /* nop or int3 that control cannot fall into: between functions or blocks */
+	CODE_LOCKED = 2048,  /* lock prefix: old code jumps behind it */
+	CODE_NOTRACK = 4096, /* an indirect jump through a table, as compilers mark them */
+	CODE_PADDING = 1024, /* nop or int3 that control cannot fall into */
+	/* moves, logic, integer arithmetic but division: nothing but its memory operand can fault */
+	CODE_SIMPLE = 8192,
+	CODE_ARITHMETIC =
+		32768,    /* division, floating point: can trap by its operands, but nothing else */
+	CODE_TLS = 16384, /* its memory operand is at a fixed place of the thread's own block */
 };
 
 /* registers are numbered as in machine code: rax rcx rdx rbx rsp rbp rsi rdi r8 ... r15; masks have 1 << number */
@@ -62,6 +65,7 @@ struct code_insn {
 	uint16_t reads, writes;      /* registers, as masks; rsp of push and the like included */
 	uint8_t mem_base, mem_index; /* of the explicit memory operand, or CODE_NO_REG */
 	uint8_t mem_scale;
+	uint8_t mem_size; /* bytes of the explicit memory operand; lea: 0 */
 	uint8_t len;
 	uint8_t kind; /* enum code_kind */
 	uint16_t flags;

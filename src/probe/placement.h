@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where in the first instructions of a function a uprobe costs least. The kernel emulates a few instructions (push, nop, direct
+ * jumps and calls) and single-steps all others, which costs twenty times as much on a virtual machine. A probe may
+ * stand on a later instruction than the first when that one executes exactly as often, and all that the program reads
+ * is there what it was at the entry, or differs by a known constant. What has to hold, and why: docs/internals/placement.md.
+ *
+ * placement_choose knows code only; what is known of its surroundings comes in struct placement_edges, which
+ * placement_edges.c gathers. placement_run does both for the points of a shape.
+ */
+#ifndef SONDE_PROBE_PLACEMENT_H
+#define SONDE_PROBE_PLACEMENT_H
+
+#include "arch/x86_64/decode.h"
+#include "base/vec.h"
+#include "probe/match_private.h"
+
+struct objfile;
+
+/* what must be at the place as it was at the entry */
+struct placement_needs {
+	uint16_t regs; /* whole registers, as masks of decode.h; rsp is never among them: it is corrected by sp_delta */
+	bool stack;    /* words at and above the return address */
+	bool memory;   /* any other memory */
+	bool fixed_sp; /* rsp itself: the kernel will read or write where it points */
+	bool exact; /* also of calls that end in a fault before the place: nothing that can fault is passed */
+	bool nothing_moves; /* what is read is not known: the entry it is */
+};
+
+/* ways into the function besides its entry and its own direct branches */
+struct placement_edges {
+	VEC(uint64_t) targets;
+	bool is_complete; /* there are no others */
+};
+
+struct placement {
+	uint64_t address;
+	int32_t sp_delta;             /* rsp there minus rsp at the entry */
+	bool is_cheap;                /* the kernel emulates the instruction there */
+	enum code_kind first_kind;    /* of the instruction at the entry */
+	const struct code_insn *insn; /* there, or NULL when nothing was decoded */
+	const struct code_insn
+		*blocker;   /* why it is no later one; NULL when that was not the question */
+	const char *reason; /* about blocker, or why nothing was tried */
+};
+
+/* the cheapest place for the entry c->start; the entry itself when there is none, and then reason says why */
+void placement_choose(const struct code *c, const struct placement_edges *e,
+		      const struct placement_needs *needs, struct placement *ret);
+
+/* ---- placement_edges.c ---- */
+
+/* the other ways into the function that c is, from the file's symbols, the pieces it jumps to, and its jump tables */
+void placement_edges_find(struct objfile *f, const struct code *c, struct placement_edges *ret);
+static inline void placement_edges_free(struct placement_edges *e)
+{
+	vec_free(&e->targets);
+}
+/* size bytes of code from addr on; false when they cannot be read or are none. code_free. */
+bool placement_decode(struct objfile *f, uint64_t addr, uint64_t size, struct code *ret);
+
+/* ---- placement_run.c ---- */
+
+/* the code of the function at entry; false when its size is not known or its bytes cannot be read. code_free. */
+bool placement_read(struct objfile *f, uint64_t entry, struct code *ret);
+/* moves those points of the shape that stand at a function's entry; the shape's points are in the arena already */
+void placement_run(struct match *m, struct probe_shape *shape);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Placement of the points of a shape: what the clause needs (sema's summary, the locations of what it names) in terms of registers
+ * and memory, the function's code, and the place written into the point. See placement.h.
+ */
+#include "probe/placement.h"
+
+#include "arch/x86_64/regs.h"
+#include "objfile/elf.h"
+#include "objfile/symtab.h"
+
+/* larger functions are not looked at */
+enum { FUNCTION_MAX = 1 << 20 };
+
+bool placement_read(struct objfile *f, uint64_t entry, struct code *ret)
+{
+	const struct symbol *s = symtab_at(objfile_symtab(f), entry);
+
+	*ret = (struct code){ 0 };
+	return s && s->addr == entry && s->size <= FUNCTION_MAX &&
+	       objfile_is_exec_vaddr(f, entry) && placement_decode(f, entry, s->size, ret);
+}
+
+/* struct pt_regs begins with these, eight bytes each; rsp is number 19 there */
+static const uint8_t pt_regs_order[] = { 15,       14,       13,       12,       CODE_RBP,
+					 CODE_RBX, 11,       10,       9,        8,
+					 CODE_RAX, CODE_RCX, CODE_RDX, CODE_RSI, CODE_RDI };
+enum { PT_REGS_RSP = 19 };
+
+static void need_register(struct placement_needs *n, uint32_t offset)
+{
+	if (offset / 8 < sizeof(pt_regs_order))
+		n->regs |= (uint16_t)(1u << pt_regs_order[offset / 8]);
+	else if (offset / 8 != PT_REGS_RSP)
+		n->nothing_moves = true;
+}
+
+/* what a value's location at the entry is computed from */
+static void need_location(struct placement_needs *n, const struct location *l)
+{
+	for (uint32_t i = 0; i < l->n_pieces; i++) {
+		const struct loc_piece *p = &l->pieces[i];
+
+		if (p->kind == LOC_REG)
+			need_register(n, p->reg);
+		for (uint32_t k = 0; k < p->n_ops; k++)
+			if (p->ops[k].op == LOC_OP_REG || p->ops[k].op == LOC_OP_ENTRY_REG)
+				need_register(n, p->ops[k].reg);
+		if (p->kind == LOC_MEM || p->kind == LOC_VALUE)
+			n->stack = n->memory = true;
+	}
+}
+
+static void needs_of(const struct match *m, const struct probe_shape *shape,
+		     const struct probe_point *p, struct placement_needs *n)
+{
+	const struct probe_needs *from = &m->spec->ap->needs;
+
+	*n = (struct placement_needs){ .stack = from->stack_args, .memory = from->memory };
+	if (shape->is_return) {
+		/* the program runs later; the kernel wants the return address at rsp now */
+		*n = (struct placement_needs){ .stack = true,
+					       .fixed_sp = true,
+					       .exact = m->c->placement == PROBE_PLACEMENT_EXACT };
+		return;
+	}
+	n->nothing_moves = !from->is_known || from->anything;
+	n->exact = from->events || m->c->placement == PROBE_PLACEMENT_EXACT;
+	for (unsigned i = 0; i < ARCH_N_ARG_REGS; i++)
+		if (from->args >> i & 1)
+			need_register(n, (uint32_t)arch_arg_offset(i));
+	if (!from->typed_args && !from->locals)
+		return;
+	if (!p->locs) /* how they will be read is not known here */
+		n->nothing_moves = true;
+	for (uint32_t i = 0; i < shape->n_vars && p->locs; i++) {
+		enum probe_var_role role = shape->vars[i].role;
+
+		if (role == PVAR_LOCAL ? from->locals : from->typed_args)
+			need_location(n, &p->locs[i]);
+	}
+}
+
+/* one instruction: enough where the kernel emulates it */
+static bool is_cheap_already(struct objfile *f, uint64_t entry)
+{
+	uint8_t bytes[16];
+	CODE_AUTO c = { 0 };
+
+	if (!objfile_read_vaddr(f, entry, bytes, sizeof(bytes)))
+		return false;
+	code_decode(bytes, sizeof(bytes), entry, &c);
+	return c.n && c.insn[0].flags & CODE_EMULATED;
+}
+
+static void explain(struct match *m, struct probe_point *p, const struct placement *to)
+{
+	if (to->address != p->address)
+		p->why = arena_printf(m->c->arena, "placed +%llu past %s, at %s: emulated",
+				      (unsigned long long)(to->address - p->address),
+				      code_kind_name(to->first_kind),
+				      code_kind_name(to->insn->kind))
+				 .p;
+	else if (!to->is_cheap && to->blocker)
+		p->why = arena_printf(m->c->arena, "at the entry, single-stepped: %s at +%llu: %s",
+				      code_kind_name(to->blocker->kind),
+				      (unsigned long long)(to->blocker->addr - p->address),
+				      to->reason)
+				 .p;
+}
+
+static void place(struct match *m, struct objfile *f, const struct probe_shape *shape,
+		  struct probe_point *p)
+{
+	struct placement_edges edges = { 0 };
+	struct placement_needs needs;
+	struct placement to;
+	CODE_AUTO c = { 0 };
+	uint64_t offset;
+
+	if (is_cheap_already(f, p->address) || !placement_read(f, p->address, &c))
+		return;
+	needs_of(m, shape, p, &needs);
+	placement_edges_find(f, &c, &edges);
+	placement_choose(&c, &edges, &needs, &to);
+	placement_edges_free(&edges);
+	explain(m, p, &to);
+	if (to.address == p->address || !objfile_vaddr_to_offset(f, to.address, &offset))
+		return;
+	p->place_delta = (uint32_t)(to.address - p->address);
+	p->sp_delta = to.sp_delta;
+	p->address = to.address;
+	p->file_offset = offset;
+}
+
+/* a probe on the entry of a function that has code of its own, not one of its instructions or an inlined instance */
+static bool is_entry(const struct probe_point *p)
+{
+	return p->func_offset == 0 && p->path.n && !p->inlined_into.n &&
+	       (!p->entry_address || p->entry_address == p->address);
+}
+
+void placement_run(struct match *m, struct probe_shape *shape)
+{
+	struct objfile *f = NULL;
+	struct str path = STR_NULL;
+
+	if (m->c->placement == PROBE_PLACEMENT_OFF ||
+	    (shape->kind != PROBE_UPROBE && shape->kind != PROBE_URETPROBE) ||
+	    (shape->is_return && shape->return_way != RETURN_KERNEL) ||
+	    !m->spec->ap->needs.is_known)
+		return;
+	for (uint32_t i = 0; i < shape->n_points; i++) {
+		struct probe_point *p = &shape->points[i];
+
+		if (!is_entry(p))
+			continue;
+		if (!p->entry_address)
+			p->entry_address = p->address;
+		if (!f || !str_eq(path, p->path)) {
+			path = p->path;
+			f = NULL;
+			err_free(objfile_cache_get(probe_ctx_files(m->c), path.p, &f));
+		}
+		if (f)
+			place(m, f, shape, p);
+	}
+}
