@@ -9,6 +9,7 @@
 #include "objfile/demangle.h"
 #include "objfile/elf.h"
 #include "probe/placement.h"
+#include "probe/returns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -113,6 +114,7 @@ static struct probe_shape **match_finish(struct match *m, struct probe_shape **t
 		struct match_shape *s = &m->shapes.v[i];
 		struct probe_shape *shape = s->shape;
 
+		returns_finish(m, s);
 		if (s->points.n) {
 			shape->points = arena_array(m->c->arena, struct probe_point, s->points.n);
 			memcpy(shape->points, s->points.v, s->points.n * sizeof(*s->points.v));
@@ -288,12 +290,14 @@ static struct probe_shape **match_as(struct probe_ctx *c, const struct attach_po
 	struct match m = { .c = c,
 			   .spec = &spec,
 			   .diags = is_one_of_many ? &draft : diags,
-			   .ignores_args = ignores_args };
+			   .ignores_args = ignores_args,
+			   .reads_result = true };
 
 	diag_list_init(&draft, c->arena);
 	if (!probe_spec_parse(ap, kind, c->n_pids > 0, c->arena, m.diags, &spec))
 		return tail;
 	match_kind(&m);
+	returns_run(&m);
 	return match_finish(&m, tail);
 }
 

@@ -20,6 +20,9 @@ struct objfile_cache;
 struct demangler;
 struct err;
 
+/* config return_probe: how returns of user functions are noticed */
+enum return_choice { RETURN_AUTO, RETURN_FORCE_KERNEL, RETURN_FORCE_SITES };
+
 /* config missing_probes */
 enum probe_missing { PROBE_MISSING_ERROR, PROBE_MISSING_WARN, PROBE_MISSING_IGNORE };
 
@@ -36,6 +39,7 @@ struct probe_ctx {
 	bool is_unsafe; /* --unsafe: places that cannot be proved to be good are taken */
 	bool raw_names; /* config cpp_demangle = false: functions are named as in the symbol table */
 	enum probe_placement placement; /* config placement */
+	enum return_choice return_choice; /* config return_probe */
 	/* where the kernel shows its events, and more of its files; defaults are set by probe_ctx_init */
 	const char *tracefs;      /* "/sys/kernel/tracing" (or .../debug/tracing) */
 	const char *event_source; /* "/sys/bus/event_source/devices" */

@@ -13,6 +13,15 @@
 struct match_shape {
 	struct probe_shape *shape;
 	VEC(struct probe_point) points;
+	VEC(struct probe_point) entries, tails; /* returns: see probe_shape */
+	uint32_t n_functions;                   /* returns: points[].function of the next one */
+};
+
+/* what a wildcard's functions have against return probes, said in one sentence at the end */
+struct match_returns {
+	uint32_t n_refused, n_warned, n_all;
+	struct str refused, warned;       /* the first of each */
+	const char *refusal, *warning;
 };
 
 struct match {
@@ -20,7 +29,9 @@ struct match {
 	const struct probe_spec *spec;
 	struct diag_list *diags;
 	bool ignores_args;
+	bool reads_result; /* the clause wants retval */
 	VEC(struct match_shape) shapes;
+	struct match_returns returns;
 	bool is_reported; /* why there is nothing was said (or is not to be said) */
 };
 

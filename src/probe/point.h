@@ -26,6 +26,17 @@ enum return_way {
 	RETURN_SITES, /* probes on the function's RET instructions (and what else leaves it); see docs/internals/returns.md */
 };
 
+/*
+ * RETURN_SITES: what a point is to the function that the probe is of. A function that ends in a jump to another one returns
+ * at that one's RET: the jump notes it (TAIL), the RET tests for the note (TAIL_RET).
+ */
+enum exit_kind {
+	EXIT_RET,      /* its own RET: it returns */
+	EXIT_TAIL_RET, /* RET of a function that it goes on in: it returns if the note is there */
+	EXIT_JUMP, /* a tail jump that nothing can follow stands for the return: only for programs that do not read the result */
+	EXIT_TAIL, /* in shape.tails: a tail jump that is followed */
+};
+
 /* what a shape's points have in common about a value that can be read there by name */
 enum probe_var_role {
 	PVAR_PARAM,  /* args.NAME */
@@ -78,6 +89,9 @@ struct probe_point {
 	/* of the place, for -v: "placed +4 past endbr64, at push: emulated", or why it costs more; NULL: nothing to say */
 	const char *why;
 	struct str inlined_into; /* inlined instance: "main at args.rs:15", else empty */
+	uint32_t function; /* returns: which function of the shape, numbered from 0; entries[function] is its entry */
+	uint8_t exit; /* returns by sites: enum exit_kind */
+	uint8_t exit_condition; /* 0: always; else 1 + the condition code of the conditional jump that stands there */
 	bool is_approximate; /* more entries than calls are possible (languages.md 1.3 step 3) */
 };
 
@@ -93,6 +107,11 @@ struct probe_shape {
 	bool is_return;
 	enum return_way return_way; /* is_return */
 	const char *return_why;     /* for -v: why this way */
+	/*
+	 * Returns: places for programs of our own, attached when something needs them. entries: of the functions, in the order
+	 * of points[].function, where registers are kept for the return; tails: jumps to functions that are followed.
+	 */
+	const struct probe_shape *entries, *tails;
 	bool is_go;          /* goid can be read, results are paired by goroutine */
 	bool is_g_sure;      /* r14 is the goroutine at all points (else it is checked by its stack) */
 	int32_t goid_offset; /* of goid in runtime.g; -1: not known for this version of Go */
@@ -108,5 +127,11 @@ struct probe_shape {
 	uint32_t n_points;
 	struct probe_shape *next; /* shapes of one clause */
 };
+
+/* is the kernel to notice the return? Probes on ret instructions are ordinary ones */
+static inline bool probe_is_kernel_return(const struct probe_shape *s)
+{
+	return s->is_return && s->return_way == RETURN_KERNEL;
+}
 
 #endif

@@ -26,7 +26,7 @@ enum uprobe_way kernel_uprobe_choose(const struct image_prog *p, bool by_process
 	    (!by_process || features_has(FEATURE_UPROBE_MULTI_PROCESS)))
 		return UPROBE_MULTI;
 	if (p->shape->n_points > FEW_SITES && p->shape->points[0].pid <= 0 &&
-	    features_has(FEATURE_UPROBE_EVENTS) && !(p->shape->is_return && kernel_sites_wanted(p)))
+	    features_has(FEATURE_UPROBE_EVENTS) && !(probe_is_kernel_return(p->shape) && kernel_sites_wanted(p)))
 		return UPROBE_EVENT;
 	return UPROBE_PERF;
 }
@@ -80,7 +80,7 @@ static int multi_link(const struct multi *m, uint32_t from, uint32_t to)
 		.ref_ctr_offsets = m->has_ref_ctr ? m->ref_ctr_offsets + from : NULL,
 		.cookies = m->cookies + from,
 		.n = to - from,
-		.is_return = m->shape->is_return,
+		.is_return = probe_is_kernel_return(m->shape),
 		.pid = m->pid,
 	};
 
@@ -176,7 +176,8 @@ static struct err *perf_attach(struct engine *e, uint32_t prog, const struct pro
 {
 	const struct probe_shape *shape = e->image->progs[prog]->shape;
 	int64_t type = sys_read_number("/sys/bus/event_source/devices/uprobe/type");
-	struct perf_event_attr attr = { .config = shape->is_return, .disabled = 1 };
+	struct perf_event_attr attr = { .config = probe_is_kernel_return(shape),
+					.disabled = 1 };
 	STRBUF_AUTO path = { 0 };
 	int fd;
 

@@ -102,7 +102,7 @@ static struct err *add_site(int fd, const char *name, const struct probe_shape *
 
 	if (str_find_char(p->path, ' ', 0) >= 0)
 		return err_new(0, "tracefs takes no path with a blank: '%.*s'", STR_ARG(p->path));
-	strbuf_printf(&line, "%c:%s %.*s:0x%llx", shape->is_return ? 'r' : 'p', name,
+	strbuf_printf(&line, "%c:%s %.*s:0x%llx", probe_is_kernel_return(shape) ? 'r' : 'p', name,
 		      STR_ARG(p->path), (unsigned long long)p->file_offset);
 	if (p->ref_ctr_offset)
 		strbuf_printf(&line, "(0x%llx)", (unsigned long long)p->ref_ctr_offset);

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Plans for returns (returns.h) as points of a match, and what is said about them: -v's line for each function, warnings,
+ * refusals. A function's points share its name, so that they count as one probe. Called by the providers.
+ */
+#include "probe/returns.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "objfile/symtab.h"
+#include "probe/match_private.h"
+
+static void say_one(struct match *m, struct str shown, const struct return_plan *plan)
+{
+	if (plan->refusal)
+		match_missing(m, D_PROBE_PLACE, "'%.*s' takes no return probe. %s.", STR_ARG(shown),
+			      plan->refusal);
+	else if (plan->warning)
+		diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at, "'%.*s': %s", STR_ARG(shown),
+			     plan->warning);
+}
+
+static void note_one_of_many(struct match *m, struct str shown, const struct return_plan *plan)
+{
+	struct match_returns *r = &m->returns;
+
+	r->n_all++;
+	if (plan->refusal && !plan->is_endless && r->n_refused++ == 0) {
+		r->refused = arena_str(m->c->arena, shown);
+		r->refusal = plan->refusal;
+	}
+	if (!plan->refusal && plan->warning && r->n_warned++ == 0) {
+		r->warned = arena_str(m->c->arena, shown);
+		r->warning = plan->warning;
+	}
+}
+
+/* ---- one function ---- */
+
+static void add_exit(struct match_shape *s, const struct probe_point *entry,
+		     const struct return_exit *exit, const struct objfile *f)
+{
+	struct probe_point p = *entry;
+
+	p.address = exit->addr;
+	p.exit = exit->kind;
+	p.exit_condition = exit->condition;
+	if (!objfile_vaddr_to_offset(f, exit->addr, &p.file_offset))
+		return; /* bytes were read from there, so it has one */
+	if (exit->kind == EXIT_TAIL)
+		vec_push(&s->tails, p);
+	else
+		vec_push(&s->points, p);
+}
+
+static void add_function(struct match_shape *s, const struct return_func *fn,
+			 const struct return_plan *plan, const struct probe_point *point)
+{
+	struct probe_point entry = *point;
+
+	entry.function = s->n_functions++;
+	entry.entry_address = point->address;
+	s->shape->return_way = plan->way;
+	s->shape->return_why = plan->why;
+	vec_push(&s->entries, entry);
+	if (plan->way == RETURN_KERNEL)
+		vec_push(&s->points, entry);
+	for (uint32_t i = 0; plan->way == RETURN_SITES && i < plan->n_exits; i++)
+		add_exit(s, &entry, &plan->exits[i], fn->f);
+}
+
+static enum type_lang lang_of(const struct probe_shape *shape, struct objfile *f, struct str symbol)
+{
+	if (shape->lang != LANG_NONE)
+		return shape->lang;
+	if (shape->is_go || objfile_langs(f) & OBJFILE_LANG_GO)
+		return LANG_GO;
+	if (objfile_langs(f) & OBJFILE_LANG_RUST || str_starts(symbol, STR("_R")))
+		return LANG_RUST;
+	return str_starts(symbol, STR("_Z")) ? LANG_CXX : LANG_NONE;
+}
+
+/* the function that begins there: the longest, when several do */
+static const struct symbol *function_at(struct objfile *f, uint64_t addr)
+{
+	struct symtab *t = objfile_symtab(f);
+	const struct symbol *best = NULL;
+	uint32_t first, n = symtab_starting_at(t, addr, &first);
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct symbol *s = &t->v[symtab_sorted(t, first + i)];
+
+		if (s->type != SYMBOL_OBJECT && s->size && (!best || s->size > best->size))
+			best = s;
+	}
+	return best;
+}
+
+/* ---- all of an attach point ---- */
+
+struct known_file {
+	struct str path;
+	struct objfile *f;
+	struct return_evidence evidence;
+};
+
+struct returns_run {
+	struct match *m;
+	VEC(struct known_file) files;
+	size_t from,
+		kernel; /* shapes: that is worked on; its counterpart for the kernel's way, 0: none yet */
+};
+
+static struct known_file *file_of(struct returns_run *r, struct str path)
+{
+	struct known_file file = { .path = path };
+	STRBUF_AUTO name = { 0 };
+	struct err *e;
+
+	vec_each(f, &r->files)
+		if (str_eq(f->path, path))
+			return f;
+	strbuf_add_str(&name, path);
+	e = objfile_cache_get(probe_ctx_files(r->m->c), strbuf_cstr(&name), &file.f);
+	err_free(e); /* no file that can be read: f is NULL */
+	vec_push(&r->files, file);
+	return &vec_last(&r->files);
+}
+
+/* the shape for functions whose returns the kernel notices: as the one that they came in */
+static struct match_shape *kernel_shape(struct returns_run *r)
+{
+	struct match *m = r->m;
+
+	if (!r->kernel) {
+		struct match_shape s = { .shape = arena_new(m->c->arena, struct probe_shape) };
+
+		*s.shape = *m->shapes.v[r->from].shape;
+		vec_push(&m->shapes, s);
+		r->kernel = m->shapes.n - 1;
+	}
+	return &m->shapes.v[r->kernel];
+}
+
+static void say(struct match *m, const struct probe_point *p, const struct return_plan *plan)
+{
+	if (str_has_glob(m->spec->func))
+		note_one_of_many(m, p->symbol, plan);
+	else
+		say_one(m, p->symbol, plan);
+	if (log_level < 1)
+		return;
+	log_verbose("%.*s: return by %s%s", STR_ARG(p->name),
+		    plan->way == RETURN_SITES && !plan->refusal ? ""
+		    : plan->refusal                             ? "none: "
+								: "the ",
+		    plan->refusal ? plan->refusal : plan->why);
+}
+
+static void run_point(struct returns_run *r, const struct probe_point *p)
+{
+	struct match *m = r->m;
+	struct known_file *file = file_of(r, p->path);
+	const struct symbol *s = file->f ? function_at(file->f, p->address) : NULL;
+	struct return_func fn = { .f = file->f, .evidence = &file->evidence };
+	struct return_range range;
+	struct return_plan plan;
+
+	if (!s) {
+		/* with --unsafe, where nothing is known: the kernel takes what stands on the stack for a return address */
+		if (m->c->is_unsafe)
+			vec_push(&kernel_shape(r)->points, *p);
+		else
+			match_missing(m, D_PROBE_PLACE,
+				      "'%.*s': a return probe needs the start of a function.",
+				      STR_ARG(p->name));
+		return;
+	}
+	range = (struct return_range){ s->addr, s->addr + s->size };
+	fn.name = symbol_name(s);
+	fn.ranges = &range;
+	fn.n_ranges = 1;
+	fn.lang = lang_of(m->shapes.v[r->from].shape, file->f, fn.name);
+	fn.reads_result = m->reads_result;
+	fn.choice = m->c->return_choice;
+	returns_plan(&fn, m->c->arena, &plan);
+	say(m, p, &plan);
+	if (plan.refusal)
+		return;
+	add_function(plan.way == RETURN_KERNEL ? kernel_shape(r) : &m->shapes.v[r->from], &fn,
+		     &plan, p);
+}
+
+static void run_shape(struct returns_run *r)
+{
+	struct match_shape *s = &r->m->shapes.v[r->from];
+	typeof(s->points) before = s->points;
+
+	memset(&s->points, 0, sizeof(s->points));
+	s->shape->return_way = RETURN_SITES;
+	r->kernel = 0;
+	vec_each(p, &before) {
+		if (p->inlined_into.n)
+			vec_push(&r->m->shapes.v[r->from].points, *p);
+		else
+			run_point(r, p);
+	}
+	vec_free(&before);
+}
+
+static void report(struct match *m)
+{
+	const struct match_returns *r = &m->returns;
+
+	if (r->n_refused)
+		diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
+			     "%u of %u functions take no return probe: '%.*s' for one. %s.",
+			     r->n_refused, r->n_all, STR_ARG(r->refused), r->refusal);
+	if (r->n_warned)
+		diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
+			     "of %u of %u functions not all can be known: '%.*s', %s", r->n_warned,
+			     r->n_all, STR_ARG(r->warned), r->warning);
+}
+
+void returns_run(struct match *m)
+{
+	struct returns_run r = { .m = m };
+	size_t n = m->shapes.n; /* those for the kernel's way come behind */
+
+	if (m->spec->kind != PROBE_URETPROBE)
+		return;
+	for (r.from = 0; r.from < n; r.from++)
+		run_shape(&r);
+	report(m);
+	vec_free(&r.files);
+}
+
+/* entries or tails as a shape of uprobes of our own, which count as no probes of the script's */
+static const struct probe_shape *helper_shape(struct match *m, const struct probe_shape *of,
+					      const struct probe_point *points, size_t n)
+{
+	struct probe_shape *s = arena_new(m->c->arena, struct probe_shape);
+
+	*s = *of;
+	s->kind = PROBE_UPROBE;
+	s->is_return = false;
+	s->points = arena_array(m->c->arena, struct probe_point, n);
+	memcpy(s->points, points, n * sizeof(*points));
+	s->n_points = (uint32_t)n;
+	s->n_vars = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		s->points[i].is_repeat = true;
+		s->points[i].cookie = i;
+		s->points[i].locs = NULL;
+	}
+	return s;
+}
+
+void returns_finish(struct match *m, struct match_shape *s)
+{
+	if (s->entries.n)
+		s->shape->entries = helper_shape(m, s->shape, s->entries.v, s->entries.n);
+	if (s->tails.n)
+		s->shape->tails = helper_shape(m, s->shape, s->tails.v, s->tails.n);
+	vec_free(&s->entries);
+	vec_free(&s->tails);
+}
