@@ -90,6 +90,8 @@ demo) packages="$build $demo" ;;
 static) packages="$build $static" ;;
 test) packages="$build $demo $test $(language go golang-go) $(language rustc rustc) \
     $(language javac openjdk-17-jdk-headless) $(language node nodejs)"
+    # Go's tables and conventions change: an old version beside the newest, where the distribution has it
+    apt-cache show golang-1.19-go >/dev/null 2>&1 && packages="$packages golang-1.19-go"
     # the acceptance figures are for Debian's OpenJDK 17, whatever else stands in PATH
     ls /usr/lib/jvm/java-17-openjdk-*/bin/java >/dev/null 2>&1 || packages="$packages openjdk-17-jdk-headless" ;;
 *) usage ;;
