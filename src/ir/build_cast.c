@@ -143,6 +143,8 @@ struct value build_cast(struct builder *b, struct value v, const struct type *to
 
 	if (from == to || from->kind == TYPE_NONE)
 		return value_retype(v, to);
+	if (to->kind == TYPE_CAPTURE)
+		return build_capture(b, v, to);
 	if (type_is_scalar(to) && type_is_scalar(from))
 		return scalar_cast(b, v, to);
 	if (to->kind == TYPE_STRING)

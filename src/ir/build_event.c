@@ -80,6 +80,15 @@ static uint32_t wake_flags(struct builder *b, enum event_kind kind, uint32_t ful
 	return put_op_imm(b, IR_ADD, put_set_imm(b, CC_GE, used, (int64_t)(ring / WAKE_SHARE)), 1);
 }
 
+uint32_t event_wake_flags(struct builder *b, uint64_t reserve, uint32_t full)
+{
+	uint32_t used = put_helper(b, BPF_FUNC_ringbuf_query, put_map(b, b->im->ring_map),
+				   put_imm(b, BPF_RB_AVAIL_DATA));
+
+	put_br_imm(b, CC_GT, used, (int64_t)(b->opts->ring_bytes - reserve), full);
+	return put_imm(b, BPF_RB_FORCE_WAKEUP);
+}
+
 static uint32_t align_up(uint32_t n, uint32_t align)
 {
 	return align ? (n + align - 1) / align * align : n;
@@ -87,7 +96,7 @@ static uint32_t align_up(uint32_t n, uint32_t align)
 
 static bool is_text(const struct type *t)
 {
-	return t->kind == TYPE_STRING || t->kind == TYPE_BUFFER;
+	return t->kind == TYPE_STRING || t->kind == TYPE_BUFFER || t->kind == TYPE_CAPTURE;
 }
 
 /* offsets of the fields; the longest text comes last. Gives its number or -1 */

@@ -309,6 +309,7 @@ build_call_fn *call_builder_misc(enum builtin_id id)
 		[BUILTIN_PERCPU_KADDR] = call_percpu_kaddr,
 		[BUILTIN_PATH] = call_path,
 		[BUILTIN_SOCKET_COOKIE] = call_socket_cookie,
+		[BUILTIN_SKBOUTPUT] = build_skboutput,
 		[BUILTIN_SIGNAL] = call_signal,
 		[BUILTIN_SIGNAL_THREAD] = call_signal,
 		[BUILTIN_OVERRIDE] = call_override,
@@ -436,7 +437,7 @@ struct value build_call(struct builder *b, struct node *call)
 	if (!fn)
 		fn = call_builder_misc(id);
 	if (!fn) {
-		build_limit(b, D_LIMIT_BUILTIN, call->at, "%s() cannot be used here",
+		build_limit(b, D_LIMIT_CODE, call->at, "%s() cannot be used here",
 			    call->call.builtin->name);
 		return value_reg(put_imm(b, 0), call->type);
 	}

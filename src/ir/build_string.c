@@ -2,6 +2,8 @@
 /* Builtins on text and bytes. */
 #include "ir/build_private.h"
 
+#include "types/capture.h"
+
 #include <linux/bpf.h>
 #include <signal.h>
 #include <stdio.h>
@@ -138,6 +140,9 @@ uint32_t build_text_tail(struct builder *b, struct node *n, struct value to)
 	    to.type == n->type)
 		return buf_into(b, n, to, false);
 	build_into(b, n, to);
+	if (to.type->kind == TYPE_CAPTURE)
+		return put_op_imm(b, IR_ADD, put_load(b, to.reg, to.off, 4, false),
+				  sizeof(struct stored_capture));
 	return 0;
 }
 

@@ -50,6 +50,9 @@ const char *kind_word(const struct type *t)
 		[TYPE_HIST] = "hist_t",
 		[TYPE_LHIST] = "lhist_t",
 		[TYPE_TSERIES] = "tseries_t",
+		[TYPE_FLOAT] = "float",
+		[TYPE_WIDE_INT] = "int128",
+		[TYPE_CAPTURE] = "value",
 	};
 
 	return words[t->kind] ? words[t->kind] : "none";
@@ -181,6 +184,9 @@ static const struct type *call_fn(struct sema *s, struct node *n)
 static call_rule *const rules[BUILTIN_N] = {
 	[BUILTIN_ARGS] = call_probe,
 	[BUILTIN_ARG] = call_probe,
+	[BUILTIN_LOCALS] = call_probe,
+	[BUILTIN_TARGET_VAR] = call_probe,
+	[BUILTIN_VIEW] = call_probe,
 	[BUILTIN_CTX] = call_probe,
 	[BUILTIN_RETVAL] = call_probe,
 	[BUILTIN_GOID] = call_probe,

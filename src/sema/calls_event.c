@@ -13,14 +13,23 @@ static void report_format(struct sema *s, struct node *call, const struct format
 	sema_error(s, D_SEMA_FORMAT, call->at, "%.*s", STR_ARG(e->msg));
 }
 
+/* what the argument under %s is: something to be shown. Formats with '*' take arguments of their own: none is told apart */
+static unsigned wanted_for(const struct format *f, uint32_t i)
+{
+	return f && f->n_args == f->n_specs && i < f->n_specs && f->specs[i].conv == FORMAT_S
+		       ? WANT_SHOWN
+		       : 0;
+}
+
 /* arguments behind the format; false when one has no type */
-static bool infer_format_args(struct sema *s, struct node *call, const struct type **types,
-			      uint32_t *n)
+static bool infer_format_args(struct sema *s, struct node *call, const struct format *f,
+			      const struct type **types, uint32_t *n)
 {
 	bool is_known = true;
+	uint32_t i = 0;
 
 	for (struct node **arg = &call->call.args->next; *arg; arg = &(*arg)->next) {
-		const struct type *t = infer(s, arg, 0);
+		const struct type *t = infer(s, arg, wanted_for(f, i++));
 
 		if (is_unknown(t)) {
 			is_known = false;
@@ -49,16 +58,16 @@ static const struct type *call_format(struct sema *s, struct node *call)
 {
 	const struct type *types[129];
 	struct format_error e;
-	struct format *f;
+	struct format *f = arena_new(s->arena, struct format);
 	uint32_t n = 0;
 	struct str text;
 	bool is_literal = arg_string(s, call, 0, &text);
-	bool is_known = infer_format_args(s, call, types, &n);
+	bool is_parsed = is_literal && format_parse(s->arena, text, f, &e);
+	bool is_known = infer_format_args(s, call, is_parsed ? f : NULL, types, &n);
 
 	if (!s->is_checking || !is_literal)
 		return type_void();
-	f = arena_new(s->arena, struct format);
-	if (!format_parse(s->arena, text, f, &e) ||
+	if (!is_parsed ||
 	    !format_check(s->arena, f, is_known ? types : NULL,
 			  is_known ? n : call->call.n_args - 1, &e)) {
 		report_format(s, call, &e);
@@ -180,7 +189,7 @@ const struct type *call_print(struct sema *s, struct node **slot, unsigned want)
 		print_map(s, call, arg);
 		return type_void();
 	}
-	t = infer(s, &call->call.args, 0);
+	t = infer(s, &call->call.args, WANT_SHOWN);
 	for (uint32_t i = 1; i < call->call.n_args; i++)
 		infer(s, call_arg(call, i), 0);
 	if (call->call.n_args > 1)

@@ -386,6 +386,7 @@ static const struct type *call_write_user(struct sema *s, struct node *call)
 const struct type *call_act(struct sema *s, struct node **slot, unsigned want)
 {
 	struct node *call = *slot;
+	const struct type *t;
 	struct str path;
 
 	(void)want;
@@ -407,7 +408,14 @@ const struct type *call_act(struct sema *s, struct node **slot, unsigned want)
 				   "skboutput can not be used with \"%s\" probes",
 				   probe_kind_name(s->shape->kind));
 		arg_string(s, call, 0, &path);
-		infer(s, call_arg(call, 1), 0);
+		t = infer(s, call_arg(call, 1), 0);
+		if (!is_unknown(t) && (t->kind != TYPE_POINTER || t->elem->kind != TYPE_STRUCT ||
+				       !str_is(t->elem->name, "sk_buff")))
+			sema_error(
+				s, D_SEMA_ARG_TYPE, call->at,
+				"skboutput() only supports 'struct sk_buff *' as the second argument "
+				"('%s' provided)",
+				spelled(s, type_plain(s, t)));
 		for (uint32_t i = 2; i < 4; i++) {
 			if (arg_integer(s, call, i))
 				coerce(s, call_arg(call, i), type_int(8, false));

@@ -113,6 +113,21 @@ static const struct type *call_args(struct sema *s, struct node *call)
 	return s->shape->args;
 }
 
+static const struct type *call_locals(struct sema *s, struct node *call)
+{
+	struct diag *d;
+
+	if (!needs_context(s, call))
+		return type_poison();
+	if (s->shape->kind != PROBE_UPROBE && s->shape->kind != PROBE_URETPROBE)
+		return refuse_kind(s, call, "'uprobe' and 'uretprobe'");
+	d = sema_error(s, D_SEMA_PROBE_KIND, call->at,
+		       "The locals builtin needs debug information about the traced function, "
+		       "which there is none of");
+	sema_hint(s, d, "compile with -g, or install the program's debug symbols");
+	return type_poison();
+}
+
 static const struct type *call_retval(struct sema *s, struct node *call)
 {
 	if (!needs_context(s, call))
@@ -304,6 +319,11 @@ const struct type *call_probe(struct sema *s, struct node **slot, unsigned want)
 	(void)want;
 	switch (call->call.builtin->id) {
 	case BUILTIN_ARGS: return call_args(s, call);
+	case BUILTIN_LOCALS: return call_locals(s, call);
+	case BUILTIN_TARGET_VAR:
+		call->space = SPACE_USER;
+		return s->shape->vars[(uintptr_t)call->call.info].type;
+	case BUILTIN_VIEW: return call_view(s, call);
 	case BUILTIN_ARG: return call_arg_n(s, call);
 	case BUILTIN_CTX: return call_ctx(s, call);
 	case BUILTIN_RETVAL: return call_retval(s, call);

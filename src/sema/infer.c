@@ -85,7 +85,7 @@ static bool report_in_tuple(struct sema *s, struct node *n, const struct type *t
 	return false;
 }
 
-static const struct type *infer_list(struct sema *s, struct node *n)
+static const struct type *infer_list(struct sema *s, struct node *n, unsigned want)
 {
 	bool is_record = n->kind == NODE_RECORD;
 	const struct type **elems = arena_array(s->arena, const struct type *, n->list.n + 1);
@@ -96,7 +96,7 @@ static const struct type *infer_list(struct sema *s, struct node *n)
 	for (struct node **item = &n->list.items; *item; item = &(*item)->next, i++) {
 		struct node **value = is_record ? &(*item)->named.value : item;
 
-		elems[i] = infer(s, value, 0);
+		elems[i] = infer(s, value, want & WANT_SHOWN);
 		if (is_unknown(elems[i])) {
 			bad = bad == type_poison() ? bad : elems[i];
 			continue;
@@ -241,7 +241,10 @@ static const struct type *infer_kind(struct sema *s, struct node **slot, unsigne
 			       : type_string(s->tt, (uint32_t)n->string.n + 1);
 	case NODE_VAR: return infer_var(s, n);
 	case NODE_MAP: return infer_map(s, slot, want);
-	case NODE_CALL: return infer_call(s, slot, want);
+	case NODE_CALL:
+		if (target_replace(s, slot, want))
+			return infer(s, slot, want);
+		return infer_call(s, slot, want);
 	case NODE_UNARY: return infer_unary(s, slot, want);
 	case NODE_BINARY: return infer_binary(s, slot);
 	case NODE_TERNARY: return infer_ternary(s, n, want);
@@ -250,7 +253,7 @@ static const struct type *infer_kind(struct sema *s, struct node **slot, unsigne
 	case NODE_INDEX: return infer_place(s, slot, want);
 	case NODE_CAST: return infer_cast(s, slot, want);
 	case NODE_TUPLE:
-	case NODE_RECORD: return infer_list(s, n);
+	case NODE_RECORD: return infer_list(s, n, want);
 	case NODE_BLOCK: return infer_block(s, n, want);
 	case NODE_IF: return infer_if(s, n, want);
 	case NODE_COMPTIME:
@@ -298,6 +301,8 @@ const struct type *infer(struct sema *s, struct node **slot, unsigned want)
 	if ((*slot)->type == type_poison())
 		return type_poison();
 	t = infer_kind(s, slot, want);
+	if (!is_unknown(t))
+		t = target_decay(s, slot, t, want);
 	if (!(want & WANT_PLACE) && !is_unknown(t))
 		t = decay(s, slot, t);
 	/* only what cannot change any more is marked: types may come right in a later round */

@@ -249,12 +249,19 @@ static const struct type *infer_step(struct sema *s, struct node *n)
 	return type_poison();
 }
 
-static const struct type *infer_deref(struct sema *s, struct node *n)
+static const struct type *infer_deref(struct sema *s, struct node **slot, unsigned want)
 {
-	const struct type *t = infer(s, &n->unary.a, 0);
+	struct node *n = *slot;
+	bool is_reference = n->flags & NODE_F_IMPLICIT;
+	const struct type *t = infer(s, &n->unary.a,
+				     WANT_PLACE | (is_reference ? WANT_REFERENCE : 0));
 
 	if (is_unknown(t))
 		return t;
+	if (target_follow(s, &n->unary.a, t)) {
+		replace(slot, n->unary.a);
+		return infer(s, slot, want);
+	}
 	if (type_is_integer(t)) {
 		/* an address without a type: a word is read, as bpftrace does */
 		n->space = default_space(s);
@@ -311,13 +318,12 @@ const struct type *infer_unary(struct sema *s, struct node **slot, unsigned want
 	struct node *n = *slot;
 	const struct type *t;
 
-	(void)want;
 	switch (n->op) {
 	case OP_PRE_INC:
 	case OP_PRE_DEC:
 	case OP_POST_INC:
 	case OP_POST_DEC: return infer_step(s, n);
-	case OP_DEREF: return infer_deref(s, n);
+	case OP_DEREF: return infer_deref(s, slot, want);
 	case OP_ADDR: return infer_address(s, n);
 	case OP_NOT: infer_condition(s, &n->unary.a, n->unary.a->at); return type_bool();
 	default: break;

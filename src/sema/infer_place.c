@@ -78,15 +78,50 @@ static const struct type *no_field(struct sema *s, struct node *n, const struct 
 	return type_poison();
 }
 
-static const struct type *infer_field(struct sema *s, struct node *n)
+/*
+ * What the member is looked for in: what pointers and, in languages that have them, smart pointers lead to. *found: the
+ * member was not one of the type's own and stands in *slot now.
+ */
+static const struct type *member_of(struct sema *s, struct node **slot, const struct type *t,
+				    bool *found)
 {
-	const struct type *t = infer(s, &n->field.a, WANT_PLACE), *base;
+	struct node *n = *slot;
+	const struct type *base = follow(s, &n->field.a, t);
+	struct type_field field;
+
+	for (unsigned depth = 0; depth < 4; depth++) {
+		if (base->lang <= LANG_C || !type_complete(base) ||
+		    type_find_field(base, n->field.name, &field))
+			break;
+		*found = target_member(s, slot, base);
+		if (*found || !target_follow(s, &n->field.a, base))
+			break;
+		t = infer(s, &n->field.a, WANT_PLACE);
+		if (is_unknown(t))
+			break;
+		base = follow(s, &n->field.a, t);
+	}
+	return base;
+}
+
+static const struct type *infer_field(struct sema *s, struct node **slot, unsigned want)
+{
+	struct node *n = *slot;
+	const struct type *t, *base;
 	enum space space;
 	struct diag *d;
+	bool found = false;
 
+	if (target_replace(s, slot, want))
+		return infer(s, slot, want);
+	if (n->type == type_poison())
+		return type_poison();
+	t = infer(s, &n->field.a, WANT_PLACE | (want & WANT_SHOWN));
 	if (is_unknown(t))
 		return t;
-	base = follow(s, &n->field.a, t);
+	base = member_of(s, slot, t, &found);
+	if (found)
+		return infer(s, slot, want);
 	space = n->field.a->space;
 	if (base->kind != TYPE_STRUCT && base->kind != TYPE_RECORD) {
 		if (type_is_integer(t)) {
@@ -139,12 +174,30 @@ static const struct type *infer_tuple_index(struct sema *s, struct node *n, stru
 	return t->fields[index].type;
 }
 
-static const struct type *infer_tuple_field(struct sema *s, struct node *n)
+/* tuples and tuple structs of Rust: their members are called __0, __1, ... */
+static bool member_by_number(struct sema *s, struct node *n, const struct type *t)
 {
-	const struct type *t = infer(s, &n->field.a, WANT_PLACE);
+	struct str name = arena_printf(s->arena, "__%u", n->field.index);
 
+	if (t->kind != TYPE_STRUCT || t->lang != LANG_RUST || !type_complete(t))
+		return false;
+	n->kind = NODE_FIELD;
+	n->field.name = name;
+	return true;
+}
+
+static const struct type *infer_tuple_field(struct sema *s, struct node **slot, unsigned want)
+{
+	struct node *n = *slot;
+	const struct type *t;
+
+	if (target_replace(s, slot, want))
+		return infer(s, slot, want);
+	t = infer(s, &n->field.a, WANT_PLACE | (want & WANT_SHOWN));
 	if (is_unknown(t))
 		return t;
+	if (member_by_number(s, n, t->kind == TYPE_POINTER ? t->elem : t))
+		return infer(s, slot, want);
 	t = follow(s, &n->field.a, t);
 	if (t->kind != TYPE_TUPLE) {
 		sema_error(s, D_SEMA_INDEX, n->at,
@@ -223,10 +276,9 @@ const struct type *infer_place(struct sema *s, struct node **slot, unsigned want
 {
 	struct node *n = *slot;
 
-	(void)want;
 	if (n->kind == NODE_FIELD)
-		return infer_field(s, n);
+		return infer_field(s, slot, want);
 	if (n->kind == NODE_TUPLE_FIELD)
-		return infer_tuple_field(s, n);
+		return infer_tuple_field(s, slot, want);
 	return infer_index(s, n);
 }

@@ -44,6 +44,9 @@
  *   - addresses for str, buf, join, macaddr, memcmp, ... are pointers whose space is said
  *   - pton's argument is a NODE_STRING of the 4 or 16 bytes of the address; signal's an integer;
  *     write_user's second the value to be written, all of it
+ *   - BUILTIN_TARGET_VAR: call.info is (void *)(uintptr_t)N, a number in shape.vars that has a
+ *     location at every point of the shape; BUILTIN_VIEW: call.info is struct call_view, its
+ *     argument a place. A NODE_CAST to a TYPE_CAPTURE captures the value under it
  *   - pid, tid, nsecs, kstack, ustack keep the words in their arguments (NODE_IDENT); what they
  *     mean is in call.info or the type
  */
@@ -54,6 +57,7 @@
 #include "lang/builtins.h"
 #include "lang/parse.h"
 #include "probe/point.h"
+#include "types/view.h"
 
 /* ---- results ---- */
 
@@ -147,6 +151,13 @@ struct call_uaddr {
 	uint32_t size;
 };
 
+/* a part of a value of the traced program's language: its length, its text, what it points to (types/view.h) */
+struct call_view {
+	struct view_path path;
+	const struct type *type; /* of the number, or of what lies at the address; then the call is a place */
+	bool is_place;
+};
+
 /*
  * percpu_kaddr("variable"): its address as the symbol table gives it, and that of the table of
  * offsets by CPU
@@ -189,6 +200,7 @@ struct sema_opts {
 	struct arena *arena;
 	struct type_table *types;
 	struct type_source *source; /* the script's own C types first, then the kernel's */
+	struct type_source *script_source; /* the script's own alone: before those of a probed file */
 	struct sources *sources;
 	struct diag_list *diags;
 	const struct sema_world *world;

@@ -173,6 +173,8 @@ enum {
 	WANT_VOID = 2,        /* the value is not used */
 	WANT_MAP = 4,         /* a map as a whole may stand here */
 	WANT_AGGREGATION = 8, /* count(), sum() ... may stand here */
+	WANT_REFERENCE = 32, /* a C++ reference itself, not what it refers to */
+	WANT_SHOWN = 16, /* for people to read: may be captured with what it points to, or optimized out */
 };
 
 /* types *slot (which may be replaced when checking) and returns the type of what is there now */
@@ -217,6 +219,22 @@ bool is_coercible(struct sema *s, const struct type *from, const struct type *to
 void warn_sign(struct sema *s, struct span at, const struct type *from, const struct type *to);
 /* castable aggregation or bool etc. to a number, in place; returns its type */
 const struct type *number_of(struct sema *s, struct node **slot);
+
+/* ---- values of the traced program (target.c) ---- */
+
+/*
+ * args, args.NAME, locals.NAME, retval: makes *slot the variable that it means. False: not one of them, or the
+ * probed file's debug information says nothing of it (then what was always done is done).
+ */
+bool target_replace(struct sema *s, struct node **slot, unsigned want);
+/* what the language does by itself: references are followed, text becomes a string, what is shown is captured */
+const struct type *target_decay(struct sema *s, struct node **slot, const struct type *t,
+				unsigned want);
+/* a member that the type has not, but things of its kind have: .len, .cap, .value, or one behind a smart pointer */
+bool target_member(struct sema *s, struct node **slot, const struct type *base);
+/* the place that a Box, Rc, unique_ptr, ... leads to; false: t is none of those */
+bool target_follow(struct sema *s, struct node **slot, const struct type *t);
+const struct type *call_view(struct sema *s, struct node *call);
 
 /* ---- constants (fold.c) ---- */
 

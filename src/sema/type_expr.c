@@ -67,6 +67,15 @@ static const struct type *make_named(struct sema *s, const struct named_type *n)
 	}
 }
 
+/* the script's own definition comes first, then the one of the probed file: two programs may lay out one name differently */
+static const struct type *find_in_target(struct sema *s, char keyword, struct str name)
+{
+	struct type_source *own = s->opts->script_source, *target = s->shape->types;
+	const struct type *t = own ? own->ops->find(own, keyword, name) : NULL;
+
+	return t ? t : target->ops->find(target, keyword, name);
+}
+
 const struct type *find_named_type(struct sema *s, char keyword, struct str name)
 {
 	struct type_source *src = s->opts->source;
@@ -76,6 +85,11 @@ const struct type *find_named_type(struct sema *s, char keyword, struct str name
 	for (size_t i = 0; keyword == 0 && i < sizeof(named_types) / sizeof(*named_types); i++) {
 		if (str_is(name, named_types[i].name))
 			return make_named(s, &named_types[i]);
+	}
+	if (s->shape && s->shape->types) {
+		t = find_in_target(s, keyword ? keyword : 't', name);
+		if (t)
+			return t;
 	}
 	if (keyword)
 		return src ? src->ops->find(src, keyword, name) : NULL;

@@ -485,15 +485,17 @@ TEST(packets_go_to_a_capture_file)
 	char path[] = "/tmp/sonde-test-pcap-XXXXXX";
 	struct {
 		uint64_t ns;
-		uint32_t n;
+		uint32_t skip, pad, n;
 		char bytes[8];
-	} v = { 1500000000, 5, "pkt!!" };
+	} v = { 1500000000, 2, 0, 7, "xxpkt!!" };
 	uint32_t e;
 	int fd = mkstemp(path);
 
 	setup(OUTPUT_TEXT);
 	e = add_event(EVENT_SKB, path,
-		      (const struct type *[]){ type_int(8, false), type_buffer(&tt, 8) }, 2);
+		      (const struct type *[]){ type_int(8, false), type_int(4, false),
+						type_buffer(&tt, 8) },
+		      3);
 	start();
 	send(e, &v, sizeof(v));
 	teardown();

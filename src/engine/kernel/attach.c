@@ -144,11 +144,19 @@ static const char *mechanism(const struct engine *e, uint32_t prog)
 	}
 }
 
+/* raw tracepoints whose programs need the kernel's types are attached as functions are */
+static kernel_attach_fn *attach_of(const struct image_prog *p)
+{
+	if (p->attach_type == BPF_TRACE_RAW_TP)
+		return kernel_attach_fentry;
+	return p->shape ? attach_by_kind[p->shape->kind] : NULL;
+}
+
 static struct err *attach_prog(struct engine *e, uint32_t i, bool last_first,
 			       struct engine_attach_result *res)
 {
 	const struct image_prog *p = e->image->progs[i];
-	kernel_attach_fn *attach = p->shape ? attach_by_kind[p->shape->kind] : NULL;
+	kernel_attach_fn *attach = attach_of(p);
 	size_t before = e->links.n;
 
 	if (!attach || runs_last_first(p->shape->kind) != last_first)

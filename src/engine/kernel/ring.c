@@ -46,7 +46,8 @@ struct err *kernel_ring_open(struct engine *e)
 	for (uint32_t i = 0; i < e->image->n_maps; i++)
 		if (e->image->maps[i]->role == MAP_RING)
 			TRY(ring_map(e, i));
-	if (e->rings.n < 2)
+	TRY(kernel_packets_open(e));
+	if (e->rings.n < 2 && !e->packets)
 		return NULL;
 	e->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (e->epoll_fd < 0)
@@ -56,6 +57,12 @@ struct err *kernel_ring_open(struct engine *e)
 
 		if (epoll_ctl(e->epoll_fd, EPOLL_CTL_ADD, r->fd, &ev) < 0)
 			return err_new(errno, "wait for several event rings");
+	}
+	if (e->packets) {
+		struct epoll_event ev = { .events = EPOLLIN };
+
+		if (epoll_ctl(e->epoll_fd, EPOLL_CTL_ADD, kernel_packets_fd(e), &ev) < 0)
+			return err_new(errno, "wait for packets");
 	}
 	return NULL;
 }
@@ -69,6 +76,7 @@ void kernel_ring_close(struct engine *e)
 		munmap((void *)(uintptr_t)r->producer, page + 2 * r->size);
 	}
 	vec_free(&e->rings);
+	kernel_packets_close(e);
 	if (e->epoll_fd >= 0)
 		close(e->epoll_fd);
 	e->epoll_fd = -1;
@@ -104,7 +112,7 @@ static uint64_t drain_all(struct engine *e, engine_event_fn *fn, void *arg)
 
 	vec_each(r, &e->rings)
 		n += ring_drain(r, fn, arg);
-	return n;
+	return n + kernel_packets_drain(e, fn, arg);
 }
 
 int kernel_poll_fd(struct engine *e)
