@@ -60,6 +60,12 @@ struct engine_ops {
 				void *arg);
 	/* value of one key (n_cpus values for per-CPU maps), ENOENT in err when absent */
 	struct err *(*map_lookup)(struct engine *e, uint32_t map, const void *key, void *value);
+	struct err *(*map_update)(struct engine *e, uint32_t map, const void *key, const void *value);
+	/* ENOENT in err when it was absent */
+	struct err *(*map_delete)(struct engine *e, uint32_t map, const void *key);
+	/* MAP_UNWIND_TABLES: a table of n words, copied, becomes element index; words NULL: the element goes */
+	struct err *(*set_table)(struct engine *e, uint32_t map, uint32_t index,
+				 const uint64_t *words, uint32_t n);
 	struct err *(*map_clear)(struct engine *e, uint32_t map);    /* delete all keys */
 	struct err *(*map_zero)(struct engine *e, uint32_t map);     /* keep keys, zero values */
 	struct image_globals *(*globals)(struct engine *e);          /* mapped, read-write */

@@ -13,6 +13,9 @@ static const char *role_name(enum image_map_role role)
 		[MAP_SCRIPT] = "script", [MAP_RING] = "ring",       [MAP_GLOBALS] = "globals",
 		[MAP_FAULTS] = "faults", [MAP_SCRATCH] = "scratch", [MAP_STACKS] = "stacks",
 		[MAP_CONST] = "const",   [MAP_PRIVATE] = "private",
+		[MAP_PACKETS] = "packets",
+		[MAP_UNWIND_TABLES] = "unwind tables", [MAP_UNWIND_PROCS] = "unwind processes",
+		[MAP_UNWIND_STATS] = "unwind counts",
 	};
 
 	return (unsigned)role < sizeof(names) / sizeof(names[0]) && names[role] ? names[role] : "?";
@@ -65,6 +68,7 @@ static const char *event_name(enum event_kind kind)
 		[EVENT_EXIT] = "exit",
 		[EVENT_SKB] = "skb",
 		[EVENT_UNWATCH] = "unwatch",
+		[EVENT_STACK] = "stack",
 	};
 
 	return (unsigned)kind < EVENT_N_KINDS && names[kind] ? names[kind] : "?";

@@ -23,7 +23,11 @@ enum image_map_role {
 	MAP_SCRATCH, /* per-CPU array of claimed work areas: struct image_scratch_head first */
 	MAP_STACKS,  /* hash: u64 hash -> u64 frames[limit] of user and kernel stacks */
 	MAP_CONST,   /* read-only tables (frozen after init) */
+	MAP_PACKETS, /* perf event array: packets of skboutput() */
 	MAP_PRIVATE, /* other state of the code generator (tseries rings, ...) */
+	MAP_UNWIND_TABLES, /* array of maps: one mmapable array of u64 for each file (objfile/cfi.h) */
+	MAP_UNWIND_PROCS, /* hash: struct image_unwind_key -> struct image_unwind_part */
+	MAP_UNWIND_STATS, /* per-CPU array of one element: u64 for each enum image_unwind_stat */
 };
 
 struct image_map {
@@ -54,6 +58,70 @@ struct image_scratch_head {
 	uint64_t claimed; /* 0 free, 1 in use: taken by cmpxchg, because uprobe programs can be preempted */
 			  /* bytes follow */
 };
+
+/* ---- unwinding of user stacks (docs/internals/unwinding.md) ---- */
+
+enum {
+	IMAGE_UNWIND_MAPPINGS = 32, /* of one part */
+	IMAGE_UNWIND_PARTS = 32,    /* of one process */
+	IMAGE_UNWIND_FILES = 4096,  /* tables at a time */
+	IMAGE_UNWIND_PROCESSES = 4096,
+	/* instead of a table's number */
+	IMAGE_UNWIND_NO_CFI = -1,  /* frame pointers */
+	IMAGE_UNWIND_IN_USER = -2, /* there is a table, which the kernel has not got: the consumer unwinds */
+};
+
+/* above all addresses */
+#define IMAGE_UNWIND_UNUSED (1ULL << 62)
+
+struct image_unwind_key {
+	uint32_t pid, part;
+};
+
+struct image_unwind_mapping { /* of a process: executable memory */
+	uint64_t start, end;  /* start of unused ones: IMAGE_UNWIND_UNUSED */
+	uint64_t bias;        /* address - bias: what the table's rows are relative to */
+	int32_t table;        /* index into MAP_UNWIND_TABLES, or one of the above */
+	uint32_t n_pages;     /* of the table */
+};
+
+/* mappings by address, dealt out in parts; the first part knows where each of them begins */
+struct image_unwind_part {
+	/* of the program that these are the mappings of: mm_struct's start_stack and start_code. After exec they differ */
+	uint64_t start_stack, start_code;
+	uint64_t part_start[IMAGE_UNWIND_PARTS]; /* or IMAGE_UNWIND_UNUSED */
+	struct image_unwind_mapping mappings[IMAGE_UNWIND_MAPPINGS];
+};
+
+enum image_unwind_stat {
+	UNWIND_IN_KERNEL,     /* stacks */
+	UNWIND_SENT,          /* stacks that the consumer unwinds */
+	UNWIND_NOT_SENT,      /* the ring had no room for them */
+	UNWIND_CUT,           /* stacks whose end was not reached */
+	UNWIND_FRAMES,        /* all of those in the kernel */
+	UNWIND_FRAME_POINTER, /* of them, by frame pointers */
+	UNWIND_N_STATS
+};
+
+/* payload of EVENT_STACK: registers and a piece of stack, to be unwound by the consumer; the bytes follow */
+struct image_stack_snapshot {
+	uint64_t id; /* stands in struct stored_stack instead of the hash */
+	uint64_t ip, sp, bp;
+	uint64_t base;  /* address of the first byte */
+	uint32_t pid;   /* as in struct stored_stack */
+	uint32_t limit; /* frames */
+};
+enum { IMAGE_SNAPSHOT_BYTES = 16384 };
+
+/* the last frame of a stack whose end was not reached */
+#define IMAGE_UNWIND_FAILED UINT64_MAX
+/* hash of a stack: this and the next for each frame; the consumer computes it too */
+#define IMAGE_STACK_HASH_START 0xcbf29ce484222325ULL
+static inline uint64_t image_stack_hash(uint64_t h, uint64_t frame)
+{
+	h = (h ^ frame) * 0x100000001b3ULL;
+	return h ^ h >> 29;
+}
 
 /* ---- faults at run time ---- */
 
@@ -107,6 +175,7 @@ enum event_kind {
 	EVENT_SKB,  /* format is the pcap path */
 	EVENT_UNWATCH, /* one field: address */
 	EVENT_NOTE, /* one field: u32 process id, seen for the first time: its mappings are to be remembered */
+	EVENT_STACK, /* no fields: struct image_stack_snapshot and bytes */
 	EVENT_N_KINDS
 };
 
@@ -193,6 +262,7 @@ struct image {
 	uint32_t n_strings, cap_strings;
 	uint32_t ring_map, globals_map, faults_map; /* indices into maps; always present */
 	uint32_t scratch_map, stacks_map;           /* UINT32_MAX when not needed */
+	uint32_t unwind_tables_map, unwind_procs_map, unwind_stats_map; /* the same */
 	uint32_t stack_limit;                       /* frames per entry of the stack map */
 	void *btf;                                  /* minimal BTF for functions, or NULL */
 	uint32_t btf_size;

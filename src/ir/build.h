@@ -11,6 +11,18 @@
 #include "ir/ir.h"
 #include "sema/sema.h"
 
+/*
+ * What the unwinder of user stacks reads of the kernel's structures: offsets in bytes, -1: not known. Without those of
+ * the mm no process can be told from its successor, and user stacks are left to bpf_get_stack.
+ */
+struct ir_unwind_opts {
+	bool is_on;
+	int32_t task_mm, mm_start_stack, mm_start_code;
+	/* pending uretprobes, which hide return addresses */
+	int32_t mm_xol_area, xol_vaddr, task_utask, utask_instances;
+	int32_t instance_stack, instance_address, instance_next;
+};
+
 struct ir_build_opts {
 	const int32_t *pids; /* -p: programs that are not attached per process test the process id */
 	uint32_t n_pids;
@@ -24,6 +36,9 @@ struct ir_build_opts {
 	const char *
 		dummy_ts_map; /* tests: name of a scalar map that holds the time for tseries(), or NULL */
 	bool has_func_ip; /* bpf_get_func_ip works for uprobes (uprobe_multi) */
+	/* fills o; asked when the first user stack is met. NULL: no unwinding */
+	void (*find_unwind)(void *arg, struct ir_unwind_opts *o);
+	void *unwind_arg;
 	uint32_t n_cpus;
 	bool (*has_feature)(void *arg, const char *name); /* as sema_world.has_feature */
 	void *feature_arg;

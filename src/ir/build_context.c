@@ -339,7 +339,7 @@ static void make_stack_map(struct builder *b)
 /* FNV-1a over words: all of them, so that there is one path; unused frames are zero */
 static uint32_t hash_frames(struct builder *b, struct value buf, uint32_t frames)
 {
-	uint32_t h = put_imm(b, (int64_t)0xcbf29ce484222325ULL),
+	uint32_t h = put_imm(b, (int64_t)IMAGE_STACK_HASH_START),
 		 prime = put_imm(b, 0x100000001b3LL);
 
 	for (uint32_t i = 0; i < frames; i++) {
@@ -386,6 +386,15 @@ uint32_t build_noted_pid(struct builder *b)
 	return tgid;
 }
 
+/* the hash stands first in struct stored_stack: it is the key */
+static void keep_frames(struct builder *b, struct value to, struct value buf, uint32_t known)
+{
+	uint32_t key = value_address(b, to);
+
+	put_br_imm(b, CC_NE, map_lookup(b, b->im->stacks_map, key), 0, known);
+	map_update(b, b->im->stacks_map, value_address(b, to), value_address(b, buf), BPF_ANY);
+}
+
 /* frames go once into the map of stacks, under their hash; the value is the hash */
 static struct value call_stack(struct builder *b, struct node *call)
 {
@@ -393,11 +402,20 @@ static struct value call_stack(struct builder *b, struct node *call)
 	uint32_t frames = call->type->count && call->type->count <= STACK_FRAMES ? call->type->count
 										 : STACK_FRAMES;
 	struct value to = mem_new(b, call->type), buf = mem_new_bytes(b, STACK_FRAMES * 8);
-	uint32_t none = new_label(b), known = new_label(b), got, hash, n, key;
+	uint32_t none = new_label(b), known = new_label(b), got, hash, n;
 
 	make_stack_map(b);
 	mem_zero(b, to, call->type->size);
 	mem_zero(b, buf, STACK_FRAMES * 8);
+	if (is_user && unwind_is_on(b)) {
+		uint32_t pid = build_noted_pid(b);
+
+		put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_stack, pid), pid, 4);
+		unwind_user_stack(b, to, buf, frames, pid, known, known);
+		keep_frames(b, to, buf, known);
+		put_label(b, known);
+		return to;
+	}
 	got = put_helper(b, BPF_FUNC_get_stack, context_reg(b), value_address(b, buf),
 			 put_imm(b, frames * 8), put_imm(b, is_user ? BPF_F_USER_STACK : 0));
 	put_br_imm(b, CC_SLE, got, 0, none);
@@ -408,9 +426,7 @@ static struct value call_stack(struct builder *b, struct node *call)
 	if (is_user)
 		put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_stack, pid),
 			  build_noted_pid(b), 4);
-	key = value_address(b, to); /* the hash stands first */
-	put_br_imm(b, CC_NE, map_lookup(b, b->im->stacks_map, key), 0, known);
-	map_update(b, b->im->stacks_map, value_address(b, to), value_address(b, buf), BPF_ANY);
+	keep_frames(b, to, buf, known);
 	put_jmp(b, known);
 	put_label(b, none);
 	fault_count(b,

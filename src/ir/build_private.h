@@ -120,6 +120,10 @@ struct builder {
 	uint32_t *script_maps;      /* unit map index -> image map index */
 	uint32_t n_callbacks;
 	uint32_t follow_map; /* --follow */
+	struct ir_unwind_opts unwind;
+	bool has_unwind_opts;
+	int32_t unwind_at;   /* offset of the unwinder's state in scratch */
+	uint32_t packets_map; /* skboutput(), IMAGE_NONE until needed */
 	uint32_t noted_map;  /* processes that the consumer knows of, IMAGE_NONE until needed */
 };
 
@@ -286,6 +290,8 @@ void event_send(struct builder *b, enum event_kind kind, struct event_layout lay
 		const struct value *values, uint32_t n);
 void event_call(struct builder *b, struct node *call); /* printf, print, time, clear, ... */
 bool is_event_call(enum builtin_id id);
+/* flags for the ring's helpers that wake the consumer; jumps to full when less than reserve is free */
+uint32_t event_wake_flags(struct builder *b, uint64_t reserve, uint32_t full);
 /* count a fault: site made on the spot; retcode vreg or 0 */
 void fault_count(struct builder *b, struct image_fault f, uint32_t retcode);
 /* as above when reg is negative (signed) */
@@ -303,6 +309,14 @@ build_call_fn *call_builder_misc(enum builtin_id id); /* symbols, addresses, sig
 struct value build_call(struct builder *b, struct node *call);
 /* the current process id in a vreg; the consumer is told to remember the process's mappings */
 uint32_t build_noted_pid(struct builder *b);
+/* build_unwind.c: are user stacks unwound by tables in this program? */
+bool unwind_is_on(struct builder *b);
+/*
+ * User frames into buf (zeroed, 8 bytes each), at most limit; n and hash, as struct stored_stack has them, into to. Jumps to
+ * none when there is no user stack, to sent when the consumer unwinds it: then the hash is not of frames.
+ */
+void unwind_user_stack(struct builder *b, struct value to, struct value buf, uint32_t limit,
+		       uint32_t pid, uint32_t none, uint32_t sent);
 /* argument N of the probe in a vreg, by the shape's form */
 uint32_t build_arg(struct builder *b, uint32_t n);
 /* where the probed file is loaded: to be added to the file's addresses. Known by where the probe was hit. */

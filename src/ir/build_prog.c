@@ -364,6 +364,7 @@ void program_begin(struct builder *b, const struct probe_shape *shape, struct st
 	b->scratch_used = b->scratch_peak = b->scratch_floor = 0;
 	b->has_frame = b->uses_scratch = false;
 	b->n_callbacks = 0;
+	b->unwind_at = 0;
 	b->inlined = NULL;
 	b->m->progs[b->m->n_progs++] = (struct ir_prog){ b->main->index, p };
 	b->im->progs[b->im->n_progs++] = p;

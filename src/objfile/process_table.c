@@ -229,7 +229,7 @@ static void read_mappings(struct process_table *t, struct process *p)
 		learn_root(t, p);
 	for (uint32_t i = 0; i < maps.n; i++) {
 		const struct proc_map *m = &maps.v[i];
-		struct mapping mapping = { m->start, m->end, m->offset, NULL };
+		struct mapping mapping = { m->start, m->end, m->offset, NULL, m->exec };
 
 		if (m->ino || str_is(m->path, "[vdso]"))
 			mapping.module = process_module(t, m->path, m->dev_major, m->dev_minor,

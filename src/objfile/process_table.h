@@ -30,6 +30,7 @@ struct module { /* a file as processes have mapped it */
 struct mapping {
 	uint64_t start, end, offset;
 	struct module *module; /* NULL: anonymous memory */
+	bool is_exec;
 };
 
 struct mapping_list {

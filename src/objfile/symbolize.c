@@ -170,7 +170,7 @@ void symbolizer_note_mmap(struct symbolizer *s, pid_t pid, uint64_t start, uint6
 			  struct str path)
 {
 	struct process *p = process_get(&s->table, pid);
-	struct mapping m = { start, start + len, offset, NULL };
+	struct mapping m = { start, start + len, offset, NULL, true };
 	bool is_deleted = ino && cut_deleted(&path);
 
 	if (m.end <= start)
@@ -235,6 +235,47 @@ void symbolizer_forget(struct symbolizer *s, pid_t pid)
 void symbolizer_survey(struct symbolizer *s, pid_t pid)
 {
 	process_refresh(&s->table, process_get(&s->table, pid), FRESH_MS);
+}
+
+/* --- mappings, for the unwinder ---------------------------------------------------------------------------------- */
+
+static struct symbolizer_mapping describe(struct symbolizer *s, struct process *p,
+					  const struct mapping *m)
+{
+	return (struct symbolizer_mapping){ .start = m->start,
+					    .end = m->end,
+					    .offset = m->offset,
+					    .file = process_open_module(&s->table, p, m),
+					    .is_file = m->module != NULL };
+}
+
+void symbolizer_mappings(struct symbolizer *s, pid_t pid, bool fresh,
+			 void (*visit)(void *arg, const struct symbolizer_mapping *m), void *arg)
+{
+	struct process *p = process_get(&s->table, pid);
+
+	if (fresh)
+		process_refresh(&s->table, p, 0);
+	vec_each(m, &p->now)
+		if (m->is_exec) {
+			struct symbolizer_mapping out = describe(s, p, m);
+
+			visit(arg, &out);
+		}
+}
+
+bool symbolizer_locate(struct symbolizer *s, pid_t pid, uint64_t addr,
+		       struct symbolizer_mapping *out)
+{
+	struct process *p = process_get(&s->table, pid);
+	const struct mapping *m = process_mapping(p, addr);
+
+	if (!m && process_refresh(&s->table, p, RETRY_MS))
+		m = process_mapping(p, addr);
+	if (!m || !m->is_exec)
+		return false;
+	*out = describe(s, p, m);
+	return true;
 }
 
 /* --- kernel addresses -------------------------------------------------------------------------------------------- */

@@ -60,6 +60,18 @@ void symbolizer_forget(struct symbolizer *s, pid_t pid);
 /* read the mappings of a process that events have told nothing of; nothing is opened */
 void symbolizer_survey(struct symbolizer *s, pid_t pid);
 
+struct symbolizer_mapping { /* executable memory of a process */
+	uint64_t start, end, offset;
+	struct objfile *file; /* NULL: none, or it cannot be opened; borrowed */
+	bool is_file;
+};
+/* those that are known of now, by address; fresh: looked at just now if the process lives */
+void symbolizer_mappings(struct symbolizer *s, pid_t pid, bool fresh,
+			 void (*visit)(void *arg, const struct symbolizer_mapping *m), void *arg);
+/* the one at an address, former ones included; false: none */
+bool symbolizer_locate(struct symbolizer *s, pid_t pid, uint64_t addr,
+		       struct symbolizer_mapping *out);
+
 /* a kernel address; module is empty for the kernel proper */
 bool symbolizer_kernel(struct symbolizer *s, uint64_t addr, struct symbol_info *out);
 /* address of a kernel symbol; "mod:name" picks a module. 0: not found, *why says so (may be NULL) */

@@ -370,6 +370,17 @@ static void note_process(struct output *o, const char *payload)
 		o->env.symbols->note_process(o->env.symbols->arg, pid);
 }
 
+static void take_snapshot(struct output *o, const void *payload, uint32_t size)
+{
+	const struct output_symbols *s = o->env.symbols;
+	struct image_stack_snapshot head;
+
+	if (size < sizeof(head) || !s || !s->snapshot)
+		return;
+	memcpy(&head, payload, sizeof(head));
+	s->snapshot(s->arg, &head, (const char *)payload + sizeof(head), size - sizeof(head));
+}
+
 static void emit_unwatch(struct output *o, const struct event_layout *l, const char *payload)
 {
 	if (l->n_fields && o->engine && o->ops->unwatch)
@@ -415,6 +426,10 @@ void output_event(void *arg, const struct event_head *head, const void *payload,
 	if (head->layout >= o->image->n_events || o->out.error)
 		return;
 	l = o->image->events[head->layout];
+	if (l->kind == EVENT_STACK) {
+		take_snapshot(o, payload, size);
+		return;
+	}
 	if (size < l->size) {
 		memcpy(o->payload, payload, size);
 		memset(o->payload + size, 0, l->size - size);

@@ -15,7 +15,8 @@
 
 struct entry {
 	char *key;               /* key_type->size bytes; empty for scalars */
-	char *value;             /* plain values: n_cpus parts */
+	char *value;             /* plain values: n_parts parts */
+	uint32_t n_parts;        /* of each CPU */
 	struct aggregate number; /* what it is sorted by, if it is a number */
 	struct hist hist;
 	struct tseries tseries;
@@ -27,6 +28,7 @@ struct dump {
 	const struct type *key, *value; /* key NULL: scalar */
 	uint32_t n_cpus;
 	size_t value_bytes;
+	bool has_stacks; /* in the key: two keys may turn out to be one */
 	VEC(struct entry) entries;
 	struct hashmap by_key; /* of entries with buckets: key bytes -> index + 1 */
 	struct arena arena;
@@ -97,12 +99,18 @@ static void add_bucket(struct dump *d, const char *key, const void *value)
 
 static void add_plain(struct dump *d, const void *key, const void *value)
 {
-	struct entry *e = add_entry(d, key);
+	struct entry *e = d->has_stacks ? find_entry(d, key) : add_entry(d, key);
+	size_t have = type_is_aggregation(d->value) && e->value ? e->n_parts : 0;
+	size_t part = d->value_bytes / d->n_cpus;
+	char *all = arena_alloc(&d->arena, have * part + d->value_bytes + 1);
 
-	e->value = arena_alloc(&d->arena, d->value_bytes ? d->value_bytes : 1);
-	memcpy(e->value, value, d->value_bytes);
+	if (have)
+		memcpy(all, e->value, have * part);
+	memcpy(all + have * part, value, d->value_bytes);
+	e->value = all;
+	e->n_parts = (uint32_t)have + d->n_cpus;
 	if (is_number(d->value))
-		e->number = aggregate_merge(d->value, e->value, d->n_cpus);
+		e->number = aggregate_merge(d->value, e->value, e->n_parts);
 }
 
 static bool is_all_zero(const char *p, size_t n)
@@ -128,6 +136,12 @@ static bool add_element(void *arg, const void *key, const void *value, uint32_t 
 
 	if (d->d->only_key && d->key && memcmp(key, d->d->only_key, d->key->size) != 0)
 		return true;
+	if (d->has_stacks) {
+		struct str copy = arena_str(&d->arena, str_make(key, d->map->key_size));
+
+		value_settle_stacks(d->d->env, d->key, (char *)copy.p);
+		key = copy.p;
+	}
 	d->n_cpus = n_cpus ? n_cpus : 1;
 	d->value_bytes = d->n_cpus > 1 ? d->n_cpus * aggregate_stride(d->value) : d->value->size;
 	if (has_buckets(d->value))
@@ -187,7 +201,7 @@ static void put_value(const struct dump *d, const struct entry *e, uint64_t last
 		else
 			tseries_put_text(&e->tseries, last, &m->env->clock, out);
 	} else if (is_number(d->value) && d->value->kind != TYPE_ENUM) {
-		aggregate_put(form, d->value, e->value, d->n_cpus, m->div, out);
+		aggregate_put(form, d->value, e->value, e->n_parts, m->div, out);
 	} else {
 		value_put_div(m->env, form, d->value, e->value, m->div, out);
 	}
@@ -276,6 +290,7 @@ struct err *mapdump_put(const struct mapdump *m, const struct engine_ops *ops, s
 	struct err *err;
 
 	arena_init(&d.arena);
+	d.has_stacks = d.key && value_has_user_stack(d.key);
 	err = ops->map_each(e, index, add_element, &d);
 	if (!err && !d.entries.n && !d.key && m->print_empty_scalar && !has_buckets(d.value))
 		add_zero(&d);

@@ -93,12 +93,51 @@ static void put_frame(const struct value_env *env, enum value_form form, const s
 	strbuf_putc(out, '\n');
 }
 
+/* a stack that the consumer unwound: see symbols.h */
+static uint32_t unwound_frames(const struct value_env *env, const struct type *t, uint64_t *hash,
+			       uint64_t *frames, uint32_t max)
+{
+	const struct output_symbols *s = env->symbols;
+
+	if (t->kind != TYPE_USTACK || !s || !s->unwound)
+		return 0;
+	return s->unwound(s->arg, hash, frames, max);
+}
+
+bool value_has_user_stack(const struct type *t)
+{
+	if (t->kind == TYPE_USTACK)
+		return true;
+	if (t->kind == TYPE_ARRAY)
+		return value_has_user_stack(t->elem);
+	for (uint32_t i = 0; (t->kind == TYPE_TUPLE || t->kind == TYPE_RECORD) && i < t->n_fields; i++)
+		if (value_has_user_stack(t->fields[i].type))
+			return true;
+	return false;
+}
+
+void value_settle_stacks(const struct value_env *env, const struct type *t, void *data)
+{
+	struct stored_stack s;
+	uint32_t n;
+
+	if (t->kind == TYPE_USTACK) {
+		memcpy(&s, data, sizeof(s));
+		n = unwound_frames(env, t, &s.hash, NULL, s.n_frames);
+		if (n)
+			s.n_frames = n;
+		memcpy(data, &s, sizeof(s));
+	}
+	for (uint32_t i = 0; (t->kind == TYPE_TUPLE || t->kind == TYPE_RECORD) && i < t->n_fields; i++)
+		value_settle_stacks(env, t->fields[i].type, (char *)data + t->fields[i].offset);
+}
+
 void value_put_stack(const struct value_env *env, enum value_form form, const struct type *t,
 		     const void *data, struct strbuf *out)
 {
 	struct stored_stack s;
 	FREE_AUTO uint64_t *frames = NULL;
-	uint32_t n;
+	uint32_t n, unwound;
 
 	memcpy(&s, data, sizeof(s));
 	n = s.n_frames < t->count ? s.n_frames : t->count;
@@ -108,7 +147,10 @@ void value_put_stack(const struct value_env *env, enum value_form form, const st
 	if (!n)
 		return;
 	frames = base_alloc(n * sizeof(*frames));
-	if (!env->stack || !env->stack(env->stack_arg, s.hash, frames, n)) {
+	unwound = unwound_frames(env, t, &s.hash, frames, n);
+	if (unwound)
+		n = unwound;
+	else if (!env->stack || !env->stack(env->stack_arg, s.hash, frames, n)) {
 		strbuf_puts(out, PADDING "<stack not kept>\n");
 		return;
 	}

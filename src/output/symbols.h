@@ -8,6 +8,7 @@
 #define SONDE_OUTPUT_SYMBOLS_H
 
 #include "base/str.h"
+#include "image/image.h"
 
 struct output_symbol {
 	struct str name;
@@ -22,6 +23,14 @@ struct output_symbols {
 	bool (*user)(void *arg, uint32_t pid, uint64_t addr, struct output_symbol *out);
 	/* a process whose addresses will be asked for later, perhaps when it has exited; may be NULL */
 	void (*note_process)(void *arg, uint32_t pid);
+	/* a stack that the programs could not unwind; n bytes of it */
+	void (*snapshot)(void *arg, const struct image_stack_snapshot *s, const void *bytes,
+			 size_t n);
+	/*
+	 * Frames of a stack that was unwound out of such a record, at most max; the number of them, 0: not one of those. hash:
+	 * that number or its frames' hash; becomes the latter. frames may be NULL
+	 */
+	uint32_t (*unwound)(void *arg, uint64_t *hash, uint64_t *frames, uint32_t max);
 	/* build id of the object at addr and the offset in its file; returns the id's length, 0 when not known */
 	size_t (*build_id)(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64],
 			   uint64_t *file_offset);

@@ -53,6 +53,12 @@ void value_put_buffer(const struct type *t, const void *data, enum value_buffer_
 void value_put_string(const struct value_env *env, enum value_form form, struct str s,
 		      struct strbuf *out);
 void value_put_number(enum value_form form, uint64_t v, bool is_signed, struct strbuf *out);
+/*
+ * Stacks that the consumer unwound have a number of their own until their frames are known; this puts the frames' hash in its
+ * place, so that equal stacks are equal keys.
+ */
+bool value_has_user_stack(const struct type *t);
+void value_settle_stacks(const struct value_env *env, const struct type *t, void *data);
 /* stacks (stack.c): text with a line for each frame, starting with a newline */
 void value_put_stack(const struct value_env *env, enum value_form form, const struct type *t,
 		     const void *data, struct strbuf *out);

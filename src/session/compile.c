@@ -10,6 +10,7 @@
 #include "lang/parse.h"
 #include "lang/print.h"
 #include "session/sizes.h"
+#include "session/unwind.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -200,6 +201,15 @@ static bool has_feature(void *arg, const char *name)
 	return w->has_feature(w->arg, name);
 }
 
+static void find_unwind(void *arg, struct ir_unwind_opts *o)
+{
+	struct compilation *c = arg;
+
+	if (features_has(FEATURE_HELPER_LOOP) && features_has(FEATURE_HELPER_TASK_PT_REGS) &&
+	    features_has(FEATURE_HELPER_GET_CURRENT_TASK_BTF))
+		unwind_find_offsets(btfsrc_source(c->btf), o);
+}
+
 static void find_pid_namespace(struct ir_build_opts *bo)
 {
 	enum { INITIAL_PIDNS_INO = 0xEFFFFFFC };
@@ -250,6 +260,8 @@ static bool generate(struct compilation *c)
 		.warn_helpers = o->warn_level > 0,
 		.has_func_ip = features_has(FEATURE_UPROBE_MULTI) &&
 			       features_has(FEATURE_HELPER_GET_FUNC_IP),
+		.find_unwind = find_unwind,
+		.unwind_arg = c,
 		.dummy_ts_map = getenv("BPFTRACE_DUMMY_TS_MAP"),
 		.has_feature = has_feature,
 		.feature_arg = &world,

@@ -193,11 +193,19 @@ static void tell(struct procwatch *w, const struct perf_record *r)
 	case PERF_MAPPED:
 		symbolizer_note_mmap(s, r->pid, r->start, r->len, r->offset, r->dev_major,
 				     r->dev_minor, r->ino, r->path);
+		unwinder_mapped(w->o.unwinder, r->pid);
 		break;
-	case PERF_FORKED: symbolizer_note_fork(s, r->parent, r->pid); break;
-	case PERF_EXECUTED: symbolizer_note_exec(s, r->pid); break;
+	case PERF_FORKED:
+		symbolizer_note_fork(s, r->parent, r->pid);
+		unwinder_forked(w->o.unwinder, r->parent, r->pid);
+		break;
+	case PERF_EXECUTED:
+		symbolizer_note_exec(s, r->pid);
+		unwinder_executed(w->o.unwinder, r->pid);
+		break;
 	case PERF_EXITED:
 		symbolizer_note_exit(s, r->pid);
+		unwinder_exited(w->o.unwinder, r->pid);
 		vec_push(&w->ended, ((struct ended){ r->pid, w->round, r->time }));
 		break;
 	case PERF_LOST:
@@ -250,6 +258,7 @@ void procwatch_catch_up(struct procwatch *w)
 	vec_each(r, &w->rings)
 		read_ring(w, r);
 	tell_until(w, now);
+	unwinder_flush(w->o.unwinder);
 }
 
 /* ---- once a round ---- */

@@ -15,11 +15,13 @@
 #include "base/err.h"
 #include "image/image.h"
 #include "objfile/symbolize.h"
+#include "session/unwind.h"
 
 struct procwatch;
 
 struct procwatch_opts {
 	struct symbolizer *symbolizer;
+	struct unwinder *unwinder; /* may be NULL */
 	const pid_t *only; /* tell of these alone; NULL: of all */
 	size_t n_only;
 	/* asked before an ended process is forgotten: has it left addresses that will be printed? */

@@ -138,6 +138,10 @@ static void on_event(void *arg, const struct event_head *head, const void *paylo
 	struct run *r = arg;
 
 	r->names.is_fresh = false;
+	if (r->c.image->events[head->layout]->kind == EVENT_STACK) { /* later events need it */
+		output_event(r->out, head, payload, size);
+		return;
+	}
 	if (signals_stop && !r->is_ending) {
 		uint64_t now = now_ns();
 
@@ -330,6 +334,8 @@ static void watch_processes(struct run *r)
 
 	if (procwatch_wanted_map(r->c.image) == IMAGE_NONE)
 		return;
+	r->names.unwinder = unwinder_new(r->c.image, ops, r->engine, r->c.symbolizer);
+	po.unwinder = r->names.unwinder;
 	if (!r->o->follow) {
 		po.only = r->o->pids.v;
 		po.n_only = r->o->pids.n;
@@ -341,8 +347,10 @@ static void watch_processes(struct run *r)
 			"processes are not watched, those that end at once may have no symbols: %s",
 			strbuf_cstr(&text));
 	}
-	vec_each(p, &r->o->pids)
+	vec_each(p, &r->o->pids) {
 		symbolizer_note_process(r->c.symbolizer, *p);
+		unwinder_note(r->names.unwinder, *p);
+	}
 }
 
 static ERR_MUST struct err *run_script(struct run *r)
@@ -420,6 +428,7 @@ int session_run(struct session_opts *o)
 	}
 	child_stop(&r.child);
 	finish_output(&r);
+	unwinder_free(r.names.unwinder);
 	if (r.engine)
 		ops->close(r.engine);
 	procwatch_free(r.names.watch);

@@ -63,6 +63,22 @@ static void note_process(void *arg, uint32_t pid)
 
 	catch_up(of);
 	symbolizer_note_process(of->symbolizer, (pid_t)pid);
+	unwinder_note(of->unwinder, (pid_t)pid);
+}
+
+static void snapshot(void *arg, const struct image_stack_snapshot *s, const void *bytes, size_t n)
+{
+	struct symbols *of = arg;
+
+	catch_up(of);
+	unwinder_snapshot(of->unwinder, s, bytes, n);
+}
+
+static uint32_t unwound(void *arg, uint64_t *hash, uint64_t *frames, uint32_t max)
+{
+	struct symbols *of = arg;
+
+	return unwinder_frames(of->unwinder, hash, frames, max);
 }
 
 void symbols_init(struct output_symbols *out, struct symbols *s)
@@ -71,6 +87,8 @@ void symbols_init(struct output_symbols *out, struct symbols *s)
 					.kernel = kernel,
 					.user = user,
 					.build_id = build_id,
+					.snapshot = snapshot,
+					.unwound = unwound,
 					.note_process = note_process };
 }
 

@@ -9,10 +9,12 @@
 #include "objfile/symbolize.h"
 #include "output/symbols.h"
 #include "session/procwatch.h"
+#include "session/unwind.h"
 
 struct symbols {
 	struct symbolizer *symbolizer;
 	struct procwatch *watch; /* NULL: none */
+	struct unwinder *unwinder; /* NULL: none */
 	bool is_fresh; /* the watch was asked since the last event; the session clears it at each */
 };
 

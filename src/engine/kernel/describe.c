@@ -59,6 +59,9 @@ static const char *what_for(const struct image_map *m)
 	case MAP_SCRATCH: return "work areas";
 	case MAP_STACKS: return "stacks";
 	case MAP_CONST: return "constants";
+	case MAP_UNWIND_TABLES: return "call frame information";
+	case MAP_UNWIND_PROCS: return "mappings of processes";
+	case MAP_UNWIND_STATS: return "counts of unwound stacks";
 	default: return NULL;
 	}
 }

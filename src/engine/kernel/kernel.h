@@ -99,6 +99,12 @@ struct err *kernel_map_each(struct engine *e, uint32_t map,
 				       uint32_t n_cpus),
 			    void *arg);
 struct err *kernel_map_lookup(struct engine *e, uint32_t map, const void *key, void *value);
+struct err *kernel_map_update(struct engine *e, uint32_t map, const void *key, const void *value);
+struct err *kernel_map_delete(struct engine *e, uint32_t map, const void *key);
+struct err *kernel_set_table(struct engine *e, uint32_t map, uint32_t index, const uint64_t *words,
+			     uint32_t n);
+/* the inner maps of MAP_UNWIND_TABLES: n words, which user space maps into its memory */
+int kernel_table_create(uint32_t n);
 struct err *kernel_map_clear(struct engine *e, uint32_t map);
 struct err *kernel_map_zero(struct engine *e, uint32_t map);
 /* bytes of a value as user space sees it: all CPUs of per-CPU maps */

@@ -79,16 +79,24 @@ static struct err *map_create(struct engine *e, const struct image_map *m, int *
 	uint32_t max_entries = m->max_entries ? m->max_entries : 1;
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = m->flags);
 	char name[BPF_OBJ_NAME_LEN];
+	int inner = -1, code;
 
 	make_kernel_name(m->name, name);
 	if (m->role == MAP_RING && e->opts.ring_bytes)
 		max_entries = (uint32_t)e->opts.ring_bytes;
 	if (is_plain_hash(m) && prealloc_bytes(e, m) > PREALLOCATED_BYTES_MAX)
 		opts.map_flags |= BPF_F_NO_PREALLOC;
+	if (m->role == MAP_UNWIND_TABLES) { /* shows what the inner maps are like */
+		inner = kernel_table_create(1);
+		if (inner < 0)
+			return explain_map_error(m, errno);
+		opts.inner_map_fd = (uint32_t)inner;
+	}
 	*fd = bpf_map_create(m->bpf_type, name, m->key_size, m->value_size, max_entries, &opts);
-	if (*fd < 0)
-		return explain_map_error(m, errno);
-	return NULL;
+	code = errno;
+	if (inner >= 0)
+		close(inner);
+	return *fd < 0 ? explain_map_error(m, code) : NULL;
 }
 
 /* rows of an array map, in one call where the kernel has it */

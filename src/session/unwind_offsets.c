@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where the kernel keeps what the unwinding programs read, by its own type information; see unwind.h. */
+#include "session/unwind.h"
+
+static const struct type *find_struct(struct type_source *kernel, const char *name)
+{
+	const struct type *t = kernel ? kernel->ops->find(kernel, 's', str_from(name)) : NULL;
+
+	if (t && !t->is_complete)
+		kernel->ops->complete(kernel, (struct type *)t);
+	return t && t->is_complete ? t : NULL;
+}
+
+static int32_t offset_of(struct type_source *kernel, const char *record, const char *field)
+{
+	const struct type *t = find_struct(kernel, record);
+	struct type_field f;
+
+	return t && type_find_field(t, str_from(field), &f) ? (int32_t)f.offset : -1;
+}
+
+void unwind_find_offsets(struct type_source *kernel, struct ir_unwind_opts *o)
+{
+	int32_t state = offset_of(kernel, "mm_struct", "uprobes_state"),
+		area = offset_of(kernel, "uprobes_state", "xol_area");
+
+	o->task_mm = offset_of(kernel, "task_struct", "mm");
+	o->mm_start_stack = offset_of(kernel, "mm_struct", "start_stack");
+	o->mm_start_code = offset_of(kernel, "mm_struct", "start_code");
+	o->is_on = o->task_mm >= 0 && o->mm_start_stack >= 0 && o->mm_start_code >= 0;
+	o->mm_xol_area = state >= 0 && area >= 0 ? state + area : -1;
+	o->xol_vaddr = offset_of(kernel, "xol_area", "vaddr");
+	o->task_utask = offset_of(kernel, "task_struct", "utask");
+	o->utask_instances = offset_of(kernel, "uprobe_task", "return_instances");
+	o->instance_stack = offset_of(kernel, "return_instance", "stack");
+	o->instance_address = offset_of(kernel, "return_instance", "orig_ret_vaddr");
+	o->instance_next = offset_of(kernel, "return_instance", "next");
+}
