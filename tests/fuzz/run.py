@@ -24,6 +24,7 @@ KINDS = {
     "fuzz_usdt": ("operands", 512, "usdt.dict"),
     "fuzz_demangle": ("names", 512, None),
     "fuzz_proc": ("texts", 4096, None),
+    "fuzz_gotab": ("gotabs", 4096, None),
 }
 OPERANDS = ["-4@%eax 8@152(%rdi)", "8@$5 -1@-44(%rbp)", "-8@(%rdx,%rax,8)", "4@global+8(%rip)", "8f@%xmm0"]
 NAMES = ["_ZN3foo3barEv", "_RNvC6_123foo3bar", "_ZN4core3fmt9Formatter9write_str17h0123456789abcdefE",
@@ -32,6 +33,28 @@ NAMES = ["_ZN3foo3barEv", "_RNvC6_123foo3bar", "_ZN4core3fmt9Formatter9write_str
 # the first byte picks the reader: see fuzz_proc.c
 TEXTS = ["\x00401000-402000 r-xp 00001000 fe:01 12 /bin/x (deleted)\n", "\x011000 20 method\n0x1010 8 newer\n",
          "\x02ffffffff81000000 T _stext\nffffffffc0000000 t f\t[mod]\n", "\x03glibc-ld.so.cache1.1" + "\x01\0\0\0" * 12]
+
+
+def go_table(magic):
+    """a table of functions as tests/unit/test_objfile_go.c builds it: two functions, one with an inlined copy"""
+    t = bytearray(0xe00)
+    t[0:8] = magic.to_bytes(4, "little") + bytes([0, 0, 1, 8])
+    for i, v in enumerate((2, 1, 0x401000, 0x60, 0x90, 0xa0, 0xc0, 0x200)):
+        t[8 + 8 * i:16 + 8 * i] = v.to_bytes(8, "little")
+    t[0x60:0x74] = b"main.a\0main.b\0main.c"
+    t[0xa0:0xa9] = b"/src/p.go"
+    pcs = bytes([0, 2, 4, 0x80, 1, 0x20, 0, 2, 0x24, 0, 22, 4, 2, 0x20, 0, 2, 8, 1, 0x1c, 0])
+    t[0xc0:0xc0 + len(pcs)] = pcs
+    words = {0x204: 0x40, 0x208: 0x40, 0x20c: 0xa0, 0x210: 0x80}
+    for i, r in enumerate((0x240, 0x2a0)):
+        words.update({r: 0x40 * i, r + 4: 7 * i, r + 16: 1, r + 20: 7, r + 24: 10, r + 28: 3, r + 36: 9, r + 40: 4 << 24,
+                      r + 52: 15, r + 56: 0xffffffff, r + 60: 0xffffffff, r + 64: 0xffffffff, r + 68: 0})
+    words.update({0xd04: 14, 0xd08: 2, 0xd0c: 30})
+    for at, v in words.items():
+        t[at:at + 4] = v.to_bytes(4, "little")
+    for i, v in {0: 0x401000, 1: 0x401060, 22: 0x401000, 23: 0x401080, 37: 0x401d80, 38: 0x401e00, 40: 0x401d00}.items():
+        t[0xb00 + 8 * i:0xb08 + 8 * i] = v.to_bytes(8, "little")
+    return bytes([0x10, 0xb0]) + bytes(t)
 
 
 def seeds(kind, build, folder):
@@ -45,6 +68,10 @@ def seeds(kind, build, folder):
             path = os.path.join(progs, name)
             if os.path.isfile(path) and os.access(path, os.X_OK) and os.path.getsize(path) < 65536:
                 shutil.copy(path, folder)
+    elif kind == "gotabs":
+        for i, magic in enumerate((0xfffffff1, 0xfffffff0, 0xfffffffa)):
+            with open(os.path.join(folder, str(i)), "wb") as f:
+                f.write(bytes([0x10 | i]) + go_table(magic)[1:])
     elif kind:  # None: any bytes will do
         for i, text in enumerate({"operands": OPERANDS, "names": NAMES, "texts": TEXTS}[kind]):
             with open(os.path.join(folder, str(i)), "w") as f:
