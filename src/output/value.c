@@ -8,6 +8,7 @@
 #include "output/aggregate.h"
 #include "output/cgroup.h"
 #include "output/json.h"
+#include "output/number.h"
 #include "output/users.h"
 
 #include <arpa/inet.h>
@@ -117,18 +118,47 @@ static void put_int(const struct walk *w, const struct type *t, const void *data
 	value_put_number(w->form, v, t->is_signed, w->out);
 }
 
+/* flags: a value that is none of the enumerators but all made of those with one bit: "A|B" */
+static bool put_flags(const struct walk *w, const struct type *t, uint64_t v)
+{
+	STRBUF_AUTO text = { 0 };
+	uint64_t left = v;
+
+	for (uint32_t i = 0; i < t->n_enumerators; i++) {
+		uint64_t bit = (uint64_t)t->enumerators[i].value;
+
+		if (!bit || (bit & (bit - 1)) || !(left & bit))
+			continue;
+		left &= ~bit;
+		if (text.n)
+			strbuf_putc(&text, '|');
+		strbuf_add_str(&text, t->enumerators[i].name);
+	}
+	if (!v || left)
+		return false;
+	strbuf_add_str(w->out, strbuf_str(&text));
+	return true;
+}
+
 /* names in text; JSON keeps the number, as readers of it expect */
 static void put_enum(const struct walk *w, const struct type *t, const void *data)
 {
 	uint64_t v = value_load(t, data);
+	bool is_foreign = t->lang == LANG_C || t->lang == LANG_CXX;
 
+	if (t->is_char) {
+		number_put_char(w->form, (uint32_t)v, w->out);
+		return;
+	}
 	for (uint32_t i = 0; w->form != VALUE_JSON && i < t->n_enumerators; i++) {
 		if (load_int(t->size, t->is_signed, &t->enumerators[i].value) == v) {
 			strbuf_add_str(w->out, t->enumerators[i].name);
 			return;
 		}
 	}
-	value_put_number(w->form, v, t->is_signed, w->out);
+	/* bpftrace prints the number of those of the kernel, so only traced programs' own are taken apart */
+	if (w->form == VALUE_JSON || !is_foreign || !put_flags(w, t, v))
+		value_put_number(w->form, v, t->is_signed, w->out);
 }
 
 static void put_pointer(const struct walk *w, const void *data)
@@ -226,21 +256,25 @@ static void put_tuple(const struct walk *w, const struct type *t, const char *da
 	strbuf_puts(w->out, p->tuple_close);
 }
 
-/* bit-fields print as unsigned, as bpftrace reads them */
-static void put_bit_field(const struct walk *w, const struct type_field *f, const char *data)
+/* bit-fields print as unsigned, as bpftrace reads them; those of traced programs as what they are */
+static void put_bit_field(const struct walk *w, const struct type_field *f, const char *data,
+			  bool is_signed)
 {
 	uint64_t unit = load_int(f->type->size, false, data);
 	uint64_t v = unit >> f->bit_offset;
 
 	if (f->bit_size < 64)
 		v &= (1ull << f->bit_size) - 1;
+	if (is_signed && f->bit_size < 64)
+		v = (uint64_t)((int64_t)(v << (64 - f->bit_size)) >> (64 - f->bit_size));
 	if (f->type->kind == TYPE_BOOL || f->type->kind == TYPE_ENUM)
 		put(w, f->type, &v);
 	else
-		value_put_number(w->form, v, false, w->out);
+		value_put_number(w->form, v, is_signed, w->out);
 }
 
-static void put_field(const struct walk *w, const struct type_field *f, const char *data)
+static void put_field(const struct walk *w, const struct type_field *f, const char *data,
+		      enum type_lang lang)
 {
 	const struct punctuation *p = &punctuations[w->form];
 
@@ -253,7 +287,7 @@ static void put_field(const struct walk *w, const struct type_field *f, const ch
 	if (f->is_data_loc)
 		value_put_number(w->form, load_int(4, false, data), false, w->out);
 	else if (f->bit_size)
-		put_bit_field(w, f, data);
+		put_bit_field(w, f, data, lang != LANG_NONE && f->type->is_signed);
 	else
 		put(w, f->type, data);
 }
@@ -275,7 +309,7 @@ static void put_fields(const struct walk *w, const struct type *t, const char *d
 		if (!f->name.n)
 			continue; /* padding bit-fields */
 		strbuf_puts(w->out, (*n)++ ? p->record_next : p->record_open);
-		put_field(w, f, data + f->offset);
+		put_field(w, f, data + f->offset, t->lang);
 	}
 }
 
@@ -386,7 +420,15 @@ static void put(const struct walk *w, const struct type *t, const void *data)
 	case TYPE_ENUM: put_enum(w, t, data); break;
 	case TYPE_POINTER: put_pointer(w, data); break;
 	case TYPE_STRUCT:
+		if (t->lang > LANG_C)
+			value_put_typed(w->env, w->form, t, data, w->out);
+		else
+			put_record(w, t, data);
+		break;
 	case TYPE_RECORD: put_record(w, t, data); break;
+	case TYPE_CAPTURE: value_put_typed(w->env, w->form, t, data, w->out); break;
+	case TYPE_FLOAT: number_put_float(w->form, LANG_C, t->size, data, w->out); break;
+	case TYPE_WIDE_INT: number_put_wide(w->form, t->is_signed, data, w->out); break;
 	case TYPE_ARRAY: put_array(w, t, data); break;
 	case TYPE_TUPLE: put_tuple(w, t, data); break;
 	case TYPE_STRING: put_string(w, t, data); break;

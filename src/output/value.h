@@ -21,6 +21,13 @@ struct value_env {
 	uint32_t n_strings;
 	struct str trunc_trailer; /* behind strings that were cut */
 	struct output_clock clock;
+	/*
+	 * What the traced program knows at run time. Go: a type word to the type's name ("*errors.errorString") and its
+	 * reflect.Kind (0: not known). Rust: the table of a dyn to the name of the type behind it. False: not known.
+	 */
+	bool (*go_type)(void *arg, uint64_t addr, struct strbuf *name, uint8_t *kind);
+	bool (*rust_vtable)(void *arg, uint64_t addr, struct strbuf *name);
+	void *dynamic_arg;
 	bool escape_control; /* text goes to a terminal: control bytes of traced strings as \xNN */
 };
 
@@ -63,5 +70,10 @@ void value_settle_stacks(const struct value_env *env, const struct type *t, void
 void value_put_stack(const struct value_env *env, enum value_form form, const struct type *t,
 		     const void *data, struct strbuf *out);
 void value_put_address(uint64_t addr, struct strbuf *out);
+/* typed.c: a capture, or (TYPE_STRUCT of Rust, Go, C++) bytes alone, in the notation of the program's language */
+void value_put_typed(const struct value_env *env, enum value_form form, const struct type *t,
+		     const void *data, struct strbuf *out);
+/* the plain text of a captured value that is one (String, std::string, ...), for str(); false: it is none */
+bool value_typed_text(const struct type *t, const void *data, struct strbuf *out, bool *is_cut);
 
 #endif
