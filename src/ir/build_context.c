@@ -20,31 +20,15 @@ static uint32_t call0(struct builder *b, int helper)
 
 /* ---- arguments and result ---- */
 
-/*
- * A number that each point has, as rows of a table chosen by the cookie that the point was attached with; where all have the same one,
- * that.
- */
+/* a number that each point has */
 static uint32_t site_number(struct builder *b, int64_t (*number)(const struct probe_point *p))
 {
 	const struct probe_shape *s = b->shape;
-	const struct type *t = type_int(8, true);
-	int64_t *rows, first = s->n_points ? number(&s->points[0]) : 0;
-	bool is_same = true;
-	struct value base;
-	uint32_t cookie;
+	int64_t *words = arena_array(b->arena, int64_t, s->n_points + 1);
 
-	for (uint32_t i = 1; i < s->n_points; i++)
-		is_same &= number(&s->points[i]) == first;
-	if (is_same)
-		return put_imm(b, first);
-	rows = arena_array(b->arena, int64_t, s->n_points);
 	for (uint32_t i = 0; i < s->n_points; i++)
-		if (s->points[i].cookie < s->n_points)
-			rows[s->points[i].cookie] = number(&s->points[i]);
-	base = const_bytes(b, rows, s->n_points * 8, t);
-	cookie = put_helper(b, BPF_FUNC_get_attach_cookie, context_reg(b));
-	cookie = put_op_imm(b, IR_MUL, put_bound(b, cookie, s->n_points - 1), 8);
-	return put_load(b, put_op(b, IR_ADD, base.reg, cookie), 0, 8, false);
+		words[i] = number(&s->points[i]);
+	return build_site_number(b, words);
 }
 
 static int64_t sp_delta(const struct probe_point *p)
@@ -451,7 +435,8 @@ static uint32_t function_address(struct builder *b)
 	if (!is_user)
 		return put_helper(b, BPF_FUNC_get_func_ip, context_reg(b));
 	v = probed_ip(b);
-	if (b->shape->is_return && !b->opts->has_func_ip) /* the caller's address, for want of better */
+	if (b->shape->is_return &&
+	    !b->opts->has_func_ip) /* the caller's address, for want of better */
 		return v;
 	if (any_number(b->shape, place_delta))
 		v = put_op(b, IR_SUB, v, site_number(b, place_delta));
@@ -531,20 +516,34 @@ uint32_t build_load_reg(struct builder *b, int offset)
 build_call_fn *call_builder_context(enum builtin_id id)
 {
 	static build_call_fn *const table[BUILTIN_N] = {
-		[BUILTIN_ARGS] = call_args,         [BUILTIN_ARG] = call_arg,
-		[BUILTIN_CTX] = call_ctx,           [BUILTIN_RETVAL] = call_retval,
+		[BUILTIN_ARGS] = call_args,
+		[BUILTIN_ARG] = call_arg,
+		[BUILTIN_CTX] = call_ctx,
+		[BUILTIN_RETVAL] = call_retval,
 		[BUILTIN_GOID] = build_goid,
-		[BUILTIN_REG] = call_reg,           [BUILTIN_USERMODE] = call_usermode,
-		[BUILTIN_PID] = call_pid,           [BUILTIN_TID] = call_pid,
-		[BUILTIN_UID] = call_uid,           [BUILTIN_GID] = call_uid,
-		[BUILTIN_USERNAME] = call_username, [BUILTIN_COMM] = call_comm,
-		[BUILTIN_CPU] = call_simple,        [BUILTIN_NUMAID] = call_simple,
-		[BUILTIN_CURTASK] = call_simple,    [BUILTIN_CGROUP] = call_simple,
-		[BUILTIN_RAND] = call_simple,       [BUILTIN_JIFFIES] = call_simple,
-		[BUILTIN_CPID] = call_cpid,         [BUILTIN_NSECS] = call_nsecs,
-		[BUILTIN_ELAPSED] = call_elapsed,   [BUILTIN_KSTACK] = call_stack,
-		[BUILTIN_USTACK] = call_stack,      [BUILTIN_PROBE] = call_probe,
+		[BUILTIN_REG] = call_reg,
+		[BUILTIN_USERMODE] = call_usermode,
+		[BUILTIN_PID] = call_pid,
+		[BUILTIN_TID] = call_pid,
+		[BUILTIN_UID] = call_uid,
+		[BUILTIN_GID] = call_uid,
+		[BUILTIN_USERNAME] = call_username,
+		[BUILTIN_COMM] = call_comm,
+		[BUILTIN_CPU] = call_simple,
+		[BUILTIN_NUMAID] = call_simple,
+		[BUILTIN_CURTASK] = call_simple,
+		[BUILTIN_CGROUP] = call_simple,
+		[BUILTIN_RAND] = call_simple,
+		[BUILTIN_JIFFIES] = call_simple,
+		[BUILTIN_CPID] = call_cpid,
+		[BUILTIN_NSECS] = call_nsecs,
+		[BUILTIN_ELAPSED] = call_elapsed,
+		[BUILTIN_KSTACK] = call_stack,
+		[BUILTIN_USTACK] = call_stack,
+		[BUILTIN_PROBE] = call_probe,
 		[BUILTIN_FUNC] = call_func,
+		[BUILTIN_TARGET_VAR] = build_target_var,
+		[BUILTIN_VIEW] = build_view,
 	};
 
 	return table[id];

@@ -54,8 +54,7 @@ static bool all_equal(const struct probe_shape *shape, const int64_t *words)
 	return true;
 }
 
-/* a number that each point has one of */
-static uint32_t site_number(struct builder *b, const int64_t *words)
+uint32_t build_site_number(struct builder *b, const int64_t *words)
 {
 	return all_equal(b->shape, words) ? put_imm(b, words[0]) : table_word(b, words);
 }
@@ -80,7 +79,8 @@ static uint32_t site_register(struct builder *b, const int64_t *regs)
 	for (uint32_t i = 0; i < shape->n_points; i++)
 		if (regs[i] == arch_sp_offset())
 			moved[i] = -(int64_t)shape->points[i].sp_delta;
-	return put_op(b, IR_ADD, put_load(b, to.reg, to.off, 8, false), site_number(b, moved));
+	return put_op(b, IR_ADD, put_load(b, to.reg, to.off, 8, false),
+		      build_site_number(b, moved));
 }
 
 static int64_t *words_of(struct site *s, int64_t (*get)(const struct loc_piece *p, uint32_t i),
@@ -218,17 +218,17 @@ static void build_op(struct site *s, struct stack *st, uint32_t i)
 	uint32_t x, y;
 
 	switch (o->op) {
-	case LOC_OP_CONST: push(st, site_number(b, words_of(s, get_op_value, i))); break;
+	case LOC_OP_CONST: push(st, build_site_number(b, words_of(s, get_op_value, i))); break;
 	case LOC_OP_REG: push(st, site_register(b, words_of(s, get_op_reg, i))); break;
 	case LOC_OP_ENTRY_REG: push(st, build_entry_reg(b, o->reg)); break;
 	case LOC_OP_FILE_ADDR:
-		x = site_number(b, words_of(s, get_op_value, i));
+		x = build_site_number(b, words_of(s, get_op_value, i));
 		push(st, put_op(b, IR_ADD, build_load_bias(b), x));
 		break;
 	case LOC_OP_DEREF: push(st, read_word(b, pop(b, st), o->size)); break;
 	case LOC_OP_ADD_CONST:
 		x = pop(b, st);
-		push(st, put_op(b, IR_ADD, x, site_number(b, words_of(s, get_op_value, i))));
+		push(st, put_op(b, IR_ADD, x, build_site_number(b, words_of(s, get_op_value, i))));
 		break;
 	case LOC_OP_NEG: push(st, put_unary(b, IR_NEG, pop(b, st), 8)); break;
 	case LOC_OP_NOT: push(st, put_op_imm(b, IR_XOR, pop(b, st), -1)); break;
@@ -306,7 +306,7 @@ static void store_piece(struct site *s, struct value to)
 	case LOC_CONST:
 		for (uint32_t i = 0; i * 8 < n; i++)
 			store_low(b, to, p->offset + i * 8,
-				  site_number(b, words_of(s, get_data, i)),
+				  build_site_number(b, words_of(s, get_data, i)),
 				  n - i * 8 < 8 ? n - i * 8 : 8);
 		break;
 	default: break; /* absent: sema lets nobody read it */
@@ -357,7 +357,7 @@ struct value build_target_var(struct builder *b, struct node *call)
 		if (type_is_scalar(t) && p->kind == LOC_VALUE)
 			return as_number(b, build_ops(&s), t);
 		if (type_is_scalar(t) && p->kind == LOC_CONST)
-			return as_number(b, site_number(b, words_of(&s, get_data, 0)), t);
+			return as_number(b, build_site_number(b, words_of(&s, get_data, 0)), t);
 	}
 	return place_or_number(b, put_together(&s, l, t));
 }

@@ -301,8 +301,6 @@ void fault_if_negative(struct builder *b, struct image_fault f, uint32_t retcode
 
 typedef struct value build_call_fn(struct builder *b, struct node *call);
 /* NULL when not handled by this table */
-build_call_fn build_goid; /* build_go.c */
-uint32_t build_load_reg(struct builder *b, int offset);
 build_call_fn *call_builder_context(enum builtin_id id); /* pid, comm, args, retval, stacks, ... */
 build_call_fn *call_builder_string(enum builtin_id id);  /* str, buf, strncmp, ... */
 build_call_fn *call_builder_misc(enum builtin_id id); /* symbols, addresses, signals, keys of maps */
@@ -328,6 +326,25 @@ uint32_t build_load_bias(struct builder *b);
 uint32_t build_text_tail(struct builder *b, struct node *n, struct value to);
 /* NUL-terminated text at an address into fresh memory of a string type; no cut mark */
 struct value read_string(struct builder *b, uint32_t addr, enum space space, const struct type *to);
+
+/* a register as it is at the probe's logical place, by its offset in struct pt_regs */
+uint32_t build_load_reg(struct builder *b, int offset);
+
+/* ---- build_location.c, build_view.c, build_capture.c: values of the traced program ---- */
+
+build_call_fn build_target_var, build_view;
+build_call_fn build_goid; /* build_go.c */
+/* a number that each point has one of, by index: written into the code where they are equal, else a row by cookie */
+uint32_t build_site_number(struct builder *b, const int64_t *words);
+/* a value with what it points to: to is a TYPE_CAPTURE */
+struct value build_capture(struct builder *b, struct value v, const struct type *to);
+/* what a register held when the function was entered */
+uint32_t build_entry_reg(struct builder *b, uint16_t reg);
+
+/* ---- build_packet.c ---- */
+
+build_call_fn build_skboutput;
+bool build_needs_tracing(const struct clause_inst *inst);
 
 /* ---- build_prog.c ---- */
 

@@ -358,6 +358,11 @@ void program_begin(struct builder *b, const struct probe_shape *shape, struct st
 	p->name = name;
 	p->prog_type = prog_type(shape->kind);
 	p->attach_type = attach_type(shape->kind);
+	if (shape->kind == PROBE_RAWTRACEPOINT && b->inst && build_needs_tracing(b->inst) &&
+	    shape->n_points && shape->points[0].btf_id) {
+		p->prog_type = BPF_PROG_TYPE_TRACING;
+		p->attach_type = BPF_TRACE_RAW_TP;
+	}
 	p->shape = shape;
 	p->at = at;
 	b->main = b->fn = fn_new(b, name, IR_FUNC_PROGRAM);
@@ -497,7 +502,7 @@ struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o,
 	b.im->license = u->config.license;
 	b.im->progs = arena_array(u->arena, struct image_prog *, u->n_insts + 3);
 	b.m->progs = arena_array(u->arena, struct ir_prog, u->n_insts + 3);
-	b.const_map = b.noted_map = IMAGE_NONE;
+	b.const_map = b.noted_map = b.packets_map = IMAGE_NONE;
 	b.script_maps = arena_array(u->arena, uint32_t, u->n_maps + 1);
 	image_maps_make(&b);
 	if (o->fork_shape)

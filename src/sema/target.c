@@ -481,18 +481,3 @@ const struct type *target_decay(struct sema *s, struct node **slot, const struct
 	n->type = t;
 	return shown;
 }
-
-/* until src/types/view.c is there */
-__attribute__((weak)) bool view_path(struct type_table *tt, const struct type *t, enum view_attr attr,
-				     struct view_path *out, const struct type **elem)
-{
-	return false;
-}
-__attribute__((weak)) bool view_is_text(struct type_table *tt, const struct type *t)
-{
-	return false;
-}
-__attribute__((weak)) const struct type *view_capture(struct type_table *tt, const struct type *t)
-{
-	return NULL;
-}

@@ -63,6 +63,8 @@ struct kernel_ring {
 	uint64_t size;
 };
 
+struct kernel_packets; /* packets.c */
+
 struct engine {
 	const struct image *image;
 	struct sources *sources;
@@ -75,6 +77,7 @@ struct engine {
 	VEC(struct kernel_link) links;
 	VEC(struct kernel_trace_event) trace_events;
 	VEC(struct kernel_ring) rings;
+	struct kernel_packets *packets; /* NULL: no program sends any */
 	int epoll_fd; /* over the rings when there are several, else -1 */
 	struct image_globals *globals;
 	size_t globals_size;
@@ -181,6 +184,14 @@ struct err *kernel_ring_open(struct engine *e) ERR_MUST;
 void kernel_ring_close(struct engine *e);
 struct err *kernel_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, void *arg);
 int kernel_poll_fd(struct engine *e);
+
+/* ---- packets.c ---- */
+struct err *kernel_packets_open(struct engine *e) ERR_MUST;
+void kernel_packets_close(struct engine *e);
+int kernel_packets_fd(const struct engine *e); /* -1: none */
+/* deliver what waits; the number of samples passed */
+uint64_t kernel_packets_drain(struct engine *e, engine_event_fn *fn, void *arg);
+uint64_t kernel_packets_lost(const struct engine *e);
 
 /* ---- describe.c ---- */
 /* say what was loaded, with -v */
