@@ -3,6 +3,8 @@
  * Has this file debug information, and where? See debuginfo.h. Nothing of it is parsed here: names of sections decide, in
  * the file itself and then in the separate debug file that debugfile.c finds. The reader starts at the first question.
  */
+#include "objfile/debuginfo.h"
+
 #include "objfile/debugfile.h"
 #include "objfile/dwarf_private.h"
 #include "objfile/elf_private.h"

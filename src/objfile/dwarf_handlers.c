@@ -3,7 +3,8 @@
 #include "objfile/dwarf_private.h"
 
 static dwarf_handler *const handlers[DWARF_N_REQUESTS] = {
-	[DWARF_FUNCTIONS] = NULL,
+	[DWARF_FUNCTIONS] = dwarf_do_functions,
+	[DWARF_FUNCTION_AT] = dwarf_do_function_at,
 };
 
 struct err *dwfile_answer(struct dwarf_file *f, enum dwarf_request r, struct wire_in *in,

@@ -5,9 +5,12 @@
  */
 #include "objfile/dwarf_private.h"
 
+#include "objfile/dwarf_index.h"
 #include "objfile/elf_private.h"
 
 #include <dwarf.h>
+#include <stdio.h>
+#include <gelf.h>
 
 /* an id: bit 63 type unit, then the number of the file, then the offset in its .debug_info or .debug_types */
 #define ID_OFFSET_BITS 40
@@ -32,6 +35,8 @@ struct err *dwfile_open(struct objfile *code, struct objfile *debug, struct dwar
 		return e;
 	}
 	vec_push(&f->files, f->dwarf);
+	if (dwarf_getalt(f->dwarf))
+		vec_push(&f->files, dwarf_getalt(f->dwarf)); /* number 1, as dwarf_index.c has it */
 	*ret = f;
 	return NULL;
 }
@@ -45,10 +50,56 @@ void dwfile_close(struct dwarf_file *f)
 	if (f->elf)
 		elf_end(f->elf);
 	demangler_free(f->names);
+	index_free(f->index);
+	vec_free(&f->sections);
 	vec_free(&f->files);
 	arena_free(&f->scratch);
 	arena_free(&f->kept);
 	free(f);
+}
+
+/* the section called .debug_NAME, .zdebug_NAME or .debug_NAME.dwo, or NULL */
+static Elf_Scn *find_section(Elf *elf, const char *name, bool is_split)
+{
+	char wanted[2][64];
+	Elf_Scn *scn = NULL;
+	size_t names;
+
+	snprintf(wanted[0], sizeof(wanted[0]), ".debug_%s%s", name, is_split ? ".dwo" : "");
+	snprintf(wanted[1], sizeof(wanted[1]), ".zdebug_%s%s", name, is_split ? ".dwo" : "");
+	if (elf_getshdrstrndx(elf, &names))
+		return NULL;
+	while ((scn = elf_nextscn(elf, scn))) {
+		GElf_Shdr header;
+		const char *n = gelf_getshdr(scn, &header) ? elf_strptr(elf, names, header.sh_name)
+							   : NULL;
+
+		if (n && header.sh_type != SHT_NOBITS &&
+		    (!strcmp(n, wanted[0]) || !strcmp(n, wanted[1])))
+			return scn;
+	}
+	return NULL;
+}
+
+/* libdw has unpacked compressed sections when it opened the file */
+struct bytes dwfile_section(struct dwarf_file *f, unsigned file, const char *name)
+{
+	Elf *elf = file < f->files.n ? dwarf_getelf(f->files.v[file]) : NULL;
+	bool is_split = file > 0 && f->files.v[file] != dwarf_getalt(f->dwarf);
+	Elf_Scn *scn;
+	Elf_Data *data;
+
+	if (!elf)
+		return bytes_make("", 0);
+	vec_each(s, &f->sections)
+		if (s->file == file && (s->name == name || !strcmp(s->name, name)))
+			return s->bytes;
+	scn = find_section(elf, name, is_split);
+	data = scn ? elf_rawdata(scn, NULL) : NULL;
+	vec_push(&f->sections, ((struct dwarf_section){ file, name, bytes_make("", 0) }));
+	if (data && data->d_buf)
+		vec_last(&f->sections).bytes = bytes_make(data->d_buf, data->d_size);
+	return vec_last(&f->sections).bytes;
 }
 
 static uint64_t file_number(struct dwarf_file *f, Dwarf *dwarf)

@@ -40,18 +40,26 @@ enum dwarf_request {
 
 /* ---- in the worker ---- */
 
+struct dwarf_section {
+	unsigned file; /* index in files */
+	const char *name;
+	struct bytes bytes;
+};
+
 struct dwarf_file {
 	struct objfile *code;  /* its machine code and symbols */
 	struct objfile *debug; /* where .debug_info is: the same file or a separate one */
 	Elf *elf;              /* of debug */
 	Dwarf *dwarf;
-	VEC(Dwarf *) files;   /* main file, dwz file, split units: index in the upper bits of ids */
+	VEC(Dwarf *) files; /* main file, dwz file, split units: index in the upper bits of ids */
+	VEC(struct dwarf_section) sections; /* that were asked for */
 	struct arena scratch; /* for the answer that is being made: emptied before each question */
 	struct arena kept;    /* for what stays until the end */
 	struct demangler *names;
 	struct dwarf_split *split; /* dwarf_open.c: files that were opened for split units */
 	struct dwarf_lines *lines; /* dwarf_line.c: line tables by unit */
 	struct dwarf_index *index; /* dwarf_index.c: names */
+	struct dwarf_addrs *addrs; /* dwarf_addr.c: units and functions by address */
 	struct dwarf_vars *vars;   /* dwarf_var.c, dwarf_type.c: whatever they keep; in kept */
 };
 

@@ -44,6 +44,12 @@ void wire_put_str(struct wire_out *w, struct str s)
 		put(w, s.p, s.n);
 }
 
+void wire_put_raw(struct wire_out *w, struct str s)
+{
+	if (s.n)
+		put(w, s.p, s.n);
+}
+
 size_t wire_put_later(struct wire_out *w)
 {
 	size_t place = w->b.n;

@@ -30,6 +30,7 @@ void wire_put_u8(struct wire_out *w, uint8_t v);
 void wire_put_u32(struct wire_out *w, uint32_t v);
 void wire_put_u64(struct wire_out *w, uint64_t v);
 void wire_put_str(struct wire_out *w, struct str s);
+void wire_put_raw(struct wire_out *w, struct str s); /* without a length */
 /* room for a u32 that is known later: its place, for wire_set_u32 */
 size_t wire_put_later(struct wire_out *w);
 void wire_set_u32(struct wire_out *w, size_t place, uint32_t v);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Questions about functions and lines, the tracer's end: see debuginfo.h. Answers come from a process that has read hostile
+ * bytes; each count is checked against what is left of the answer before anything is allocated.
+ */
+#include "objfile/dwarf_private.h"
+
+enum {
+	MIN_FUNC = 8 + 4 * 4 + 4 + 5 + 4, /* bytes on the wire, all strings empty */
+	MIN_INSTANCE = 8 + 2 + 4 + 4,
+};
+
+static bool get_instance(struct wire_in *in, struct arena *a, struct di_instance *i)
+{
+	uint64_t *entries;
+	struct di_range *ranges;
+
+	i->id = wire_get_u64(in);
+	i->is_inlined = wire_get_u8(in);
+	i->is_approximate = wire_get_u8(in);
+	i->n_entries = wire_get_count(in, 8);
+	i->entries = entries = arena_array(a, uint64_t, i->n_entries);
+	for (uint32_t k = 0; k < i->n_entries; k++)
+		entries[k] = wire_get_u64(in);
+	i->n_ranges = wire_get_count(in, 16);
+	i->ranges = ranges = arena_array(a, struct di_range, i->n_ranges);
+	for (uint32_t k = 0; k < i->n_ranges; k++) {
+		ranges[k].start = wire_get_u64(in);
+		ranges[k].end = wire_get_u64(in);
+	}
+	if (i->is_inlined) {
+		i->caller = wire_get_str_copy(in, a);
+		i->call_file = wire_get_str_copy(in, a);
+		i->call_line = wire_get_u32(in);
+		i->call_column = wire_get_u32(in);
+		i->outer_entry = wire_get_u64(in);
+	} else {
+		i->outer_entry = i->n_entries ? i->entries[0] : 0;
+	}
+	return !in->b.bad && i->n_entries && i->n_ranges;
+}
+
+static bool get_func(struct wire_in *in, struct arena *a, struct di_func *f)
+{
+	struct di_instance *instances;
+	uint8_t lang;
+
+	f->id = wire_get_u64(in);
+	f->name = wire_get_str_copy(in, a);
+	f->plain = wire_get_str_copy(in, a);
+	f->linkage = wire_get_str_copy(in, a);
+	f->file = wire_get_str_copy(in, a);
+	f->line = wire_get_u32(in);
+	lang = wire_get_u8(in);
+	f->lang = lang <= LANG_GO ? (enum type_lang)lang : LANG_NONE;
+	f->is_nocall = wire_get_u8(in);
+	f->is_noreturn = wire_get_u8(in);
+	f->is_external = wire_get_u8(in);
+	f->is_declared_inline = wire_get_u8(in);
+	f->n_instances = wire_get_count(in, MIN_INSTANCE);
+	f->instances = instances = arena_array(a, struct di_instance, f->n_instances);
+	for (uint32_t i = 0; i < f->n_instances; i++)
+		if (!get_instance(in, a, &instances[i]))
+			in->b.bad = true;
+	return !in->b.bad;
+}
+
+/* the functions of an answer */
+static struct err *get_funcs(struct debuginfo *d, struct wire_in *in, struct arena *a,
+			     struct di_func **ret, uint32_t *n)
+{
+	*n = wire_get_count(in, MIN_FUNC);
+	*ret = arena_array(a, struct di_func, *n);
+	for (uint32_t i = 0; i < *n && get_func(in, a, &(*ret)[i]); i++)
+		;
+	return debuginfo_check(d, in);
+}
+
+struct err *debuginfo_functions(struct debuginfo *d, struct str pattern, struct str file,
+				struct arena *a, bool (*visit)(void *arg, const struct di_func *f),
+				void *arg)
+{
+	WIRE_OUT_AUTO question = { 0 };
+	struct di_func *funcs;
+	struct wire_in answer;
+	uint32_t n;
+
+	wire_put_str(&question, pattern);
+	wire_put_str(&question, file);
+	TRY(debuginfo_ask(d, DWARF_FUNCTIONS, &question, &answer));
+	TRY(get_funcs(d, &answer, a, &funcs, &n));
+	for (uint32_t i = 0; i < n && visit(arg, &funcs[i]); i++)
+		;
+	return NULL;
+}
+
+struct err *debuginfo_function_at(struct debuginfo *d, uint64_t addr, struct arena *a,
+				  struct di_func *out, bool *found)
+{
+	WIRE_OUT_AUTO question = { 0 };
+	struct di_func *funcs;
+	struct wire_in answer;
+	uint32_t n;
+
+	wire_put_u64(&question, addr);
+	TRY(debuginfo_ask(d, DWARF_FUNCTION_AT, &question, &answer));
+	TRY(get_funcs(d, &answer, a, &funcs, &n));
+	*found = n > 0;
+	if (n)
+		*out = funcs[0];
+	return NULL;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where is a function's code, and where does control enter an inlined copy? Runs in the worker. See dwarf_code.h.
+ *
+ * Compilers copy the body of an inlined call (unrolled and rotated loops, peeled iterations) and describe all copies by one entry with many
+ * ranges. The rule, measured against programs that count their own calls:
+ *
+ *   1. e0 is DW_AT_entry_pc, else the first range start that is entered from outside;
+ *   2. the source position of the statement at e0 marks the beginnings: range starts with a statement row of the same
+ *      file, line and column are entries too;
+ *   3. of these only those count that control can enter from outside of the ranges, by falling through or by a branch;
+ *      that takes the machine code. Without it (code that cannot be decoded) the answer is marked approximate.
+ */
+#include "objfile/dwarf_code.h"
+
+#include "arch/x86_64/decode.h"
+
+#include <dwarf.h>
+#include <stdlib.h>
+
+enum {
+	MAX_RANGES = 4096,  /* of one entry */
+	MAX_CODE = 4 << 20, /* bytes of one function that are decoded */
+	MAX_PARTS = 4,      /* of the function around: hot, cold, ... */
+	MAX_KEYS = 4,
+};
+
+static int compare_ranges(const void *a, const void *b)
+{
+	const struct di_range *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+uint32_t dwfile_ranges(struct dwarf_file *f, Dwarf_Die *die, struct di_range **ret)
+{
+	struct di_range *v = NULL;
+	uint32_t n = 0, cap = 0;
+	Dwarf_Addr base, start, end;
+	ptrdiff_t at = 0;
+
+	while (n < MAX_RANGES && (at = dwarf_ranges(die, at, &base, &start, &end)) > 0) {
+		/* what the linker dropped stands at 0 or beyond everything */
+		if (start >= end || !objfile_is_exec_vaddr(f->code, start) ||
+		    !objfile_is_exec_vaddr(f->code, end - 1))
+			continue;
+		if (n == cap) {
+			struct di_range *more = arena_array(&f->scratch, struct di_range,
+							    cap ? cap * 2 : 4);
+
+			if (n)
+				memcpy(more, v, n * sizeof(*v));
+			cap = cap ? cap * 2 : 4;
+			v = more;
+		}
+		v[n++] = (struct di_range){ start, end };
+	}
+	if (n > 1)
+		qsort(v, n, sizeof(*v), compare_ranges);
+	*ret = v;
+	return n;
+}
+
+static bool get_entry_pc(Dwarf_Die *die, uint64_t *ret)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Addr base, start, end;
+	Dwarf_Word offset;
+
+	if (!dwarf_attr(die, DW_AT_entry_pc, &attr))
+		return false;
+	if (dwarf_formaddr(&attr, ret) == 0)
+		return true;
+	/* DWARF 5: an offset from low_pc, or from the first range as it is listed */
+	if (dwarf_formudata(&attr, &offset))
+		return false;
+	if (dwarf_lowpc(die, &base) == 0 || dwarf_ranges(die, 0, &start, &base, &end) > 0) {
+		*ret = base + offset;
+		return true;
+	}
+	return false;
+}
+
+static bool in_ranges(const struct di_range *r, uint32_t n, uint64_t addr)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (addr >= r[i].start && addr < r[i].end)
+			return true;
+	return false;
+}
+
+uint64_t dwfile_entry(Dwarf_Die *die, const struct di_range *ranges, uint32_t n_ranges)
+{
+	Dwarf_Addr low;
+	uint64_t entry;
+
+	if (get_entry_pc(die, &entry) && in_ranges(ranges, n_ranges, entry))
+		return entry;
+	/* with several ranges the entry is the first as listed: .cold parts may lie before it */
+	if (dwarf_entrypc(die, &low) == 0 && in_ranges(ranges, n_ranges, low))
+		return low;
+	if (n_ranges) {
+		Dwarf_Addr base, start, end;
+		ptrdiff_t at = 0;
+
+		while ((at = dwarf_ranges(die, at, &base, &start, &end)) > 0)
+			if (start < end && in_ranges(ranges, n_ranges, start))
+				return start;
+	}
+	return n_ranges ? ranges[0].start : 0;
+}
+
+/* ---- the code around ---- */
+
+struct around {
+	struct code part[MAX_PARTS];
+	uint32_t n;
+	uint64_t entry; /* of the function */
+	bool is_known;  /* all of it was decoded */
+};
+
+static void around_free(struct around *a)
+{
+	for (uint32_t i = 0; i < a->n; i++)
+		code_free(&a->part[i]);
+}
+
+static void decode_around(struct dwarf_file *f, Dwarf_Die *outer, struct around *a)
+{
+	struct di_range *r;
+	uint32_t n = dwfile_ranges(f, outer, &r);
+
+	memset(a, 0, sizeof(*a));
+	a->entry = dwfile_entry(outer, r, n);
+	a->is_known = n > 0 && n <= MAX_PARTS;
+	for (uint32_t i = 0; i < n && i < MAX_PARTS; i++) {
+		size_t size = r[i].end - r[i].start;
+		uint8_t *bytes;
+
+		if (size > MAX_CODE) {
+			a->is_known = false;
+			continue;
+		}
+		bytes = base_alloc(size);
+		if (dwfile_read_code(f, r[i].start, bytes, size))
+			code_decode(bytes, size, r[i].start, &a->part[a->n++]);
+		else
+			a->is_known = false;
+		free(bytes);
+	}
+	for (uint32_t i = 0; i < a->n; i++)
+		if (a->part[i].is_doubtful || a->part[i].n_bad)
+			a->is_known = false;
+}
+
+enum entered { ENTERED_INSIDE, ENTERED_OUTSIDE, ENTERED_UNKNOWN };
+
+/* does control come to addr from outside of the ranges? UNKNOWN: nothing is seen to go there (jump tables) */
+static enum entered is_entered(const struct around *a, const struct di_range *r, uint32_t n,
+			       uint64_t addr)
+{
+	bool any = false;
+
+	if (addr == a->entry)
+		return ENTERED_OUTSIDE;
+	for (uint32_t i = 0; i < a->n; i++) {
+		const struct code *c = &a->part[i];
+		const struct code_insn *from;
+
+		if (addr >= c->start && addr < c->end) {
+			for (uint32_t it = 0; code_next_pred(c, addr, &it, &from);) {
+				any = true;
+				if (!in_ranges(r, n, from->addr))
+					return ENTERED_OUTSIDE;
+			}
+			continue;
+		}
+		for (uint32_t k = 0; k < c->n; k++) {
+			from = &c->insn[k];
+			if (from->target != addr ||
+			    (from->kind != CODE_JMP && from->kind != CODE_JCC))
+				continue;
+			any = true;
+			if (!in_ranges(r, n, from->addr))
+				return ENTERED_OUTSIDE;
+		}
+	}
+	return any ? ENTERED_INSIDE : ENTERED_UNKNOWN;
+}
+
+/* ---- source positions ---- */
+
+struct key {
+	const char *file;
+	uint32_t line, column;
+};
+
+static bool same_key(const struct key *k, const struct row *r)
+{
+	return r->line == k->line && r->column == k->column &&
+	       (r->file == k->file || (r->file && k->file && !strcmp(r->file, k->file)));
+}
+
+/* the position of the statement that begins at e0: of several rows the last one in the function's own file */
+static bool key_at(Dwarf_Lines *lines, size_t n, uint64_t e0, struct str own_file, struct key *ret)
+{
+	bool found = false, is_own = false;
+	struct row row;
+
+	for (size_t i = dwfile_row_at(lines, n, e0);
+	     i < n && dwfile_row(lines, i, &row) && row.addr == e0; i++) {
+		bool own = own_file.n && row.file && str_eq(own_file, str_from(row.file));
+
+		if (!row.is_stmt || row.is_end || !row.line || (is_own && !own))
+			continue;
+		*ret = (struct key){ row.file, row.line, row.column };
+		found = true;
+		is_own |= own;
+	}
+	return found;
+}
+
+static bool has_key(Dwarf_Lines *lines, size_t n, uint64_t addr, const struct key *k)
+{
+	struct row row;
+
+	for (size_t i = dwfile_row_at(lines, n, addr);
+	     i < n && dwfile_row(lines, i, &row) && row.addr == addr; i++)
+		if (row.is_stmt && !row.is_end && same_key(k, &row))
+			return true;
+	return false;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+uint32_t dwfile_inline_entries(struct dwarf_file *f, Dwarf_Die *die, Dwarf_Die *outer,
+			       const struct di_range *ranges, uint32_t n_ranges, uint64_t **entries,
+			       bool *is_approximate)
+{
+	uint64_t *v = arena_array(&f->scratch, uint64_t, n_ranges + 1), e0 = 0;
+	struct around around;
+	Dwarf_Lines *lines;
+	uint32_t n = 0;
+	size_t n_lines;
+	struct key key = { 0 };
+	bool has_e0;
+
+	*entries = v;
+	*is_approximate = false;
+	if (!n_ranges)
+		return 0;
+	has_e0 = get_entry_pc(die, &e0) && in_ranges(ranges, n_ranges, e0);
+	if (n_ranges == 1) {
+		v[0] = has_e0 ? e0 : ranges[0].start;
+		return 1;
+	}
+	decode_around(f, outer, &around);
+	for (uint32_t i = 0; i < n_ranges && !has_e0; i++) {
+		e0 = ranges[i].start;
+		has_e0 = is_entered(&around, ranges, n_ranges, e0) == ENTERED_OUTSIDE;
+	}
+	if (!has_e0)
+		e0 = ranges[0].start;
+	v[n++] = e0;
+	if (dwfile_rows(f, die, &lines, &n_lines) &&
+	    key_at(lines, n_lines, e0, dwfile_attr_file(die, DW_AT_decl_file), &key)) {
+		for (uint32_t i = 0; i < n_ranges; i++) {
+			uint64_t addr = ranges[i].start;
+
+			if (addr == e0 || !has_key(lines, n_lines, addr, &key))
+				continue;
+			if (around.is_known &&
+			    is_entered(&around, ranges, n_ranges, addr) == ENTERED_INSIDE)
+				continue;
+			v[n++] = addr;
+			*is_approximate |= !around.is_known;
+		}
+	}
+	around_free(&around);
+	qsort(v, n, sizeof(*v), compare_u64);
+	return n;
+}
