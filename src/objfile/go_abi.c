@@ -259,6 +259,8 @@ int go_abi_dict_index(struct str name, unsigned minor)
 	struct str rest;
 
 	if (shape < 0)
+		shape = str_find(name, STR("[...]"));
+	if (shape < 0)
 		return -1;
 	rest = str_sub(name, close_bracket(name, (size_t)shape), name.n);
 	if (!rest.n)

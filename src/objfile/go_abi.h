@@ -30,7 +30,8 @@ bool go_abi_assign(struct go_abi_value *v, uint32_t n, bool in_regs, struct aren
 		   uint64_t *frame_bytes);
 /*
  * Index in the list at which a generic function takes its dictionary: 0, 1 (methods: behind the receiver), or -1 when it
- * takes none. name: full, with the shapes ("main.(*G[go.shape.int]).M"). minor: of the Go version.
+ * takes none. name: as the table of functions has it, with shapes ("main.(*G[go.shape.int]).M") or, before Go 1.21, dots
+ * in their place ("main.(*G[...]).M"); wrappers take none. minor: of the Go version.
  */
 int go_abi_dict_index(struct str name, unsigned minor);
 /* n-th word in registers (0..8): offset in struct pt_regs; -1 beyond */

@@ -50,8 +50,8 @@ static bool is_in_memory(const struct location *l)
 	return l->n_pieces && l->pieces[0].kind == LOC_MEM;
 }
 
-void go_vars_place(struct objfile *f, uint64_t entry, struct str name, bool at_return,
-		   struct di_var *vars, uint32_t n, struct arena *a)
+void go_vars_place(struct objfile *f, uint64_t entry, bool at_return, struct di_var *vars,
+		   uint32_t n, struct arena *a)
 {
 	const struct go_runtime_facts *facts = objfile_go_facts(f);
 	struct go_pclntab *t = facts ? objfile_go_pclntab(f) : NULL;
@@ -61,11 +61,13 @@ void go_vars_place(struct objfile *f, uint64_t entry, struct str name, bool at_r
 	struct go_func fn;
 	bool is_whole;
 	uint32_t count;
+	int dict;
 
 	/* a clone or an outlined copy: nothing of the kind is in Go */
 	if (!t || !go_pclntab_at(t, entry, &fn) || fn.addr != entry || is_assembly(f, entry))
 		return;
-	count = make_list(vars, n, go_abi_dict_index(name, facts->minor), values, of);
+	dict = fn.is_wrapper ? -1 : go_abi_dict_index(fn.name, facts->minor);
+	count = make_list(vars, n, dict, values, of);
 	for (uint32_t i = 0; i < count; i++)
 		if (of[i] && !of[i]->type)
 			return;

@@ -9,11 +9,11 @@
 #include "objfile/debuginfo.h"
 
 /*
- * entry: of the function. name: as DWARF has it. vars: all parameters and results in the order of their DIEs; others
- * (locals) are left alone. at_return: results get their places at RET, else parameters theirs at the entry. What the
- * convention cannot tell (assembly, a list that is not whole) keeps the place that it has, which may be none.
+ * entry: of the function. vars: all parameters and results in the order of their DIEs; others (locals) are left alone.
+ * at_return: results get their places at RET, else parameters theirs at the entry. What the convention cannot tell
+ * (assembly, a list that is not whole) keeps the place that it has, which may be none.
  */
-void go_vars_place(struct objfile *f, uint64_t entry, struct str name, bool at_return,
-		   struct di_var *vars, uint32_t n, struct arena *a);
+void go_vars_place(struct objfile *f, uint64_t entry, bool at_return, struct di_var *vars,
+		   uint32_t n, struct arena *a);
 
 #endif

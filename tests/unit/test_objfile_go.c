@@ -571,6 +571,8 @@ TEST(dictionaries)
 	CHECK_INT(go_abi_dict_index(STR("main.gen[go.shape.string].func1"), 26), -1);
 	CHECK_INT(go_abi_dict_index(STR("main.(*G[go.shape.int]).M.func1"), 26), -1);
 	CHECK_INT(go_abi_dict_index(STR("main.(*G[int]).M"), 26), -1);
+	CHECK_INT(go_abi_dict_index(STR("main.add[...]"), 20), 0);
+	CHECK_INT(go_abi_dict_index(STR("main.(*G[...]).M"), 20), 1);
 	CHECK_INT(go_abi_dict_index(STR("main.hello"), 26), -1);
 	CHECK_INT(go_abi_dict_index(STR("main.x[go.shape.int"), 26), 0);
 }
