@@ -15,9 +15,9 @@
 #define KEEP __attribute__((noinline, noclone, used))
 
 /* f: what the assembler makes of text; symbols have sizes, as compilers give them */
-#define ASM(name, text)                                                                      \
-	__asm__(".text\n.p2align 4\n.globl " #name "\n.type " #name ",@function\n" #name ":" \
-		text "\n.size " #name ", .-" #name "\n");                                    \
+#define ASM(name, text)                                                                           \
+	__asm__(".text\n.p2align 4\n.globl " #name "\n.type " #name ",@function\n" #name ":" text \
+		"\n.size " #name ", .-" #name "\n");                                              \
 	long name(long a, long b)
 
 ASM(at_endbr, "endbr64; push %rbx; mov %rdi,%rbx; lea (%rbx,%rsi),%rax; pop %rbx; ret");
@@ -50,10 +50,10 @@ static const struct {
 	const char *name;
 	long (*f)(long a, long b);
 } functions[] = {
-	{ "at_endbr", at_endbr },     { "at_sub", at_sub },         { "at_lea", at_lea },
-	{ "at_mov", at_mov },         { "at_load", at_load },       { "loop_head", loop_head },
-	{ "cold_back", cold_back },   { "table_back", table_back }, { "label_back", label_back },
-	{ "two_ways", two_ways },     { "at_deref", at_deref },
+	{ "at_endbr", at_endbr },   { "at_sub", at_sub },         { "at_lea", at_lea },
+	{ "at_mov", at_mov },       { "at_load", at_load },       { "loop_head", loop_head },
+	{ "cold_back", cold_back }, { "table_back", table_back }, { "label_back", label_back },
+	{ "two_ways", two_ways },   { "at_deref", at_deref },
 };
 enum { N_FUNCTIONS = sizeof(functions) / sizeof(*functions) };
 
