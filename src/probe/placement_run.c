@@ -118,8 +118,12 @@ static void place(struct match *m, struct objfile *f, const struct probe_shape *
 	CODE_AUTO c = { 0 };
 	uint64_t offset;
 
-	if (is_cheap_already(f, p->address) || !placement_read(f, p->address, &c))
+	if (is_cheap_already(f, p->address))
 		return;
+	if (!placement_read(f, p->address, &c)) {
+		p->why = "at the entry, single-stepped: function at +0: its end is not known";
+		return;
+	}
 	needs_of(m, shape, p, &needs);
 	placement_edges_find(f, &c, &edges);
 	placement_choose(&c, &edges, &needs, &to);
