@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Functions of Go's own table as symbols, so that a stripped Go binary lists and attaches like any other. Where there is
- * a symbol table too, only names that it spells otherwise are added: "main.add[...]" beside "main.add[go.shape.int]".
+ * Functions of Go's own table as symbols, so that a stripped Go binary lists and attaches like any other.
  *
  * Go has two calling conventions, and a function called in the one it does not have gets a wrapper of the same name (the
- * symbol table tells them apart by ".abi0"). Whoever asks for the name means the function: wrappers are marked.
+ * symbol table tells them apart by ".abi0"). Whoever asks for the name means the function: wrappers are marked, and
+ * where there is a symbol table too, the function gets the name that the table gave to the wrapper.
  */
 #include "objfile/go_pclntab.h"
 #include "objfile/symtab_private.h"
@@ -40,6 +40,7 @@ void go_symtab_add(struct symtab *t, struct objfile *f)
 	uint32_t before = t->n;
 	struct symtab_seen seen = { 0 };
 	VEC(uint64_t) at = { 0 };
+	bool is_named = t->has_symtab || t->has_debug_file;
 	struct go_func fn;
 
 	if (!tab)
@@ -48,6 +49,7 @@ void go_symtab_add(struct symtab *t, struct objfile *f)
 	symtab_seen_init(&seen, t);
 	for (uint32_t i = 0; i < go_pclntab_count(tab); i++) {
 		struct symbol s = { .type = SYMBOL_FUNC, .bind = SYMBOL_GLOBAL };
+		bool is_twin;
 
 		if (!go_pclntab_func(tab, i, &fn) || fn.name.n > UINT16_MAX ||
 		    !objfile_is_exec_vaddr(f, fn.addr))
@@ -56,10 +58,13 @@ void go_symtab_add(struct symtab *t, struct objfile *f)
 		s.name_len = (uint32_t)fn.name.n;
 		s.addr = fn.addr;
 		s.size = fn.size;
-		if (fn.is_wrapper && hashmap_get(&twins, fn.name)) {
+		is_twin = hashmap_get(&twins, fn.name) != NULL;
+		if (fn.is_wrapper && is_twin) {
 			s.flags = SYMBOL_GO_TWIN;
 			vec_push(&at, s.addr);
 		}
+		if (is_named && (!is_twin || fn.is_wrapper))
+			continue;
 		if (!symtab_seen_has(&seen, t, &s))
 			symtab_push(t, s);
 	}
