@@ -44,9 +44,10 @@ struct edge_row {
 struct capturing {
 	struct builder *b;
 	const struct capture *c;
-	uint32_t room;             /* power of two, >= c->max_bytes */
-	uint32_t scratch;          /* offset of the work area */
-	struct value nodes, edges; /* the tables */
+	uint32_t room;                /* power of two, >= c->max_bytes */
+	uint32_t scratch;             /* offset of the work area */
+	const struct node_row *nodes; /* the tables */
+	const struct edge_row *edges;
 	/* inside of the callback */
 	uint32_t segments; /* vreg: address of the first segment */
 	uint32_t work;     /* vreg: address of struct work */
@@ -106,24 +107,23 @@ static void make_tables(struct capturing *k)
 	struct node_row *nodes = arena_array(a, struct node_row, c->n_edges + 1);
 	struct edge_row *edges = arena_array(a, struct edge_row, c->n_edges + 1);
 
+	k->nodes = nodes;
+	k->edges = edges;
 	nodes[0] = node_row(c, 0);
 	for (uint32_t i = 0; i < c->n_edges; i++) {
 		nodes[i + 1] = node_row(c, c->edges[i].node);
 		edges[i] = edge_row(c, &c->edges[i]);
 	}
-	k->nodes = const_bytes(k->b, nodes, (c->n_edges + 1) * (uint32_t)sizeof(*nodes),
-			       type_none());
-	k->edges = const_bytes(k->b, edges, c->n_edges * (uint32_t)sizeof(*edges), type_none());
 }
 
-/* row number index (a vreg) of a table */
-static uint32_t row_address(struct builder *b, struct value table, uint32_t index, uint32_t last,
-			    uint32_t size)
+/* row number index (a vreg) of a table of n rows; asked for again, the pool of constants gives the same place */
+static uint32_t row_address(struct builder *b, const void *rows, uint32_t n, uint32_t size,
+			    uint32_t index)
 {
-	uint32_t off = put_op_imm(b, IR_MUL, put_bound(b, index, last), size);
+	struct value table = const_bytes(b, rows, n * size, type_none());
+	uint32_t off = put_op_imm(b, IR_MUL, put_bound(b, index, n - 1), size);
 
-	/* the table's address is made anew: callbacks have vregs of their own */
-	return put_op(b, IR_ADD, put_map_value(b, b->const_map, table.off), off);
+	return put_op(b, IR_ADD, value_address(b, table), off);
 }
 
 /* ---- the callback ---- */
@@ -347,7 +347,7 @@ static void build_round(struct capturing *k)
 	n_bytes = segment_word(k, head, offsetof(struct stored_segment, n_bytes));
 	row = segment_word(k, head, offsetof(struct stored_segment, edge));
 	row = put_ext(b, put_op_imm(b, IR_ADD, row, 1), 4, false); /* the root's comes round to 0 */
-	row = row_address(b, k->nodes, row, k->c->n_edges, sizeof(struct node_row));
+	row = row_address(b, k->nodes, k->c->n_edges + 1, sizeof(struct node_row), row);
 	n_edges = put_load(b, row, offsetof(struct node_row, n_edges), 8, false);
 	element = get(k, WORK(element));
 	edge = get(k, WORK(edge));
@@ -366,7 +366,7 @@ static void build_round(struct capturing *k)
 	advance(k, element, edge, n_edges);
 	edge = put_op(b, IR_ADD, edge,
 		      put_load(b, row, offsetof(struct node_row, first_edge), 8, false));
-	k->row = row_address(b, k->edges, edge, k->c->n_edges - 1, sizeof(struct edge_row));
+	k->row = row_address(b, k->edges, k->c->n_edges, sizeof(struct edge_row), edge);
 	follow_edge(k, edge, out);
 	put_jmp(b, out);
 	put_label(b, next);

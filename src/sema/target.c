@@ -317,11 +317,14 @@ static void put_view(struct sema *s, struct node **slot, struct node *place,
 		     const struct view_path *path, const struct type *t)
 {
 	struct call_view *view = arena_new(s->arena, struct call_view);
+	struct node *call, *next = (*slot)->next; /* the place may be what stands in the slot */
 
 	view->path = *path;
 	view->type = t;
 	view->is_place = path->what == VIEW_IS_ADDRESS && t == path->type;
-	replace(slot, make_call(s, (*slot)->at, BUILTIN_VIEW, place, view));
+	call = make_call(s, (*slot)->at, BUILTIN_VIEW, place, view);
+	call->next = next;
+	*slot = call;
 }
 
 const struct type *call_view(struct sema *s, struct node *call)
@@ -405,7 +408,6 @@ static bool put_text(struct sema *s, struct node **slot, const struct type *t)
 	str->call.n_args = 2;
 	put_view(s, &str->call.args, place, &text,
 		 type_pointer(s->tt, type_int(1, true), SPACE_USER));
-	copy = str->call.args->next;
 	put_view(s, &str->call.args->next, copy, &len, type_int(8, false));
 	return true;
 }
