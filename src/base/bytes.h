@@ -65,6 +65,21 @@ static inline uint64_t bytes_u64(struct bytes *b)
 	return bytes_uint(b, 8);
 }
 
+/* unsigned LEB128 (DWARF 5, 7.6); bits above the 64th are dropped */
+static inline uint64_t bytes_uleb(struct bytes *b)
+{
+	uint64_t v = 0;
+
+	for (unsigned shift = 0;; shift += 7) {
+		uint8_t byte = bytes_u8(b);
+
+		if (shift < 64)
+			v |= (uint64_t)(byte & 0x7f) << shift;
+		if (!(byte & 0x80) || b->bad)
+			return v;
+	}
+}
+
 /* a NUL-terminated string, without the NUL; bad when there is no NUL before the end */
 static inline struct str bytes_cstr(struct bytes *b)
 {

@@ -8,6 +8,8 @@
 enum {
 	MIN_FUNC = 8 + 4 * 4 + 4 + 5 + 4, /* bytes on the wire, all strings empty */
 	MIN_INSTANCE = 8 + 2 + 4 + 4,
+	MIN_ROW = 8 + 4 + 4 + 4 + 2,
+	MIN_FRAME = 4 * 4 + 1,
 };
 
 static bool get_instance(struct wire_in *in, struct arena *a, struct di_instance *i)
@@ -109,4 +111,77 @@ struct err *debuginfo_function_at(struct debuginfo *d, uint64_t addr, struct are
 	if (n)
 		*out = funcs[0];
 	return NULL;
+}
+
+/* ---- lines ---- */
+
+static struct err *get_rows(struct debuginfo *d, struct wire_in *in, struct arena *a,
+			    const struct di_line **ret, uint32_t *n)
+{
+	struct di_line *rows;
+
+	*n = wire_get_count(in, MIN_ROW);
+	*ret = rows = arena_array(a, struct di_line, *n);
+	for (uint32_t i = 0; i < *n; i++) {
+		rows[i].addr = wire_get_u64(in);
+		/* rows of one file follow each other: one copy of its name serves them */
+		rows[i].file = wire_get_str(in);
+		if (i && str_eq(rows[i].file, rows[i - 1].file))
+			rows[i].file = rows[i - 1].file;
+		else
+			rows[i].file = arena_str(a, rows[i].file);
+		rows[i].line = wire_get_u32(in);
+		rows[i].column = wire_get_u32(in);
+		rows[i].is_stmt = wire_get_u8(in);
+		rows[i].is_prologue_end = wire_get_u8(in);
+	}
+	return debuginfo_check(d, in);
+}
+
+struct err *debuginfo_lines(struct debuginfo *d, struct str file, uint32_t line, uint32_t column,
+			    struct arena *a, const struct di_line **rows, uint32_t *n,
+			    uint32_t *nearest)
+{
+	WIRE_OUT_AUTO question = { 0 };
+	struct wire_in answer;
+
+	wire_put_str(&question, file);
+	wire_put_u32(&question, line);
+	wire_put_u32(&question, column);
+	TRY(debuginfo_ask(d, DWARF_LINES, &question, &answer));
+	*nearest = wire_get_u32(&answer);
+	return get_rows(d, &answer, a, rows, n);
+}
+
+struct err *debuginfo_rows(struct debuginfo *d, uint64_t start, uint64_t end, struct arena *a,
+			   const struct di_line **rows, uint32_t *n)
+{
+	WIRE_OUT_AUTO question = { 0 };
+	struct wire_in answer;
+
+	wire_put_u64(&question, start);
+	wire_put_u64(&question, end);
+	TRY(debuginfo_ask(d, DWARF_ROWS, &question, &answer));
+	return get_rows(d, &answer, a, rows, n);
+}
+
+struct err *debuginfo_frames(struct debuginfo *d, uint64_t addr, struct arena *a,
+			     const struct di_frame **frames, uint32_t *n)
+{
+	WIRE_OUT_AUTO question = { 0 };
+	struct di_frame *v;
+	struct wire_in answer;
+
+	wire_put_u64(&question, addr);
+	TRY(debuginfo_ask(d, DWARF_FRAMES, &question, &answer));
+	*n = wire_get_count(&answer, MIN_FRAME);
+	*frames = v = arena_array(a, struct di_frame, *n);
+	for (uint32_t i = 0; i < *n; i++) {
+		v[i].func = wire_get_str_copy(&answer, a);
+		v[i].file = wire_get_str_copy(&answer, a);
+		v[i].line = wire_get_u32(&answer);
+		v[i].column = wire_get_u32(&answer);
+		v[i].is_inlined = wire_get_u8(&answer);
+	}
+	return debuginfo_check(d, &answer);
 }

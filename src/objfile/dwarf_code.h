@@ -33,6 +33,9 @@ bool dwfile_row(Dwarf_Lines *lines, size_t i, struct row *ret);
 /* the file of DW_AT_decl_file or DW_AT_call_file, empty when there is none */
 struct str dwfile_attr_file(Dwarf_Die *die, unsigned attribute);
 
+/* dwarf_linehead.c: may the unit's line table have rows of a file whose path ends so? */
+bool dwfile_unit_names_file(struct dwarf_file *f, Dwarf_Die *unit, struct str file);
+
 /* dwarf_addr.c: the unit that has code at addr */
 bool dwfile_unit_at(struct dwarf_file *f, uint64_t addr, Dwarf_Die *ret);
 /* the subprogram with code of its own at addr, or NULL */

@@ -3,8 +3,9 @@
 #include "objfile/dwarf_private.h"
 
 static dwarf_handler *const handlers[DWARF_N_REQUESTS] = {
-	[DWARF_FUNCTIONS] = dwarf_do_functions,
-	[DWARF_FUNCTION_AT] = dwarf_do_function_at,
+	[DWARF_FUNCTIONS] = dwarf_do_functions, [DWARF_FUNCTION_AT] = dwarf_do_function_at,
+	[DWARF_LINES] = dwarf_do_lines,         [DWARF_ROWS] = dwarf_do_rows,
+	[DWARF_FRAMES] = dwarf_do_frames,
 };
 
 struct err *dwfile_answer(struct dwarf_file *f, enum dwarf_request r, struct wire_in *in,

@@ -13,15 +13,13 @@
  */
 #include "objfile/dwarf_code.h"
 
-#include "arch/x86_64/decode.h"
+#include "objfile/dwarf_flow.h"
 
 #include <dwarf.h>
 #include <stdlib.h>
 
 enum {
-	MAX_RANGES = 4096,  /* of one entry */
-	MAX_CODE = 4 << 20, /* bytes of one function that are decoded */
-	MAX_PARTS = 4,      /* of the function around: hot, cold, ... */
+	MAX_RANGES = 4096, /* of one entry */
 	MAX_KEYS = 4,
 };
 
@@ -81,111 +79,25 @@ static bool get_entry_pc(Dwarf_Die *die, uint64_t *ret)
 	return false;
 }
 
-static bool in_ranges(const struct di_range *r, uint32_t n, uint64_t addr)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (addr >= r[i].start && addr < r[i].end)
-			return true;
-	return false;
-}
-
 uint64_t dwfile_entry(Dwarf_Die *die, const struct di_range *ranges, uint32_t n_ranges)
 {
 	Dwarf_Addr low;
 	uint64_t entry;
 
-	if (get_entry_pc(die, &entry) && in_ranges(ranges, n_ranges, entry))
+	if (get_entry_pc(die, &entry) && ranges_hold(ranges, n_ranges, entry))
 		return entry;
 	/* with several ranges the entry is the first as listed: .cold parts may lie before it */
-	if (dwarf_entrypc(die, &low) == 0 && in_ranges(ranges, n_ranges, low))
+	if (dwarf_entrypc(die, &low) == 0 && ranges_hold(ranges, n_ranges, low))
 		return low;
 	if (n_ranges) {
 		Dwarf_Addr base, start, end;
 		ptrdiff_t at = 0;
 
 		while ((at = dwarf_ranges(die, at, &base, &start, &end)) > 0)
-			if (start < end && in_ranges(ranges, n_ranges, start))
+			if (start < end && ranges_hold(ranges, n_ranges, start))
 				return start;
 	}
 	return n_ranges ? ranges[0].start : 0;
-}
-
-/* ---- the code around ---- */
-
-struct around {
-	struct code part[MAX_PARTS];
-	uint32_t n;
-	uint64_t entry; /* of the function */
-	bool is_known;  /* all of it was decoded */
-};
-
-static void around_free(struct around *a)
-{
-	for (uint32_t i = 0; i < a->n; i++)
-		code_free(&a->part[i]);
-}
-
-static void decode_around(struct dwarf_file *f, Dwarf_Die *outer, struct around *a)
-{
-	struct di_range *r;
-	uint32_t n = dwfile_ranges(f, outer, &r);
-
-	memset(a, 0, sizeof(*a));
-	a->entry = dwfile_entry(outer, r, n);
-	a->is_known = n > 0 && n <= MAX_PARTS;
-	for (uint32_t i = 0; i < n && i < MAX_PARTS; i++) {
-		size_t size = r[i].end - r[i].start;
-		uint8_t *bytes;
-
-		if (size > MAX_CODE) {
-			a->is_known = false;
-			continue;
-		}
-		bytes = base_alloc(size);
-		if (dwfile_read_code(f, r[i].start, bytes, size))
-			code_decode(bytes, size, r[i].start, &a->part[a->n++]);
-		else
-			a->is_known = false;
-		free(bytes);
-	}
-	for (uint32_t i = 0; i < a->n; i++)
-		if (a->part[i].is_doubtful || a->part[i].n_bad)
-			a->is_known = false;
-}
-
-enum entered { ENTERED_INSIDE, ENTERED_OUTSIDE, ENTERED_UNKNOWN };
-
-/* does control come to addr from outside of the ranges? UNKNOWN: nothing is seen to go there (jump tables) */
-static enum entered is_entered(const struct around *a, const struct di_range *r, uint32_t n,
-			       uint64_t addr)
-{
-	bool any = false;
-
-	if (addr == a->entry)
-		return ENTERED_OUTSIDE;
-	for (uint32_t i = 0; i < a->n; i++) {
-		const struct code *c = &a->part[i];
-		const struct code_insn *from;
-
-		if (addr >= c->start && addr < c->end) {
-			for (uint32_t it = 0; code_next_pred(c, addr, &it, &from);) {
-				any = true;
-				if (!in_ranges(r, n, from->addr))
-					return ENTERED_OUTSIDE;
-			}
-			continue;
-		}
-		for (uint32_t k = 0; k < c->n; k++) {
-			from = &c->insn[k];
-			if (from->target != addr ||
-			    (from->kind != CODE_JMP && from->kind != CODE_JCC))
-				continue;
-			any = true;
-			if (!in_ranges(r, n, from->addr))
-				return ENTERED_OUTSIDE;
-		}
-	}
-	return any ? ENTERED_INSIDE : ENTERED_UNKNOWN;
 }
 
 /* ---- source positions ---- */
@@ -243,7 +155,7 @@ uint32_t dwfile_inline_entries(struct dwarf_file *f, Dwarf_Die *die, Dwarf_Die *
 			       bool *is_approximate)
 {
 	uint64_t *v = arena_array(&f->scratch, uint64_t, n_ranges + 1), e0 = 0;
-	struct around around;
+	AROUND_AUTO around;
 	Dwarf_Lines *lines;
 	uint32_t n = 0;
 	size_t n_lines;
@@ -254,15 +166,15 @@ uint32_t dwfile_inline_entries(struct dwarf_file *f, Dwarf_Die *die, Dwarf_Die *
 	*is_approximate = false;
 	if (!n_ranges)
 		return 0;
-	has_e0 = get_entry_pc(die, &e0) && in_ranges(ranges, n_ranges, e0);
+	has_e0 = get_entry_pc(die, &e0) && ranges_hold(ranges, n_ranges, e0);
 	if (n_ranges == 1) {
 		v[0] = has_e0 ? e0 : ranges[0].start;
 		return 1;
 	}
-	decode_around(f, outer, &around);
+	around_decode(f, outer, &around);
 	for (uint32_t i = 0; i < n_ranges && !has_e0; i++) {
 		e0 = ranges[i].start;
-		has_e0 = is_entered(&around, ranges, n_ranges, e0) == ENTERED_OUTSIDE;
+		has_e0 = around_entered(&around, ranges, n_ranges, e0) == ENTERED_OUTSIDE;
 	}
 	if (!has_e0)
 		e0 = ranges[0].start;
@@ -275,13 +187,12 @@ uint32_t dwfile_inline_entries(struct dwarf_file *f, Dwarf_Die *die, Dwarf_Die *
 			if (addr == e0 || !has_key(lines, n_lines, addr, &key))
 				continue;
 			if (around.is_known &&
-			    is_entered(&around, ranges, n_ranges, addr) == ENTERED_INSIDE)
+			    around_entered(&around, ranges, n_ranges, addr) == ENTERED_INSIDE)
 				continue;
 			v[n++] = addr;
 			*is_approximate |= !around.is_known;
 		}
 	}
-	around_free(&around);
 	qsort(v, n, sizeof(*v), compare_u64);
 	return n;
 }

@@ -54,20 +54,6 @@ struct walk_abbrevs {
 
 /* ---- forms ---- */
 
-static uint64_t get_uleb(struct bytes *b)
-{
-	uint64_t v = 0;
-
-	for (unsigned shift = 0;; shift += 7) {
-		uint8_t byte = bytes_u8(b);
-
-		if (shift < 64)
-			v |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80) || b->bad)
-			return v;
-	}
-}
-
 static inline void skip_leb(struct bytes *b)
 {
 	while (b->pos < b->n)
@@ -143,9 +129,9 @@ static bool do_step(struct bytes *b, struct step s, const struct walk_unit *u)
 	case STEP_BLOCK1: n = bytes_u8(b); break;
 	case STEP_BLOCK2: n = bytes_u16(b); break;
 	case STEP_BLOCK4: n = bytes_u32(b); break;
-	case STEP_BLOCK: n = get_uleb(b); break;
+	case STEP_BLOCK: n = bytes_uleb(b); break;
 	case STEP_INDIRECT:
-		if (!step_of((unsigned)get_uleb(b), u, &s) || s.kind == STEP_INDIRECT)
+		if (!step_of((unsigned)bytes_uleb(b), u, &s) || s.kind == STEP_INDIRECT)
 			return false;
 		return do_step(b, s, u);
 	}
@@ -175,13 +161,13 @@ static void add_step(struct walk_abbrevs *t, struct abbrev *a, struct step s)
 static bool read_abbrev(struct walk_abbrevs *t, struct bytes *b, const struct walk_unit *u,
 			struct abbrev *a)
 {
-	a->tag = (uint16_t)get_uleb(b);
+	a->tag = (uint16_t)bytes_uleb(b);
 	a->has_children = bytes_u8(b) != 0;
 	a->is_wanted = a->tag == DW_TAG_subprogram || a->tag == DW_TAG_inlined_subroutine;
 	a->first_step = (uint32_t)t->steps.n;
 	a->first_attribute = (uint32_t)t->attributes.n;
 	for (unsigned i = 0; i < MAX_ATTRIBUTES; i++) {
-		uint64_t name = get_uleb(b), form = get_uleb(b);
+		uint64_t name = bytes_uleb(b), form = bytes_uleb(b);
 		struct step s;
 
 		if (b->bad)
@@ -203,7 +189,7 @@ static void read_table(struct walk_abbrevs *t, struct bytes b, const struct walk
 {
 	bytes_seek(&b, t->offset);
 	while (!b.bad) {
-		uint64_t code = get_uleb(&b);
+		uint64_t code = bytes_uleb(&b);
 		struct abbrev a = { 0 };
 
 		if (!code || code >= MAX_CODES || !read_abbrev(t, &b, u, &a))
@@ -324,7 +310,7 @@ static uint64_t get_string(struct walk_file *f, const struct walk_unit *u, unsig
 	case DW_FORM_GNU_strp_alt:
 		return (uint64_t)WALK_ALT_STR << 56 | WALK_OFFSET(bytes_uint(b, u->offset_size));
 	case DW_FORM_strx:
-	case DW_FORM_GNU_str_index: return string_by_index(f, u, get_uleb(b));
+	case DW_FORM_GNU_str_index: return string_by_index(f, u, bytes_uleb(b));
 	case DW_FORM_strx1: return string_by_index(f, u, bytes_u8(b));
 	case DW_FORM_strx2: return string_by_index(f, u, bytes_u16(b));
 	case DW_FORM_strx3:
@@ -342,7 +328,7 @@ static uint64_t get_reference(const struct walk_unit *u, unsigned form, struct b
 	case DW_FORM_ref2: return u->start + bytes_u16(b);
 	case DW_FORM_ref4: return u->start + bytes_u32(b);
 	case DW_FORM_ref8: return u->start + bytes_u64(b);
-	case DW_FORM_ref_udata: return u->start + get_uleb(b);
+	case DW_FORM_ref_udata: return u->start + bytes_uleb(b);
 	case DW_FORM_ref_addr: return bytes_uint(b, u->version < 3 ? u->addr_size : u->offset_size);
 	case DW_FORM_ref_sup4: return WALK_IN_ALT | bytes_u32(b);
 	case DW_FORM_ref_sup8: return WALK_IN_ALT | bytes_u64(b);
@@ -369,7 +355,7 @@ static bool read_function(struct walk_file *f, const struct walk_unit *u,
 		struct step s;
 
 		if (at.form == DW_FORM_indirect)
-			at.form = (uint16_t)get_uleb(b);
+			at.form = (uint16_t)bytes_uleb(b);
 		switch (at.name) {
 		case DW_AT_name: ret->name = get_string(f, u, at.form, b); continue;
 		case DW_AT_linkage_name:
@@ -404,7 +390,7 @@ static void read_unit_entry(struct walk_file *f, struct walk_unit *u)
 	uint64_t code;
 
 	bytes_seek(&b, u->first_die);
-	code = get_uleb(&b);
+	code = bytes_uleb(&b);
 	if (b.bad || code >= t->v.n)
 		return;
 	a = &t->v.v[code];
@@ -478,7 +464,7 @@ bool walk_unit(struct walk_file *f, struct walk_unit *u, const struct walk_visit
 	stack = base_alloc(MAX_DEPTH * sizeof(*stack));
 	bytes_seek(&b, u->first_die);
 	while (b.pos < b.n) {
-		uint64_t die = b.pos, code = b.p[b.pos] < 0x80 ? b.p[b.pos++] : get_uleb(&b);
+		uint64_t die = b.pos, code = b.p[b.pos] < 0x80 ? b.p[b.pos++] : bytes_uleb(&b);
 		struct walk_func func = { .die = die };
 		const struct abbrev *a;
 		struct level *l;
