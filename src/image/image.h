@@ -271,6 +271,15 @@ struct image {
 
 #define IMAGE_NONE UINT32_MAX
 /* --follow: the name of the map whose one value is a bitmap over process ids, and how many (PID_MAX_LIMIT) */
+/* name of the map of one element, u64 for each enum image_call_stat: calls of which something is kept until they return */
+#define IMAGE_CALLS "calls"
+enum image_call_stat {
+	CALL_KEPT,
+	CALL_TAKEN,   /* at the return */
+	CALL_UNWOUND, /* never returned: another call stands where it stood, or the thread has ended */
+	CALL_N_STATS
+};
+
 #define IMAGE_FOLLOWED "followed"
 #define IMAGE_FOLLOWED_PIDS 4194304
 

@@ -51,6 +51,7 @@ enum {
 	SCRATCH_HEAD = 8, /* sizeof(struct image_scratch_head) */
 	SCRATCH_MAX = 32768,
 	SCRATCH_ELEMENTS = 4, /* nested: program, preempted by another, by an interrupt, by an NMI */
+	MAX_ENTRY_REGS = 6,   /* kept from the entry for the return */
 	RESERVE_MAX = 256,    /* events up to this size are written in place */
 };
 
@@ -123,6 +124,11 @@ struct builder {
 	struct ir_unwind_opts unwind;
 	bool has_unwind_opts;
 	int32_t unwind_at;   /* offset of the unwinder's state in scratch */
+	/* build_return.c: of the program being built */
+	uint32_t n_entry_regs, entry_values[MAX_ENTRY_REGS];
+	uint16_t entry_regs[MAX_ENTRY_REGS];
+	uint32_t entries_map, tails_map;
+	uint32_t calls_map; /* of all */
 	uint32_t packets_map; /* skboutput(), IMAGE_NONE until needed */
 	uint32_t noted_map;  /* processes that the consumer knows of, IMAGE_NONE until needed */
 };
@@ -340,6 +346,13 @@ uint32_t build_site_number(struct builder *b, const int64_t *words);
 struct value build_capture(struct builder *b, struct value v, const struct type *to);
 /* what a register held when the function was entered */
 uint32_t build_entry_reg(struct builder *b, uint16_t reg);
+
+/* ---- build_return.c ---- */
+
+/* in a program at returns: tests whether this is one, fetches what the body needs of the entry */
+void build_return_gate(struct builder *b);
+/* the programs beside it, when its own is done */
+void build_return_helpers(struct builder *b);
 
 /* ---- build_packet.c ---- */
 

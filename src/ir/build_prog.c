@@ -448,6 +448,7 @@ void build_program(struct builder *b, const struct clause_inst *inst)
 	result = b->main->frame;
 	reserve_slots(b);
 	build_filters(b);
+	build_return_gate(b);
 	put_imm_to(b, result, 0);
 	setup_at = b->main->f->n;
 	mark = mem_mark(b);
@@ -471,6 +472,7 @@ void build_program(struct builder *b, const struct clause_inst *inst)
 		insert_setup(b, setup_at);
 	check_scratch(b);
 	program_end(b);
+	build_return_helpers(b);
 }
 
 /* ---- the module ---- */
@@ -500,9 +502,9 @@ struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o,
 	b.m->arena = u->arena;
 	b.im = b.m->image = image_new(u->arena);
 	b.im->license = u->config.license;
-	b.im->progs = arena_array(u->arena, struct image_prog *, u->n_insts + 3);
-	b.m->progs = arena_array(u->arena, struct ir_prog, u->n_insts + 3);
-	b.const_map = b.noted_map = b.packets_map = IMAGE_NONE;
+	b.im->progs = arena_array(u->arena, struct image_prog *, u->n_insts * 3 + 3);
+	b.m->progs = arena_array(u->arena, struct ir_prog, u->n_insts * 3 + 3);
+	b.const_map = b.noted_map = b.packets_map = b.calls_map = IMAGE_NONE;
 	b.script_maps = arena_array(u->arena, uint32_t, u->n_maps + 1);
 	image_maps_make(&b);
 	if (o->fork_shape)

@@ -291,7 +291,7 @@ static struct probe_shape **match_as(struct probe_ctx *c, const struct attach_po
 			   .spec = &spec,
 			   .diags = is_one_of_many ? &draft : diags,
 			   .ignores_args = ignores_args,
-			   .reads_result = true };
+			   .reads_result = !ap->needs.is_known || ap->needs.result };
 
 	diag_list_init(&draft, c->arena);
 	if (!probe_spec_parse(ap, kind, c->n_pids > 0, c->arena, m.diags, &spec))

@@ -91,10 +91,16 @@ bool layout_range_at(struct objfile *f, uint64_t addr, struct return_range *ret,
 uint64_t layout_slot_target(struct objfile *f, uint64_t slot)
 {
 	const struct objfile_section *rela = objfile_find_section(f, STR(".rela.dyn"));
+	const struct objfile_section *home = objfile_section_at(f, slot);
 	struct bytes b = { 0 };
 	uint64_t value = 0;
-	struct err *e = rela ? objfile_section_bytes(f, rela, &b) : NULL;
+	struct err *e;
 
+	/* a variable may hold something else by now: only what the loader makes read-only is sure */
+	if (!home ||
+	    !(str_starts(home->name, STR(".got")) || str_starts(home->name, STR(".data.rel.ro"))))
+		return 0;
+	e = rela ? objfile_section_bytes(f, rela, &b) : NULL;
 	if (e) {
 		err_free(e);
 		return 0;

@@ -76,7 +76,10 @@ static void use_sites(const struct return_func *fn, struct exits *e, struct aren
 	ret->way = RETURN_SITES;
 	ret->exits = exits;
 	ret->n_exits = n;
-	if (e->n_followed)
+	if (e->n_followed && !e->n_rets)
+		ret->why = text(a, "%u tail jump%s followed to where they return: %s",
+				e->n_followed, e->n_followed == 1 ? "" : "s", site_reason(fn));
+	else if (e->n_followed)
 		ret->why = text(
 			a,
 			"%u ret instruction%s, and %u tail jump%s followed to where they return: %s",
@@ -133,7 +136,7 @@ static void plan_auto(const struct return_func *fn, struct arena *a, struct retu
 	struct exits e;
 	const char *why;
 
-	exits_find(fn, false, &e);
+	exits_find(fn, !is_go(fn), &e);
 	if (e.undecided) {
 		plan_undecided(fn, e.undecided, a, ret);
 	} else if ((e.n_followed || e.n_lost) && fn->choice == RETURN_AUTO && !is_go(fn) &&

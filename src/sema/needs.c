@@ -157,6 +157,8 @@ static void look_at_name(struct finder *x, struct str name)
 		x->needs->locals = x->needs->memory = true;
 		return;
 	}
+	if (str_is(name, "retval"))
+		x->needs->result = true; /* in which registers is not known here: anything, too */
 	if (name.n > 3 && str_starts(name, STR("arg")) &&
 	    str_to_u64(str_sub(name, 3, name.n), &arg)) {
 		if (arg < 6)

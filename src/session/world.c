@@ -123,8 +123,14 @@ static void config_ready(void *arg, const struct sema_config *config)
 		[PLACEMENT_EXACT] = PROBE_PLACEMENT_EXACT,
 		[PLACEMENT_OFF] = PROBE_PLACEMENT_OFF,
 	};
+	static const enum return_choice choices[] = {
+		[RETURN_PROBE_AUTO] = RETURN_AUTO,
+		[RETURN_PROBE_KERNEL] = RETURN_FORCE_KERNEL,
+		[RETURN_PROBE_SITES] = RETURN_FORCE_SITES,
+	};
 	struct compilation *c = arg;
 
+	c->probes.return_choice = choices[config->return_probe];
 	c->probes.missing = missing[config->missing_probes];
 	c->probes.raw_names = !config->cpp_demangle;
 	c->probes.placement = placements[config->placement];

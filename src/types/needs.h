@@ -16,6 +16,7 @@ struct probe_needs {
 	bool typed_args, locals; /* args, args.NAME; locals.NAME: what their locations say */
 	bool memory;             /* user memory, through pointers */
 	bool events; /* something is shown for each hit: then the one that ends in a crash matters, too */
+	bool result;             /* retval */
 	bool anything;           /* registers by name, the user stack, ... */
 };
 
