@@ -358,7 +358,8 @@ static uint64_t bound(const struct planner *p, uint32_t node, unsigned depth)
 	for (uint32_t i = 0; i < p->built[node].n_edges && sum < CAPTURE_MAX_BYTES; i++) {
 		const struct capture_edge *e = &p->edges[p->built[node].first_edge + i];
 
-		sum += sizeof(struct stored_segment) + (uint64_t)e->max * p->nodes[e->node].size + 7;
+		sum += sizeof(struct stored_segment) + (uint64_t)e->max * p->nodes[e->node].size +
+		       7;
 		if (sum < CAPTURE_MAX_BYTES)
 			sum += e->max * bound(p, e->node, depth + 1);
 	}
@@ -370,8 +371,8 @@ static struct capture *finish(struct planner *p)
 	struct arena *a = p->tt->arena;
 	struct capture *c = arena_new(a, struct capture);
 	struct capture_node *nodes = arena_array(a, struct capture_node, p->n_nodes);
-	struct capture_edge *edges =
-		arena_array(a, struct capture_edge, p->n_edges ? p->n_edges : 1);
+	struct capture_edge *edges = arena_array(a, struct capture_edge,
+						 p->n_edges ? p->n_edges : 1);
 	const struct look **looks = arena_array(a, const struct look *, p->n_nodes);
 	uint64_t n = sizeof(struct stored_capture) + sizeof(struct stored_segment) +
 		     p->nodes[0].size + bound(p, 0, 0);

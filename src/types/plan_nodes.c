@@ -53,7 +53,8 @@ static struct capture_edge many_at(uint32_t ptr, struct view_place count, int64_
 				      .max = CAPTURE_MAX_ELEMENTS };
 }
 
-static void push_range(struct planner *p, uint32_t offset, uint32_t size, uint64_t lo, uint64_t span)
+static void push_range(struct planner *p, uint32_t offset, uint32_t size, uint64_t lo,
+		       uint64_t span)
 {
 	plan_push_cond(p, (struct capture_cond){ .offset = offset,
 						 .size = (uint8_t)size,
@@ -189,10 +190,9 @@ static void go_bucket_look(struct planner *p, struct look *l, const struct recip
 	struct look *parts = plan_looks(p, 2 * GO_SLOTS);
 	struct view_place tags, keys, vals, next;
 
-	if (!parts || !view_walk(r->type, "tophash", &tags) ||
-	    !view_walk(r->type, "keys", &keys) || !view_walk(r->type, "values", &vals) ||
-	    !view_walk(r->type, "overflow", &next) || keys.type->kind != TYPE_ARRAY ||
-	    vals.type->kind != TYPE_ARRAY)
+	if (!parts || !view_walk(r->type, "tophash", &tags) || !view_walk(r->type, "keys", &keys) ||
+	    !view_walk(r->type, "values", &vals) || !view_walk(r->type, "overflow", &next) ||
+	    keys.type->kind != TYPE_ARRAY || vals.type->kind != TYPE_ARRAY)
 		return;
 	l->kind = LOOK_GO_BUCKET;
 	l->short_offset = tags.offset;
@@ -218,8 +218,7 @@ static void go_group_look(struct planner *p, struct look *l, const struct recipe
 
 	if (!parts || !view_walk(r->type, "ctrl", &control) ||
 	    !view_walk(r->type, "slots", &slots) || slots.type->kind != TYPE_ARRAY ||
-	    !view_walk(slots.type->elem, "key", &key) ||
-	    !view_walk(slots.type->elem, "elem", &val))
+	    !view_walk(slots.type->elem, "key", &key) || !view_walk(slots.type->elem, "elem", &val))
 		return;
 	l->kind = LOOK_GO_GROUP;
 	l->short_offset = control.offset;

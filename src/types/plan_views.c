@@ -72,8 +72,7 @@ static void plan_sso(struct planner *p, struct look *l, const struct view *v, ui
 {
 	uint32_t at = offset + v->flag.offset;
 
-	plan_push_cond(p,
-		       (struct capture_cond){ .offset = at, .size = 1, .mask = 1, .lo = 1 });
+	plan_push_cond(p, (struct capture_cond){ .offset = at, .size = 1, .mask = 1, .lo = 1 });
 	plan_text(p, l, v, offset);
 	p->n_conds--;
 	l->num[2] = (struct look_num){ .offset = at, .size = 1, .mask = 1 };
@@ -321,8 +320,7 @@ static void plan_alternatives(struct planner *p, struct look *l, const struct vi
 	l->parts = parts;
 	if (!parts)
 		l->kind = LOOK_CUT;
-	while (parts && l->n_parts < MAX_ALTERNATIVES &&
-	       view_walk(rest.type, v->row->head, &head)) {
+	while (parts && l->n_parts < MAX_ALTERNATIVES && view_walk(rest.type, v->row->head, &head)) {
 		if (!view_walk(head.type, v->row->elem ? v->row->elem : "", &type))
 			break;
 		plan_push_cond(p, (struct capture_cond){ .offset = l->num[0].offset,
@@ -425,8 +423,8 @@ static void plan_go_map(struct planner *p, struct look *l, const struct type *t,
 
 	l->num[1] = look_num_at(offset, 8);
 	one(&e);
-	plan_link(p, plan_links(p, l, 1), &(struct recipe){ .kind = RECIPE_GO_MAP, .type = t->elem },
-		  true, e);
+	plan_link(p, plan_links(p, l, 1),
+		  &(struct recipe){ .kind = RECIPE_GO_MAP, .type = t->elem }, true, e);
 }
 
 /* count is 1 for empty interfaces, whose first word is the type itself */

@@ -8,13 +8,14 @@
 #include "types/view_private.h"
 
 enum {
-	MAX_DRILL = 8,      /* wrappers around a pointer */
-	MAX_NAME = 64,      /* of one member in a path */
+	MAX_DRILL = 8,         /* wrappers around a pointer */
+	MAX_NAME = 64,         /* of one member in a path */
 	VIEW_KEY = 0x76696577, /* where a type's key has its kind */
 };
 
 static const struct view_row rows[] = {
-#define VIEW(language, name, what, ...) { .lang = language, .pattern = name, .kind = what, ##__VA_ARGS__ },
+#define VIEW(language, name, what, ...) \
+	{ .lang = language, .pattern = name, .kind = what, ##__VA_ARGS__ },
 #include "types/views.def"
 #undef VIEW
 };
@@ -28,7 +29,8 @@ static const struct view_row reference_row = { .kind = LOOK_REF, .pattern = "" }
 static void plain_name(struct str name, struct strbuf *out)
 {
 	static const struct str inline_namespaces[] = { STR_INIT("__cxx11::"), STR_INIT("__1::"),
-							STR_INIT("__ndk1::"), STR_INIT("__debug::") };
+							STR_INIT("__ndk1::"),
+							STR_INIT("__debug::") };
 
 	for (size_t i = 0; i < name.n;) {
 		struct str rest = str_sub(name, i, name.n);
@@ -140,8 +142,8 @@ static bool drill(struct view_place *place, bool want_pointer, unsigned depth)
 		return true;
 	/* Option<NonNull<T>> */
 	for (uint32_t i = 0; i < t->n_variants; i++)
-		if (t->variants[i].type && drill_fields(t->variants[i].type, place->offset, place,
-							want_pointer, depth))
+		if (t->variants[i].type &&
+		    drill_fields(t->variants[i].type, place->offset, place, want_pointer, depth))
 			return true;
 	return false;
 }
@@ -186,8 +188,7 @@ static bool fill(struct view *v, const struct type *t)
 
 	if (!resolve(t, r->ptr, &v->ptr, r->kind == LOOK_GO_FACE ? -1 : 1) ||
 	    !resolve(t, r->len, &v->len, 0) || !resolve(t, r->end, &v->end, 1) ||
-	    !resolve(t, r->cap, &v->cap, r->end != NULL) ||
-	    !resolve(t, r->flag, &v->flag, 0))
+	    !resolve(t, r->cap, &v->cap, r->end != NULL) || !resolve(t, r->flag, &v->flag, 0))
 		return false;
 	/* in the pointee, in the nodes, in the alternatives: those are looked up where they are used */
 	if (r->kind != LOOK_REF && r->kind != LOOK_CHAIN && !resolve(t, r->inner, &v->inner, -1))
@@ -233,8 +234,8 @@ static struct view *find(struct type_table *tt, const struct type *t)
 			continue;
 		*v = (struct view){ .row = r, .type = t };
 		/* a Go map is a pointer; its header is looked at when planned */
-		if (r->kind == LOOK_GO_MAP ? t->kind == TYPE_POINTER :
-					     is_complete_enough(t) && fill(v, t))
+		if (r->kind == LOOK_GO_MAP ? t->kind == TYPE_POINTER
+					   : is_complete_enough(t) && fill(v, t))
 			return v;
 	}
 	return NULL;
@@ -255,10 +256,9 @@ const struct view *view_of(struct type_table *tt, const struct type *t)
 		return v == &none ? NULL : v;
 	if (view_is_reference(t)) {
 		made = arena_new(tt->arena, struct view);
-		*made = (struct view){ .row = &reference_row,
-				       .type = t,
-				       .ptr = { t, 0 },
-				       .elem = t->elem };
+		*made = (struct view){
+			.row = &reference_row, .type = t, .ptr = { t, 0 }, .elem = t->elem
+		};
 	} else {
 		made = find(tt, t);
 	}

@@ -15,8 +15,9 @@ struct view_row {
 	const char *pattern;
 	enum look_kind kind;
 	const char *ptr, *len, *end, *cap, *head, *flag, *inner, *elem, *tail, *label;
-	uint32_t next, left, right, value; /* offsets in nodes that debug information does not describe */
-	int32_t add; /* to the address */
+	uint32_t next, left, right,
+		value; /* offsets in nodes that debug information does not describe */
+	int32_t add;   /* to the address */
 	int32_t len_add;
 	uint8_t go_kind; /* instead of a pattern */
 	bool is_map, is_set, is_nul;
