@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -323,6 +324,26 @@ static bool has_addresses(void *arg, pid_t pid)
 	return !err;
 }
 
+/* those that run what is probed will be the first to be unwound */
+static void prepare_targets(struct run *r)
+{
+	const struct image *im = r->c.image;
+	VEC(uint64_t) inodes = { 0 };
+
+	for (uint32_t i = 0; i < im->n_progs; i++) {
+		const struct probe_shape *s = im->progs[i]->shape;
+		struct stat st;
+
+		for (uint32_t k = 0; s->is_user && k < s->n_points; k++)
+			if (s->points[k].path.n &&
+			    (!k || !str_eq(s->points[k].path, s->points[k - 1].path)) &&
+			    !stat(s->points[k].path.p, &st))
+				vec_push(&inodes, st.st_ino);
+	}
+	unwinder_prepare_files(r->names.unwinder, inodes.v, inodes.n);
+	vec_free(&inodes);
+}
+
 /* before the first probe: a process that begins now is known from its first mapping on */
 static void watch_processes(struct run *r)
 {
@@ -349,8 +370,10 @@ static void watch_processes(struct run *r)
 	}
 	vec_each(p, &r->o->pids) {
 		symbolizer_note_process(r->c.symbolizer, *p);
-		unwinder_note(r->names.unwinder, *p);
+		unwinder_prepare(r->names.unwinder, *p);
 	}
+	if (!r->o->pids.n)
+		prepare_targets(r);
 }
 
 static ERR_MUST struct err *run_script(struct run *r)

@@ -11,6 +11,7 @@
 #include "base/hashmap.h"
 #include "base/log.h"
 #include "base/vec.h"
+#include "objfile/proc.h"
 #include "objfile/unwind.h"
 
 #include <stdio.h>
@@ -21,12 +22,14 @@
 struct unwind_file {
 	struct objfile *file;
 	struct cfi_table *table; /* NULL: no CFI */
-	int32_t number;          /* of the table in the kernel, or IMAGE_UNWIND_* */
+	bool is_read;
+	int32_t number; /* of the table in the kernel, or IMAGE_UNWIND_*: IN_USER until it is needed */
 };
 
 struct unwind_process {
 	uint64_t pid;
 	uint32_t n_parts; /* written */
+	int32_t n_tables; /* that there were then */
 	bool is_changed;
 };
 
@@ -46,7 +49,8 @@ struct unwinder {
 	struct hashmap processes;      /* pid -> struct unwind_process */
 	struct hashmap by_id, by_hash; /* struct unwind_stack */
 	bool has_changes;
-	int32_t n_tables;
+	bool is_eager; /* likely files are read at once: there is time */
+	int32_t n_tables, n_read;
 	uint64_t bytes, rows, odd, n_no_cfi, n_unwound, n_cut, n_refused;
 	/* process being written */
 	VEC(struct image_unwind_mapping) mappings;
@@ -77,20 +81,33 @@ static void load_table(struct unwinder *u, struct unwind_file *f)
 	u->odd += f->table->n_odd;
 }
 
+/* nothing is read: most files that a process maps are never in its stacks */
 static struct unwind_file *get_file(struct unwinder *u, struct objfile *file)
 {
 	uint64_t key = (uint64_t)(uintptr_t)file, *keep;
 	struct unwind_file *f = hashmap_get(&u->files, hashmap_key_u64(&key));
-	struct err *err;
 
 	if (f)
 		return f;
 	f = arena_new(&u->arena, struct unwind_file);
 	f->file = file;
-	f->number = IMAGE_UNWIND_NO_CFI;
+	f->number = IMAGE_UNWIND_IN_USER;
 	keep = arena_new(&u->arena, uint64_t);
 	*keep = key;
 	hashmap_put(&u->files, hashmap_key_u64(keep), f);
+	return f;
+}
+
+static void read_file(struct unwinder *u, struct unwind_file *f)
+{
+	struct objfile *file = f->file;
+	struct err *err;
+
+	if (f->is_read)
+		return;
+	f->is_read = true;
+	f->number = IMAGE_UNWIND_NO_CFI;
+	u->n_read++;
 	err = cfi_table_of(file, &f->table);
 	if (err) {
 		log_verbose("unwinding: %s, frame pointers are used there", err->msg);
@@ -103,7 +120,6 @@ static struct unwind_file *get_file(struct unwinder *u, struct objfile *file)
 	log_verbose("unwinding: %s: %u rows, %u KB%s", file->path, f->table ? f->table->n_rows : 0,
 		    f->table ? f->table->n_words / 128 : 0,
 		    f->table ? "" : ": no call frame information, frame pointers are used");
-	return f;
 }
 
 /* ---- processes ---- */
@@ -137,6 +153,14 @@ static bool read_start(pid_t pid, uint64_t *stack, uint64_t *code)
 	return *stack != 0;
 }
 
+/* in nearly every stack: the program itself, and where it is started from */
+static bool is_likely(const struct unwinder *u, const struct symbolizer_mapping *m)
+{
+	const char *name = strrchr(m->file->path, '/');
+
+	return !u->mappings.n || (name && !strncmp(name, "/libc.so", 8));
+}
+
 static void add_mapping(void *arg, const struct symbolizer_mapping *m)
 {
 	struct unwinder *u = arg;
@@ -146,7 +170,11 @@ static void add_mapping(void *arg, const struct symbolizer_mapping *m)
 	struct unwind_file *f = m->file ? get_file(u, m->file) : NULL;
 	uint64_t vaddr;
 
-	if (f && f->table && objfile_offset_to_vaddr(m->file, m->offset, &vaddr)) {
+	if (f && u->is_eager && is_likely(u, m))
+		read_file(u, f);
+	if (f && !f->is_read)
+		out.table = IMAGE_UNWIND_IN_USER;
+	else if (f && f->table && objfile_offset_to_vaddr(m->file, m->offset, &vaddr)) {
 		out.table = f->number;
 		out.bias = m->start - vaddr + f->table->base;
 		out.n_pages = f->table->n_pages;
@@ -234,6 +262,7 @@ static void update(struct unwinder *u, struct unwind_process *p, bool fresh)
 	uint64_t stack, code, stack_now, code_now;
 
 	p->is_changed = false;
+	p->n_tables = u->n_read;
 	if (!read_start((pid_t)p->pid, &stack, &code))
 		return;
 	u->mappings.n = 0;
@@ -248,6 +277,42 @@ void unwinder_note(struct unwinder *u, pid_t pid)
 {
 	if (u)
 		update(u, get_process(u, pid), true);
+}
+
+void unwinder_prepare(struct unwinder *u, pid_t pid)
+{
+	if (!u)
+		return;
+	u->is_eager = true;
+	unwinder_note(u, pid);
+	u->is_eager = false;
+}
+
+static bool maps_any(pid_t pid, const uint64_t *inodes, size_t n)
+{
+	struct proc_maps maps;
+	struct err *err = proc_maps_read(pid, &maps);
+	bool found = false;
+
+	for (uint32_t i = 0; !err && i < maps.n && !found; i++)
+		for (size_t k = 0; k < n && !found; k++)
+			found = maps.v[i].exec && maps.v[i].ino == inodes[k];
+	err_free(err);
+	proc_maps_free(&maps);
+	return found;
+}
+
+void unwinder_prepare_files(struct unwinder *u, const uint64_t *inodes, size_t n)
+{
+	struct pid_list all = { 0 };
+
+	if (!u || !n)
+		return;
+	err_free(proc_all(&all));
+	vec_each(pid, &all)
+		if (maps_any(*pid, inodes, n))
+			unwinder_prepare(u, *pid);
+	vec_free(&all);
 }
 
 static void mark(struct unwinder *u, struct unwind_process *p)
@@ -316,6 +381,8 @@ static enum unwind_place find_place(void *arg, uint64_t addr, const struct cfi_t
 	if (!symbolizer_locate(c->u->symbolizer, (pid_t)c->s->pid, addr, &m))
 		return UNWIND_PLACE_NONE;
 	f = m.file ? get_file(c->u, m.file) : NULL;
+	if (f)
+		read_file(c->u, f);
 	if (!f || !f->table || !objfile_offset_to_vaddr(m.file, addr - m.start + m.offset, vaddr))
 		return UNWIND_PLACE_NO_CFI;
 	*table = f->table;
@@ -340,15 +407,18 @@ void unwinder_snapshot(struct unwinder *u, const struct image_stack_snapshot *s,
 	struct unwind_world w = { &copy, find_place, read_copy };
 	struct unwind_regs regs = { s->ip, s->sp, s->bp };
 	uint32_t max = s->limit && s->limit < 1024 ? s->limit : 1024;
+	struct unwind_process *p;
 	struct unwind_stack *k;
 	enum unwind_end end;
 
 	if (!u)
 		return;
-	if (!find_process(u, (pid_t)s->pid))
-		unwinder_note(u, (pid_t)s->pid);
+	p = get_process(u, (pid_t)s->pid);
 	k = arena_alloc(&u->arena, sizeof(*k) + ((size_t)max + 1) * sizeof(*k->frames));
 	end = unwind_stack(&w, &regs, k->frames, max, &k->n, NULL);
+	/* next time the kernel can do it */
+	if (!p->n_parts || p->n_tables != u->n_read)
+		update(u, p, false);
 	if (end == UNWIND_FAILED && k->n < max)
 		k->frames[k->n++] = IMAGE_UNWIND_FAILED;
 	u->n_unwound++;

@@ -25,6 +25,10 @@ struct unwinder *unwinder_new(const struct image *im, const struct engine_ops *o
 void unwinder_free(struct unwinder *u); /* -v: says what was done */
 /* a process whose stacks are wanted: its tables are there afterwards */
 void unwinder_note(struct unwinder *u, pid_t pid);
+/* the same before probes are attached: reads what will be needed at once */
+void unwinder_prepare(struct unwinder *u, pid_t pid);
+/* all processes that map one of these files, by inode */
+void unwinder_prepare_files(struct unwinder *u, const uint64_t *inodes, size_t n);
 /* what the watch tells */
 void unwinder_mapped(struct unwinder *u, pid_t pid);
 void unwinder_forked(struct unwinder *u, pid_t parent, pid_t child);
