@@ -32,9 +32,10 @@ struct go_frame {
 /* one inlined copy of a function */
 struct go_inlined {
 	struct str name;
-	uint64_t addr;     /* lowest address of its code */
-	uint64_t end;      /* behind its highest: code of others may lie between */
-	uint32_t func;     /* index of the function that holds it */
+	uint64_t addr; /* lowest address of its code */
+	uint64_t end;  /* behind its highest */
+	bool is_split; /* code of others lies between: control may enter elsewhere than at addr */
+	uint32_t func; /* index of the function that holds it */
 	struct str caller; /* that it was written in: a function, maybe inlined itself */
 	struct str call_file;
 	uint32_t call_line;
@@ -63,6 +64,9 @@ bool go_pcsp_each(const struct go_pclntab *t, const struct go_func *fn,
 uint32_t go_frames_at(const struct go_pclntab *t, uint64_t pc, struct go_frame *out, uint32_t max);
 /* every inlined copy in function i */
 void go_inlined_each(const struct go_pclntab *t, uint32_t i,
+		     void (*visit)(void *arg, const struct go_inlined *in), void *arg);
+/* those whose name fits (names.h), in the whole file; nothing when the file has no table */
+void go_inlined_find(struct objfile *f, struct str pattern,
 		     void (*visit)(void *arg, const struct go_inlined *in), void *arg);
 
 #endif

@@ -9,6 +9,7 @@
 #include "objfile/go_pclntab.h"
 
 #include "objfile/go_pclntab_private.h"
+#include "objfile/names.h"
 
 #include <stdlib.h>
 
@@ -237,6 +238,8 @@ static void widen(const struct inline_tree *tree, const struct pc_walk *w, struc
 
 		if (!in->end)
 			in->addr = w->start;
+		else if (in->end != w->start && in->end < w->pc)
+			in->is_split = true;
 		if (w->pc > in->end)
 			in->end = w->pc;
 		if (!read_call(tree, index, &call) ||
@@ -292,4 +295,33 @@ void go_inlined_each(const struct go_pclntab *t, uint32_t i,
 			visit(arg, &all[k]);
 	}
 	free(all);
+}
+
+struct find {
+	struct name_pattern pattern;
+	void (*visit)(void *arg, const struct go_inlined *in);
+	void *arg;
+};
+
+static void visit_fitting(void *arg, const struct go_inlined *in)
+{
+	struct find *find = arg;
+
+	if (name_pattern_fits(&find->pattern, in->name))
+		find->visit(find->arg, in);
+}
+
+void go_inlined_find(struct objfile *f, struct str pattern,
+		     void (*visit)(void *arg, const struct go_inlined *in), void *arg)
+{
+	struct go_pclntab *t = objfile_go_pclntab(f);
+	struct find find = { .visit = visit, .arg = arg };
+	struct arena a = { 0 };
+
+	if (!t)
+		return;
+	name_pattern_init(&find.pattern, pattern, &a);
+	for (uint32_t i = 0; i < t->n_funcs; i++)
+		go_inlined_each(t, i, visit_fitting, &find);
+	arena_free(&a);
 }
