@@ -144,7 +144,10 @@ static void plan_auto(const struct return_func *fn, struct arena *a, struct retu
 		use_kernel(
 			"kernel, since it ends in a tail call, and nothing in the program unwinds or switches stacks",
 			ret);
-	} else if (e.found.n == 0 && e.n_lost == 0) {
+	} else if (e.found.n == 0 && e.n_lost) {
+		ret->refusal =
+			"It ends in tail calls that nothing can follow, so its result cannot be read";
+	} else if (e.found.n == 0) {
 		ret->refusal = "It has no instruction that returns";
 		ret->is_endless = true;
 	} else {
