@@ -32,6 +32,7 @@ struct match {
 	bool reads_result; /* the clause wants retval */
 	VEC(struct match_shape) shapes;
 	struct match_returns returns;
+	struct str missing_hint; /* uprobe: why there is no such function, for "No matches" */
 	bool is_reported; /* why there is nothing was said (or is not to be said) */
 };
 

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * uprobe and uretprobe: functions of programs and libraries. A name becomes the addresses of its symbols (several local
- * functions may share one), an offset is checked to be inside of the function and at the start of an instruction: a
- * breakpoint written into the middle of one would crash the program.
+ * uprobe and uretprobe: functions of programs and libraries. A name becomes places (places.h): code of the function's
+ * own, clones, copies inlined into others. An offset is checked to be inside of the function and at the start of an
+ * instruction: a breakpoint written into the middle of one would crash the program. Returns stand at the
+ * functions' entries here; returns.h moves them.
  */
+#include "arch/x86_64/decode.h"
 #include "arch/x86_64/regs.h"
-#include "objfile/demangle.h"
+#include "base/log.h"
 #include "objfile/names.h"
 #include "probe/go_probe.h"
+#include "probe/missing.h"
+#include "probe/places.h"
+#include "probe/shapes.h"
 #include "probe/symbols.h"
 #include "probe/targets.h"
-
-#include <Zydis/Zydis.h>
 
 #define UNSAFE_TEXT \
 	"Use --unsafe to force attachment. WARNING: This option could lead to data corruption in the target process."
@@ -20,33 +23,26 @@ struct uprobe_match {
 	struct match *m;
 	size_t shape;
 	size_t go_shapes[GO_N_FORMS];
+	struct uprobe_shapes shapes;
 	const struct target_file *file;
+	struct places places;
+	bool is_wild;
 };
 
 /* ---- places ---- */
 
-enum boundary { BOUNDARY_YES, BOUNDARY_NO, BOUNDARY_UNKNOWN };
-
-/* does an instruction begin at addr, when one begins at start? Decodes from there. */
-static enum boundary is_boundary(struct objfile *f, uint64_t start, uint64_t addr)
+static enum code_boundary boundary_of(struct objfile *f, uint64_t start, uint64_t addr)
 {
-	uint8_t code[ZYDIS_MAX_INSTRUCTION_LENGTH];
-	ZydisDecoder decoder;
+	size_t n = addr - start + 16;
+	uint8_t *bytes = base_alloc(n);
+	CODE_AUTO code = { 0 };
 
-	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-	while (start < addr) {
-		ZydisDecodedInstruction insn;
-		size_t n = sizeof(code);
-
-		/* the last instruction of a segment has fewer bytes behind it */
-		while (n && !objfile_read_vaddr(f, start, code, n))
-			n--;
-		if (n == 0 || !ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, ZYAN_NULL, code,
-									  n, &insn)))
-			return BOUNDARY_UNKNOWN;
-		start += insn.length;
-	}
-	return start == addr ? BOUNDARY_YES : BOUNDARY_NO;
+	/* the last instruction of a segment has fewer bytes behind it */
+	while (n && !objfile_read_vaddr(f, start, bytes, n))
+		n--;
+	code_decode(bytes, n, start, &code);
+	free(bytes);
+	return code_is_boundary(&code, addr);
 }
 
 /* false when no probe may stand at this offset of the symbol; the reason was reported */
@@ -59,7 +55,7 @@ static bool check_place(struct uprobe_match *u, const struct symbol *s, uint64_t
 		return true;
 	if (s->size == 0) {
 		/* a wildcard leaves such symbols out; who names one is told */
-		if (!name_is_wild(m->spec->func))
+		if (!u->is_wild)
 			match_unplaceable(
 				m,
 				"Could not determine boundary for %.*s (symbol has size 0).\n" UNSAFE_TEXT,
@@ -73,9 +69,9 @@ static bool check_place(struct uprobe_match *u, const struct symbol *s, uint64_t
 	}
 	if (offset == 0)
 		return true;
-	switch (is_boundary(u->file->f, s->addr, s->addr + offset)) {
-	case BOUNDARY_YES: return true;
-	case BOUNDARY_NO:
+	switch (boundary_of(u->file->f, s->addr, s->addr + offset)) {
+	case CODE_BOUNDARY_YES: return true;
+	case CODE_BOUNDARY_NO:
 		match_unplaceable(
 			m,
 			"Possible attachment attempt in the middle of an instruction, try a different "
@@ -88,87 +84,172 @@ static bool check_place(struct uprobe_match *u, const struct symbol *s, uint64_t
 	}
 }
 
-static void add_point(struct uprobe_match *u, uint64_t wanted, const struct symbol *s)
+/* ---- names ---- */
+
+/* the probe as it was asked for, or for one of many as it can be asked for */
+static struct str name_of_probe(struct uprobe_match *u, const struct place *place, uint64_t offset)
 {
 	struct match *m = u->m;
-	struct go_site go = { .form = GO_FORM_NONE, .addr = wanted };
-	uint64_t addr;
-	size_t shape = u->shape;
-	const char *provider = provider_names[m->spec->kind].name;
-	struct probe_point *p;
-	uint64_t file_offset;
+	const struct probe_spec *spec = m->spec;
+	const char *provider = provider_names[spec->kind].name;
+	struct str path = u->file->path;
+	STRBUF_AUTO b = { 0 };
 
-	if (s && objfile_is_go(u->file->f))
-		go_site_find(u->file->f, s, wanted - s->addr, &go);
-	if (go.form != GO_FORM_NONE)
-		shape = go_site_shape(m, u->file->f, &go, u->go_shapes);
-	addr = m->spec->has_address || m->spec->kind != PROBE_UPROBE ? wanted : go.addr;
+	strbuf_printf(&b, "%s:%.*s", provider, STR_ARG(path));
+	if (spec->source_file.n) {
+		strbuf_printf(&b, "@%.*s:%llu", STR_ARG(spec->source_file),
+			      (unsigned long long)spec->line);
+		if (spec->column)
+			strbuf_printf(&b, ":%llu", (unsigned long long)spec->column);
+	} else if (spec->has_address) {
+		strbuf_printf(&b, ":%llu", (unsigned long long)place->addr);
+	} else if (u->is_wild) {
+		struct str name = m->c->raw_names && place->raw.n ? place->raw : place->func;
+
+		strbuf_putc(&b, ':');
+		symbol_print_quoted(name, place->also, &b);
+	} else {
+		STRBUF_AUTO name = { 0 };
+
+		strbuf_add_str(&name, spec->func);
+		if (spec->decl_file.n)
+			strbuf_printf(&name, "@%.*s", STR_ARG(spec->decl_file));
+		strbuf_printf(&b, ":%.*s%s", STR_ARG(spec->ns), spec->ns.n ? ":" : "");
+		symbol_print_quoted(strbuf_str(&name), STR_NULL, &b);
+	}
+	if (offset)
+		strbuf_printf(&b, "+%llu", (unsigned long long)offset);
+	return arena_str(m->c->arena, strbuf_str(&b));
+}
+
+/* which function func says it is: folded ones cannot be told apart */
+static struct str name_of_func(struct uprobe_match *u, const struct place *place)
+{
+	struct str name = u->m->c->raw_names && place->raw.n ? place->raw : place->func;
+	STRBUF_AUTO b = { 0 };
+
+	if (!u->is_wild || !place->also.n)
+		return name;
+	strbuf_printf(&b, "%.*s, %.*s", STR_ARG(name), STR_ARG(place->also));
+	return arena_str(u->m->c->arena, strbuf_str(&b));
+}
+
+static void say_place(struct uprobe_match *u, const struct probe_point *p,
+		      const struct place *place)
+{
+	if (log_level < 1)
+		return;
+	if (place->inlined_into.n)
+		log_verbose("%.*s: at 0x%llx, inlined into %.*s%s", STR_ARG(p->name),
+			    (unsigned long long)p->address, STR_ARG(place->inlined_into),
+			    place->is_approximate ? " (more hits than calls are possible)" : "");
+	else if (place->why)
+		log_verbose("%.*s: %s", STR_ARG(p->name), place->why);
+	if (place->also.n && !u->is_wild)
+		log_verbose("%.*s: the same code is %.*s: calls by any of these names are seen",
+			    STR_ARG(p->name), STR_ARG(place->also));
+}
+
+/* ---- points ---- */
+
+static void add_point_at(struct uprobe_match *u, struct place *place, uint64_t wanted,
+			 uint64_t addr, size_t base, uint64_t pc)
+{
+	struct match *m = u->m;
+	const struct location *locs;
+	uint64_t file_offset;
+	struct probe_point *p;
+	size_t shape;
+
 	if (!objfile_vaddr_to_offset(u->file->f, addr, &file_offset)) {
 		match_unplaceable(m, "Address 0x%llx is not in the file '%.*s'.",
 				  (unsigned long long)addr, STR_ARG(u->file->path));
 		return;
 	}
+	shape = shapes_of_place(&u->shapes, &u->places, place, base, pc, &locs);
 	p = match_add_point(m, shape);
 	p->path = u->file->open_path;
 	p->address = addr;
 	p->file_offset = file_offset;
+	p->locs = locs;
 	p->place_delta = (uint32_t)(addr - wanted);
-	p->entry_address = go.form != GO_FORM_NONE ? go.entry : 0;
-	if (p->place_delta)
-		p->why = "behind the stack check, which runs again when the stack grows";
-	if (s) {
-		p->symbol = arena_str(m->c->arena, symbol_name(s));
-		p->func_offset = wanted - s->addr;
-	}
-	if (m->spec->has_address)
-		p->name = arena_printf(m->c->arena, "%s:%.*s:%llu", provider,
-				       STR_ARG(u->file->path), (unsigned long long)addr);
-	else if (p->func_offset)
-		p->name = arena_printf(m->c->arena, "%s:%.*s:%.*s+%llu", provider,
-				       STR_ARG(u->file->path), STR_ARG(p->symbol),
-				       (unsigned long long)p->func_offset);
-	else
-		p->name = arena_printf(m->c->arena, "%s:%.*s:%.*s", provider,
-				       STR_ARG(u->file->path), STR_ARG(p->symbol));
-	/* the probe is named as it can be asked for again, the function as stacks show it */
-	if (!m->c->raw_names)
-		p->symbol = demangler_get(probe_ctx_demangler(m->c), p->symbol, DEMANGLE_FULL);
+	p->inlined_into = place->inlined_into;
+	p->is_approximate = place->is_approximate;
+	p->entry_address = place->entry;
+	p->symbol = name_of_func(u, place);
+	p->func_offset = place->inlined_into.n ? 0 : wanted - place->entry;
+	p->name = name_of_probe(u, place, m->spec->source_file.n ? 0 : p->func_offset);
+	p->why = place->why;
+	say_place(u, p, place);
 }
 
-static bool add_symbol(void *arg, const struct symbol *s, struct str shown)
+static void add_point(struct uprobe_match *u, struct place *place, uint64_t offset)
 {
-	struct uprobe_match *u = arg;
+	struct match *m = u->m;
+	struct go_site go = { .form = GO_FORM_NONE };
+	uint64_t wanted = place->addr + offset, addr = wanted;
+	size_t base = u->shape;
+
+	if (place->sym && objfile_is_go(u->file->f)) {
+		go_site_find(u->file->f, place->sym, wanted - place->sym->addr, &go);
+		if (go.form != GO_FORM_NONE)
+			base = go_site_shape(m, u->file->f, &go, u->go_shapes);
+		if (go.form != GO_FORM_NONE && !place->inlined_into.n && !m->spec->has_address &&
+		    m->spec->kind == PROBE_UPROBE && !m->spec->source_file.n)
+			addr = go.addr;
+	}
+	if (addr != wanted)
+		place->why = "behind the stack check, which runs again when the stack grows";
+	/* where a debugger would look: at the entry registers are as the caller set them, behind Go's check too */
+	add_point_at(u, place, wanted, addr, base, m->spec->kind == PROBE_URETPROBE ? 0 : wanted);
+}
+
+/* returns of a copy that is inlined: behind it */
+static void add_inline_exits(struct uprobe_match *u, struct place *place)
+{
+	diag_warning(u->m->diags, D_PROBE_PLACE, u->m->spec->ap->at,
+		     "'%.*s', inlined into %.*s: returns of this copy are not seen.",
+		     STR_ARG(place->func), STR_ARG(place->inlined_into));
+}
+
+static void add_places(struct uprobe_match *u)
+{
 	struct match *m = u->m;
 
-	if (!check_place(u, s, m->spec->offset))
-		return true;
-	if (s->type == SYMBOL_IFUNC && !name_is_wild(m->spec->func)) {
-		struct diag *d = diag_warning(
-			m->diags, D_PROBE_PLACE, m->spec->ap->at,
-			"'%.*s' is a resolver: it runs once and returns the function that is "
-			"called from then on",
-			STR_ARG(symbol_name(s)));
+	for (size_t i = 0; i < u->places.v.n; i++) {
+		struct place *place = &u->places.v.v[i];
+		bool is_inlined = place->inlined_into.n > 0;
 
-		diag_hint(m->diags, d, "sonde -l '%s:%.*s:*%.*s*' lists candidates",
-			  provider_names[m->spec->kind].name, STR_ARG(u->file->path),
-			  STR_ARG(symbol_name(s)));
+		if (is_inlined && m->spec->kind == PROBE_URETPROBE) {
+			add_inline_exits(u, place);
+			continue;
+		}
+		if (!is_inlined && !m->spec->source_file.n && place->sym &&
+		    place->sym->addr == place->addr && !check_place(u, place->sym, m->spec->offset))
+			continue;
+		add_point(u, place, m->spec->offset);
 	}
-	add_point(u, s->addr + m->spec->offset, s);
-	return true;
 }
 
 static void match_address(struct uprobe_match *u)
 {
 	struct match *m = u->m;
-	uint64_t addr = m->spec->address;
-	const struct symbol *s = symtab_at(objfile_symtab(u->file->f), addr);
+	struct place place = { .addr = m->spec->address, .entry = m->spec->address };
 
-	if (!s && !m->c->is_unsafe) {
+	place.sym = symtab_at(objfile_symtab(u->file->f), place.addr);
+	if (!place.sym && !m->c->is_unsafe) {
 		match_unplaceable(m, "Could not resolve address: %.*s:0x%llx",
-				  STR_ARG(u->file->path), (unsigned long long)addr);
-	} else if (!s || check_place(u, s, addr - s->addr)) {
-		add_point(u, addr, s);
+				  STR_ARG(u->file->path), (unsigned long long)place.addr);
+		return;
 	}
+	if (place.sym && !check_place(u, place.sym, place.addr - place.sym->addr))
+		return;
+	if (place.sym) {
+		place.entry = place.sym->addr;
+		place.func = symbol_spelled(m->c, place.sym);
+		place.raw = symbol_name(place.sym);
+	}
+	add_point(u, &place, 0);
 }
 
 /* --unsafe: a file that is no ELF file may hold code too; addresses are places in the file then */
@@ -183,86 +264,54 @@ static void add_flat(struct uprobe_match *u)
 			       STR_ARG(u->file->path), (unsigned long long)p->address);
 }
 
-/* ---- what to say when there is none ---- */
-
-/* "f.constprop.0": what the compiler made of the function that was asked for; or NULL */
-static const struct symbol *find_clone(struct symtab *t, struct str name)
-{
-	for (uint32_t i = 0; i < t->n; i++) {
-		const struct symbol *s = &t->v[i];
-
-		if (s->flags & (SYMBOL_CLONE_CONST | SYMBOL_CLONE_ISRA) &&
-		    !(s->flags & SYMBOL_NOT_ENTRY) && str_eq(symbol_base_name(s), name))
-			return s;
-	}
-	return NULL;
-}
-
-static void report_missing(struct match *m, struct target_files *files)
-{
-	STRBUF_AUTO hint = { 0 };
-	struct str near[NEAREST_MAX];
-	struct symtab *t;
-	const struct symbol *clone;
-	uint32_t n;
-
-	if (files->files.n != 1 || name_is_wild(m->spec->func)) {
-		if (!name_is_wild(m->spec->func))
-			match_none(m, NULL);
-		return;
-	}
-	t = objfile_symtab(files->files.v[0].f);
-	clone = find_clone(t, m->spec->func);
-	n = symtab_suggest(t, m->spec->func, near, NEAREST_MAX);
-	if (t->n == 0)
-		strbuf_printf(&hint,
-			      "'%.*s' has no symbols (it is stripped, and no debug file was found)",
-			      STR_ARG(files->files.v[0].path));
-	else if (clone)
-		strbuf_printf(&hint, "the compiler made '%.*s' of it, whose arguments may differ",
-			      STR_ARG(symbol_name(clone)));
-	else
-		for (uint32_t i = 0; i < n; i++)
-			strbuf_printf(&hint, "%s%.*s",
-				      i == 0       ? "Did you mean "
-				      : i + 1 == n ? " or "
-						   : ", ",
-				      STR_ARG(near[i]));
-	if (n && !clone && t->n)
-		strbuf_putc(&hint, '?');
-	match_none(m, strbuf_cstr(&hint));
-}
-
 /* ---- driver ---- */
+
+static void match_line(struct uprobe_match *u)
+{
+	const struct probe_spec *spec = u->m->spec;
+	uint32_t nearest;
+
+	if (spec->line > UINT32_MAX || spec->column > UINT32_MAX)
+		return;
+	places_by_line(&u->places, spec->source_file, (uint32_t)spec->line, (uint32_t)spec->column,
+		       &nearest);
+	if (u->places.v.n == 0)
+		missing_report_line(u->m, &u->places, nearest);
+	add_places(u);
+}
 
 static void match_file(struct uprobe_match *u)
 {
 	struct match *m = u->m;
-	struct symbol_query q = { .c = m->c,
-				  .f = u->file->f,
-				  .name = m->spec->func,
-				  .file = m->spec->decl_file,
-				  .only_demangled = m->spec->ns.n > 0,
-				  .visit = add_symbol,
-				  .arg = u };
+	struct place_query q = { .name = m->spec->func,
+				 .file = m->spec->decl_file,
+				 .only_demangled = m->spec->ns.n > 0,
+				 .no_inlined = m->spec->has_offset && m->spec->offset > 0 };
 
-	if (m->spec->has_address)
+	places_init(&u->places, m->c, u->file->f, u->file->path);
+	if (m->spec->has_address) {
 		match_address(u);
-	else
-		symbols_each(&q);
+	} else if (m->spec->source_file.n) {
+		match_line(u);
+	} else {
+		places_by_name(&u->places, &q);
+		add_places(u);
+	}
+	if (u->places.trouble.n)
+		diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at, "%.*s",
+			     STR_ARG(u->places.trouble));
+	if (match_n_points(m) == 0 && !m->is_reported)
+		missing_note(m, &u->places);
+	places_free(&u->places);
 }
 
 void match_uprobe(struct match *m)
 {
 	struct target_files files = { 0 };
-	struct uprobe_match u = { .m = m };
+	struct uprobe_match u = { .m = m, .shapes = { .m = m } };
 	struct err *e;
 
-	if (m->spec->source_file.n) {
-		match_error(m, D_PROBE_SYNTAX,
-			    "Attaching by source code location is not supported yet");
-		return;
-	}
+	u.is_wild = m->spec->func.n && name_is_wild(m->spec->func);
 	e = targets_find(m->c, m->spec->target, &files);
 	if (e) {
 		targets_report(m, e);
@@ -284,6 +333,7 @@ void match_uprobe(struct match *m)
 		}
 	}
 	if (match_n_points(m) == 0 && !m->is_reported)
-		report_missing(m, &files);
+		missing_report(m, &files);
+	shapes_free(&u.shapes);
 	targets_free(&files);
 }

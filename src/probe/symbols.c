@@ -21,6 +21,29 @@ bool path_ends_with(struct str path, struct str end)
 	return path.n == end.n || end.p[0] == '/' || path.p[path.n - end.n - 1] == '/';
 }
 
+static bool is_plain(struct str name)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.p[i];
+
+		if (!(c == '_' || c == '.' || c == '$' || (c >= 'a' && c <= 'z') ||
+		      (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')))
+			return false;
+	}
+	return true;
+}
+
+void symbol_print_quoted(struct str name, struct str also, struct strbuf *out)
+{
+	bool needs_quotes = also.n || !is_plain(name);
+
+	/* nothing of the kind is in a name that compilers make; then it cannot be written at all */
+	if (str_find_char(name, '"', 0) >= 0)
+		needs_quotes = false;
+	strbuf_printf(out, "%s%.*s%s%.*s%s", needs_quotes ? "\"" : "", STR_ARG(name),
+		      also.n ? ", " : "", STR_ARG(also), needs_quotes ? "\"" : "");
+}
+
 bool symbols_looks_demangled(struct str name)
 {
 	return str_find(name, STR("::")) >= 0 || str_find_char(name, '(', 0) >= 0 ||

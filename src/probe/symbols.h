@@ -15,7 +15,7 @@ struct symbol_query {
 	struct probe_ctx *c;
 	struct objfile *f;
 	struct str name;
-	struct str file;     /* of its source, "f@file.c", by the last components of the path; empty: any */
+	struct str file; /* of its source, "f@file.c", by the last components of the path; empty: any */
 	bool only_demangled; /* "cpp": raw names do not count */
 	bool with_aliases;   /* all names of an address, for listings */
 	/* shown: the name that fits, raw or as the programmer wrote it; return false to stop */
@@ -30,6 +30,8 @@ struct symbol_query {
 void symbols_each(struct symbol_query *q);
 /* the symbol's name as the programmer wrote it (names.h); the raw name when that is it */
 struct str symbol_spelled(struct probe_ctx *c, const struct symbol *s);
+/* a function's name as an attach point takes it: in quotes when it needs them; also: other names of the same code */
+void symbol_print_quoted(struct str name, struct str also, struct strbuf *out);
 /* are the last components of path these? "src/a.c" and "a.c" of "/home/x/src/a.c" */
 bool path_ends_with(struct str path, struct str end);
 /* could this be a name as the programmer wrote it, not a symbol? It has "::", a parenthesis, a blank or '<' */

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Variables of places, and which places are alike; see shapes.h. */
+#include "probe/shapes.h"
+
+#include "base/cleanup.h"
+
+struct shape_group {
+	size_t base, shape; /* index into the match's shapes */
+	const struct probe_var *vars;
+	const struct location *locs; /* of the first point */
+	uint32_t n;
+	const struct type_source *types;
+	enum type_lang lang;
+};
+
+bool shapes_wants_vars(const struct match *m)
+{
+	const struct probe_needs *needs = &m->spec->ap->needs;
+
+	if (m->spec->kind == PROBE_URETPROBE)
+		return m->reads_result || !needs->is_known || needs->typed_args || needs->locals;
+	return !needs->is_known || needs->typed_args || needs->locals;
+}
+
+/* what can be read at the place; n 0: nothing is known of it */
+static void find_vars(struct uprobe_shapes *s, struct places *p, struct place *place, uint64_t pc,
+		      struct shape_group *g)
+{
+	(void)s;
+	place_fill_info(p, place);
+	if (!place->fn)
+		return;
+	g->lang = place->fn->lang;
+	(void)pc;
+}
+
+static bool is_same(const struct shape_group *a, const struct shape_group *b)
+{
+	if (a->base != b->base || a->n != b->n || a->types != b->types || a->lang != b->lang)
+		return false;
+	for (uint32_t i = 0; i < a->n; i++)
+		if (!str_eq(a->vars[i].name, b->vars[i].name) ||
+		    a->vars[i].type != b->vars[i].type || a->vars[i].role != b->vars[i].role ||
+		    !location_same_form(&a->locs[i], &b->locs[i]))
+			return false;
+	return true;
+}
+
+static void report_full(struct uprobe_shapes *s)
+{
+	struct diag *d;
+
+	if (s->is_full)
+		return;
+	s->is_full = true;
+	d = match_error(s->m, D_PROBE_PLACE,
+			"The arguments lie in more than %d different ways at the places that this "
+			"probe stands for.",
+			SHAPES_MAX);
+	if (d)
+		diag_hint(s->m->diags, d,
+			  "name fewer functions, or read arg0, arg1, ... instead of args");
+}
+
+size_t shapes_of_place(struct uprobe_shapes *s, struct places *p, struct place *place, size_t base,
+		       uint64_t pc, const struct location **locs)
+{
+	struct shape_group g = { .base = base };
+	struct probe_shape *shape;
+
+	*locs = NULL;
+	if (places_info(p))
+		g.types = NULL;
+	if (g.types && shapes_wants_vars(s->m))
+		find_vars(s, p, place, pc, &g);
+	if (!g.types)
+		return base;
+	vec_each(known, &s->groups)
+		if (is_same(known, &g)) {
+			*locs = g.locs;
+			return known->shape;
+		}
+	if (s->groups.n == SHAPES_MAX) {
+		/* results alone can be left untyped */
+		if (s->m->spec->kind != PROBE_URETPROBE)
+			report_full(s);
+		return base;
+	}
+	g.shape = match_add_shape(s->m, ARGS_REGS);
+	shape = s->m->shapes.v[g.shape].shape;
+	*shape = *s->m->shapes.v[base].shape;
+	shape->types = (struct type_source *)g.types;
+	shape->vars = g.vars;
+	shape->n_vars = g.n;
+	if (g.lang != LANG_NONE)
+		shape->lang = g.lang;
+	vec_push(&s->groups, g);
+	*locs = g.locs;
+	return g.shape;
+}
+
+void shapes_free(struct uprobe_shapes *s)
+{
+	vec_free(&s->groups);
+}
