@@ -84,6 +84,7 @@ bench: all
 	@bench/startup $(BUILD)/src/cli/sonde
 	@bench/attach $(BUILD)/src/cli/sonde
 	@bench/throughput $(BUILD)/src/cli/sonde
+	@bench/placement $(BUILD)/src/cli/sonde
 
 install: all
 	@meson install -C $(BUILD)

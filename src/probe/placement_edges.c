@@ -15,6 +15,7 @@ enum {
 	FUNCTION_MAX = 1 << 20, /* larger functions are not looked at */
 	WALK_MAX = 4096,        /* instructions of pieces that one function may have */
 	TABLE_MAX = 4096,       /* entries of one jump table */
+	ENTRIES_MAX = 65536,    /* of all that could be tables of one function */
 	CHUNK = 256,
 };
 
@@ -24,7 +25,7 @@ struct finder {
 	const struct code *c;
 	struct placement_edges *e;
 	VEC(uint64_t) todo; /* pieces: where they are entered; grows while it is walked */
-	uint32_t n_walked;
+	uint32_t n_walked, n_entries;
 };
 
 static void add_target(struct finder *x, uint64_t addr)
@@ -184,7 +185,7 @@ static uint32_t read_table(struct finder *x, uint64_t base, unsigned size)
 {
 	uint32_t n;
 
-	for (n = 0; n < TABLE_MAX; n++) {
+	for (n = 0; n < TABLE_MAX && x->n_entries < ENTRIES_MAX; n++, x->n_entries++) {
 		int32_t distance;
 		uint64_t to;
 
@@ -253,7 +254,7 @@ static void add_tables(struct finder *x)
 		}
 	}
 	/* one table may serve several jumps: equal tables are merged, one jump is copied */
-	if (n_tables && !n_found)
+	if ((n_tables && !n_found) || x->n_entries == ENTRIES_MAX)
 		x->e->is_complete = false;
 }
 

@@ -21,6 +21,7 @@ KINDS = {
     "fuzz_parse": ("scripts", 4096, "script.dict"),
     "fuzz_compile": ("scripts", 4096, "script.dict"),
     "fuzz_elf": ("programs", 65536, None),
+    "fuzz_code": ("codes", 4096, None),
     "fuzz_usdt": ("operands", 512, "usdt.dict"),
     "fuzz_demangle": ("names", 512, None),
     "fuzz_proc": ("texts", 4096, None),
@@ -29,6 +30,10 @@ KINDS = {
 OPERANDS = ["-4@%eax 8@152(%rdi)", "8@$5 -1@-44(%rbp)", "-8@(%rdx,%rax,8)", "4@global+8(%rip)", "8f@%xmm0"]
 NAMES = ["_ZN3foo3barEv", "_RNvC6_123foo3bar", "_ZN4core3fmt9Formatter9write_str17h0123456789abcdefE",
          "_ZNSt6vectorIiSaIiEE9push_backERKi"]
+
+# prologues, loops, a switch, a jump behind a lock prefix
+CODES = ["f30f1efa4154534883ec184889fb5bc3", "31c04801f89048ffcf75f7c3", "83ff04770a486304ba4801d0ffe0c3",
+         "7401f0480fb10fc3", "4c8d5424084883e4e055c3", "8b075389370f1f440000c3"]
 
 # the first byte picks the reader: see fuzz_proc.c
 TEXTS = ["\x00401000-402000 r-xp 00001000 fe:01 12 /bin/x (deleted)\n", "\x011000 20 method\n0x1010 8 newer\n",
@@ -72,6 +77,10 @@ def seeds(kind, build, folder):
         for i, magic in enumerate((0xfffffff1, 0xfffffff0, 0xfffffffa)):
             with open(os.path.join(folder, str(i)), "wb") as f:
                 f.write(bytes([0x10 | i]) + go_table(magic)[1:])
+    elif kind == "codes":
+        for i, code in enumerate(CODES):
+            with open(os.path.join(folder, str(i)), "wb") as f:
+                f.write(bytes([i * 11 & 0x3f]) + bytes.fromhex(code))
     elif kind:  # None: any bytes will do
         for i, text in enumerate({"operands": OPERANDS, "names": NAMES, "texts": TEXTS}[kind]):
             with open(os.path.join(folder, str(i)), "w") as f:

@@ -310,15 +310,21 @@ static bool decode_one(const ZydisDecoder *d, const uint8_t *bytes, size_t n, st
 
 /* ---- the sweep ---- */
 
-/* the lowest direct branch target in (after, end), of what was decoded so far; end: none */
-static uint64_t next_target(const struct code *c, uint64_t after)
+/* a bit for each byte that a direct branch goes to */
+static void note_target(uint8_t *marks, const struct code *c, const struct code_insn *i)
 {
-	uint64_t best = c->end;
+	uint64_t at = i->target - c->start;
 
-	for (uint32_t k = 0; k < c->n; k++)
-		if (is_branch(&c->insn[k]) && c->insn[k].target > after && c->insn[k].target < best)
-			best = c->insn[k].target;
-	return best;
+	if (is_branch(i) && i->target >= c->start && i->target < c->end)
+		marks[at / 8] |= (uint8_t)(1u << (at % 8));
+}
+
+static size_t next_target(const uint8_t *marks, size_t after, size_t n)
+{
+	for (after++; after < n; after++)
+		if (marks[after / 8] >> (after % 8) & 1)
+			break;
+	return after;
 }
 
 static void mark_targets(struct code *c)
@@ -357,6 +363,7 @@ static void mark_padding(struct code *c)
 
 void code_decode(const uint8_t *bytes, size_t n, uint64_t start, struct code *ret)
 {
+	uint8_t *marks = base_alloc(n / 8 + 1);
 	VEC(struct code_insn) insns = { 0 };
 	ZydisDecoder decoder;
 	uint16_t flags = 0;
@@ -370,18 +377,18 @@ void code_decode(const uint8_t *bytes, size_t n, uint64_t start, struct code *re
 		flags = 0;
 		if (decode_one(&decoder, bytes + pos, n - pos, &i)) {
 			vec_push(&insns, i);
+			note_target(marks, ret, &i);
 			pos += i.len;
 			continue;
 		}
 		/* data, or an instruction cut off: known places go on behind it */
-		ret->insn = insns.v;
-		ret->n = (uint32_t)insns.n;
 		if (ret->n_bad == 0)
 			ret->bad_at = i.addr;
 		flags = CODE_AFTER_GAP;
-		ret->n_bad += (uint32_t)(next_target(ret, i.addr) - i.addr);
-		pos = next_target(ret, i.addr) - start;
+		pos = next_target(marks, pos, n);
+		ret->n_bad += (uint32_t)(start + pos - i.addr);
 	}
+	free(marks);
 	ret->insn = insns.v;
 	ret->n = (uint32_t)insns.n;
 	mark_targets(ret);
