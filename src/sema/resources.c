@@ -5,13 +5,23 @@
 /* the most that an element of a preallocated or per-CPU map may hold */
 enum { MAX_PERCPU_VALUE = 32768, MAX_KEY = 512 << 10 };
 
+/* a probe on the return of a function stands in several places, which count as one */
+static uint64_t n_probes(const struct probe_shape *shape)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < shape->n_points; i++)
+		n += !shape->points[i].is_repeat;
+	return n;
+}
+
 static void check_probes(struct sema *s)
 {
 	struct unit *u = s->unit;
 	uint64_t n = 0;
 
 	for (uint32_t i = 0; i < u->n_insts; i++) {
-		n += u->insts[i]->shape->n_points;
+		n += n_probes(u->insts[i]->shape);
 		if (n > (uint64_t)u->config.max_probes) {
 			struct diag *d = sema_error_now(
 				s, D_SEMA_TOO_LARGE, u->insts[i]->clause->at,
