@@ -91,6 +91,10 @@ struct value build_view(struct builder *b, struct node *call)
 			       : place;
 	}
 	v = build_number(b, value, &view->path);
+	if (view->is_test)
+		return value_reg(put_set_imm(b, view->path.is_inverted ? CC_NE : CC_EQ, v,
+					     (int64_t)view->path.value),
+				 view->type);
 	if (type_is_integer(view->type))
 		v = put_ext(b, v, view->type->size, is_signed_type(view->type));
 	return value_reg(v, view->type);

@@ -185,6 +185,7 @@ static call_rule *const rules[BUILTIN_N] = {
 	[BUILTIN_ARGS] = call_probe,
 	[BUILTIN_ARG] = call_probe,
 	[BUILTIN_LOCALS] = call_probe,
+	[BUILTIN_ASYNC_STATE] = call_probe,
 	[BUILTIN_TARGET_VAR] = call_probe,
 	[BUILTIN_VIEW] = call_probe,
 	[BUILTIN_CTX] = call_probe,

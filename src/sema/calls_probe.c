@@ -98,7 +98,8 @@ static const struct type *call_args(struct sema *s, struct node *call)
 	if (!s->shape->args) {
 		struct diag *d;
 
-		if (s->shape->args_form == ARGS_REGS && s->shape->is_user && !s->shape->is_return) {
+		if ((s->shape->args_form == ARGS_REGS || s->shape->is_go) && s->shape->is_user &&
+		    !s->shape->is_return) {
 			d = sema_error(s, D_SEMA_PROBE_KIND, call->at,
 				       "The args builtin needs debug information about the "
 				       "traced function, which there is none of");
@@ -122,8 +123,9 @@ static const struct type *call_locals(struct sema *s, struct node *call)
 	if (s->shape->kind != PROBE_UPROBE && s->shape->kind != PROBE_URETPROBE)
 		return refuse_kind(s, call, "'uprobe' and 'uretprobe'");
 	d = sema_error(s, D_SEMA_PROBE_KIND, call->at,
-		       "The locals builtin needs debug information about the traced function, "
-		       "which there is none of");
+		       "The %.*s builtin needs debug information about the traced function, "
+		       "which there is none of",
+		       STR_ARG(call->call.name));
 	sema_hint(s, d, "compile with -g, or install the program's debug symbols");
 	return type_poison();
 }
@@ -319,7 +321,8 @@ const struct type *call_probe(struct sema *s, struct node **slot, unsigned want)
 	(void)want;
 	switch (call->call.builtin->id) {
 	case BUILTIN_ARGS: return call_args(s, call);
-	case BUILTIN_LOCALS: return call_locals(s, call);
+	case BUILTIN_LOCALS:
+	case BUILTIN_ASYNC_STATE: return call_locals(s, call);
 	case BUILTIN_TARGET_VAR:
 		call->space = SPACE_USER;
 		return s->shape->vars[(uintptr_t)call->call.info].type;

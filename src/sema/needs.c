@@ -149,7 +149,7 @@ static void look_at_name(struct finder *x, struct str name)
 		look_into_fn(x, f);
 		return;
 	}
-	if (str_is(name, "args")) {
+	if (str_is(name, "args") || str_is(name, "async_state")) {
 		x->needs->typed_args = x->needs->memory = true;
 		return;
 	}

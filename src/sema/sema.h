@@ -158,6 +158,7 @@ struct call_view {
 	struct view_path path;
 	const struct type *type; /* of the number, or of what lies at the address; then the call is a place */
 	bool is_place;
+	bool is_test; /* is the number path.value (path.is_inverted: is it not)? */
 };
 
 /*

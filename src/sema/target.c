@@ -298,6 +298,8 @@ static bool replace_whole(struct sema *s, struct node **slot, unsigned want)
 	return true;
 }
 
+static bool replace_state(struct sema *s, struct node **slot);
+
 bool target_replace(struct sema *s, struct node **slot, unsigned want)
 {
 	struct node *n = *slot;
@@ -307,6 +309,8 @@ bool target_replace(struct sema *s, struct node **slot, unsigned want)
 		return false;
 	if (n->kind == NODE_FIELD || n->kind == NODE_TUPLE_FIELD)
 		return replace_member(s, slot, want);
+	if (builtin_of(n) && builtin_of(n)->id == BUILTIN_ASYNC_STATE)
+		return replace_state(s, slot);
 	return replace_whole(s, slot, want);
 }
 
@@ -322,6 +326,7 @@ static void put_view(struct sema *s, struct node **slot, struct node *place,
 	view->path = *path;
 	view->type = t;
 	view->is_place = path->what == VIEW_IS_ADDRESS && t == path->type;
+	view->is_test = t == type_bool();
 	call = make_call(s, (*slot)->at, BUILTIN_VIEW, place, view);
 	call->next = next;
 	*slot = call;
@@ -375,9 +380,81 @@ bool target_member(struct sema *s, struct node **slot, const struct type *base)
 		    !view_path(s->tt, base, members[i].attr, &path, NULL))
 			continue;
 		put_view(s, slot, n->field.a, &path,
-			 path.what == VIEW_IS_ADDRESS ? path.type : number_type(&path));
+			 members[i].attr == VIEW_IS_READY ? type_bool()
+			 : path.what == VIEW_IS_ADDRESS   ? path.type
+							  : number_type(&path));
 		return true;
 	}
+	return false;
+}
+
+/* ---- futures ---- */
+
+/* the names of a future's states as an enum over its discriminant */
+static const struct type *state_type(struct sema *s, const struct type *future)
+{
+	struct type_enumerator *names = arena_array(s->arena, struct type_enumerator,
+						    future->n_variants);
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < future->n_variants; i++)
+		if (future->variants[i].has_value)
+			names[n++] = (struct type_enumerator){ future->variants[i].name,
+							       (int64_t)future->variants[i].value };
+	return type_new_enum(s->tt, STR("async_state"), future->discr.type->size, false, names, n);
+}
+
+/* from a parameter to the future that is polled: behind Pin and references; false: it is none */
+static bool find_future(struct sema *s, const struct type *t, struct view_path *path)
+{
+	struct view_path state;
+
+	*path = (struct view_path){ 0 };
+	for (unsigned depth = 0; depth < 4; depth++) {
+		bool is_pin = t->kind == TYPE_STRUCT && str_find(t->name, STR("::Pin<")) >= 0;
+
+		if (t->kind == TYPE_POINTER) {
+			path->steps[path->n_steps++].kind = VIEW_STEP_DEREF;
+			t = t->elem;
+		} else if (is_pin && type_complete(t) && t->n_fields == 1) {
+			path->steps[path->n_steps++].offset = t->fields[0].offset;
+			t = t->fields[0].type;
+		} else {
+			break;
+		}
+	}
+	if (t->kind != TYPE_STRUCT || str_find(t->name, STR("{async_")) < 0 ||
+	    !view_path(s->tt, t, VIEW_STATE, &state, NULL) || state.n_steps > 4)
+		return false;
+	for (uint32_t i = 0; i < state.n_steps; i++)
+		path->steps[path->n_steps++] = state.steps[i];
+	path->what = state.what;
+	path->size = state.size;
+	path->mask = state.mask;
+	path->shift = state.shift;
+	path->type = state_type(s, t);
+	return true;
+}
+
+/* async_state: of the future that this function polls */
+static bool replace_state(struct sema *s, struct node **slot)
+{
+	struct node *place;
+	struct view_path path;
+
+	for (uint32_t i = 0; i < s->shape->n_vars; i++) {
+		if (s->shape->vars[i].role != PVAR_PARAM ||
+		    !find_future(s, s->shape->vars[i].type, &path))
+			continue;
+		place = make_call(s, (*slot)->at, BUILTIN_TARGET_VAR, NULL, (void *)(uintptr_t)i);
+		put_view(s, slot, place, &path, path.type);
+		return true;
+	}
+	sema_error(s, D_SEMA_PROBE_KIND, (*slot)->at,
+		   "async_state is there in the poll of an async fn or block (NAME::{async_fn#0}); "
+		   "'%.*s' is none",
+		   STR_ARG(s->shape->points[0].symbol));
+	(*slot)->type = type_poison();
 	return false;
 }
 
