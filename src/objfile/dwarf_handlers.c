@@ -5,7 +5,9 @@
 static dwarf_handler *const handlers[DWARF_N_REQUESTS] = {
 	[DWARF_FUNCTIONS] = dwarf_do_functions, [DWARF_FUNCTION_AT] = dwarf_do_function_at,
 	[DWARF_LINES] = dwarf_do_lines,         [DWARF_ROWS] = dwarf_do_rows,
-	[DWARF_FRAMES] = dwarf_do_frames,
+	[DWARF_FRAMES] = dwarf_do_frames,       [DWARF_VARS] = dwarf_do_vars,
+	[DWARF_SIGNATURE] = dwarf_do_signature, [DWARF_INLINE_EXITS] = dwarf_do_inline_exits,
+	[DWARF_TYPE] = dwarf_do_type,           [DWARF_TYPE_NAME] = dwarf_do_type_name,
 };
 
 struct err *dwfile_answer(struct dwarf_file *f, enum dwarf_request r, struct wire_in *in,

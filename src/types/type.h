@@ -137,6 +137,14 @@ struct type_param {
 	const struct type *type;
 };
 
+/* how a struct travels through calls, where its fields alone do not decide */
+enum type_abi {
+	TYPE_ABI_FIELDS, /* by its fields */
+	TYPE_ABI_REFERENCE, /* C++: not trivially copyable, always by the address of a copy */
+	TYPE_ABI_VECTOR,  /* one vector register: __m128, __float128 */
+	TYPE_ABI_UNKNOWN, /* nothing may be concluded */
+};
+
 struct type {
 	enum type_kind kind;
 	uint32_t size; /* stored form, bytes; 0 for void, function, none, and structs not complete yet */
@@ -163,6 +171,7 @@ struct type {
 	enum type_lang lang; /* structs, enums, and pointers with a name */
 	bool is_char;        /* enum without enumerators: a code point (Rust char, char32_t) */
 	bool has_vtable;     /* C++ class with virtual functions */
+	enum type_abi abi;   /* structs from DWARF */
 	uint8_t go_kind;     /* Go's reflect.Kind, 0: none */
 	uint64_t go_type;    /* Go: address (of the file) of the run-time type word, 0: not known */
 	/* pointers: name as the language writes it ("&i32", "*const u8", "alloc::boxed::Box<i32>") is in name */

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Variables at a place: what the debug information says (the worker's answer, dwarf_var_read.c), and where the calling
+ * convention is to be used instead (languages.md 1.4 and 2). Runs in the tracer.
+ *
+ * C, C++, Rust at an entry: the debug information first. Where it has nothing, or only the place on the frame that the
+ * prologue will store the parameter to, the convention says where it is: provided that nothing hints at a changed signature
+ * (DW_CC_nocall, .constprop, .isra, and parameters whose registers are known and are not those of the convention).
+ * Go at an entry: the convention first (dwarf_var_go.c). Results: always by the convention, if it holds.
+ */
+#include "objfile/dwarf_var.h"
+
+#include "objfile/abi.h"
+#include "objfile/dwarf_loc.h"
+#include "objfile/dwarf_type.h"
+#include "objfile/dwarf_var_private.h"
+#include "objfile/symtab.h"
+
+enum { CLANG_MARKS_NOCALL = 16, RUSTC_MARKS_NOCALL = 70 };
+
+/* ---- the worker's answer ---- */
+
+static void get_facts(struct wire_in *in, struct dwarf_fn_facts *facts)
+{
+	uint8_t flags;
+
+	facts->lang = (enum type_lang)wire_get_u8(in);
+	facts->producer = (enum dwarf_producer)wire_get_u8(in);
+	facts->producer_major = wire_get_u32(in);
+	flags = wire_get_u8(in);
+	facts->is_nocall = flags & 1;
+	facts->is_external = flags & 2;
+	facts->is_optimized = flags & 4;
+	facts->is_mangled = flags & 8;
+	facts->entry = wire_get_u64(in);
+	facts->body = wire_get_u64(in);
+	facts->result_type = wire_get_u64(in);
+}
+
+static void get_var(struct wire_in *in, struct arena *a, struct dwarf_raw_var *v)
+{
+	v->name = wire_get_str_copy(in, a);
+	v->type = wire_get_u64(in);
+	v->role = (enum di_role)wire_get_u8(in);
+	v->flags = wire_get_u32(in);
+	v->line = wire_get_u32(in);
+	dwarf_loc_get(in, a, &v->loc);
+	if (v->role > DI_RESULT)
+		in->b.bad = true;
+}
+
+static struct err *get_answer(struct var_question *q, struct wire_in *in)
+{
+	q->facts = (struct dwarf_fn_facts){ 0 };
+	get_facts(in, &q->facts);
+	q->n = wire_get_count(in, 37);
+	q->raw = arena_array(q->arena, struct dwarf_raw_var, q->n);
+	/* one more for the result */
+	q->vars = arena_array(q->arena, struct di_var, q->n + 1);
+	for (uint32_t i = 0; i < q->n && !in->b.bad; i++)
+		get_var(in, q->arena, &q->raw[i]);
+	TRY(debuginfo_check(q->d, in));
+	for (uint32_t i = 0; i < q->n; i++) {
+		const struct dwarf_raw_var *r = &q->raw[i];
+
+		q->vars[i] = (struct di_var){ .name = r->name,
+					      .type = dwarf_types_get(q->types, r->type),
+					      .role = r->role,
+					      .is_artificial = r->flags & VAR_ARTIFICIAL,
+					      .line = r->line,
+					      .loc = r->loc };
+	}
+	return NULL;
+}
+
+/* ---- does the convention hold? ---- */
+
+/* flags of all symbols at the function's entry */
+static unsigned symbol_flags_at(struct debuginfo *d, uint64_t addr)
+{
+	struct symtab *t = objfile_symtab(d->file);
+	uint32_t first, n = t ? symtab_starting_at(t, addr, &first) : 0;
+	unsigned flags = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		flags |= t->v[symtab_sorted(t, first + i)].flags;
+	return flags;
+}
+
+/* compilers that change signatures of functions nobody else can call, without a word */
+static bool may_hide_changes(const struct dwarf_fn_facts *f)
+{
+	if (f->is_external || !f->is_optimized)
+		return false;
+	return (f->producer == PRODUCER_CLANG && f->producer_major < CLANG_MARKS_NOCALL) ||
+	       (f->producer == PRODUCER_RUSTC && f->producer_major < RUSTC_MARKS_NOCALL);
+}
+
+/* the registers of a value by debug information and by convention are different ones */
+static bool contradicts(const struct location *l, const struct location *abi)
+{
+	for (uint32_t i = 0; i < l->n_pieces; i++)
+		for (uint32_t k = 0; k < abi->n_pieces; k++) {
+			const struct loc_piece *x = &l->pieces[i], *y = &abi->pieces[k];
+
+			if (x->offset != y->offset)
+				continue;
+			if (x->kind == LOC_REG && y->kind == LOC_REG &&
+			    (x->reg != y->reg || x->reg_shift))
+				return true;
+			if ((x->kind == LOC_REG && y->kind != LOC_REG) ||
+			    (x->kind == LOC_FLOAT_REG &&
+			     (y->kind != LOC_FLOAT_REG || x->reg != y->reg)))
+				return true;
+			if (x->kind == LOC_MEM && y->kind == LOC_REG)
+				return true;
+			if (x->kind == LOC_MEM && y->kind == LOC_MEM && x->n_ops == 1 &&
+			    y->n_ops == 1 && x->ops[0].op == LOC_OP_REG &&
+			    x->ops[0].reg != y->ops[0].reg)
+				return true;
+		}
+	return false;
+}
+
+/* parameters in order, for the convention; false: the list is not what the function takes */
+static bool list_params(struct var_question *q, struct abi_value *values, uint32_t *index,
+			uint32_t *n)
+{
+	*n = 0;
+	for (uint32_t i = 0; i < q->n; i++) {
+		const struct di_var *v = &q->vars[i];
+
+		if (v->role != DI_PARAM)
+			continue;
+		if (v->is_artificial && str_is(v->name, "__in_chrg"))
+			continue; /* only in the abstract constructor */
+		if (v->is_artificial && str_is(v->name, "__vtt_parm"))
+			return false;
+		values[*n].type = v->type;
+		index[(*n)++] = i;
+	}
+	return true;
+}
+
+static bool is_trusted(const struct var_question *q, const struct abi_value *values,
+		       const uint32_t *index, uint32_t n)
+{
+	bool strict = may_hide_changes(&q->facts);
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct dwarf_raw_var *r = &q->raw[index[i]];
+
+		/* a parameter that is gone, or known: others may have moved up */
+		if (strict && (!(r->flags & VAR_HAS_ATTR) || (r->flags & VAR_IS_CONST)))
+			return false;
+		if ((r->flags & VAR_IS_COVERED) && !(r->flags & (VAR_ON_FRAME | VAR_IS_CONST)) &&
+		    values[i].loc.n_pieces && contradicts(&r->loc, &values[i].loc))
+			return false;
+	}
+	return true;
+}
+
+static bool is_changed(const struct var_question *q)
+{
+	return q->facts.is_nocall ||
+	       symbol_flags_at(q->d, q->facts.entry) &
+		       (SYMBOL_CLONE_CONST | SYMBOL_CLONE_ISRA | SYMBOL_CLONE_PART);
+}
+
+static void apply_abi(struct var_question *q)
+{
+	struct abi_value *values = arena_array(q->arena, struct abi_value, q->n), ret = { 0 };
+	uint32_t *index = arena_array(q->arena, uint32_t, q->n), n;
+	enum type_lang lang = var_abi_lang(q);
+
+	if (is_changed(q) || !list_params(q, values, index, &n))
+		return;
+	ret.type = dwarf_types_get(q->types, q->facts.result_type);
+	abi_assign(lang, values, n, &ret, q->arena);
+	if (!is_trusted(q, values, index, n))
+		return;
+	for (uint32_t i = 0; i < n; i++) {
+		struct di_var *v = &q->vars[index[i]];
+		uint64_t nearest = v->loc.nearest;
+
+		if (q->raw[index[i]].flags & VAR_IS_CONST)
+			continue;
+		if (!location_is_partial(&v->loc, v->type->size) && v->loc.n_pieces)
+			continue;
+		if (!values[i].loc.n_pieces)
+			continue;
+		v->loc = values[i].loc;
+		v->loc.nearest = nearest;
+		v->is_by_abi = true;
+	}
+}
+
+/* Rust: functions for C keep to C's convention */
+enum type_lang var_abi_lang(const struct var_question *q)
+{
+	if (q->facts.lang == LANG_RUST && !q->facts.is_mangled)
+		return LANG_C;
+	return q->facts.lang;
+}
+
+/* ---- results ---- */
+
+static void add_result(struct var_question *q)
+{
+	const struct type *type = dwarf_types_get(q->types, q->facts.result_type);
+	struct di_var *v = &q->vars[q->n];
+	struct abi_value ret = { .type = type };
+
+	if (type->kind == TYPE_VOID)
+		return;
+	type_complete(type);
+	*v = (struct di_var){ .name = STR("retval"), .type = type, .role = DI_RESULT };
+	q->n++;
+	if (q->facts.is_nocall) {
+		v->loc.why = STR("the function was given a calling convention of its own");
+	} else if (symbol_flags_at(q->d, q->facts.entry) & (SYMBOL_CLONE_ISRA | SYMBOL_CLONE_PART)) {
+		v->loc.why = STR("the compiler changed what the function takes and returns");
+	} else if (may_hide_changes(&q->facts)) {
+		v->loc.why = STR(
+			"the compiler may have dropped the result of a function that only this file calls");
+	} else {
+		abi_assign(var_abi_lang(q), NULL, 0, &ret, q->arena);
+		v->loc = ret.loc;
+		v->is_by_abi = true;
+	}
+}
+
+static uint32_t count_results(const struct var_question *q)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < q->n; i++)
+		n += q->vars[i].role == DI_RESULT;
+	return n;
+}
+
+/* of an inlined copy, when no variable of the caller holds it */
+static void add_unknown_result(struct var_question *q)
+{
+	const struct type *type = dwarf_types_get(q->types, q->facts.result_type);
+
+	if (type->kind == TYPE_VOID)
+		return;
+	q->vars[q->n++] = (struct di_var){
+		.name = STR("retval"),
+		.type = type,
+		.role = DI_RESULT,
+		.loc.why = STR("no variable of the caller holds the result of this inlined call")
+	};
+}
+
+/* parameters and locals that are gone are not offered at a return */
+static void drop_absent(struct var_question *q)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < q->n; i++) {
+		if (location_is_absent(&q->vars[i].loc) && q->vars[i].role != DI_RESULT)
+			continue;
+		q->raw[kept] = q->raw[i];
+		q->vars[kept++] = q->vars[i];
+	}
+	q->n = kept;
+}
+
+/* ---- questions ---- */
+
+/* pc is where the function's arguments are as its caller left them */
+static bool is_entry(const struct var_question *q, uint64_t pc)
+{
+	static const uint8_t endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	uint64_t entry = q->facts.entry;
+	uint8_t code[4];
+
+	if (!entry || pc == entry)
+		return entry != 0;
+	return pc == entry + 4 && objfile_read_vaddr(q->d->file, entry, code, sizeof(code)) &&
+	       memcmp(code, endbr64, sizeof(code)) == 0;
+}
+
+static struct err *ask(struct var_question *q, enum dwarf_request r, const struct wire_out *out)
+{
+	struct wire_in in;
+
+	TRY(debuginfo_ask(q->d, r, out, &in));
+	/* types are questions of their own: the answer is copied first */
+	in = wire_in_make(arena_str(q->arena, str_make((const char *)in.b.p, in.b.n)).p, in.b.n);
+	return get_answer(q, &in);
+}
+
+struct err *debuginfo_vars(struct debuginfo *d, const struct di_func *f,
+			   const struct di_instance *i, uint64_t pc, bool at_return,
+			   struct type_table *tt, struct arena *a, const struct di_var **vars,
+			   uint32_t *n)
+{
+	struct var_question q = {
+		.d = d, .types = debuginfo_dwarf_types(d, tt), .arena = a, .pc = pc, .func = f
+	};
+	bool is_inlined = i && i->is_inlined;
+	WIRE_OUT_AUTO out = { 0 };
+
+	*vars = NULL;
+	*n = 0;
+	wire_put_u64(&out, i ? i->id : f->id);
+	wire_put_u64(&out, i ? i->outer_entry : 0);
+	wire_put_u64(&out, pc);
+	wire_put_u8(&out, at_return);
+	TRY(ask(&q, DWARF_VARS, &out));
+	for (uint32_t k = 0; k < q.n; k++)
+		type_complete(q.vars[k].type);
+	if (q.facts.lang == LANG_GO) {
+		var_go(&q, is_inlined, at_return);
+	} else if (at_return) {
+		drop_absent(&q);
+		if (!is_inlined)
+			add_result(&q);
+		else if (!count_results(&q))
+			add_unknown_result(&q);
+	} else if (!is_inlined && is_entry(&q, pc)) {
+		apply_abi(&q);
+	}
+	*vars = q.vars;
+	*n = q.n;
+	return NULL;
+}
+
+struct err *debuginfo_signature(struct debuginfo *d, const struct di_func *f, struct type_table *tt,
+				struct arena *a, const struct di_var **vars, uint32_t *n)
+{
+	struct var_question q = {
+		.d = d, .types = debuginfo_dwarf_types(d, tt), .arena = a, .func = f
+	};
+	WIRE_OUT_AUTO out = { 0 };
+	const struct type *type;
+
+	*vars = NULL;
+	*n = 0;
+	wire_put_u64(&out, f->id);
+	TRY(ask(&q, DWARF_SIGNATURE, &out));
+	type = dwarf_types_get(q.types, q.facts.result_type);
+	if (type->kind != TYPE_VOID && q.facts.lang != LANG_GO)
+		q.vars[q.n++] =
+			(struct di_var){ .name = STR("retval"), .type = type, .role = DI_RESULT };
+	for (uint32_t k = 0; k < q.n; k++)
+		q.vars[k].loc = (struct location){ 0 };
+	*vars = q.vars;
+	*n = q.n;
+	return NULL;
+}
+
+struct err *debuginfo_inline_exits(struct debuginfo *d, const struct di_func *f,
+				   const struct di_instance *i, struct arena *a,
+				   const uint64_t **exits, uint32_t *n)
+{
+	WIRE_OUT_AUTO out = { 0 };
+	struct wire_in in;
+	uint64_t *v;
+	uint32_t count;
+
+	(void)f;
+	*exits = NULL;
+	*n = 0;
+	wire_put_u64(&out, i->id);
+	wire_put_u64(&out, i->outer_entry);
+	wire_put_u32(&out, i->n_entries);
+	for (uint32_t k = 0; k < i->n_entries; k++)
+		wire_put_u64(&out, i->entries[k]);
+	TRY(debuginfo_ask(d, DWARF_INLINE_EXITS, &out, &in));
+	count = wire_get_count(&in, 8);
+	v = arena_array(a, uint64_t, count);
+	for (uint32_t k = 0; k < count; k++)
+		v[k] = wire_get_u64(&in);
+	TRY(debuginfo_check(d, &in));
+	*exits = v;
+	*n = count;
+	return NULL;
+}
