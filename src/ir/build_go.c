@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * goid: the number of the goroutine that runs. Go code keeps the address of its struct runtime.g in r14; the number is a field
+ * What tells calls of goroutines apart. goid: the number of the goroutine that runs. Go code keeps the address of its struct runtime.g in r14; the number is a field
  * of it, whose offset depends on the version (shape.goid_offset). Assembly may use r14 for anything: there g is believed
  * only when the stack pointer lies within the stack that it says it has. Faults are not counted for that question.
  */
@@ -24,11 +24,30 @@ static void leave_unless_g(struct builder *b, uint32_t g, uint32_t done)
 	put_br(b, CC_GT, sp, put_load(b, stack.reg, stack.off + 8, 8, false), done);
 }
 
+static uint32_t load_g(struct builder *b)
+{
+	return build_load_reg(b, arch_reg_find_script(STR("r14"))->offset);
+}
+
+/* structs g are at least 32 bytes apart, so this is their address in up to 128 GB of heap */
+uint32_t build_goroutine(struct builder *b)
+{
+	return put_op_imm(b, IR_SHR, load_g(b), 5);
+}
+
+uint32_t build_go_depth(struct builder *b, uint32_t addr)
+{
+	struct value top = mem_new_bytes(b, 8);
+
+	mem_read(b, top, put_op_imm(b, IR_ADD, load_g(b), 8), SPACE_USER, 8);
+	return put_op(b, IR_SUB, put_load(b, top.reg, top.off, 8, false), addr);
+}
+
 struct value build_goid(struct builder *b, struct node *call)
 {
 	uint32_t result = new_vreg(b), done = new_label(b);
 	struct value id = mem_new_bytes(b, 8);
-	uint32_t g = build_load_reg(b, arch_reg_find_script(STR("r14"))->offset);
+	uint32_t g = load_g(b);
 
 	put_imm_to(b, result, 0);
 	if (!b->shape->is_g_sure)

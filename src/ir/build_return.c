@@ -23,8 +23,8 @@ enum { FLAGS_OFFSET = 144 }; /* of struct pt_regs */
 
 /* one call */
 struct call_key {
-	uint64_t frame;
-	uint32_t tid;
+	uint64_t frame; /* Go: its distance from the top of the stack */
+	uint32_t tid;      /* Go: what tells goroutines apart */
 	uint32_t function; /* of the shape */
 };
 
@@ -136,10 +136,17 @@ static uint32_t frame_of(struct builder *b)
 static uint32_t key_of(struct builder *b, uint32_t row)
 {
 	struct value key = mem_new_bytes(b, sizeof(struct call_key));
-	uint32_t both = put_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL);
+	uint32_t frame = frame_of(b), owner;
 
-	put_store(b, key.reg, key.off + (int32_t)offsetof(struct call_key, frame), frame_of(b), 8);
-	put_store(b, key.reg, key.off + (int32_t)offsetof(struct call_key, tid), both, 4);
+	/* a goroutine goes from thread to thread, and its stack from place to place */
+	if (b->shape->is_go) {
+		owner = build_goroutine(b);
+		frame = build_go_depth(b, frame);
+	} else {
+		owner = put_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL);
+	}
+	put_store(b, key.reg, key.off + (int32_t)offsetof(struct call_key, frame), frame, 8);
+	put_store(b, key.reg, key.off + (int32_t)offsetof(struct call_key, tid), owner, 4);
 	put_store(b, key.reg, key.off + (int32_t)offsetof(struct call_key, function), row, 4);
 	return value_address(b, key);
 }

@@ -57,6 +57,22 @@ void go_site_find(struct objfile *f, const struct symbol *s, uint64_t offset, st
 		ret->addr = behind_check(f, &fn);
 }
 
+void go_point_move(struct objfile *f, struct probe_point *p)
+{
+	struct go_pclntab *t = objfile_go_pclntab(f);
+	uint64_t place, offset;
+	struct go_func fn;
+
+	if (!t || !go_pclntab_at(t, p->address, &fn) || fn.addr != p->address)
+		return;
+	place = behind_check(f, &fn);
+	if (!objfile_vaddr_to_offset(f, place, &offset))
+		return;
+	p->place_delta = (uint32_t)(place - p->address);
+	p->address = place;
+	p->file_offset = offset;
+}
+
 /* argN: words in registers, or on the stack above the return address */
 static void set_operands(struct match *m, struct probe_shape *shape, enum go_form form)
 {

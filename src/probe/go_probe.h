@@ -34,4 +34,7 @@ void go_site_find(struct objfile *f, const struct symbol *s, uint64_t offset, st
 size_t go_site_shape(struct match *m, struct objfile *f, const struct go_site *site,
 		     size_t shapes[GO_N_FORMS]);
 
+/* a point at the entry of a Go function goes behind the stack check, where each call passes once */
+void go_point_move(struct objfile *f, struct probe_point *p);
+
 #endif

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "objfile/symtab.h"
+#include "probe/go_probe.h"
 #include "probe/match_private.h"
 
 static void say_one(struct match *m, struct str shown, const struct return_plan *plan)
@@ -63,6 +64,8 @@ static void add_function(struct match_shape *s, const struct return_func *fn,
 	s->shape->return_way = plan->way;
 	s->shape->return_why = plan->why;
 	vec_push(&s->entries, entry);
+	if (s->shape->is_go)
+		go_point_move(fn->f, &vec_last(&s->entries));
 	if (plan->way == RETURN_KERNEL)
 		vec_push(&s->points, entry);
 	for (uint32_t i = 0; plan->way == RETURN_SITES && i < plan->n_exits; i++)
