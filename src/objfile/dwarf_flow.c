@@ -17,7 +17,9 @@ void around_decode(struct dwarf_file *f, Dwarf_Die *outer, struct around *a)
 	struct di_range *r;
 	uint32_t n = dwfile_ranges(f, outer, &r);
 
-	memset(a, 0, sizeof(*a));
+	if (a->is_decoded)
+		return;
+	a->is_decoded = true;
 	a->entry = dwfile_entry(outer, r, n);
 	a->is_known = n > 0 && n <= AROUND_MAX_PARTS;
 	for (uint32_t i = 0; i < n && i < AROUND_MAX_PARTS; i++) {

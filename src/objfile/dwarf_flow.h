@@ -16,6 +16,7 @@ struct around {
 	uint32_t n;
 	uint64_t entry; /* of the function */
 	bool is_known;  /* all of it was decoded */
+	bool is_decoded;
 };
 
 enum entered { ENTERED_INSIDE, ENTERED_OUTSIDE, ENTERED_UNKNOWN };
@@ -28,7 +29,7 @@ static inline bool ranges_hold(const struct di_range *r, uint32_t n, uint64_t ad
 	return false;
 }
 
-/* the code of a subprogram */
+/* the code of a subprogram, once; a zeroed one is empty */
 void around_decode(struct dwarf_file *f, Dwarf_Die *outer, struct around *a);
 void around_free(struct around *a);
 #define AROUND_AUTO __attribute__((cleanup(around_free))) struct around

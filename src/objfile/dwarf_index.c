@@ -39,6 +39,8 @@ struct build {
 	/* of the unit being read */
 	VEC(struct walk_func) funcs;
 	VEC(uint32_t) root_of; /* per func: its index in roots, or INDEX_NONE */
+	uint32_t *slots;       /* index + 1 in funcs, by offset */
+	size_t n_slots;        /* a power of two */
 };
 
 /* ---- names ---- */
@@ -97,20 +99,40 @@ static void add_scope(void *arg, uint64_t die, uint64_t parent)
 		 ((struct index_scope){ die | b->file, parent ? parent | b->file : 0 }));
 }
 
+static size_t slot_of(const struct build *b, uint64_t die)
+{
+	return (die * 0x9e3779b97f4a7c15ULL >> 32) & (b->n_slots - 1);
+}
+
+static void hash_funcs(struct build *b)
+{
+	size_t need = 64;
+
+	while (need < b->funcs.n * 2)
+		need *= 2;
+	if (need > b->n_slots) {
+		free(b->slots);
+		b->slots = base_alloc(need * sizeof(*b->slots));
+	} else {
+		memset(b->slots, 0, need * sizeof(*b->slots));
+	}
+	b->n_slots = need;
+	for (size_t i = 0; i < b->funcs.n; i++) {
+		size_t at = slot_of(b, b->funcs.v[i].die);
+
+		while (b->slots[at])
+			at = (at + 1) & (b->n_slots - 1);
+		b->slots[at] = (uint32_t)i + 1;
+	}
+}
+
 /* of the unit's functions the one at this offset, or NULL */
 static struct walk_func *local_func(struct build *b, uint64_t die)
 {
-	size_t lo = 0, hi = b->funcs.n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (b->funcs.v[mid].die < die)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < b->funcs.n && b->funcs.v[lo].die == die ? &b->funcs.v[lo] : NULL;
+	for (size_t at = slot_of(b, die); b->slots[at]; at = (at + 1) & (b->n_slots - 1))
+		if (b->funcs.v[b->slots[at] - 1].die == die)
+			return &b->funcs.v[b->slots[at] - 1];
+	return NULL;
 }
 
 static uint64_t to_id(const struct build *b, uint64_t reference)
@@ -183,6 +205,7 @@ static void add_code(struct build *b, const struct walk_func *func, uint32_t roo
 /* roots are made in the order of their offsets, so that the whole array is sorted in the end (nearly always) */
 static void finish_unit(struct build *b)
 {
+	hash_funcs(b);
 	b->root_of.n = 0;
 	for (size_t i = 0; i < b->funcs.n; i++)
 		vec_push(&b->root_of, INDEX_NONE);
@@ -378,13 +401,31 @@ static void resolve_pending(struct build *b)
 
 /* ---- the table of names ---- */
 
-static int compare_names(const void *a, const void *b)
+/* by hash, three passes of 11 bits; stable, so roots stay ascending */
+static void sort_names(struct index_name *v, size_t n)
 {
-	const struct index_name *x = a, *y = b;
+	struct index_name *from = v, *to = base_alloc(n * sizeof(*to) + 1), *spare = to;
 
-	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
-	return x->root < y->root ? -1 : x->root > y->root;
+	for (unsigned shift = 0; shift < 33; shift += 11) {
+		uint32_t start[2048] = { 0 }, sum = 0;
+		struct index_name *swap = from;
+
+		for (size_t i = 0; i < n; i++)
+			start[from[i].hash >> shift & 2047]++;
+		for (unsigned d = 0; d < 2048; d++) {
+			uint32_t count = start[d];
+
+			start[d] = sum;
+			sum += count;
+		}
+		for (size_t i = 0; i < n; i++)
+			to[start[from[i].hash >> shift & 2047]++] = from[i];
+		from = to;
+		to = swap;
+	}
+	/* three passes end in the spare array */
+	memcpy(v, from, n * sizeof(*v));
+	free(spare);
 }
 
 static void name_roots(struct build *b)
@@ -400,7 +441,7 @@ static void name_roots(struct build *b)
 			vec_push(&b->names, ((struct index_name){ index_hash(linkage), i }));
 	}
 	if (b->names.n)
-		qsort(b->names.v, b->names.n, sizeof(*b->names.v), compare_names);
+		sort_names(b->names.v, b->names.n);
 }
 
 uint64_t index_find(const struct dwarf_index *x, uint32_t hash, uint64_t *n)
@@ -453,6 +494,7 @@ static void build_index(struct dwarf_file *f, struct dwarf_index *x)
 	name_roots(&b);
 	vec_free(&b.funcs);
 	vec_free(&b.root_of);
+	free(b.slots);
 	vec_free(&b.pending);
 	vec_free(&b.aliases);
 	*x = (struct dwarf_index){ b.roots.v, b.codes.v, b.scopes.v, b.names.v,

@@ -143,6 +143,37 @@ static bool has_key(Dwarf_Lines *lines, size_t n, uint64_t addr, const struct ke
 	return false;
 }
 
+/*
+ * The position of the beginning stands again in the middle of a range, and no branch goes there: the head of no loop. It may be
+ * a second copy without anything in between; nothing says where that one begins for sure.
+ */
+static bool has_hidden_copies(struct dwarf_file *f, Dwarf_Die *outer, struct around *a,
+			      Dwarf_Lines *lines, size_t n_lines, const struct key *k,
+			      const struct di_range *ranges, uint32_t n_ranges,
+			      const uint64_t *entries, uint32_t n)
+{
+	struct row row;
+
+	for (uint32_t i = 0; i < n_ranges; i++) {
+		size_t at = dwfile_row_at(lines, n_lines, ranges[i].start);
+
+		for (; at < n_lines && dwfile_row(lines, at, &row) && row.addr < ranges[i].end;
+		     at++) {
+			bool is_known = !row.is_stmt || row.is_end || !same_key(k, &row);
+
+			for (uint32_t e = 0; e < n && !is_known; e++)
+				is_known = entries[e] == row.addr;
+			if (!is_known)
+				around_decode(f, outer, a);
+			for (uint32_t p = 0; p < a->n && !is_known; p++)
+				is_known = code_branches_into(&a->part[p], row.addr, row.addr + 1);
+			if (!is_known)
+				return true;
+		}
+	}
+	return false;
+}
+
 static int compare_u64(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -155,23 +186,22 @@ uint32_t dwfile_inline_entries(struct dwarf_file *f, Dwarf_Die *die, Dwarf_Die *
 			       bool *is_approximate)
 {
 	uint64_t *v = arena_array(&f->scratch, uint64_t, n_ranges + 1), e0 = 0;
-	AROUND_AUTO around;
+	AROUND_AUTO around = { 0 };
 	Dwarf_Lines *lines;
 	uint32_t n = 0;
 	size_t n_lines;
 	struct key key = { 0 };
-	bool has_e0;
+	bool has_e0, has_lines;
 
 	*entries = v;
 	*is_approximate = false;
 	if (!n_ranges)
 		return 0;
 	has_e0 = get_entry_pc(die, &e0) && ranges_hold(ranges, n_ranges, e0);
-	if (n_ranges == 1) {
-		v[0] = has_e0 ? e0 : ranges[0].start;
-		return 1;
-	}
-	around_decode(f, outer, &around);
+	if (n_ranges > 1)
+		around_decode(f, outer, &around);
+	else if (!has_e0)
+		has_e0 = (e0 = ranges[0].start) != 0;
 	for (uint32_t i = 0; i < n_ranges && !has_e0; i++) {
 		e0 = ranges[i].start;
 		has_e0 = around_entered(&around, ranges, n_ranges, e0) == ENTERED_OUTSIDE;
@@ -179,20 +209,22 @@ uint32_t dwfile_inline_entries(struct dwarf_file *f, Dwarf_Die *die, Dwarf_Die *
 	if (!has_e0)
 		e0 = ranges[0].start;
 	v[n++] = e0;
-	if (dwfile_rows(f, die, &lines, &n_lines) &&
-	    key_at(lines, n_lines, e0, dwfile_attr_file(die, DW_AT_decl_file), &key)) {
-		for (uint32_t i = 0; i < n_ranges; i++) {
-			uint64_t addr = ranges[i].start;
+	has_lines = dwfile_rows(f, die, &lines, &n_lines) &&
+		    key_at(lines, n_lines, e0, dwfile_attr_file(die, DW_AT_decl_file), &key);
+	for (uint32_t i = 0; i < n_ranges && has_lines; i++) {
+		uint64_t addr = ranges[i].start;
 
-			if (addr == e0 || !has_key(lines, n_lines, addr, &key))
-				continue;
-			if (around.is_known &&
-			    around_entered(&around, ranges, n_ranges, addr) == ENTERED_INSIDE)
-				continue;
-			v[n++] = addr;
-			*is_approximate |= !around.is_known;
-		}
+		if (addr == e0 || !has_key(lines, n_lines, addr, &key))
+			continue;
+		if (around.is_known &&
+		    around_entered(&around, ranges, n_ranges, addr) == ENTERED_INSIDE)
+			continue;
+		v[n++] = addr;
+		*is_approximate |= !around.is_known;
 	}
 	qsort(v, n, sizeof(*v), compare_u64);
+	if (has_lines && !*is_approximate)
+		*is_approximate = has_hidden_copies(f, outer, &around, lines, n_lines, &key, ranges,
+						    n_ranges, v, n);
 	return n;
 }
