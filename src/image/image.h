@@ -273,6 +273,9 @@ struct image {
 /* --follow: the name of the map whose one value is a bitmap over process ids, and how many (PID_MAX_LIMIT) */
 /* name of the map of one element, u64 for each enum image_call_stat: calls of which something is kept until they return */
 #define IMAGE_CALLS "calls"
+/* with these begin the names of the maps in which it is kept; the owner of a call is a thread, or a goroutine */
+#define IMAGE_CALLS_OF "calls_"
+#define IMAGE_CALLS_OF_GO "go_calls_"
 enum image_call_stat {
 	CALL_KEPT,
 	CALL_TAKEN,   /* at the return */

@@ -23,7 +23,7 @@ enum { FLAGS_OFFSET = 144 }; /* of struct pt_regs */
 
 /* one call */
 struct call_key {
-	uint64_t frame; /* Go: its distance from the top of the stack */
+	uint64_t frame;    /* Go: its distance from the top of the stack */
 	uint32_t tid;      /* Go: what tells goroutines apart */
 	uint32_t function; /* of the shape */
 };
@@ -154,13 +154,15 @@ static uint32_t key_of(struct builder *b, uint32_t row)
 static uint32_t add_call_map(struct builder *b, const char *what, uint32_t value_size)
 {
 	return image_add_map(
-		b->im,
-		(struct image_map){ .name = arena_printf(b->arena, "%s_%u", what, b->inst->index),
-				    .role = MAP_PRIVATE,
-				    .bpf_type = BPF_MAP_TYPE_HASH,
-				    .key_size = sizeof(struct call_key),
-				    .value_size = value_size,
-				    .max_entries = (uint32_t)b->unit->config.max_pending });
+		b->im, (struct image_map){ .name = arena_printf(b->arena, "%s%s_%u",
+								b->shape->is_go ? IMAGE_CALLS_OF_GO
+										: IMAGE_CALLS_OF,
+								what, b->inst->index),
+					   .role = MAP_PRIVATE,
+					   .bpf_type = BPF_MAP_TYPE_HASH,
+					   .key_size = sizeof(struct call_key),
+					   .value_size = value_size,
+					   .max_entries = (uint32_t)b->unit->config.max_pending });
 }
 
 /* ---- what happened to the calls, for -v ---- */

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "output/faults.h"
+#include "session/calls.h"
 #include "session/child.h"
 #include "session/signals.h"
 #include "session/symbols.h"
@@ -30,6 +31,7 @@ struct run {
 	struct output *out;
 	struct output_symbols symbols;
 	struct symbols names;
+	struct calls *calls;
 	int out_fd;
 	bool is_attached;
 	uint64_t stop_ns;   /* when Ctrl-C was seen; 0: not yet */
@@ -247,6 +249,7 @@ static ERR_MUST struct err *loop(struct run *r)
 		procwatch_catch_up(r->names.watch);
 		TRY(drain(r, POLL_MS));
 		procwatch_round(r->names.watch);
+		calls_round(r->calls);
 		if (signals_user) {
 			signals_user = 0;
 			TRY(run_kind(r, PROBE_SELF));
@@ -386,6 +389,7 @@ static ERR_MUST struct err *run_script(struct run *r)
 	}
 	TRY(open_engine(r));
 	watch_processes(r);
+	r->calls = calls_new(r->c.image, ops, r->engine);
 	if (r->o->is_test || r->o->is_bench)
 		return tests_run(&r->c, ops, r->engine, r->out, r->o->is_bench, &r->status);
 	return trace(r);
@@ -451,6 +455,7 @@ int session_run(struct session_opts *o)
 	}
 	child_stop(&r.child);
 	finish_output(&r);
+	calls_free(r.calls);
 	unwinder_free(r.names.unwinder);
 	if (r.engine)
 		ops->close(r.engine);
