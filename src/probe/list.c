@@ -6,10 +6,8 @@
 #include "probe/list.h"
 
 #include "base/cleanup.h"
-#include "objfile/demangle.h"
 #include "objfile/usdt.h"
 #include "probe/list_private.h"
-#include "probe/symbols.h"
 #include "probe/targets.h"
 
 /* ---- output ---- */
@@ -143,24 +141,6 @@ static void list_timer(struct listing *l, const struct pattern *p)
 
 /* ---- programs and libraries ---- */
 
-/* as it can be asked for: C++ and Rust names as the programmer wrote them, in quotes; with -v the symbol below */
-static bool list_symbol(void *arg, const struct symbol *s, struct str shown)
-{
-	struct listing *l = arg;
-	struct str raw = symbol_name(s),
-		   name = demangler_get(probe_ctx_demangler(l->c), raw, DEMANGLE_FULL);
-	const char *provider = provider_names[l->kind].name;
-
-	if (name.p == raw.p || str_find_char(name, '"', 0) >= 0)
-		return list_line(l, "%s:%.*s:%.*s", provider, STR_ARG(l->file->path), STR_ARG(raw));
-	if (!list_line(l, "%s:%.*s:%s\"%.*s\"", provider, STR_ARG(l->file->path),
-		       demangle_kind(raw) == MANGLING_CXX ? "cpp:" : "", STR_ARG(name)))
-		return false;
-	if (l->o->verbose)
-		strbuf_printf(&l->out, "    %.*s\n", STR_ARG(raw));
-	return true;
-}
-
 static void list_usdt_file(struct listing *l, struct str ns, struct str name)
 {
 	struct usdt_table *t = objfile_usdt(l->file->f);
@@ -185,18 +165,19 @@ static void list_usdt_file(struct listing *l, struct str ns, struct str name)
 
 static void list_file(struct listing *l, const struct pattern *p)
 {
-	struct symbol_query q = {
-		.c = l->c, .f = l->file->f, .with_aliases = true, .visit = list_symbol, .arg = l
-	};
+	struct str name = p->n > 1 ? p->parts[p->n - 1] : STR("*"), file = STR_NULL;
+	ptrdiff_t at = str_find_char(name, '@', 0);
 
 	if (l->kind == PROBE_USDT) {
 		list_usdt_file(l, p->n == 3 && p->parts[1].n ? p->parts[1] : STR("*"),
 			       p->n > 1 ? p->parts[p->n - 1] : STR("*"));
 		return;
 	}
-	q.name = p->n > 1 ? p->parts[p->n - 1] : STR("*");
-	q.only_demangled = p->n == 3;
-	symbols_each(&q);
+	if (at > 0) {
+		file = str_sub(name, (size_t)at + 1, name.n);
+		name = str_sub(name, 0, (size_t)at);
+	}
+	list_functions(l, name, file, p->n == 3);
 }
 
 /*

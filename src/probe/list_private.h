@@ -34,6 +34,8 @@ struct listing {
 
 /* one probe or type; false: stop */
 bool list_line(struct listing *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* list_functions.c: functions of the file being listed; file: empty, or where they were written */
+void list_functions(struct listing *l, struct str pattern, struct str file, bool only_demangled);
 /* list_types.c: "struct x", wildcards in the name */
 struct err *list_types(struct listing *l, struct str text);
 

@@ -86,7 +86,7 @@ static struct place *find_place(struct places *p, uint64_t addr, const struct di
 		if (x->addr != addr || (inst != NULL) != (x->inlined_into.n > 0))
 			continue;
 		/* one instance may be described twice, by two units */
-		if (!inst || x->inst->id == inst->id)
+		if (!inst || (x->inst && x->inst->id == inst->id))
 			return x;
 	}
 	return NULL;
@@ -133,7 +133,7 @@ static void find_aliases(struct places *p, struct place *place)
 	for (uint32_t i = 0; i < n; i++) {
 		const struct symbol *s = &t->v[symtab_sorted(t, first + i)];
 
-		if (symbol_is_func(s) && s != place->sym && !(s->flags & SYMBOL_NOT_ENTRY))
+		if (s->type == SYMBOL_FUNC && s != place->sym && !(s->flags & SYMBOL_NOT_ENTRY))
 			add_alias(p, place, symbol_spelled(p->c, s));
 	}
 }

@@ -207,9 +207,27 @@ static void add_point(struct uprobe_match *u, struct place *place, uint64_t offs
 /* returns of a copy that is inlined: behind it */
 static void add_inline_exits(struct uprobe_match *u, struct place *place)
 {
-	diag_warning(u->m->diags, D_PROBE_PLACE, u->m->spec->ap->at,
-		     "'%.*s', inlined into %.*s: returns of this copy are not seen.",
-		     STR_ARG(place->func), STR_ARG(place->inlined_into));
+	const uint64_t *exits = NULL;
+	struct err *e = NULL;
+	uint32_t n = 0;
+
+	/* one of the copy's entries stands for it */
+	if (place->addr != place->entry)
+		return;
+	if (place->fn)
+		e = debuginfo_inline_exits(u->places.info, place->fn, place->inst,
+					   u->m->c->arena, &exits, &n);
+	if (e) {
+		targets_report(u->m, e);
+		return;
+	}
+	if (n == 0)
+		diag_warning(u->m->diags, D_PROBE_PLACE, u->m->spec->ap->at,
+			     "'%.*s', inlined into %.*s: where it ends is not known, returns of "
+			     "this copy are not seen.",
+			     STR_ARG(place->func), STR_ARG(place->inlined_into));
+	for (uint32_t i = 0; i < n; i++)
+		add_point_at(u, place, exits[i], exits[i], u->shape, exits[i]);
 }
 
 static void add_places(struct uprobe_match *u)

@@ -22,16 +22,50 @@ bool shapes_wants_vars(const struct match *m)
 	return !needs->is_known || needs->typed_args || needs->locals;
 }
 
+static enum probe_var_role role_of(enum di_role role)
+{
+	return role == DI_PARAM ? PVAR_PARAM : role == DI_LOCAL ? PVAR_LOCAL : PVAR_RESULT;
+}
+
 /* what can be read at the place; n 0: nothing is known of it */
 static void find_vars(struct uprobe_shapes *s, struct places *p, struct place *place, uint64_t pc,
 		      struct shape_group *g)
 {
-	(void)s;
+	struct arena *a = s->m->c->arena;
+	bool at_return = s->m->spec->kind == PROBE_URETPROBE;
+	const struct di_var *found;
+	struct probe_var *vars;
+	struct location *locs;
+	struct err *e;
+
 	place_fill_info(p, place);
 	if (!place->fn)
 		return;
 	g->lang = place->fn->lang;
-	(void)pc;
+	e = debuginfo_vars(p->info, place->fn, place->inst, pc, at_return, s->m->c->types, a,
+			   &found, &g->n);
+	if (e) {
+		STRBUF_AUTO text = { 0 };
+
+		err_format(e, &text);
+		err_free(e);
+		diag_warning(s->m->diags, D_PROBE_PLACE, s->m->spec->ap->at, "%s",
+			     strbuf_cstr(&text));
+		g->n = 0;
+		return;
+	}
+	vars = arena_array(a, struct probe_var, g->n);
+	locs = arena_array(a, struct location, g->n);
+	for (uint32_t i = 0; i < g->n; i++) {
+		vars[i] = (struct probe_var){ .name = found[i].name,
+					      .type = found[i].type,
+					      .role = role_of(found[i].role),
+					      .is_artificial = found[i].is_artificial,
+					      .line = found[i].line };
+		locs[i] = found[i].loc;
+	}
+	g->vars = vars;
+	g->locs = locs;
 }
 
 static bool is_same(const struct shape_group *a, const struct shape_group *b)
@@ -70,7 +104,7 @@ size_t shapes_of_place(struct uprobe_shapes *s, struct places *p, struct place *
 
 	*locs = NULL;
 	if (places_info(p))
-		g.types = NULL;
+		g.types = debuginfo_types(p->info, s->m->c->types);
 	if (g.types && shapes_wants_vars(s->m))
 		find_vars(s, p, place, pc, &g);
 	if (!g.types)
