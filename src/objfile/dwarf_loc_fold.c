@@ -149,5 +149,10 @@ void dwarf_expr_emit(struct dwarf_expr *e, enum loc_op_kind op, uint8_t size, ui
 		return;
 	if (fold_unary(e, op, size))
 		return;
+	/* of two extensions only the narrower one shows */
+	while ((op == LOC_OP_SEXT || op == LOC_OP_ZEXT) && e->n_ops &&
+	       (e->ops[e->n_ops - 1].op == LOC_OP_SEXT || e->ops[e->n_ops - 1].op == LOC_OP_ZEXT) &&
+	       e->ops[e->n_ops - 1].size >= size)
+		e->n_ops--;
 	append(e, op, size, reg, value);
 }

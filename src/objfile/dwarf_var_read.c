@@ -175,7 +175,9 @@ static void put_var(struct reader *r, Dwarf_Die *abstract, Dwarf_Die *die, enum 
 		return;
 	if (dwarf_attr_integrate(any, DW_AT_name, &a))
 		name = dwarf_formstring(&a);
-	dwarf_loc_of_die(&r->loc, any, size_of_type(any), &l);
+	/* without an address only what the variables are is wanted */
+	if (r->loc.pc)
+		dwarf_loc_of_die(&r->loc, any, size_of_type(any), &l);
 	if (l.uses_frame || (l.uses_cfa && !l.in_caller))
 		flags |= VAR_ON_FRAME;
 	/* LLVM's lists take the frame for granted; gcc's are exact */
