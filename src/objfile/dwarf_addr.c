@@ -161,3 +161,16 @@ const struct index_code *dwfile_code_at(struct dwarf_file *f, const struct dwarf
 	s = span_at(funcs_of(f, x, &unit), addr);
 	return s ? &x->codes[s->what] : NULL;
 }
+
+void addrs_free(struct dwarf_addrs *a)
+{
+	if (!a)
+		return;
+	vec_each(u, &a->funcs) {
+		vec_free(&(*u)->funcs.v);
+		free(*u);
+	}
+	vec_free(&a->funcs);
+	vec_free(&a->units.v);
+	free(a);
+}

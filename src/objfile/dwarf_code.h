@@ -38,6 +38,7 @@ bool dwfile_unit_names_file(struct dwarf_file *f, Dwarf_Die *unit, struct str fi
 
 /* dwarf_addr.c: the unit that has code at addr */
 bool dwfile_unit_at(struct dwarf_file *f, uint64_t addr, Dwarf_Die *ret);
+void addrs_free(struct dwarf_addrs *a);
 /* the subprogram with code of its own at addr, or NULL */
 const struct index_code *dwfile_code_at(struct dwarf_file *f, const struct dwarf_index *x,
 					uint64_t addr);

@@ -313,7 +313,6 @@ struct err *dwarf_do_inline_exits(struct dwarf_file *f, struct wire_in *in, stru
 {
 	struct exits *x = arena_new(&f->scratch, struct exits);
 	uint64_t id = wire_get_u64(in), outer_entry = wire_get_u64(in), begin, *entries;
-	AROUND_AUTO around = { 0 };
 	Dwarf_Die die, outer, var;
 	struct di_range *ranges;
 
@@ -333,9 +332,8 @@ struct err *dwarf_do_inline_exits(struct dwarf_file *f, struct wire_in *in, stru
 		return NULL;
 	}
 	(void)outer_entry;
-	around_decode(f, &outer, &around);
-	x->around = &around;
-	if (around.is_known)
+	x->around = around_of(f, &outer);
+	if (x->around->is_known)
 		find_exits(x);
 	if (x->is_lost)
 		x->n = 0;

@@ -8,18 +8,18 @@ enum { MAX_CODE = 4 << 20 }; /* bytes of one part that are decoded */
 
 void around_free(struct around *a)
 {
+	if (!a)
+		return;
 	for (uint32_t i = 0; i < a->n; i++)
 		code_free(&a->part[i]);
+	free(a);
 }
 
-void around_decode(struct dwarf_file *f, Dwarf_Die *outer, struct around *a)
+static void decode(struct dwarf_file *f, Dwarf_Die *outer, struct around *a)
 {
 	struct di_range *r;
 	uint32_t n = dwfile_ranges(f, outer, &r);
 
-	if (a->is_decoded)
-		return;
-	a->is_decoded = true;
 	a->entry = dwfile_entry(outer, r, n);
 	a->is_known = n > 0 && n <= AROUND_MAX_PARTS;
 	for (uint32_t i = 0; i < n && i < AROUND_MAX_PARTS; i++) {
@@ -40,6 +40,19 @@ void around_decode(struct dwarf_file *f, Dwarf_Die *outer, struct around *a)
 	for (uint32_t i = 0; i < a->n; i++)
 		if (a->part[i].is_doubtful || a->part[i].n_bad)
 			a->is_known = false;
+}
+
+const struct around *around_of(struct dwarf_file *f, Dwarf_Die *outer)
+{
+	uint64_t id = dwfile_id(f, outer);
+
+	if (f->around && f->around->outer == id)
+		return f->around;
+	around_free(f->around);
+	f->around = base_alloc(sizeof(*f->around));
+	f->around->outer = id;
+	decode(f, outer, f->around);
+	return f->around;
 }
 
 enum entered around_entered(const struct around *a, const struct di_range *r, uint32_t n,

@@ -12,11 +12,11 @@
 enum { AROUND_MAX_PARTS = 4 }; /* hot, cold, ... */
 
 struct around {
+	uint64_t outer; /* id of the subprogram */
 	struct code part[AROUND_MAX_PARTS];
 	uint32_t n;
 	uint64_t entry; /* of the function */
 	bool is_known;  /* all of it was decoded */
-	bool is_decoded;
 };
 
 enum entered { ENTERED_INSIDE, ENTERED_OUTSIDE, ENTERED_UNKNOWN };
@@ -29,10 +29,9 @@ static inline bool ranges_hold(const struct di_range *r, uint32_t n, uint64_t ad
 	return false;
 }
 
-/* the code of a subprogram, once; a zeroed one is empty */
-void around_decode(struct dwarf_file *f, Dwarf_Die *outer, struct around *a);
+/* the code of a subprogram: that of the last one asked for stays decoded; never NULL */
+const struct around *around_of(struct dwarf_file *f, Dwarf_Die *outer);
 void around_free(struct around *a);
-#define AROUND_AUTO __attribute__((cleanup(around_free))) struct around
 
 /* does control come to addr from outside of the ranges? UNKNOWN: nothing is seen to go there (jump tables) */
 enum entered around_entered(const struct around *a, const struct di_range *r, uint32_t n,

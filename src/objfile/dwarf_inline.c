@@ -6,10 +6,11 @@
  * ranges. The rule, measured against programs that count their own calls:
  *
  *   1. e0 is DW_AT_entry_pc, else the first range start that is entered from outside;
- *   2. the source position of the statement at e0 marks the beginnings: range starts with a statement row of the same
- *      file, line and column are entries too;
- *   3. of these only those count that control can enter from outside of the ranges, by falling through or by a branch;
- *      that takes the machine code. Without it (code that cannot be decoded) the answer is marked approximate.
+ *   2. the source position of the statement at e0 marks the beginnings: other statement rows of the same file, line and
+ *      column within the ranges may be entries too;
+ *   3. of these those count that control can enter from outside of the ranges, by falling through or by a branch; that takes
+ *      the machine code. gcc's ranges that touch each other are different copies as well. What lies straight behind
+ *      code of the same copy may be one or not: the answer is then marked approximate, as it is without machine code.
  */
 #include "objfile/dwarf_code.h"
 
@@ -19,7 +20,8 @@
 #include <stdlib.h>
 
 enum {
-	MAX_RANGES = 4096, /* of one entry */
+	MAX_ENTRIES = 1024, /* of one entry */
+	MAX_RANGES = 4096,  /* of one entry */
 	MAX_KEYS = 4,
 };
 
@@ -132,46 +134,43 @@ static bool key_at(Dwarf_Lines *lines, size_t n, uint64_t e0, struct str own_fil
 	return found;
 }
 
-static bool has_key(Dwarf_Lines *lines, size_t n, uint64_t addr, const struct key *k)
+/* an inlined copy, as it is looked at */
+struct copy {
+	struct dwarf_file *f;
+	Dwarf_Die *outer;
+	const struct di_range *ranges;
+	uint32_t n_ranges;
+	Dwarf_Lines *lines;
+	size_t n_lines;
+	bool is_gnu; /* gcc keeps ranges of different copies apart, even where they touch */
+	const struct around *around;
+};
+
+enum verdict { IS_ENTRY, MAY_BE_ENTRY, IS_CONTINUATION, IS_HIDDEN };
+
+/* The position of the beginning stands at addr again: is it another beginning? */
+static enum verdict judge(struct copy *c, uint64_t addr)
 {
-	struct row row;
+	bool is_start = false, is_touching = false, is_branched_to = false;
+	enum entered entered;
 
-	for (size_t i = dwfile_row_at(lines, n, addr);
-	     i < n && dwfile_row(lines, i, &row) && row.addr == addr; i++)
-		if (row.is_stmt && !row.is_end && same_key(k, &row))
-			return true;
-	return false;
-}
-
-/*
- * The position of the beginning stands again in the middle of a range, and no branch goes there: the head of no loop. It may be
- * a second copy without anything in between; nothing says where that one begins for sure.
- */
-static bool has_hidden_copies(struct dwarf_file *f, Dwarf_Die *outer, struct around *a,
-			      Dwarf_Lines *lines, size_t n_lines, const struct key *k,
-			      const struct di_range *ranges, uint32_t n_ranges,
-			      const uint64_t *entries, uint32_t n)
-{
-	struct row row;
-
-	for (uint32_t i = 0; i < n_ranges; i++) {
-		size_t at = dwfile_row_at(lines, n_lines, ranges[i].start);
-
-		for (; at < n_lines && dwfile_row(lines, at, &row) && row.addr < ranges[i].end;
-		     at++) {
-			bool is_known = !row.is_stmt || row.is_end || !same_key(k, &row);
-
-			for (uint32_t e = 0; e < n && !is_known; e++)
-				is_known = entries[e] == row.addr;
-			if (!is_known)
-				around_decode(f, outer, a);
-			for (uint32_t p = 0; p < a->n && !is_known; p++)
-				is_known = code_branches_into(&a->part[p], row.addr, row.addr + 1);
-			if (!is_known)
-				return true;
-		}
+	for (uint32_t i = 0; i < c->n_ranges; i++) {
+		is_start |= c->ranges[i].start == addr;
+		is_touching |= c->ranges[i].end == addr;
 	}
-	return false;
+	for (uint32_t i = 0; i < c->around->n; i++)
+		is_branched_to |= code_branches_into(&c->around->part[i], addr, addr + 1);
+	if (!c->around->is_known)
+		return is_start ? MAY_BE_ENTRY : IS_CONTINUATION;
+	entered = around_entered(c->around, c->ranges, c->n_ranges, addr);
+	if (entered == ENTERED_OUTSIDE || (entered == ENTERED_UNKNOWN && is_start))
+		return IS_ENTRY;
+	if (is_branched_to)
+		return IS_CONTINUATION; /* the head of a loop within the function */
+	if (is_start && is_touching && c->is_gnu)
+		return IS_ENTRY;
+	/* straight behind what is inside already: a second copy without anything in between, perhaps */
+	return IS_HIDDEN;
 }
 
 static int compare_u64(const void *a, const void *b)
@@ -181,50 +180,96 @@ static int compare_u64(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* all statement rows with the position of the beginning, but for the one at e0 */
+static uint32_t add_copies(struct copy *c, const struct key *key, uint64_t *v, uint32_t n,
+			   uint32_t max, bool *is_approximate)
+{
+	uint64_t last = v[0];
+	struct row row;
+
+	for (uint32_t i = 0; i < c->n_ranges; i++) {
+		size_t at = dwfile_row_at(c->lines, c->n_lines, c->ranges[i].start);
+
+		for (; at < c->n_lines && dwfile_row(c->lines, at, &row) &&
+		       row.addr < c->ranges[i].end;
+		     at++) {
+			enum verdict verdict;
+
+			if (!row.is_stmt || row.is_end || row.addr == v[0] || row.addr == last ||
+			    !same_key(key, &row))
+				continue;
+			last = row.addr;
+			verdict = judge(c, row.addr);
+			if (verdict <= MAY_BE_ENTRY && n < max)
+				v[n++] = row.addr;
+			*is_approximate |= verdict == MAY_BE_ENTRY || verdict == IS_HIDDEN;
+		}
+	}
+	return n;
+}
+
+/* a branch from inside comes back to the entry: a loop that begins with the first instruction */
+static bool is_repeated(const struct copy *c, uint64_t addr)
+{
+	for (uint32_t i = 0; i < c->around->n; i++) {
+		const struct code *part = &c->around->part[i];
+
+		if (!code_branches_into(part, addr, addr + 1))
+			continue;
+		for (uint32_t k = 0; k < part->n; k++)
+			if (part->insn[k].target == addr && part->insn[k].kind != CODE_CALL &&
+			    ranges_hold(c->ranges, c->n_ranges, part->insn[k].addr))
+				return true;
+	}
+	return false;
+}
+
+static bool is_gnu(Dwarf_Die *die)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Die unit;
+	const char *producer = NULL;
+
+	if (dwarf_diecu(die, &unit, NULL, NULL) && dwarf_attr(&unit, DW_AT_producer, &attr))
+		producer = dwarf_formstring(&attr);
+	return producer && strncmp(producer, "GNU ", 4) == 0;
+}
+
+/* without DW_AT_entry_pc: the first range that is entered from outside */
+static uint64_t first_entered(struct copy *c)
+{
+	if (c->n_ranges == 1)
+		return c->ranges[0].start;
+	for (uint32_t i = 0; i < c->n_ranges; i++)
+		if (around_entered(c->around, c->ranges, c->n_ranges, c->ranges[i].start) ==
+		    ENTERED_OUTSIDE)
+			return c->ranges[i].start;
+	return c->ranges[0].start;
+}
+
 uint32_t dwfile_inline_entries(struct dwarf_file *f, Dwarf_Die *die, Dwarf_Die *outer,
 			       const struct di_range *ranges, uint32_t n_ranges, uint64_t **entries,
 			       bool *is_approximate)
 {
-	uint64_t *v = arena_array(&f->scratch, uint64_t, n_ranges + 1), e0 = 0;
-	AROUND_AUTO around = { 0 };
-	Dwarf_Lines *lines;
-	uint32_t n = 0;
-	size_t n_lines;
+	struct copy c = {
+		f, outer, ranges, n_ranges, .is_gnu = is_gnu(die), .around = around_of(f, outer)
+	};
+	uint64_t v[MAX_ENTRIES];
 	struct key key = { 0 };
-	bool has_e0, has_lines;
+	uint32_t n = 1;
 
-	*entries = v;
 	*is_approximate = false;
 	if (!n_ranges)
 		return 0;
-	has_e0 = get_entry_pc(die, &e0) && ranges_hold(ranges, n_ranges, e0);
-	if (n_ranges > 1)
-		around_decode(f, outer, &around);
-	else if (!has_e0)
-		has_e0 = (e0 = ranges[0].start) != 0;
-	for (uint32_t i = 0; i < n_ranges && !has_e0; i++) {
-		e0 = ranges[i].start;
-		has_e0 = around_entered(&around, ranges, n_ranges, e0) == ENTERED_OUTSIDE;
-	}
-	if (!has_e0)
-		e0 = ranges[0].start;
-	v[n++] = e0;
-	has_lines = dwfile_rows(f, die, &lines, &n_lines) &&
-		    key_at(lines, n_lines, e0, dwfile_attr_file(die, DW_AT_decl_file), &key);
-	for (uint32_t i = 0; i < n_ranges && has_lines; i++) {
-		uint64_t addr = ranges[i].start;
-
-		if (addr == e0 || !has_key(lines, n_lines, addr, &key))
-			continue;
-		if (around.is_known &&
-		    around_entered(&around, ranges, n_ranges, addr) == ENTERED_INSIDE)
-			continue;
-		v[n++] = addr;
-		*is_approximate |= !around.is_known;
-	}
+	if (!get_entry_pc(die, &v[0]) || !ranges_hold(ranges, n_ranges, v[0]))
+		v[0] = first_entered(&c);
+	if (dwfile_rows(f, die, &c.lines, &c.n_lines) &&
+	    key_at(c.lines, c.n_lines, v[0], dwfile_attr_file(die, DW_AT_decl_file), &key))
+		n = add_copies(&c, &key, v, n, MAX_ENTRIES, is_approximate);
 	qsort(v, n, sizeof(*v), compare_u64);
-	if (has_lines && !*is_approximate)
-		*is_approximate = has_hidden_copies(f, outer, &around, lines, n_lines, &key, ranges,
-						    n_ranges, v, n);
+	for (uint32_t i = 0; i < n && !*is_approximate; i++)
+		*is_approximate = is_repeated(&c, v[i]);
+	*entries = arena_array(&f->scratch, uint64_t, n);
+	memcpy(*entries, v, n * sizeof(*v));
 	return n;
 }

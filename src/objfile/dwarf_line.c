@@ -177,15 +177,16 @@ static uint32_t put_entered(struct line_search *s, const struct index_code *code
 {
 	struct di_range *r = arena_array(&s->f->scratch, struct di_range, to - from);
 	uint32_t n = (uint32_t)(to - from), n_put = 0;
-	AROUND_AUTO around = { 0 };
+	const struct around *around = NULL;
 	Dwarf_Die die;
 
 	for (uint32_t i = 0; i < n; i++)
 		r[i] = s->runs.v[from + i].range;
 	if (code && n > 1 && dwfile_die(s->f, code->die, &die))
-		around_decode(s->f, &die, &around);
+		around = around_of(s->f, &die);
 	for (uint32_t i = 0; i < n; i++) {
-		if (around.is_known && around_entered(&around, r, n, r[i].start) == ENTERED_INSIDE)
+		if (around && around->is_known &&
+		    around_entered(around, r, n, r[i].start) == ENTERED_INSIDE)
 			continue;
 		put_row(out, &s->runs.v[from + i].first);
 		n_put++;

@@ -5,6 +5,8 @@
  */
 #include "objfile/dwarf_private.h"
 
+#include "objfile/dwarf_code.h"
+#include "objfile/dwarf_flow.h"
 #include "objfile/dwarf_index.h"
 #include "objfile/elf_private.h"
 
@@ -51,6 +53,8 @@ void dwfile_close(struct dwarf_file *f)
 		elf_end(f->elf);
 	demangler_free(f->names);
 	index_free(f->index);
+	around_free(f->around);
+	addrs_free(f->addrs);
 	vec_free(&f->sections);
 	vec_free(&f->files);
 	arena_free(&f->scratch);

@@ -59,6 +59,7 @@ struct dwarf_file {
 	struct dwarf_split *split; /* dwarf_open.c: files that were opened for split units */
 	struct dwarf_lines *lines; /* dwarf_line.c: line tables by unit */
 	struct dwarf_index *index; /* dwarf_index.c: names */
+	struct around *around;     /* dwarf_flow.c: code of the function looked at last */
 	struct dwarf_addrs *addrs; /* dwarf_addr.c: units and functions by address */
 	struct dwarf_vars *vars;   /* dwarf_var.c, dwarf_type.c: whatever they keep; in kept */
 };
