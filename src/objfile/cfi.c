@@ -578,14 +578,22 @@ struct err *cfi_table_parse(struct bytes b, uint64_t addr, bool is_debug, uint32
 struct err *cfi_table_of(struct objfile *f, struct cfi_table **ret)
 {
 	const struct objfile_section *s = objfile_find_section(f, STR(".eh_frame"));
+	struct reader r = { 0 };
 	struct err *err;
-	struct bytes b;
-	uint32_t n_bad;
+	bool is_go;
 
 	*ret = NULL;
-	if (!s || !s->size)
-		return NULL;
-	TRY(objfile_section_bytes(f, s, &b));
-	err = cfi_table_parse(b, s->addr, false, &n_bad, ret);
+	if (s && s->size) {
+		struct bytes b;
+
+		TRY(objfile_section_bytes(f, s, &b));
+		read_section(b, s->addr, false, &r);
+	}
+	/* Go's code is not in that section; its own table covers it */
+	is_go = cfi_add_go(f, &r.raw);
+	err = cfi_table_make(&r.raw, ret);
+	cfi_raw_free(&r.raw);
+	if (*ret)
+		(*ret)->is_go = is_go;
 	return err ? err_wrap(err, "'%s'", f->path) : NULL;
 }

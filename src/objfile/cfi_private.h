@@ -31,4 +31,7 @@ static inline void cfi_raw_free(struct cfi_raw *raw)
 /* Go's own code: what its sections leave out (cfi_go.c) */
 void cfi_fix_go(struct objfile *f, struct cfi_raw *raw);
 
+/* go_cfi.c: rows of Go's own code from its table of functions; false: the file has none */
+bool cfi_add_go(struct objfile *f, struct cfi_raw *raw);
+
 #endif

@@ -231,7 +231,8 @@ bool go_tab_record(const struct go_pclntab *t, uint32_t i, struct go_record *r)
 	r->cu = bytes_u32(&b);
 	r->start_line = t->version >= GO_TAB_1_20 ? bytes_u32(&b) : 0;
 	r->id = bytes_u8(&b);
-	bytes_take(&b, 2); /* flag, padding */
+	r->flags = bytes_u8(&b);
+	bytes_u8(&b); /* padding */
 	n_funcdata = bytes_u8(&b);
 	if (b.bad || r->end <= r->entry || r->n_pcdata > 64)
 		return false;
@@ -259,7 +260,10 @@ bool go_pclntab_func(const struct go_pclntab *t, uint32_t i, struct go_func *ret
 				 .index = i,
 				 .args_bytes = r.args,
 				 .start_line = r.start_line,
-				 .is_wrapper = t->wrapper_id && r.id == t->wrapper_id };
+				 .is_wrapper = t->wrapper_id && r.id == t->wrapper_id,
+				 .is_asm = r.flags & GO_FLAG_ASM,
+				 .is_top = r.flags & GO_FLAG_TOP,
+				 .is_switch = r.flags & GO_FLAG_SWITCH };
 	/* the table of frame sizes ends where the instructions do */
 	end = go_pcvalue_end(t, &r, r.pcsp);
 	if (end > r.entry && end < r.end)

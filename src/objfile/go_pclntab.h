@@ -20,6 +20,9 @@ struct go_func {
 	uint32_t args_bytes; /* stack slots of arguments and results, and where register arguments are spilled */
 	uint32_t start_line; /* of the "func" keyword; 0: not known (before Go 1.20) */
 	bool is_wrapper;     /* made by the compiler: method wrappers, ABI0 <-> ABIInternal twins */
+	bool is_asm;         /* written in assembly (Go 1.18 on) */
+	bool is_top;         /* outermost frame of its stack: runtime.goexit and the like */
+	bool is_switch; /* changes to another stack: its callers are not found by the frame's size */
 };
 
 /* one frame of an address: the innermost inlined function first, the function itself last */

@@ -28,9 +28,11 @@ struct go_record {
 	uint64_t entry, end;
 	int32_t name;
 	uint32_t args, pcsp, pcfile, pcln, n_pcdata, cu, start_line;
-	uint8_t id;
+	uint8_t id, flags;             /* internal/abi.FuncID, FuncFlag */
 	struct bytes pcdata, funcdata; /* arrays of u32 */
 };
+
+enum { GO_FLAG_TOP = 1, GO_FLAG_SWITCH = 2, GO_FLAG_ASM = 4 };
 
 bool go_tab_record(const struct go_pclntab *t, uint32_t i, struct go_record *r);
 bool go_tab_find(const struct go_pclntab *t, uint64_t pc, uint32_t *ret);

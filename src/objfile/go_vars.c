@@ -10,15 +10,6 @@
 #include "objfile/go_pclntab.h"
 #include "objfile/go_runtime.h"
 
-static bool is_assembly(struct objfile *f, uint64_t entry)
-{
-	struct go_pclntab *t = objfile_go_pclntab(f);
-	struct str file;
-	uint32_t line;
-
-	return t && go_line_at(t, entry, &file, &line) && str_ends(file, STR(".s"));
-}
-
 /* the convention's list: the variables with the dictionary of a generic function among them */
 static uint32_t make_list(const struct di_var *vars, uint32_t n, int dict,
 			  struct go_abi_value *values, const struct di_var **of)
@@ -64,7 +55,7 @@ void go_vars_place(struct objfile *f, uint64_t entry, bool at_return, struct di_
 	int dict;
 
 	/* a clone or an outlined copy: nothing of the kind is in Go */
-	if (!t || !go_pclntab_at(t, entry, &fn) || fn.addr != entry || is_assembly(f, entry))
+	if (!t || !go_pclntab_at(t, entry, &fn) || fn.addr != entry || fn.is_asm)
 		return;
 	dict = fn.is_wrapper ? -1 : go_abi_dict_index(fn.name, facts->minor);
 	count = make_list(vars, n, dict, values, of);

@@ -14,17 +14,11 @@
 enum { MAX_CODE = 1 << 20, N_STACK_WORDS = 16 };
 
 /* assembly: both conventions occur; the symbol table tells them apart where a function has both */
-static enum go_form form_of(struct objfile *f, const struct go_pclntab *t, const struct symbol *s,
-			    const struct go_func *fn)
+static enum go_form form_of(struct objfile *f, const struct symbol *s, const struct go_func *fn)
 {
-	struct str file = STR_NULL;
-	uint32_t line;
-
 	if (!objfile_go_facts(f)->has_reg_abi || (s && str_ends(symbol_name(s), STR(".abi0"))))
 		return GO_FORM_STACK;
-	if (go_line_at(t, fn->addr, &file, &line) && str_ends(file, STR(".s")))
-		return GO_FORM_UNKNOWN;
-	return GO_FORM_REGS;
+	return fn->is_asm ? GO_FORM_UNKNOWN : GO_FORM_REGS;
 }
 
 static uint64_t behind_check(struct objfile *f, const struct go_func *fn)
@@ -52,7 +46,7 @@ void go_site_find(struct objfile *f, const struct symbol *s, uint64_t offset, st
 	*ret = (struct go_site){ .form = GO_FORM_NONE, .entry = s->addr, .addr = s->addr + offset };
 	if (!t || !go_pclntab_at(t, s->addr, &fn))
 		return;
-	ret->form = form_of(f, t, s, &fn);
+	ret->form = form_of(f, s, &fn);
 	if (offset == 0 && fn.addr == s->addr)
 		ret->addr = behind_check(f, &fn);
 }
