@@ -102,7 +102,8 @@ static uint32_t usdt_memory(struct builder *b, const struct usdt_operand *o)
 			      put_op_imm(b, IR_MUL, load_reg(b, o->index_offset), o->scale));
 	if (o->is_file_addr) { /* the file's address plus where it was loaded: this probe's address tells */
 		uint32_t bias = put_op_imm(b, IR_SUB, load_reg(b, arch_ip_offset()),
-					   (int64_t)b->shape->points[0].address);
+					   (int64_t)(b->shape->points[0].address -
+						     b->shape->points[0].place_delta));
 
 		addr = put_op(b, IR_ADD, addr, bias);
 	}

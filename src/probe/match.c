@@ -119,13 +119,15 @@ static struct probe_shape **match_finish(struct match *m, struct probe_shape **t
 			shape->points = arena_array(m->c->arena, struct probe_point, s->points.n);
 			memcpy(shape->points, s->points.v, s->points.n * sizeof(*s->points.v));
 			shape->n_points = (uint32_t)s->points.n;
+			placement_run(m, shape);
 			for (uint32_t j = 0; j < shape->n_points; j++) {
 				struct probe_point *p = &shape->points[j];
 
 				p->cookie = j;
 				p->is_repeat = hashmap_put(&names, p->name, p) != NULL;
 			}
-			placement_run(m, shape);
+		}
+		if (shape->n_points) {
 			*tail = shape;
 			tail = &shape->next;
 		}

@@ -63,7 +63,15 @@ bool placement_decode(struct objfile *f, uint64_t addr, uint64_t size, struct co
 
 /* the code of the function at entry; false when its size is not known or its bytes cannot be read. code_free. */
 bool placement_read(struct objfile *f, uint64_t entry, struct code *ret);
-/* moves those points of the shape that stand at a function's entry; the shape's points are in the arena already */
+/*
+ * Moves those points of the shape that stand at a function's entry, and those that stand where the kernel would do harm; takes out
+ * what cannot stand anywhere, after saying so. The shape's points are in the arena already.
+ */
 void placement_run(struct match *m, struct probe_shape *shape);
+
+/* ---- placement_nop5.c ---- */
+
+/* a point in the middle of a function that stands on a 5-byte nop; false: refused, and that was said */
+bool placement_avoid_nop5(struct match *m, struct objfile *f, struct probe_point *p);
 
 #endif

@@ -144,29 +144,49 @@ static bool is_entry(const struct probe_point *p)
 	       (!p->entry_address || p->entry_address == p->address);
 }
 
+static struct objfile *file_of(struct match *m, const struct probe_point *p)
+{
+	struct objfile *f = NULL;
+
+	if (p->path.n)
+		err_free(objfile_cache_get(probe_ctx_files(m->c), p->path.p, &f));
+	return f;
+}
+
+/* the place that was asked for, or a better one; false: none will do */
+static bool settle(struct match *m, struct objfile *f, const struct probe_shape *shape,
+		   struct probe_point *p)
+{
+	bool is_kernel_return = shape->is_return && shape->return_way == RETURN_KERNEL;
+
+	if (shape->kind == PROBE_USDT || !is_entry(p))
+		return is_kernel_return || placement_avoid_nop5(m, f, p);
+	if (!p->entry_address)
+		p->entry_address = p->address;
+	if (m->c->placement != PROBE_PLACEMENT_OFF && m->spec->ap->needs.is_known &&
+	    (!shape->is_return || is_kernel_return))
+		place(m, f, shape, p);
+	return true;
+}
+
 void placement_run(struct match *m, struct probe_shape *shape)
 {
 	struct objfile *f = NULL;
 	struct str path = STR_NULL;
+	uint32_t n = 0;
 
-	if (m->c->placement == PROBE_PLACEMENT_OFF ||
-	    (shape->kind != PROBE_UPROBE && shape->kind != PROBE_URETPROBE) ||
-	    (shape->is_return && shape->return_way != RETURN_KERNEL) ||
-	    !m->spec->ap->needs.is_known)
+	if (shape->kind != PROBE_UPROBE && shape->kind != PROBE_URETPROBE &&
+	    shape->kind != PROBE_USDT)
 		return;
 	for (uint32_t i = 0; i < shape->n_points; i++) {
 		struct probe_point *p = &shape->points[i];
 
-		if (!is_entry(p))
-			continue;
-		if (!p->entry_address)
-			p->entry_address = p->address;
 		if (!f || !str_eq(path, p->path)) {
 			path = p->path;
-			f = NULL;
-			err_free(objfile_cache_get(probe_ctx_files(m->c), path.p, &f));
+			f = file_of(m, p);
 		}
-		if (f)
-			place(m, f, shape, p);
+		if (!f || settle(m, f, shape, p))
+			shape->points[n++] = *p;
 	}
+	shape->n_points = n;
 }

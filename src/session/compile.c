@@ -53,6 +53,11 @@ static void make_cpp(struct compilation *c)
 	c->cpp = cpp_new(&co);
 }
 
+static bool keeps_red_zone(void)
+{
+	return features_has(FEATURE_NOP5);
+}
+
 void compilation_init(struct compilation *c, const struct session_opts *o)
 {
 	struct symbolizer_opts so = { .demangle = true };
@@ -70,6 +75,7 @@ void compilation_init(struct compilation *c, const struct session_opts *o)
 	c->probes.is_unsafe = o->is_unsafe;
 	c->probes.traceable = o->traceable;
 	c->probes.lacks = features_missing;
+	c->probes.keeps_red_zone = keeps_red_zone;
 	so.files = probe_ctx_files(&c->probes);
 	vec_each(dirs, &o->debuginfo)
 		objfile_cache_add_debug_path(so.files, *dirs);

@@ -219,6 +219,11 @@ static bool check_uprobe_multi_process(union feature_arg unused)
 	return features_has(FEATURE_UPROBE_MULTI) && features_try_uprobe_multi_process();
 }
 
+static bool check_nop5(union feature_arg unused)
+{
+	return features_try_nop5();
+}
+
 /* loading does not tell: kernels without ftrace load such programs and refuse to attach them */
 static bool check_fentry(union feature_arg unused)
 {

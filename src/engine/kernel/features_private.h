@@ -12,5 +12,7 @@
  * ourselves
  */
 bool features_try_uprobe_multi_process(void);
+/* whether a uprobe on a 5-byte nop leaves alone what lies below the stack pointer */
+bool features_try_nop5(void);
 
 #endif

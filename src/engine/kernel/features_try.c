@@ -147,3 +147,42 @@ bool features_try_uprobe_multi_process(void)
 	pthread_join(thread, NULL);
 	return bpf_map_lookup_elem(map, &key, &hits) == 0 && hits == 1;
 }
+
+/*
+ * A leaf function that keeps its argument below rsp over a 5-byte nop. Kernel 6.18 replaces the nop by a call after the
+ * first hit (optimized uprobes), and the call writes its return address there.
+ */
+__asm__(".text\n.p2align 4\n.type features_red_zone,@function\nfeatures_red_zone:\n"
+	"mov %rdi,-8(%rsp)\nfeatures_nop5: .byte 0x0f,0x1f,0x44,0,0\nmov -8(%rsp),%rax\nret\n"
+	".size features_red_zone, .-features_red_zone\n");
+long features_red_zone(long value);
+extern const char features_nop5[];
+
+/* for this process alone; probe and event end with the descriptor */
+static int probe_self(uint64_t offset)
+{
+	struct perf_event_attr attr = { .size = sizeof(attr),
+					.uprobe_path = (uintptr_t)"/proc/self/exe",
+					.probe_offset = offset };
+	STRBUF_AUTO text = { 0 };
+	uint64_t type;
+
+	if (!sys_read_file("/sys/bus/event_source/devices/uprobe/type", &text) ||
+	    !str_to_u64(str_trim(strbuf_str(&text)), &type))
+		return -1;
+	attr.type = (uint32_t)type;
+	return sys_perf_event_open(&attr, 0, -1);
+}
+
+bool features_try_nop5(void)
+{
+	uint64_t offset;
+	FD_AUTO fd = own_file_offset((uintptr_t)features_nop5, &offset) ? probe_self(offset) : -1;
+
+	if (fd < 0) /* not known */
+		return false;
+	for (long i = 1; i < 8; i++)
+		if (features_red_zone(i) != i)
+			return false;
+	return true;
+}
