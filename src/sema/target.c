@@ -134,16 +134,23 @@ static const struct node *root_of(const struct node *n, uint32_t *offset, bool *
 	*offset = 0;
 	*is_all = false;
 	for (;;) {
-		if (n->kind == NODE_FIELD || n->kind == NODE_TUPLE_FIELD) {
-			*offset += n->field.field.offset;
-			n = n->field.a;
-		} else if (n->kind == NODE_INDEX && n->index.a->type &&
-			   n->index.a->type->kind == TYPE_ARRAY) {
-			*is_all = true; /* which element is known later */
-			n = n->index.a;
-		} else {
+		const struct node *in = n->kind == NODE_INDEX ? n->index.a
+					: n->kind == NODE_FIELD || n->kind == NODE_TUPLE_FIELD
+						? n->field.a
+						: NULL;
+
+		if (!in || !in->type)
 			break;
+		if (in->type->kind == TYPE_POINTER) {
+			/* what it leads to is elsewhere: the pointer itself must be there */
+			*offset = 0;
+			*is_all = true;
+		} else if (n->kind == NODE_INDEX) {
+			*is_all = true; /* which element is known later */
+		} else {
+			*offset += n->field.field.offset;
 		}
+		n = in;
 	}
 	return n->kind == NODE_CALL && n->call.builtin && n->call.builtin->id == BUILTIN_TARGET_VAR
 		       ? n
