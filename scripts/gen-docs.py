@@ -190,7 +190,8 @@ def compat_faults():
     flags = {n: f for n, _, _, f, _, _ in builtins()}
     words = {"sizeof", "offsetof", "typeof", "typeinfo"}  # the parser's own
     have = {
-        "variable": {n if n != "arg0" else "argN" for n, f in flags.items() if "V" in f},
+        # dw_ustack: another name, in builtins.c
+        "variable": {"dw_ustack"} | {n if n != "arg0" else "argN" for n, f in flags.items() if "V" in f},
         "function": {n for n, f in flags.items() if "V" not in f and "G" not in f} | words,
         "aggregation": {n for n, f in flags.items() if "G" in f},
         "probe": {r[1] for r in rows_of("src/probe/providers.def", "PROVIDER")},

@@ -107,6 +107,7 @@ enum image_unwind_stat {
 struct image_stack_snapshot {
 	uint64_t id; /* stands in struct stored_stack instead of the hash */
 	uint64_t ip, sp, bp;
+	uint64_t shift; /* the first frame is shown as ip - shift: where the probe is by its name (placement) */
 	uint64_t base;  /* address of the first byte */
 	uint32_t pid;   /* as in struct stored_stack */
 	uint32_t limit; /* frames */

@@ -29,7 +29,8 @@ enum {
 	U_TRAMPOLINE =
 		72,      /* the address that uretprobes put in place of return addresses; 0: none */
 	U_INSTANCE = 80, /* the uretprobe to compare next (kernel address) */
-	U_BYTES = 88,
+	U_SHIFT = 88,   /* the first frame is shown as ip - this */
+	U_BYTES = 96,
 	/* U_STATUS */
 	GOES_ON = 0,
 	ENDED = 1,
@@ -438,7 +439,8 @@ static struct fn_state *build_step(struct builder *b, struct value buf, uint32_t
 	uint32_t ip = get(b, U_IP), pc = put_op(b, IR_SUB, ip, get(b, U_BACK)), rule = new_vreg(b);
 
 	pc = put_op_imm(b, IR_AND, pc, INT64_MAX);
-	add_frame(b, buf, limit, ip);
+	add_frame(b, buf, limit, put_op(b, IR_SUB, ip, get(b, U_SHIFT)));
+	set_imm(b, U_SHIFT, 0);
 	find_rule(b, find_mapping(b, pc), pc, rule);
 	use_frame_pointer(b, rule);
 	step_to_caller(b, rule);
@@ -470,7 +472,11 @@ static void take_registers(struct builder *b, uint32_t task, uint32_t none)
 	switch (b->shape->kind) {
 	case PROBE_UPROBE:
 	case PROBE_URETPROBE:
-	case PROBE_USDT: take_context(b, context_reg(b)); return;
+	case PROBE_USDT:
+		take_context(b, context_reg(b));
+		set(b, U_SHIFT,
+		    put_op(b, IR_SUB, get(b, U_IP), build_load_reg(b, arch_ip_offset())));
+		return;
 	case PROBE_PROFILE:
 	case PROBE_INTERVAL:
 	case PROBE_SOFTWARE:
@@ -642,6 +648,7 @@ static void send_snapshot(struct builder *b, struct value to, struct value buf, 
 	PUT(ip, get(b, U_IP), 8);
 	PUT(sp, get(b, U_SP), 8);
 	PUT(bp, get(b, U_BP), 8);
+	PUT(shift, get(b, U_SHIFT), 8);
 	base = put_op_imm(b, IR_AND, get(b, U_SP), -SNAPSHOT_CHUNK);
 	PUT(base, base, 8);
 	PUT(pid, pid, 4);
@@ -664,7 +671,7 @@ static void send_snapshot(struct builder *b, struct value to, struct value buf, 
 	set_imm(b, U_N, 0);
 	set(b, U_HASH, put_imm(b, (int64_t)IMAGE_STACK_HASH_START));
 	mem_zero(b, buf, limit * 8);
-	add_frame(b, buf, limit, get(b, U_IP));
+	add_frame(b, buf, limit, put_op(b, IR_SUB, get(b, U_IP), get(b, U_SHIFT)));
 	mem_release(b, mark);
 }
 

@@ -24,6 +24,9 @@ const struct builtin *builtin_find(struct str name, uint32_t *index)
 		*index = (uint32_t)n;
 		return &builtins[BUILTIN_ARG];
 	}
+	/* bpftrace's name for stacks that are unwound by tables: here all are */
+	if (str_is(name, "dw_ustack"))
+		return &builtins[BUILTIN_USTACK];
 	for (size_t i = 0; i < BUILTIN_N; i++)
 		if (str_is(name, builtins[i].name))
 			return &builtins[i];

@@ -2,7 +2,7 @@
 /*
  * Stacks as text, leaf first, one frame a line, in the four modes:
  *
- *   bpftrace  8 spaces, name+offset
+ *   bpftrace  8 spaces, name+offset, @file:line where that is known; [inlined] functions on lines before it
  *   perf      tab, address, name+offset, user stacks: (object)
  *   raw       address
  *   build_id  id of the object in hexadecimal, offset in the file
@@ -16,7 +16,7 @@
 #include <inttypes.h>
 
 #define MAX_FRAMES 1024
-#define UNWIND_FAILED UINT64_MAX
+#define UNWIND_FAILED IMAGE_UNWIND_FAILED
 #define PADDING "        "
 
 /* as C++ streams write a pointer, which is what bpftrace's users see: 0 has no prefix */
@@ -38,7 +38,48 @@ static bool find_symbol(const struct value_env *env, bool is_user, uint32_t pid,
 	return s->kernel && s->kernel(s->arg, addr, sym);
 }
 
-static void put_symbol(const struct value_env *env, bool is_user, uint32_t pid, uint64_t addr,
+/* a frame to be printed, and what is known of the one that it called */
+struct frame {
+	const struct type *type;
+	uint32_t pid;
+	uint64_t addr;
+	bool is_call; /* addr is where a call returns to */
+};
+
+static void put_place(const struct output_line *l, struct strbuf *out)
+{
+	if (l->file.n)
+		strbuf_printf(out, "@%.*s:%u", STR_ARG(l->file), l->line);
+}
+
+/* the functions that were inlined at the address, each a line of its own; gives the last one's place */
+static const struct output_line *put_inlined(const struct value_env *env, enum value_form form,
+					     const struct frame *f, struct strbuf *out)
+{
+	const struct output_symbols *s = env->symbols;
+	bool is_perf = f->type->stack_mode == STACK_MODE_PERF;
+	const struct output_line *l;
+	size_t n = 0;
+
+	if (f->type->kind != TYPE_USTACK || !s || !s->lines)
+		return NULL;
+	l = s->lines(s->arg, f->pid, f->addr, f->is_call, &n);
+	for (; n && l->is_inlined; l++, n--) {
+		if (is_perf) {
+			strbuf_printf(out, "\t%" PRIx64 " %.*s (inlined)\n", f->addr,
+				      STR_ARG(l->func));
+			continue;
+		}
+		strbuf_printf(out, "%s[inlined] %.*s", form == VALUE_COMPACT ? "" : PADDING,
+			      STR_ARG(l->func));
+		put_place(l, out);
+		strbuf_putc(out, '\n');
+	}
+	return n ? l : NULL;
+}
+
+/* true: a function from which the kernel returns out of a signal; above it stands no call */
+static bool put_symbol(const struct value_env *env, bool is_user, uint32_t pid, uint64_t addr,
 		       bool with_module, struct strbuf *out)
 {
 	struct output_symbol sym;
@@ -54,6 +95,7 @@ static void put_symbol(const struct value_env *env, bool is_user, uint32_t pid, 
 	if (with_module && is_user)
 		strbuf_printf(out, " (%.*s)",
 			      STR_ARG(sym.module.n ? sym.module : STR("[unknown]")));
+	return str_is(sym.name, "__restore_rt");
 }
 
 static void put_build_id(const struct value_env *env, uint32_t pid, uint64_t addr,
@@ -73,24 +115,30 @@ static void put_build_id(const struct value_env *env, uint32_t pid, uint64_t add
 		strbuf_printf(out, "%" PRIx64 "\n", addr);
 }
 
-static void put_frame(const struct value_env *env, enum value_form form, const struct type *t,
-		      uint32_t pid, uint64_t addr, struct strbuf *out)
+static void put_frame(const struct value_env *env, enum value_form form, struct frame *f,
+		      struct strbuf *out)
 {
-	bool is_user = t->kind == TYPE_USTACK;
+	bool is_user = f->type->kind == TYPE_USTACK, is_signal;
+	const struct output_line *place;
 
-	switch (t->stack_mode) {
-	case STACK_MODE_RAW: strbuf_printf(out, "%" PRIx64 "\n", addr); return;
-	case STACK_MODE_BUILD_ID: put_build_id(env, pid, addr, out); return;
+	switch (f->type->stack_mode) {
+	case STACK_MODE_RAW: strbuf_printf(out, "%" PRIx64 "\n", f->addr); return;
+	case STACK_MODE_BUILD_ID: put_build_id(env, f->pid, f->addr, out); return;
 	case STACK_MODE_PERF:
-		strbuf_printf(out, "\t%" PRIx64 " ", addr);
-		put_symbol(env, is_user, pid, addr, true, out);
+		put_inlined(env, form, f, out);
+		strbuf_printf(out, "\t%" PRIx64 " ", f->addr);
+		is_signal = put_symbol(env, is_user, f->pid, f->addr, true, out);
 		break;
 	default:
+		place = put_inlined(env, form, f, out);
 		if (form != VALUE_COMPACT)
 			strbuf_puts(out, PADDING);
-		put_symbol(env, is_user, pid, addr, false, out);
+		is_signal = put_symbol(env, is_user, f->pid, f->addr, false, out);
+		if (place)
+			put_place(place, out);
 	}
 	strbuf_putc(out, '\n');
+	f->is_call = !is_signal;
 }
 
 /* a stack that the consumer unwound: see symbols.h */
@@ -110,7 +158,8 @@ bool value_has_user_stack(const struct type *t)
 		return true;
 	if (t->kind == TYPE_ARRAY)
 		return value_has_user_stack(t->elem);
-	for (uint32_t i = 0; (t->kind == TYPE_TUPLE || t->kind == TYPE_RECORD) && i < t->n_fields; i++)
+	for (uint32_t i = 0; (t->kind == TYPE_TUPLE || t->kind == TYPE_RECORD) && i < t->n_fields;
+	     i++)
 		if (value_has_user_stack(t->fields[i].type))
 			return true;
 	return false;
@@ -128,7 +177,8 @@ void value_settle_stacks(const struct value_env *env, const struct type *t, void
 			s.n_frames = n;
 		memcpy(data, &s, sizeof(s));
 	}
-	for (uint32_t i = 0; (t->kind == TYPE_TUPLE || t->kind == TYPE_RECORD) && i < t->n_fields; i++)
+	for (uint32_t i = 0; (t->kind == TYPE_TUPLE || t->kind == TYPE_RECORD) && i < t->n_fields;
+	     i++)
 		value_settle_stacks(env, t->fields[i].type, (char *)data + t->fields[i].offset);
 }
 
@@ -137,6 +187,7 @@ void value_put_stack(const struct value_env *env, enum value_form form, const st
 {
 	struct stored_stack s;
 	FREE_AUTO uint64_t *frames = NULL;
+	struct frame f = { .type = t };
 	uint32_t n, unwound;
 
 	memcpy(&s, data, sizeof(s));
@@ -154,11 +205,13 @@ void value_put_stack(const struct value_env *env, enum value_form form, const st
 		strbuf_puts(out, PADDING "<stack not kept>\n");
 		return;
 	}
+	f.pid = s.pid;
 	for (uint32_t i = 0; i < n; i++) {
 		if (frames[i] == UNWIND_FAILED) {
 			strbuf_puts(out, PADDING "<unwind failure>\n");
 			break;
 		}
-		put_frame(env, form, t, s.pid, frames[i], out);
+		f.addr = frames[i];
+		put_frame(env, form, &f, out);
 	}
 }

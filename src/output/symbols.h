@@ -16,6 +16,13 @@ struct output_symbol {
 	struct str module; /* path of the object; empty: not known, or the kernel proper */
 };
 
+/* where in the source an address is: inlined functions, innermost first, then the function with code of its own */
+struct output_line {
+	struct str func, file;
+	uint32_t line;
+	bool is_inlined;
+};
+
 struct output_symbols {
 	void *arg;
 	/* false: not known; the address is printed instead. True with an empty name: only the module is known. May be NULL */
@@ -31,6 +38,12 @@ struct output_symbols {
 	 * that number or its frames' hash; becomes the latter. frames may be NULL
 	 */
 	uint32_t (*unwound)(void *arg, uint64_t *hash, uint64_t *frames, uint32_t max);
+	/*
+	 * The source at a user address, NULL when not known or not wanted; *n of them, valid until the next call. before: of
+	 * the instruction before it, which is the call when addr is a return address.
+	 */
+	const struct output_line *(*lines)(void *arg, uint32_t pid, uint64_t addr, bool before,
+					   size_t *n);
 	/* build id of the object at addr and the offset in its file; returns the id's length, 0 when not known */
 	size_t (*build_id)(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64],
 			   uint64_t *file_offset);

@@ -87,6 +87,8 @@ static ERR_MUST struct err *open_output(struct run *r)
 	oo.fd = r->out_fd;
 	oo.escape_control = isatty(r->out_fd);
 	r->names.symbolizer = r->c.symbolizer;
+	if (r->c.unit->config.show_debug_info)
+		r->names.lines = source_lines_new();
 	symbols_init(&r->symbols, &r->names);
 	return output_new(r->c.image, &r->c.sources, &r->symbols, &oo, &r->out);
 }
@@ -457,6 +459,7 @@ int session_run(struct session_opts *o)
 	finish_output(&r);
 	calls_free(r.calls);
 	unwinder_free(r.names.unwinder);
+	source_lines_free(r.names.lines);
 	if (r.engine)
 		ops->close(r.engine);
 	procwatch_free(r.names.watch);

@@ -41,6 +41,20 @@ static bool user(void *arg, uint32_t pid, uint64_t addr, struct output_symbol *o
 	return true;
 }
 
+static const struct output_line *lines(void *arg, uint32_t pid, uint64_t addr, bool before,
+				       size_t *n)
+{
+	struct symbols *of = arg;
+	struct symbol_info s;
+
+	if (!of->lines)
+		return NULL;
+	catch_up(of);
+	if (!symbolizer_user(of->symbolizer, (pid_t)pid, addr, &s) || !s.file)
+		return NULL;
+	return source_lines_at(of->lines, s.file, s.file_addr - before, n);
+}
+
 static size_t build_id(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64],
 		       uint64_t *file_offset)
 {
@@ -87,6 +101,7 @@ void symbols_init(struct output_symbols *out, struct symbols *s)
 					.kernel = kernel,
 					.user = user,
 					.build_id = build_id,
+					.lines = lines,
 					.snapshot = snapshot,
 					.unwound = unwound,
 					.note_process = note_process };

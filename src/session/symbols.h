@@ -11,10 +11,18 @@
 #include "session/procwatch.h"
 #include "session/unwind.h"
 
+/* lines.c: source lines by address, remembered. Owns nothing but its memory */
+struct source_lines;
+struct source_lines *source_lines_new(void);
+void source_lines_free(struct source_lines *l);
+const struct output_line *source_lines_at(struct source_lines *l, struct objfile *f, uint64_t vaddr,
+					  size_t *n);
+
 struct symbols {
 	struct symbolizer *symbolizer;
-	struct procwatch *watch; /* NULL: none */
-	struct unwinder *unwinder; /* NULL: none */
+	struct procwatch *watch;    /* NULL: none */
+	struct unwinder *unwinder;  /* NULL: none */
+	struct source_lines *lines; /* NULL: not wanted (config show_debug_info) */
 	bool is_fresh; /* the watch was asked since the last event; the session clears it at each */
 };
 

@@ -376,10 +376,15 @@ static enum unwind_place find_place(void *arg, uint64_t addr, const struct cfi_t
 {
 	struct copy *c = arg;
 	struct symbolizer_mapping m;
+	struct symbol_info name;
 	struct unwind_file *f;
 
 	if (!symbolizer_locate(c->u->symbolizer, (pid_t)c->s->pid, addr, &m))
-		return UNWIND_PLACE_NONE;
+		/* code of a JIT compiler that is known by its perf map only: the process may be gone */
+		return symbolizer_user(c->u->symbolizer, (pid_t)c->s->pid, addr, &name) &&
+				       name.found
+			       ? UNWIND_PLACE_NO_CFI
+			       : UNWIND_PLACE_NONE;
 	f = m.file ? get_file(c->u, m.file) : NULL;
 	if (f)
 		read_file(c->u, f);
@@ -416,6 +421,8 @@ void unwinder_snapshot(struct unwinder *u, const struct image_stack_snapshot *s,
 	p = get_process(u, (pid_t)s->pid);
 	k = arena_alloc(&u->arena, sizeof(*k) + ((size_t)max + 1) * sizeof(*k->frames));
 	end = unwind_stack(&w, &regs, k->frames, max, &k->n, NULL);
+	if (k->n)
+		k->frames[0] -= s->shift;
 	/* next time the kernel can do it */
 	if (!p->n_parts || p->n_tables != u->n_read)
 		update(u, p, false);
