@@ -180,6 +180,28 @@ static int compare_offset(const void *a, const void *b)
 	return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
+/* bytes between the leaves are padding: they have no value that could be missing */
+static void fill_padding(struct assign *s, uint32_t size)
+{
+	uint32_t n = s->n_pieces, at = 0;
+
+	if (n == LOC_MAX_PIECES) /* leaves may have been left out */
+		return;
+	for (uint32_t i = 0; i <= n; i++) {
+		uint32_t next = i < n ? s->pieces[i].offset : size;
+
+		if (next > at && s->n_pieces < LOC_MAX_PIECES)
+			s->pieces[s->n_pieces++] = (struct loc_piece){
+				.offset = at,
+				.size = next - at,
+				.kind = LOC_CONST,
+				.data = arena_alloc(s->a, next - at),
+			};
+		at = i < n ? next + s->pieces[i].size : size;
+	}
+	qsort(s->pieces, s->n_pieces, sizeof(*s->pieces), compare_offset);
+}
+
 static bool place(struct assign *s, struct go_abi_value *v)
 {
 	uint32_t align = align_of(v->type, 0);
@@ -191,6 +213,7 @@ static bool place(struct assign *s, struct go_abi_value *v)
 	s->n_pieces = 0;
 	if (size_of(v->type) && take_regs(s, v->type, 0)) {
 		qsort(s->pieces, s->n_pieces, sizeof(*s->pieces), compare_offset);
+		fill_padding(s, size_of(v->type));
 		v->loc = (struct location){ .pieces = s->pieces, .n_pieces = s->n_pieces };
 		if (!v->is_result)
 			take_slot(&s->spill, v->type, align);

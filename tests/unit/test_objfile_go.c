@@ -496,6 +496,10 @@ static void spell(const struct go_abi_value *v, uint32_t n, struct strbuf *out)
 		for (uint32_t k = 0; k < v[i].loc.n_pieces; k++) {
 			const struct loc_piece *p = &v[i].loc.pieces[k];
 
+			if (p->kind == LOC_CONST) {
+				strbuf_printf(out, "-%u", p->size);
+				continue;
+			}
 			if (k)
 				strbuf_putc(out, '+');
 			if (p->kind == LOC_FLOAT_REG)
@@ -537,7 +541,7 @@ TEST(assignment)
 	/* eight words taken: a string does not fit as a whole, the next word does */
 	check_abi("iiiiiiiisi", true, "ax bx cx di si r8 r9 r10 [8] r11", 88);
 	check_abi("eib", true, "[8] ax bx", 16);
-	check_abi("mn", true, "ax+bx [8]", 40);
+	check_abi("mn", true, "ax-7+bx [8]", 40);
 	check_abi("ia/sai", true, "ax [8] ax+bx [24] cx", 40);
 	/* ABI0: all on the stack, results behind the arguments at a whole word */
 	check_abi("bwi/b", false, "[8] [12] [16] [24]", 24);
