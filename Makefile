@@ -77,7 +77,7 @@ fuzz: build-fuzz/build.ninja
 	@python3 tests/fuzz/run.py --build build-fuzz --seconds $(SECONDS)
 
 # the runtime tests again and again under ASan and UBSan, for SECONDS
-soak: asan
+soak: all asan
 	@python3 tests/all.py soak --seconds $(SECONDS)
 
 bench: all

@@ -176,7 +176,9 @@ def fuzz(tally, seconds):
 
 
 def soak(tally, seconds):
-    """whole rounds under the sanitizers until the time is over"""
+    """servers under load, then whole rounds under the sanitizers, each until the time is over"""
+    script(tally, f"servers under load, {seconds} s", [sys.executable, "tests/soak/soak.py", "--sonde", sonde("build"),
+                                                       "--seconds", str(seconds)])
     end, n = time.time() + seconds, 0
     while n == 0 or time.time() < end:
         n += 1

@@ -191,6 +191,7 @@ static bool check(struct compilation *c)
 	c->script_types = cdecl_new(&(struct cdecl_opts){
 		.table = &c->types, .diags = &c->diags, .next = btfsrc_source(c->btf) });
 	cdecl_parse(c->script_types, c->cpp);
+	so.script_source = c->script_types;
 	type_chain_add(&c->chain, c->script_types);
 	type_chain_add(&c->chain, btfsrc_source(c->btf));
 	so.source = &c->chain.base;
@@ -359,11 +360,22 @@ static bool filter_points(struct compilation *c, struct probe_shape *s)
 	return n > 0;
 }
 
+/* the places of our own go with the functions that they are for */
+static void filter_helpers(struct compilation *c, const struct probe_shape *s)
+{
+	if (s->entries)
+		filter_points(c, (struct probe_shape *)s->entries);
+	if (s->tails)
+		filter_points(c, (struct probe_shape *)s->tails);
+}
+
 static void filter_unit(struct compilation *c)
 {
 	struct unit *u = c->unit;
 	uint32_t n = 0;
 
+	for (uint32_t i = 0; i < u->n_insts; i++)
+		filter_helpers(c, u->insts[i]->shape);
 	for (uint32_t i = 0; i < u->n_insts; i++)
 		/* shapes are the compilation's own; later stages only read them */
 		if (filter_points(c, (struct probe_shape *)u->insts[i]->shape))
