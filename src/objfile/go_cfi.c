@@ -48,6 +48,14 @@ bool cfi_add_go(struct objfile *f, struct cfi_raw *raw)
 		if (!go_pclntab_func(t, i, &fn) || fn.is_switch)
 			continue;
 		r.is_asm = fn.is_asm;
+		if (str_is(fn.name, "runtime.sigreturn__sigaction") ||
+		    str_is(fn.name, "runtime.sigreturn")) { /* where signal handlers return to */
+			vec_push(&raw->rows,
+				 ((struct cfi_raw_row){ fn.addr, cfi_rule(CFI_SIGNAL, 0, 160) }));
+			vec_push(&raw->funcs,
+				 ((struct cfi_func){ fn.addr, fn.addr + fn.size, first, 1 }));
+			continue;
+		}
 		if (fn.is_top) {
 			vec_push(&raw->rows,
 				 ((struct cfi_raw_row){ fn.addr,
