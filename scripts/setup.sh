@@ -92,6 +92,8 @@ test) packages="$build $demo $test $(language go golang-go) $(language rustc rus
     $(language javac openjdk-17-jdk-headless) $(language node nodejs)"
     # Go's tables and conventions change: an old version beside the newest, where the distribution has it
     apt-cache show golang-1.19-go >/dev/null 2>&1 && packages="$packages golang-1.19-go"
+    # values of both C++ libraries
+    apt-cache show libc++-14-dev >/dev/null 2>&1 && packages="$packages libc++-14-dev libc++abi-14-dev"
     # the acceptance figures are for Debian's OpenJDK 17, whatever else stands in PATH
     ls /usr/lib/jvm/java-17-openjdk-*/bin/java >/dev/null 2>&1 || packages="$packages openjdk-17-jdk-headless" ;;
 *) usage ;;

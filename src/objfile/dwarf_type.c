@@ -360,6 +360,9 @@ static const struct type *with_go(struct record *r, const struct type *type,
 	STRBUF_AUTO key = { 0 };
 	struct type *made;
 
+	/* what Go calls a func is a pointer to one */
+	if (g->kind && type->kind == TYPE_FUNCTION)
+		type = type_pointer_named(t->source.table, type, SPACE_NONE, LANG_GO, g->name);
 	if (!g->kind || (type->kind != TYPE_STRUCT && type->kind != TYPE_POINTER))
 		return type;
 	if (type->kind == TYPE_POINTER && (!type->name.n || !str_eq(type->name, g->name)))

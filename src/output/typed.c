@@ -213,6 +213,15 @@ static void put_char_array(struct typed *t, const char *p, uint32_t n)
 	typed_text(t, str_make(p, strnlen(p, n)), false);
 }
 
+/* an enum without data: in JSON like a variant without data, by its name */
+static void put_rust_enum(struct typed *t, const struct type *type, const char *p)
+{
+	STRBUF_AUTO name = { 0 };
+
+	value_put(t->env, VALUE_TEXT, type, p, &name);
+	put_word(t, strbuf_str(&name));
+}
+
 static void put_leaf(struct typed *t, const struct look *l, struct typed_at at)
 {
 	const struct type *type = l->type;
@@ -220,6 +229,8 @@ static void put_leaf(struct typed *t, const struct look *l, struct typed_at at)
 
 	if (!p)
 		typed_cut(t);
+	else if (type->kind == TYPE_ENUM && t->lang == LANG_RUST && !type->is_char)
+		put_rust_enum(t, type, p);
 	else if (type->kind == TYPE_FLOAT)
 		number_put_float(t->form, t->lang, type->size, p, t->out);
 	else
@@ -506,10 +517,31 @@ static void put_alternative(struct typed *t, const struct look *l, struct typed_
 		typed_cut(t);
 }
 
+/* (1+2i) */
+static void put_complex(struct typed *t, const struct look *l, struct typed_at at)
+{
+	STRBUF_AUTO imaginary = { 0 };
+	struct typed inner = *t;
+
+	inner.out = &imaginary;
+	typed_put(&inner, &l->parts[1], at);
+	strbuf_putc(t->out, '(');
+	typed_put(t, &l->parts[0], at);
+	if (imaginary.n && imaginary.p[0] != '-' && imaginary.p[0] != '+')
+		strbuf_putc(t->out, '+');
+	strbuf_add_str(t->out, strbuf_str(&imaginary));
+	strbuf_puts(t->out, "i)");
+}
+
 static void put_range(struct typed *t, const struct look *l, struct typed_at at)
 {
+	bool is_complex = l->kind == LOOK_COMPLEX;
 	struct typed_list list;
 
+	if (t->form != VALUE_JSON && is_complex) {
+		put_complex(t, l, at);
+		return;
+	}
 	if (t->form != VALUE_JSON) {
 		typed_put(t, &l->parts[0], at);
 		strbuf_add_str(t->out, l->label);
@@ -575,6 +607,7 @@ static void put_kind(struct typed *t, const struct look *l, struct typed_at at)
 	case LOOK_ADDRESS:
 	case LOOK_POINTER: put_address(t, l, at); break;
 	case LOOK_DURATION: put_duration(t, l, at); break;
+	case LOOK_COMPLEX:
 	case LOOK_RANGE: put_range(t, l, at); break;
 	case LOOK_OPTIONAL: put_optional(t, l, at); break;
 	case LOOK_ALTERNATIVES: put_alternative(t, l, at); break;
@@ -637,6 +670,16 @@ static bool open_capture(struct typed *t, const struct type *type, const void *d
 	return true;
 }
 
+/* arrays have no language of their own */
+static enum type_lang lang_of(const struct type *t)
+{
+	if (t->kind == TYPE_CAPTURE)
+		t = t->elem;
+	while (t->kind == TYPE_ARRAY)
+		t = t->elem;
+	return t->lang;
+}
+
 /* a struct of which only the bytes were kept: the keys of maps */
 static const struct type *plan_for(const struct type *t)
 {
@@ -648,7 +691,7 @@ void value_put_typed(const struct value_env *env, enum value_form form, const st
 {
 	struct typed t = { .env = env,
 			   .form = form == VALUE_JSON ? VALUE_JSON : VALUE_TEXT,
-			   .lang = type->lang,
+			   .lang = lang_of(type),
 			   .out = out,
 			   .is_top = true };
 	struct typed_at at = { .elem = data, .size = type->size, .origin = CAPTURE_ROOT };
@@ -669,7 +712,7 @@ bool value_typed_text(const struct type *type, const void *data, struct strbuf *
 	static const struct value_env plain_env;
 	struct typed t = { .env = &plain_env,
 			   .form = VALUE_TEXT,
-			   .lang = type->lang,
+			   .lang = lang_of(type),
 			   .out = out,
 			   .is_top = true,
 			   .is_plain = true };

@@ -295,6 +295,23 @@ static bool put_plain(struct typed *t, uint8_t kind, const struct look *l, struc
 	return true;
 }
 
+/* of the types that have no package; the others' kinds are not in their names */
+static uint8_t kind_by_name(struct str name)
+{
+	static const char *const names[] = {
+		[GO_BOOL] = "bool",       [GO_INT] = "int",         [GO_INT8] = "int8",
+		[GO_INT16] = "int16",     [GO_INT32] = "int32",     [GO_INT64] = "int64",
+		[GO_UINT] = "uint",       [GO_UINT8] = "uint8",     [GO_UINT16] = "uint16",
+		[GO_UINT32] = "uint32",   [GO_UINT64] = "uint64",   [GO_UINTPTR] = "uintptr",
+		[GO_FLOAT32] = "float32", [GO_FLOAT64] = "float64", [GO_STRING] = "string"
+	};
+
+	for (uint8_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i] && str_is(name, names[i]))
+			return i;
+	return 0;
+}
+
 static bool kind_is_plain(uint8_t kind)
 {
 	return (kind >= GO_BOOL && kind <= GO_FLOAT64) || kind == GO_STRING;
@@ -345,6 +362,8 @@ void typed_put_go_face(struct typed *t, const struct look *l, struct typed_at at
 		put_place(t, STR_NULL, type, addr);
 		return;
 	}
+	if (!kind)
+		kind = kind_by_name(strbuf_str(&name));
 	has_data = data.state == SEGMENT_THERE && data.size >= 16;
 	/* a named number or string may have a method that fmt would call: syscall.Errno(2), not 2 */
 	if (has_data && str_find_char(strbuf_str(&name), '.', 0) >= 0 && kind_is_plain(kind)) {
@@ -353,8 +372,11 @@ void typed_put_go_face(struct typed *t, const struct look *l, struct typed_at at
 	}
 	if (has_data && put_plain(t, kind, l->links[1].target, typed_elem(&data, 0)))
 		return;
-	/* fmt calls Error() only where it may */
-	if (has_data && !t->is_hidden && is_text_error(strbuf_str(&name)))
+	/* fmt calls Error() only where it may, else it prints pointers as such */
+	if (t->is_hidden && name.n && name.p[0] == '*')
+		strbuf_printf(t->out, t->form == VALUE_JSON ? "\"0x%" PRIx64 "\"" : "0x%" PRIx64,
+			      addr);
+	else if (has_data && is_text_error(strbuf_str(&name)))
 		typed_put(t, l->links[1].target, typed_elem(&data, 0));
 	else
 		put_place(t, strbuf_str(&name), type, addr);

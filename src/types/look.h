@@ -28,6 +28,7 @@ enum look_kind {
 	LOOK_ADDRESS,      /* num[0] in hex */
 	LOOK_DURATION,     /* num[0] seconds, num[1] nanoseconds */
 	LOOK_RANGE,        /* parts[0]..parts[1]; label between */
+	LOOK_COMPLEX,      /* parts: real, imaginary */
 	LOOK_OPTIONAL,     /* num[0] not 0: parts[0]; else nothing */
 	LOOK_ALTERNATIVES, /* std::variant: parts[num[0]] */
 	LOOK_REF, /* link 0: one element; num[0] the pointer. label: written in front at top level (Go's &) */

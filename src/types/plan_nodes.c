@@ -89,7 +89,8 @@ static void blocks_look(struct planner *p, struct look *l, const struct recipe *
 
 	l->kind = LOOK_FIELDS;
 	e.count_add = r->value;
-	e.max = r->value < CAPTURE_MAX_ELEMENTS ? r->value : (uint32_t)CAPTURE_MAX_ELEMENTS;
+	/* whole blocks: the first element may be a block's last */
+	e.max = r->value;
 	plan_link(p, plan_links(p, l, 1), &(struct recipe){ .kind = RECIPE_VALUE, .type = r->type },
 		  false, e);
 }

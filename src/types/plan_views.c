@@ -467,6 +467,7 @@ void plan_view(struct planner *p, struct look *l, const struct view *v, uint32_t
 	case LOOK_OPTIONAL: plan_optional(p, l, v, offset); break;
 	case LOOK_ALTERNATIVES: plan_alternatives(p, l, v, offset); break;
 	case LOOK_TUPLE: plan_tuple(p, l, v, offset); break;
+	case LOOK_COMPLEX:
 	case LOOK_RANGE: plan_range(p, l, v, offset); break;
 	case LOOK_ADDRESS: plan_address(l, v, offset); break;
 	case LOOK_DYN: plan_dyn(l, v, offset); break;

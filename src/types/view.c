@@ -117,6 +117,8 @@ static bool drill(struct view_place *place, bool want_pointer, unsigned depth);
 static bool drill_fields(const struct type *t, uint32_t offset, struct view_place *out,
 			 bool want_pointer, unsigned depth)
 {
+	if (!type_complete(t))
+		return false;
 	for (uint32_t i = 0; i < t->n_fields; i++) {
 		struct view_place inner = { t->fields[i].type, offset + t->fields[i].offset };
 
