@@ -64,7 +64,7 @@ static uint32_t size_of(const struct type *t)
 /* alignment in Go's memory, which is not always that of the stored form; 0: the layout is not known */
 static uint32_t align_of(const struct type *t, int depth)
 {
-	uint32_t most = 1;
+	uint32_t most = 1, end = 0;
 
 	switch (leaf_of(t)) {
 	case LEAF_WORD:
@@ -81,12 +81,15 @@ static uint32_t align_of(const struct type *t, int depth)
 	for (uint32_t i = 0; i < t->n_fields; i++) {
 		uint32_t one = align_of(t->fields[i].type, depth + 1);
 
-		if (!one)
+		/* more room than alignment asks for: there is a member that is not in the list */
+		if (!one || t->fields[i].offset < end || t->fields[i].offset - end >= one)
 			return 0;
+		end = t->fields[i].offset + size_of(t->fields[i].type);
 		if (one > most)
 			most = one;
 	}
-	return most;
+	/* a last member without size gets a byte, so that its address is inside */
+	return t->size >= end && t->size - end <= most ? most : 0;
 }
 
 /* --- registers -------------------------------------------------------------------------------------------------- */

@@ -9,6 +9,15 @@
 #include "objfile/go_abi.h"
 #include "objfile/go_pclntab.h"
 #include "objfile/go_runtime.h"
+#include "objfile/symtab.h"
+
+/* a wrapper between the two conventions may take either */
+static bool is_twin(struct objfile *f, uint64_t entry)
+{
+	const struct symbol *s = symtab_at(objfile_symtab(f), entry);
+
+	return s && (s->flags & SYMBOL_GO_TWIN || str_ends(symbol_name(s), STR(".abi0")));
+}
 
 /* the convention's list: the variables with the dictionary of a generic function among them */
 static uint32_t make_list(const struct di_var *vars, uint32_t n, int dict,
@@ -54,8 +63,8 @@ void go_vars_place(struct objfile *f, uint64_t entry, bool at_return, struct di_
 	uint32_t count;
 	int dict;
 
-	/* a clone or an outlined copy: nothing of the kind is in Go */
-	if (!t || !go_pclntab_at(t, entry, &fn) || fn.addr != entry || fn.is_asm)
+	if (!t || !go_pclntab_at(t, entry, &fn) || fn.addr != entry || fn.is_asm ||
+	    is_twin(f, entry))
 		return;
 	dict = fn.is_wrapper ? -1 : go_abi_dict_index(fn.name, facts->minor);
 	count = make_list(vars, n, dict, values, of);

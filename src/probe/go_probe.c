@@ -18,7 +18,8 @@ static enum go_form form_of(struct objfile *f, const struct symbol *s, const str
 {
 	if (!objfile_go_facts(f)->has_reg_abi || (s && str_ends(symbol_name(s), STR(".abi0"))))
 		return GO_FORM_STACK;
-	return fn->is_asm ? GO_FORM_UNKNOWN : GO_FORM_REGS;
+	/* wrappers between the two conventions have one name for both, too, when there are no symbols */
+	return fn->is_asm || (s && s->flags & SYMBOL_GO_TWIN) ? GO_FORM_UNKNOWN : GO_FORM_REGS;
 }
 
 static uint64_t behind_check(struct objfile *f, const struct go_func *fn)

@@ -562,6 +562,13 @@ TEST(unknown_layout)
 	CHECK(!go_abi_assign(v, 2, true, &types_arena, &bytes));
 	CHECK(location_is_absent(&v[0].loc));
 	CHECK(location_is_absent(&v[1].loc));
+	/* eight bytes in front of the only member: one is missing */
+	v[1].type = go_struct(16, 1, (const struct type *[]){ type_int(8, true) },
+			      (uint32_t[]){ 8 });
+	CHECK(!go_abi_assign(v, 2, true, &types_arena, &bytes));
+	v[1].type = go_struct(16, 1, (const struct type *[]){ type_int(8, true) },
+			      (uint32_t[]){ 0 });
+	CHECK(go_abi_assign(v, 2, true, &types_arena, &bytes));
 	arena_free(&types_arena);
 }
 
