@@ -88,6 +88,7 @@ static const char *fault_name(enum fault_kind kind)
 		[FAULT_DIV_ZERO] = "division by zero",
 		[FAULT_STACK] = "stack",
 		[FAULT_LOOP] = "loop",
+		[FAULT_NO_ENTRY] = "no entry",
 		[FAULT_OTHER] = "other",
 	};
 

@@ -138,6 +138,7 @@ enum fault_kind {
 	FAULT_DIV_ZERO,
 	FAULT_STACK, /* bpf_get_stack failed */
 	FAULT_LOOP,  /* bpf_loop stopped early */
+	FAULT_NO_ENTRY, /* a return whose call began before the probe: the hit was left out */
 	FAULT_OTHER, /* info says which helper */
 	FAULT_N_KINDS
 };

@@ -289,22 +289,22 @@ static bool look_for_regs(void *arg, struct node *n)
 	return true;
 }
 
-/* the values for the body; a call whose entry was not seen has zeros, which no memory is at */
+/* the values for the body; leaves the program when the entry of this call was not seen */
 static void take_regs(struct builder *b, uint32_t row)
 {
-	uint32_t none = new_label(b), key = key_of(b, row), kept;
+	uint32_t known = new_label(b), key = key_of(b, row), kept;
 
 	b->entries_map = add_call_map(b, "entries", b->n_entry_regs * 8);
+	kept = map_lookup(b, b->entries_map, key);
+	put_br_imm(b, CC_NE, kept, 0, known);
+	fault_count(b, (struct image_fault){ .kind = FAULT_NO_ENTRY, .map = IMAGE_NONE }, 0);
+	put_ret(b, put_imm(b, 0));
+	put_label(b, known);
 	for (uint32_t i = 0; i < b->n_entry_regs; i++) {
 		b->entry_values[i] = new_vreg(b);
-		put_imm_to(b, b->entry_values[i], 0);
-	}
-	kept = map_lookup(b, b->entries_map, key);
-	put_br_imm(b, CC_EQ, kept, 0, none);
-	for (uint32_t i = 0; i < b->n_entry_regs; i++)
 		put_mov_to(b, b->entry_values[i], put_load(b, kept, (int32_t)(i * 8), 8, false));
+	}
 	forget(b, b->entries_map, key);
-	put_label(b, none);
 }
 
 uint32_t build_entry_reg(struct builder *b, uint16_t reg)

@@ -18,7 +18,8 @@ static bool is_loss(enum fault_kind kind)
 /* whether the fault is a helper's failure, with its name and result, or stands for itself */
 static bool is_helper(enum fault_kind kind)
 {
-	return kind != FAULT_BOUNDS && kind != FAULT_DIV_ZERO && kind != FAULT_STACK;
+	return kind != FAULT_BOUNDS && kind != FAULT_DIV_ZERO && kind != FAULT_STACK &&
+	       kind != FAULT_NO_ENTRY;
 }
 
 static struct str helper_name(const struct image_fault *f)
@@ -40,6 +41,13 @@ static bool is_script_map(const struct output *o, uint32_t map)
 	return map >= o->image->n_maps || o->image->maps[map]->role == MAP_SCRIPT;
 }
 
+/* of what is kept of calls until they return */
+static bool is_call_map(const struct image_map *m)
+{
+	return str_starts(m->name, STR(IMAGE_CALLS_OF)) ||
+	       str_starts(m->name, STR(IMAGE_CALLS_OF_GO));
+}
+
 static void put_message(const struct output *o, const struct image_fault *f, int64_t retcode,
 			struct strbuf *out)
 {
@@ -47,6 +55,12 @@ static void put_message(const struct output *o, const struct image_fault *f, int
 
 	switch (f->kind) {
 	case FAULT_MAP_FULL:
+		if (!is_script_map(o, f->map) && is_call_map(o->image->maps[f->map])) {
+			strbuf_puts(out,
+				    "More calls are open than config max_pending allows. The "
+				    "returns of some are not seen.");
+			break;
+		}
 		if (!is_script_map(o, f->map)) {
 			strbuf_printf(out, "No room to keep the frames of a stack (%s).", text);
 			break;
@@ -79,6 +93,10 @@ static void put_message(const struct output *o, const struct image_fault *f, int
 	case FAULT_STACK:
 		strbuf_printf(out, "Error reading %s.",
 			      str_is(f->helper, "kstack") ? "kstack" : "ustack");
+		break;
+	case FAULT_NO_ENTRY:
+		strbuf_puts(out, "A call returned that had begun before the probe was there. Where "
+				 "its result lies is not known: it is left out.");
 		break;
 	default: strbuf_puts(out, text);
 	}
