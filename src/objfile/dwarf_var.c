@@ -17,6 +17,7 @@
 #include "objfile/symtab.h"
 
 enum { CLANG_MARKS_NOCALL = 16, RUSTC_MARKS_NOCALL = 70 };
+enum { MAX_DEPTH = 32, MAX_PADDED = 256 };
 
 /* ---- the worker's answer ---- */
 
@@ -268,6 +269,73 @@ static void drop_absent(struct var_question *q)
 	q->n = kept;
 }
 
+/* ---- padding ---- */
+
+static void mark_bytes(const struct type *t, uint64_t at, uint8_t *used, uint32_t size,
+		       unsigned depth)
+{
+	type_complete(t);
+	if (t->kind == TYPE_STRUCT && depth < MAX_DEPTH && (t->n_fields || t->n_variants)) {
+		for (uint32_t i = 0; i < t->n_fields; i++)
+			mark_bytes(t->fields[i].type, at + t->fields[i].offset, used, size,
+				   depth + 1);
+		for (uint32_t i = 0; i < t->n_variants; i++)
+			if (t->variants[i].type)
+				mark_bytes(t->variants[i].type, at, used, size, depth + 1);
+		if (t->discr.type)
+			mark_bytes(t->discr.type, at + t->discr.offset, used, size, depth + 1);
+		return;
+	}
+	if (t->kind == TYPE_ARRAY && t->elem->kind == TYPE_STRUCT && depth < MAX_DEPTH) {
+		for (uint32_t i = 0; i < t->count && at + (uint64_t)i * t->elem->size < size; i++)
+			mark_bytes(t->elem, at + (uint64_t)i * t->elem->size, used, size,
+				   depth + 1);
+		return;
+	}
+	for (uint64_t i = at; i < at + t->size && i < size; i++)
+		used[i] = 1;
+}
+
+/* bytes of no field are no loss: those between the pieces become zeroes */
+static void fill_padding(struct arena *a, const struct type *t, struct location *l)
+{
+	struct loc_piece pieces[LOC_MAX_PIECES];
+	uint8_t *used;
+	uint32_t n = 0, at = 0;
+
+	if (t->kind != TYPE_STRUCT || t->size > MAX_PADDED || l->n_pieces < 1 ||
+	    (l->n_pieces == 1 && l->pieces[0].size >= t->size))
+		return;
+	used = arena_alloc(a, t->size + 1);
+	mark_bytes(t, 0, used, t->size, 0);
+	for (uint32_t i = 0; i <= l->n_pieces; i++) {
+		uint32_t end = i < l->n_pieces ? l->pieces[i].offset : t->size;
+
+		while (at < end) {
+			uint32_t from = at, is_used = used[at];
+
+			while (at < end && used[at] == is_used)
+				at++;
+			if (is_used)
+				continue;
+			if (n == LOC_MAX_PIECES)
+				return;
+			pieces[n++] = (struct loc_piece){ .offset = from,
+							  .size = at - from,
+							  .kind = LOC_CONST,
+							  .data = arena_alloc(a, at - from) };
+		}
+		if (i == l->n_pieces)
+			break;
+		if (n == LOC_MAX_PIECES)
+			return;
+		at = l->pieces[i].offset + l->pieces[i].size;
+		pieces[n++] = l->pieces[i];
+	}
+	l->pieces = memcpy(arena_array(a, struct loc_piece, n), pieces, n * sizeof(*pieces));
+	l->n_pieces = n;
+}
+
 /* ---- questions ---- */
 
 /* pc is where the function's arguments are as its caller left them */
@@ -323,6 +391,13 @@ struct err *debuginfo_vars(struct debuginfo *d, const struct di_func *f,
 			add_unknown_result(&q);
 	} else if (!is_inlined && is_entry(&q, pc)) {
 		apply_abi(&q);
+	}
+	for (uint32_t k = 0; k < q.n; k++) {
+		struct di_var *v = &q.vars[k];
+
+		fill_padding(a, v->type, &v->loc);
+		if (v->role == DI_RESULT && q.facts.lang != LANG_GO)
+			v->name = STR("retval");
 	}
 	*vars = q.vars;
 	*n = q.n;

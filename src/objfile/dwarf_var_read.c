@@ -6,14 +6,14 @@
  * Which variables there are comes from the abstract DIE (the declaration order of parameters, and those that no code is left
  * of); where they are from the concrete one.
  */
+#include "objfile/dwarf_code.h"
 #include "objfile/dwarf_loc.h"
 #include "objfile/dwarf_type.h"
 #include "objfile/dwarf_var.h"
 
 #include <dwarf.h>
-#include <stdlib.h>
 
-enum { MAX_VARS = 1024, MAX_DEPTH = 64 };
+enum { MAX_VARS = 1024, MAX_DEPTH = 64, ENDBR_SIZE = 4, MAX_ROWS = 256 };
 
 struct reader {
 	struct dwarf_file *f;
@@ -72,17 +72,26 @@ static void read_producer(Dwarf_Die *die, struct dwarf_fn_facts *facts)
 }
 
 /* the first address at which parameters are where the debug information says for all of the function */
-static uint64_t find_body(Dwarf_Die *function, uint64_t entry)
+static uint64_t find_body(struct dwarf_file *f, Dwarf_Die *function, uint64_t entry)
 {
-	Dwarf_Addr *places = NULL;
-	uint64_t body = 0;
-	int n = dwarf_entry_breakpoints(function, &places);
+	uint64_t second = 0;
+	Dwarf_Lines *lines;
+	Dwarf_Addr high;
+	struct row row;
+	size_t n;
 
-	for (int i = 0; i < n; i++)
-		if (places[i] >= entry && (!body || places[i] < body))
-			body = places[i];
-	free(places);
-	return body;
+	if (!entry || dwarf_highpc(function, &high) != 0 || !dwfile_rows(f, function, &lines, &n))
+		return 0;
+	for (size_t i = dwfile_row_at(lines, n, entry); i < n && dwfile_row(lines, i, &row); i++) {
+		if (row.is_end || row.addr >= high || i > MAX_ROWS + dwfile_row_at(lines, n, entry))
+			break;
+		if (row.is_prologue_end)
+			return row.addr;
+		/* gcc marks no end: the second statement stands behind the prologue */
+		if (!second && row.is_stmt && row.addr > entry)
+			second = row.addr;
+	}
+	return second;
 }
 
 static void read_facts(struct reader *r, Dwarf_Die *abstract, Dwarf_Die *function)
@@ -107,7 +116,7 @@ static void read_facts(struct reader *r, Dwarf_Die *abstract, Dwarf_Die *functio
 			      dwarf_hasattr(function, DW_AT_GNU_all_call_sites);
 	if (dwarf_entrypc(function, &entry) == 0)
 		facts->entry = entry;
-	facts->body = find_body(function, entry);
+	facts->body = find_body(r->f, function, entry);
 }
 
 static void put_facts(struct wire_out *out, const struct dwarf_fn_facts *facts)
@@ -151,9 +160,12 @@ static uint32_t size_of_type(Dwarf_Die *die)
 	return size > UINT32_MAX ? 0 : (uint32_t)size;
 }
 
-/* before the prologue has ended, a place on the function's own frame does not hold the variable yet */
+/* before the prologue has ended, a place on the function's own frame does not hold the variable yet; at its entry never */
 static bool is_too_early(const struct reader *r)
 {
+	if (r->facts.entry && r->loc.pc >= r->facts.entry &&
+	    r->loc.pc <= r->facts.entry + ENDBR_SIZE)
+		return true;
 	return r->facts.body && r->loc.pc >= r->facts.entry && r->loc.pc < r->facts.body;
 }
 
@@ -180,7 +192,7 @@ static void put_var(struct reader *r, Dwarf_Die *abstract, Dwarf_Die *die, enum 
 		dwarf_loc_of_die(&r->loc, any, size_of_type(any), &l);
 	if (l.uses_frame || (l.uses_cfa && !l.in_caller))
 		flags |= VAR_ON_FRAME;
-	/* LLVM's lists take the frame for granted; gcc's are exact */
+	/* lists say where it holds, but LLVM's take the frame for granted */
 	if ((flags & VAR_ON_FRAME) && (!l.is_list || r->loc.is_llvm) && is_too_early(r))
 		mark_absent(&l.loc, "it is not stored yet", r->facts.body);
 	flags |= (l.has_attr ? VAR_HAS_ATTR : 0) | (l.is_list ? VAR_IS_LIST : 0) |

@@ -143,7 +143,7 @@ func calls(n int) {
 	fmt.Printf("E|main.fErr|%d\n", n)
 	r, err := fErr(n)
 	if err == nil {
-		fmt.Printf("R|main.fErr|%d|nil\n", r)
+		fmt.Printf("R|main.fErr|%d|<nil>\n", r)
 	} else {
 		fmt.Printf("R|main.fErr|%d|%s\n", r, err)
 	}
