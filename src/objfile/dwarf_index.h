@@ -72,7 +72,9 @@ bool index_load(struct dwarf_file *f, struct dwarf_index *x);
 /* best effort: an index that cannot be kept is made again */
 void index_save(struct dwarf_file *f, const struct dwarf_index *x);
 
-/* dwarf_open.c: a section's bytes, unpacked; .debug_info, .debug_info.dwo or .zdebug_info by the name "info" */
+/* dwarf_open.c: gives the files of split units their numbers, in the order of the units */
+void dwfile_open_split(struct dwarf_file *f);
+/* a section's bytes, unpacked; .debug_info, .debug_info.dwo or .zdebug_info by the name "info" */
 struct bytes dwfile_section(struct dwarf_file *f, unsigned file, const char *name);
 
 #endif

@@ -213,7 +213,7 @@ struct err *dwarf_do_lines(struct dwarf_file *f, struct wire_in *in, struct wire
 			search_rows(&s, lines, n);
 	if (s.runs.n)
 		qsort(s.runs.v, s.runs.n, sizeof(*s.runs.v), compare_runs);
-	wire_put_u32(out, s.above ? s.above : s.below);
+	wire_put_u32(out, s.runs.n ? 0 : s.above ? s.above : s.below);
 	count = wire_put_later(out);
 	while (from < s.runs.n) {
 		const struct index_code *code = dwfile_code_at(f, x, s.runs.v[from].range.start);

@@ -7,6 +7,7 @@
 
 #include "objfile/dwarf_code.h"
 #include "objfile/dwarf_flow.h"
+#include "objfile/dwarf_image.h"
 #include "objfile/dwarf_index.h"
 #include "objfile/elf_private.h"
 
@@ -18,9 +19,27 @@
 #define ID_OFFSET_BITS 40
 #define ID_TYPES (1ULL << 63)
 
+static struct err *open_dwarf(struct dwarf_file *f)
+{
+	bool is_needed = false;
+
+	f->elf = elf_begin(f->debug->priv->fd, ELF_C_READ_MMAP, NULL);
+	if (!f->elf)
+		return err_new(0, "%s", elf_errmsg(-1));
+	f->image = base_alloc(sizeof(*f->image));
+	TRY(image_without_zstd(f, f->elf, f->image, &is_needed));
+	if (is_needed) {
+		elf_end(f->elf);
+		f->elf = image_finish(f->image);
+	}
+	f->dwarf = f->elf ? dwarf_begin_elf(f->elf, DWARF_C_READ, NULL) : NULL;
+	return f->dwarf ? NULL : err_new(0, "%s", dwarf_errmsg(-1));
+}
+
 struct err *dwfile_open(struct objfile *code, struct objfile *debug, struct dwarf_file **ret)
 {
 	struct dwarf_file *f = base_alloc(sizeof(*f));
+	struct err *e;
 
 	arena_init(&f->scratch);
 	arena_init(&f->kept);
@@ -28,11 +47,8 @@ struct err *dwfile_open(struct objfile *code, struct objfile *debug, struct dwar
 	f->debug = debug;
 	f->names = demangler_new();
 	elf_version(EV_CURRENT);
-	f->elf = elf_begin(debug->priv->fd, ELF_C_READ_MMAP, NULL);
-	f->dwarf = f->elf ? dwarf_begin_elf(f->elf, DWARF_C_READ, NULL) : NULL;
-	if (!f->dwarf) {
-		struct err *e = err_new(0, "%s", f->elf ? dwarf_errmsg(-1) : elf_errmsg(-1));
-
+	e = open_dwarf(f);
+	if (e) {
 		dwfile_close(f);
 		return e;
 	}
@@ -51,6 +67,9 @@ void dwfile_close(struct dwarf_file *f)
 		dwarf_end(f->dwarf);
 	if (f->elf)
 		elf_end(f->elf);
+	if (f->image)
+		image_free(f->image);
+	free(f->image);
 	demangler_free(f->names);
 	index_free(f->index);
 	around_free(f->around);
@@ -152,6 +171,17 @@ bool dwfile_unit(struct dwarf_file *f, Dwarf_Die *skeleton, Dwarf_Die *ret)
 		return false; /* its .dwo is not to be found */
 	*ret = sub;
 	return true;
+}
+
+void dwfile_open_split(struct dwarf_file *f)
+{
+	Dwarf_CU *cu = NULL;
+	Dwarf_Die sub;
+	uint8_t type;
+
+	while (dwarf_get_units(f->dwarf, cu, &cu, NULL, &type, NULL, &sub) == 0)
+		if (type == DW_UT_skeleton && sub.cu)
+			file_number(f, dwarf_cu_getdwarf(sub.cu));
 }
 
 enum type_lang dwfile_lang(Dwarf_Die *die)

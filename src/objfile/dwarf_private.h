@@ -47,9 +47,10 @@ struct dwarf_section {
 };
 
 struct dwarf_file {
-	struct objfile *code;  /* its machine code and symbols */
-	struct objfile *debug; /* where .debug_info is: the same file or a separate one */
-	Elf *elf;              /* of debug */
+	struct objfile *code;    /* its machine code and symbols */
+	struct objfile *debug;   /* where .debug_info is: the same file or a separate one */
+	Elf *elf;                /* of debug */
+	struct elf_image *image; /* or of this, made of it */
 	Dwarf *dwarf;
 	VEC(Dwarf *) files; /* main file, dwz file, split units: index in the upper bits of ids */
 	VEC(struct dwarf_section) sections; /* that were asked for */

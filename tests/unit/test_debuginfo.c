@@ -7,6 +7,8 @@
 
 #include "debuginfo_help.h"
 
+#include "objfile/dwarf_private.h"
+
 #include <signal.h>
 
 #include "tap.h"
@@ -180,4 +182,400 @@ TEST(inlined_copies_are_counted_as_the_program_counts)
 		SKIP("no compiler");
 	/* gcc -O1: an entry that is the head of its loop; clang -O1: copies that nothing separates */
 	CHECK(n_inexact <= 2);
+}
+
+/* ---- where it may be ---- */
+
+static void check_found(const char *what, const char *file, bool has_lines)
+{
+	struct objfile *f = help_open(file);
+	struct arena a = { 0 };
+	struct debuginfo *d = NULL;
+	const struct di_line *rows;
+	uint32_t n, nearest;
+	struct collected c;
+
+	if (!CHECK(f))
+		return;
+	err_free(objfile_debuginfo(f, &d));
+	if (CHECK(d)) {
+		c = find(f, &a, "scale", "");
+		if (!CHECK_INT(c.n, 1) || !CHECK(c.funcs[0].n_instances >= 2))
+			printf("# %s\n", what);
+		c = find(f, &a, "work", "counted.c");
+		if (!CHECK_INT(c.n, 1) || !CHECK_INT(c.funcs[0].instances[0].is_inlined, false))
+			printf("# %s\n", what);
+		c = find(f, &a, "work", "other.c");
+		CHECK_INT(c.n, 0);
+		CHECK(!debuginfo_lines(d, STR("counted.c"), 8, 0, &a, &rows, &n, &nearest));
+		if (has_lines && !CHECK(n >= 2))
+			printf("# %s\n", what);
+	}
+	objfile_unref(f);
+	arena_free(&a);
+}
+
+TEST(debug_information_is_found_wherever_it_is)
+{
+	static const struct {
+		const char *what, *command, *file;
+	} cases[] = {
+		{ "zlib", "gcc -O2 -g -gz=zlib counted.c -o p", "p" },
+		{ "zlib, old", "gcc -O2 -g -gz=zlib-gnu counted.c -o p", "p" },
+		{ "zstd",
+		  "gcc -O2 -g counted.c -o q && objcopy --compress-debug-sections=zstd q p && "
+		  "readelf -t p | grep ZSTD",
+		  "p" },
+		{ "debuglink",
+		  "gcc -O2 -g counted.c -o p && objcopy --only-keep-debug p p.debug && strip p && "
+		  "objcopy --add-gnu-debuglink=p.debug p",
+		  "p" },
+		{ "debuglink, zstd",
+		  "gcc -O2 -g counted.c -o p && objcopy --only-keep-debug p p.debug && "
+		  "objcopy --compress-debug-sections=zstd p.debug && strip p && "
+		  "objcopy --add-gnu-debuglink=p.debug p",
+		  "p" },
+		{ "split, 4", "gcc -O2 -gdwarf-4 -gsplit-dwarf -c counted.c -o c.o && gcc c.o -o p",
+		  "p" },
+		{ "split, 5", "gcc -O2 -gdwarf-5 -gsplit-dwarf -c counted.c -o c.o && gcc c.o -o p",
+		  "p" },
+		{ "split, clang 4",
+		  "clang-14 -O2 -gdwarf-4 -gsplit-dwarf -c counted.c -o c.o && gcc c.o -o p", "p" },
+		{ "split, clang 5",
+		  "clang-14 -O2 -gdwarf-5 -gsplit-dwarf -c counted.c -o c.o && gcc c.o -o p", "p" },
+		{ "type units", "gcc -O2 -g -fdebug-types-section counted.c -o p", "p" },
+		{ "64-bit DWARF", "gcc -O2 -g -gdwarf64 counted.c -o p", "p" },
+		{ "LTO", "gcc -O2 -g -flto counted.c -o p", "p" },
+		{ "dwz",
+		  "printf 'int other(int a) { return a * 2; }' >other.c && gcc -O2 -g counted.c -c && "
+		  "gcc -O2 -g other.c -c && gcc counted.o other.o -o p && gcc counted.o other.o -o q && "
+		  "dwz -m pq.dwz p q",
+		  "p" },
+	};
+	unsigned n = 0;
+
+	help_write("counted.c", counted_c);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		help_sh("rm -f p q p.debug c.dwo");
+		if (!help_sh(cases[i].command)) {
+			printf("# cannot be made here: %s\n", cases[i].what);
+			continue;
+		}
+		check_found(cases[i].what, cases[i].file, true);
+		n++;
+	}
+	if (!n)
+		SKIP("no compiler");
+}
+
+TEST(no_debug_information_is_said)
+{
+	struct debuginfo *d = (void *)1;
+	struct objfile *f;
+
+	help_write("counted.c", counted_c);
+	if (!help_sh("gcc -O2 counted.c -o bare"))
+		SKIP("no gcc");
+	f = help_open("bare");
+	CHECK(!objfile_debuginfo(f, &d));
+	CHECK(!d);
+	objfile_unref(f);
+}
+
+/* ---- names ---- */
+
+static void check_name(const char *file, const char *pattern, const char *name, const char *plain,
+		       unsigned n)
+{
+	struct objfile *f = help_open(file);
+	struct arena a = { 0 };
+	struct collected c;
+
+	if (!CHECK(f))
+		return;
+	c = find(f, &a, pattern, "");
+	if (!CHECK_INT(c.n, n))
+		printf("# %s\n", pattern);
+	for (unsigned i = 0; i < c.n && !n; i++)
+		printf("# %.*s\n", STR_ARG(c.funcs[i].name));
+	if (n && c.n) {
+		CHECK_VIEW(c.funcs[0].name, name);
+		CHECK_VIEW(c.funcs[0].plain, plain);
+	}
+	objfile_unref(f);
+	arena_free(&a);
+}
+
+TEST(names_of_cxx)
+{
+	help_write(
+		"n.cc",
+		"#include <string>\n#include <cstdio>\n"
+		"namespace app { struct Srv { int x; Srv(int v); int handle(int a); int handle(const std::string &s) const;\n"
+		" bool operator<(const Srv &o) const; static int count(); };\n"
+		"template <typename T> __attribute__((noinline)) T twice(T v) { return v * 2; }\n"
+		"__attribute__((noinline)) Srv::Srv(int v) : x(v) {}\n"
+		"__attribute__((noinline)) int Srv::handle(int a) { return x + a; }\n"
+		"__attribute__((noinline)) int Srv::handle(const std::string &s) const { return x + s.size(); }\n"
+		"__attribute__((noinline)) bool Srv::operator<(const Srv &o) const { return x < o.x; }\n"
+		"int Srv::count() { return 4; }\n"
+		"namespace { __attribute__((noinline)) int hidden(int a) { return a + 2; } } }\n"
+		"extern \"C\" int plain_c(int a) { return a; }\n"
+		"int main(int argc, char **argv) { app::Srv s(argc), t(3); auto l = [&](int q) { return q + s.x; };\n"
+		" printf(\"%d %d %d %f %d %d %d\\n\", s.handle(3), s.handle(argv[0]), app::twice(argc), app::twice(2.5), s < t,"
+		" app::hidden(argc), l(2) + plain_c(2)); }\n");
+	if (!help_sh("g++ -O1 -g n.cc -o ncc"))
+		SKIP("no g++");
+	check_name("ncc", "app::Srv::handle(int)", "app::Srv::handle(int)", "app::Srv::handle", 1);
+	check_name("ncc", "app::Srv::handle", "app::Srv::handle(int)", "app::Srv::handle", 2);
+	check_name("ncc", "app::Srv::handle(std::string const&) const",
+		   "app::Srv::handle(std::string const&) const", "app::Srv::handle", 1);
+	check_name("ncc", "_ZN3app3Srv6handleEi", "app::Srv::handle(int)", "app::Srv::handle", 1);
+	check_name("ncc", "app::twice<int>", "app::twice<int>(int)", "app::twice", 1);
+	check_name("ncc", "app::twice", "app::twice<int>(int)", "app::twice", 2);
+	check_name("ncc", "app::Srv::operator<", "app::Srv::operator<(app::Srv const&) const",
+		   "app::Srv::operator<", 1);
+	check_name("ncc", "app::Srv::Srv", "app::Srv::Srv(int)", "app::Srv::Srv", 1);
+	/* gcc gives it no linkage name, so its parameters are not known as text */
+	check_name("ncc", "app::(anonymous namespace)::hidden",
+		   "app::(anonymous namespace)::hidden", "app::(anonymous namespace)::hidden", 1);
+	check_name("ncc", "plain_c", "plain_c", "plain_c", 1);
+	check_name("ncc", "app::*::handle", "app::Srv::handle(int)", "app::Srv::handle", 2);
+	check_name("ncc", "app::nothing", "", "", 0);
+}
+
+TEST(names_of_rust)
+{
+	static const char *const schemes[] = { "", "-C symbol-mangling-version=v0" };
+	char command[256];
+
+	help_write(
+		"n.rs",
+		"mod tc { pub struct Sq(pub u32); pub trait Area { fn area(&self) -> u32; }\n"
+		"impl Area for Sq { #[inline(never)] fn area(&self) -> u32 { self.0 * self.0 } }\n"
+		"#[inline(never)] pub fn show<T: std::fmt::Display>(t: T) -> String { format!(\"{}\", t) } }\n"
+		"use tc::Area;\n"
+		"#[inline(never)] fn apply(f: &dyn Fn(u32) -> u32, n: u32) -> u32 { f(n) }\n"
+		"fn main() { let n = std::env::args().count() as u32; let c = |x| x + n;\n"
+		" println!(\"{} {} {} {}\", tc::Sq(n).area(), tc::show(1u8), tc::show(n), apply(&c, 3)); }\n");
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(command, sizeof(command), "rustc -g -O %s n.rs -o nrs", schemes[i]);
+		if (!help_sh(command))
+			SKIP("no rustc");
+		check_name("nrs", "<n::tc::Sq as n::tc::Area>::area",
+			   "<n::tc::Sq as n::tc::Area>::area", "<n::tc::Sq as n::tc::Area>::area",
+			   1);
+		check_name("nrs", "n::tc::show", "n::tc::show<u8>", "n::tc::show", 2);
+		check_name("nrs", "n::tc::show<u32>", "n::tc::show<u32>", "n::tc::show", 1);
+		check_name("nrs", "n::main", "n::main", "n::main", 1);
+		check_name("nrs", "n::main::{closure#0}", "n::main::{closure#0}",
+			   "n::main::{closure#0}", 1);
+	}
+}
+
+TEST(names_of_go)
+{
+	help_write(
+		"n.go",
+		"package main\nimport \"fmt\"\ntype P struct{ A int }\n"
+		"//go:noinline\nfunc (p *P) Set(v int) { p.A = v }\n"
+		"//go:noinline\nfunc add[T int | float64](a, b T) T { return a + b }\n"
+		"func small(a int) int { return a*3 + 1 }\n"
+		"func main() { p := &P{}; p.Set(3); fmt.Println(p.A, add(1, 2), add(1.5, 2), small(p.A)) }\n");
+	if (!help_sh(
+		    "GOFLAGS= GOCACHE=$PWD/gocache GO111MODULE=off PATH=$PATH:/usr/local/go/bin go build -o ngo n.go"))
+		SKIP("no go");
+	check_name("ngo", "main.(*P).Set", "main.(*P).Set", "main.(*P).Set", 1);
+	check_name("ngo", "main.main", "main.main", "main.main", 1);
+	check_name("ngo", "main.small", "main.small", "main.small", 1);
+	check_name("ngo", "main.add[...]", "main.add[float64]", "main.add", 2);
+}
+
+/* ---- addresses and lines ---- */
+
+TEST(frames_and_functions_by_address)
+{
+	struct arena a = { 0 };
+	struct debuginfo *d = NULL;
+	const struct di_frame *frames;
+	const struct di_line *rows;
+	struct collected c;
+	struct di_func func;
+	struct objfile *f;
+	uint32_t n, nearest;
+	bool found;
+
+	help_write("counted.c", counted_c);
+	if (!help_sh("gcc -O2 -g counted.c -o counted"))
+		SKIP("no gcc");
+	f = help_open("counted");
+	CHECK(!objfile_debuginfo(f, &d));
+	c = find(f, &a, "scale", "");
+	for (unsigned i = 0; c.n && i < c.funcs[0].n_instances; i++) {
+		const struct di_instance *in = &c.funcs[0].instances[i];
+
+		CHECK(!debuginfo_frames(d, in->entries[0], &a, &frames, &n));
+		if (!CHECK(n >= 2))
+			continue;
+		CHECK_VIEW(frames[0].func, "scale");
+		CHECK(frames[0].is_inlined && frames[0].line >= 5 && frames[0].line <= 8);
+		CHECK(str_eq(frames[1].func, in->caller));
+		CHECK_INT(frames[1].line, in->call_line);
+		CHECK(!frames[n - 1].is_inlined);
+		CHECK(str_ends(frames[n - 1].file, STR("/counted.c")));
+		CHECK(!debuginfo_function_at(d, in->entries[0], &a, &func, &found));
+		CHECK(found && str_eq(func.name, frames[n - 1].func));
+		CHECK_INT(func.instances[0].entries[0], in->outer_entry);
+	}
+	CHECK(!debuginfo_function_at(d, 1, &a, &func, &found));
+	CHECK(!found);
+	CHECK(!debuginfo_frames(d, 1, &a, &frames, &n));
+	CHECK_INT(n, 0);
+	/* a line without code, and the one after it */
+	CHECK(!debuginfo_lines(d, STR("counted.c"), 1, 0, &a, &rows, &n, &nearest));
+	CHECK(n == 0 && nearest >= 3 && nearest <= 5);
+	CHECK(!debuginfo_lines(d, STR("nowhere.c"), 1, 0, &a, &rows, &n, &nearest));
+	CHECK(n == 0 && nearest == 0);
+	c = find(f, &a, "work", "");
+	if (CHECK_INT(c.n, 1)) {
+		const struct di_range *r = &c.funcs[0].instances[0].ranges[0];
+
+		CHECK(!debuginfo_rows(d, r->start, r->end, &a, &rows, &n));
+		CHECK(n > 5);
+		for (uint32_t i = 0; i < n; i++)
+			CHECK(rows[i].addr >= r->start && rows[i].addr < r->end &&
+			      (!i || rows[i].addr >= rows[i - 1].addr));
+	}
+	objfile_unref(f);
+	arena_free(&a);
+}
+
+TEST(lines_are_entered_as_often_as_they_run)
+{
+	static const struct {
+		unsigned line, want;
+	} cases[] = { { 5, 12 }, { 12, 23 }, { 15, 23 }, { 19, 0 }, { 25, 2 } };
+	struct debuginfo *d = NULL;
+	struct arena a = { 0 };
+	struct objfile *f;
+
+	help_write("counted.c", counted_c);
+	if (!help_sh("gcc -O0 -g -fno-pie -no-pie counted.c -o counted"))
+		SKIP("no gcc");
+	f = help_open("counted");
+	CHECK(!objfile_debuginfo(f, &d));
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct di_line *rows;
+		struct help_break b[64];
+		STRBUF_AUTO out = { 0 };
+		uint32_t n = 0, nearest;
+
+		CHECK(!debuginfo_lines(d, STR("counted.c"), cases[i].line, 0, &a, &rows, &n,
+				       &nearest));
+		for (uint32_t k = 0; k < n && k < 64; k++)
+			b[k] = (struct help_break){ .addr = rows[k].addr };
+		CHECK(help_run("counted", b, n, &out));
+		if (cases[i].want && !CHECK_INT(hits(b, n), cases[i].want))
+			printf("# line %u, %u places\n", cases[i].line, n);
+	}
+	objfile_unref(f);
+	arena_free(&a);
+}
+
+/* ---- what is wrong with it ---- */
+
+TEST(a_dead_reader_is_an_error_that_names_the_file)
+{
+	struct arena a = { 0 };
+	struct debuginfo *d = NULL;
+	struct collected c = { 0 };
+	struct objfile *f;
+	struct err *e;
+
+	help_write("counted.c", counted_c);
+	if (!help_sh("gcc -O2 -g counted.c -o counted"))
+		SKIP("no gcc");
+	f = help_open("counted");
+	CHECK(!objfile_debuginfo(f, &d));
+	find(f, &a, "scale", "");
+	CHECK(d->worker > 0);
+	kill(d->worker, SIGSEGV);
+	for (int i = 0; i < 2; i++) {
+		e = debuginfo_functions(d, STR("scale"), STR(""), &a, collect, &c);
+		if (CHECK(e)) {
+			CHECK_HAS(e->msg, "counted' is malformed: its reader was ended by SIGSEGV");
+			err_free(e);
+		}
+	}
+	CHECK_INT(d->worker, 0);
+	objfile_unref(f);
+	arena_free(&a);
+}
+
+/* bytes of the debug sections are changed: any answer or error will do, in time, and nothing of ours may break */
+static void ask_all(struct objfile *f)
+{
+	struct arena a = { 0 };
+	struct debuginfo *d = NULL;
+	struct collected c = { 0 };
+	const struct di_line *rows;
+	const struct di_frame *frames;
+	uint32_t n, nearest;
+
+	err_free(objfile_debuginfo(f, &d));
+	if (d) {
+		err_free(debuginfo_functions(d, STR("*"), STR(""), &a, collect, &c));
+		err_free(debuginfo_functions(d, STR("scale"), STR(""), &a, collect, &c));
+		err_free(debuginfo_lines(d, STR("counted.c"), 8, 0, &a, &rows, &n, &nearest));
+		err_free(debuginfo_frames(d, f->entry + 0x100, &a, &frames, &n));
+	}
+	arena_free(&a);
+}
+
+TEST(malformed_debug_information)
+{
+	char path[256], out[256];
+	STRBUF_AUTO bytes = { 0 };
+	uint32_t seed = 12345;
+	struct objfile *f;
+	FILE *in;
+	int ch;
+
+	help_write("counted.c", counted_c);
+	if (!help_sh("gcc -O2 -g counted.c -o counted"))
+		SKIP("no gcc");
+	snprintf(path, sizeof(path), "%s/counted", help_dir());
+	snprintf(out, sizeof(out), "%s/broken", help_dir());
+	in = fopen(path, "r");
+	while (in && (ch = fgetc(in)) != EOF)
+		strbuf_putc(&bytes, (char)ch);
+	if (in)
+		fclose(in);
+	f = help_open("counted");
+	for (unsigned round = 0; round < 60; round++) {
+		struct objfile *broken = NULL;
+		STRBUF_AUTO changed = { 0 };
+		FILE *to = fopen(out, "w");
+
+		strbuf_add(&changed, bytes.p, bytes.n);
+		for (uint32_t i = 1; i < f->n_sections; i++) {
+			const struct objfile_section *s = &f->sections[i];
+
+			if (!str_starts(s->name, STR(".debug_")) || !s->size)
+				continue;
+			for (unsigned k = 0; k < 1 + round / 8; k++) {
+				seed = seed * 1664525 + 1013904223;
+				changed.p[s->offset + seed % s->size] = (char)(seed >> 24);
+			}
+		}
+		if (CHECK(to)) {
+			fwrite(changed.p, 1, changed.n, to);
+			fclose(to);
+		}
+		err_free(objfile_open(out, &broken));
+		if (CHECK(broken))
+			ask_all(broken);
+		objfile_unref(broken);
+	}
+	objfile_unref(f);
 }
