@@ -14,6 +14,7 @@
 #include "objfile/proc.h"
 #include "objfile/unwind.h"
 
+#include <elf.h>
 #include <stdio.h>
 
 /* kernel memory for all tables; beyond it files are unwound in user space */
@@ -153,6 +154,26 @@ static bool read_start(pid_t pid, uint64_t *stack, uint64_t *code)
 	return *stack != 0;
 }
 
+/*
+ * The file's address of a mapping's start. That lies before the segment when the segment begins within a page: the offset alone
+ * would lead to the segment before.
+ */
+static bool start_vaddr(const struct symbolizer_mapping *m, uint64_t *vaddr)
+{
+	const uint64_t page = 4096;
+
+	for (uint32_t i = 0; i < m->file->n_segments; i++) {
+		const struct objfile_segment *s = &m->file->segments[i];
+
+		if (s->type != PT_LOAD || !(s->flags & PF_X) ||
+		    m->offset < (s->offset & ~(page - 1)) || m->offset >= s->offset + s->filesz)
+			continue;
+		*vaddr = m->offset - s->offset + s->vaddr;
+		return true;
+	}
+	return false;
+}
+
 /* in nearly every stack: the program itself, and where it is started from */
 static bool is_likely(const struct unwinder *u, const struct symbolizer_mapping *m)
 {
@@ -170,11 +191,13 @@ static void add_mapping(void *arg, const struct symbolizer_mapping *m)
 	struct unwind_file *f = m->file ? get_file(u, m->file) : NULL;
 	uint64_t vaddr;
 
+	if (m->start >= IMAGE_UNWIND_UNUSED)
+		return; /* the kernel's page of old system calls; the search relies on it */
 	if (f && u->is_eager && is_likely(u, m))
 		read_file(u, f);
 	if (f && !f->is_read)
 		out.table = IMAGE_UNWIND_IN_USER;
-	else if (f && f->table && objfile_offset_to_vaddr(m->file, m->offset, &vaddr)) {
+	else if (f && f->table && start_vaddr(m, &vaddr)) {
 		out.table = f->number;
 		out.bias = m->start - vaddr + f->table->base;
 		out.n_pages = f->table->n_pages;
