@@ -112,7 +112,8 @@ static bool is_described(struct places *p, struct str name)
 		prefix--;
 	if (is_any || prefix == 0)
 		return true;
-	pattern = arena_printf(p->c->arena, "%.*s::*", STR_ARG(str_sub(name, 0, prefix)));
+	pattern = arena_printf(p->c->arena, "%.*s%s*", STR_ARG(str_sub(name, 0, prefix)),
+			       name.p[prefix] == '.' ? "." : "::");
 	e = debuginfo_functions(p->info, pattern, STR_NULL, p->c->arena, note_any, &is_any);
 	err_free(e);
 	return is_any;

@@ -27,6 +27,8 @@ struct uprobe_match {
 	const struct target_file *file;
 	struct places places;
 	bool is_wild;
+	uint32_t n_endless;   /* inlined copies whose end is not known, of a wildcard */
+	struct place endless; /* the first */
 };
 
 /* ---- places ---- */
@@ -215,19 +217,31 @@ static void add_inline_exits(struct uprobe_match *u, struct place *place)
 	if (place->addr != place->entry)
 		return;
 	if (place->fn)
-		e = debuginfo_inline_exits(u->places.info, place->fn, place->inst,
-					   u->m->c->arena, &exits, &n);
+		e = debuginfo_inline_exits(u->places.info, place->fn, place->inst, u->m->c->arena,
+					   &exits, &n);
 	if (e) {
 		targets_report(u->m, e);
 		return;
 	}
-	if (n == 0)
+	if (n == 0 && u->is_wild && u->n_endless++ == 0)
+		u->endless = *place;
+	if (n == 0 && !u->is_wild)
 		diag_warning(u->m->diags, D_PROBE_PLACE, u->m->spec->ap->at,
 			     "'%.*s', inlined into %.*s: where it ends is not known, returns of "
 			     "this copy are not seen.",
 			     STR_ARG(place->func), STR_ARG(place->inlined_into));
 	for (uint32_t i = 0; i < n; i++)
 		add_point_at(u, place, exits[i], exits[i], u->shape, exits[i]);
+}
+
+static void say_endless(const struct uprobe_match *u)
+{
+	if (u->n_endless)
+		diag_warning(u->m->diags, D_PROBE_PLACE, u->m->spec->ap->at,
+			     "Of %u inlined copies the end is not known ('%.*s' in %.*s for one): "
+			     "their returns are not seen.",
+			     u->n_endless, STR_ARG(u->endless.func),
+			     STR_ARG(u->endless.inlined_into));
 }
 
 static void add_places(struct uprobe_match *u)
@@ -352,6 +366,7 @@ void match_uprobe(struct match *m)
 	}
 	if (match_n_points(m) == 0 && !m->is_reported)
 		missing_report(m, &files);
+	say_endless(&u);
 	shapes_free(&u.shapes);
 	targets_free(&files);
 }
