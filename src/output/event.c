@@ -92,6 +92,8 @@ struct err *output_new(const struct image *im, struct sources *sources,
 		.stack_arg = o,
 		.strings = im->strings,
 		.n_strings = im->n_strings,
+		.go_type = symbols ? symbols->go_type : NULL,
+		.dynamic_arg = symbols ? symbols->arg : NULL,
 		.trunc_trailer = opts->trunc_trailer,
 		.escape_control = opts->escape_control && opts->format == OUTPUT_TEXT,
 	};
@@ -313,26 +315,25 @@ static void emit_time(struct output *o, const struct event_layout *l)
 		strbuf_add_str(&o->out.pending, strbuf_str(&text));
 }
 
-/* fields: the time since boot (u64), if there are two, and the packet (buffer) */
+/* fields: the time since boot (u64), bytes to leave out (u32), and the packet (buffer) */
 static void emit_skb(struct output *o, const struct event_layout *l, const char *payload)
 {
-	const struct event_field *f = l->n_fields ? &l->fields[l->n_fields - 1] : NULL;
-	uint64_t ns = l->n_fields > 1 ? value_load(l->fields[0].type, payload + l->fields[0].offset)
-				      : 0;
+	const struct event_field *f = &l->fields[2];
+	uint64_t ns, skip;
 	uint32_t n;
-	struct err *err;
 
-	if (!f || f->type->kind != TYPE_BUFFER)
+	if (l->n_fields != 3 || f->type->kind != TYPE_BUFFER)
 		return;
+	ns = value_load(l->fields[0].type, payload + l->fields[0].offset);
+	skip = value_load(l->fields[1].type, payload + l->fields[1].offset);
 	memcpy(&n, payload + f->offset, sizeof(n));
 	if (n > f->type->size - sizeof(n))
 		n = f->type->size - (uint32_t)sizeof(n);
-	if (l->n_fields > 1)
-		ns = (uint64_t)output_clock_real(&o->env.clock, CLOCK_STORED_BOOT, ns);
-	else
-		ns = (uint64_t)time(NULL) * 1000000000;
-	err = pcap_write(&o->pcaps, l->format, ns, str_make(payload + f->offset + sizeof(n), n));
-	complain_error(o, err);
+	if (skip > n)
+		skip = n;
+	ns = (uint64_t)output_clock_real(&o->env.clock, CLOCK_STORED_BOOT, ns);
+	complain_error(o, pcap_write(&o->pcaps, l->format, ns,
+				     str_make(payload + f->offset + sizeof(n) + skip, n - skip)));
 }
 
 void output_map(struct output *o, uint32_t map, int64_t top, int64_t div)
