@@ -67,14 +67,20 @@ static bool get_func(struct wire_in *in, struct arena *a, struct di_func *f)
 	return !in->b.bad;
 }
 
-/* the functions of an answer */
-static struct err *get_funcs(struct debuginfo *d, struct wire_in *in, struct arena *a,
-			     struct di_func **ret, uint32_t *n)
+bool debuginfo_read_funcs(struct wire_in *in, struct arena *a, struct di_func **ret, uint32_t *n)
 {
 	*n = wire_get_count(in, MIN_FUNC);
 	*ret = arena_array(a, struct di_func, *n);
 	for (uint32_t i = 0; i < *n && get_func(in, a, &(*ret)[i]); i++)
 		;
+	return !in->b.bad;
+}
+
+/* the functions of an answer */
+static struct err *get_funcs(struct debuginfo *d, struct wire_in *in, struct arena *a,
+			     struct di_func **ret, uint32_t *n)
+{
+	debuginfo_read_funcs(in, a, ret, n);
 	return debuginfo_check(d, in);
 }
 

@@ -6,8 +6,6 @@
  * Such a file has a header, the sections, their names and nothing else. Sizes come from hostile files: what a section
  * says to be unpacked is believed up to a limit and checked against what comes out.
  */
-#include "objfile/dwarf_private.h"
-
 #include "objfile/dwarf_image.h"
 
 #include <gelf.h>

@@ -117,6 +117,8 @@ struct err *debuginfo_ask(struct debuginfo *d, enum dwarf_request r,
 /* after an answer was read: an error when it was not as the asker expects (answer->b.bad, or bytes are left) */
 struct err *debuginfo_check(struct debuginfo *d, const struct wire_in *answer) ERR_MUST;
 void debuginfo_free(struct debuginfo *d);
+/* the functions of an answer; false when it is malformed */
+bool debuginfo_read_funcs(struct wire_in *in, struct arena *a, struct di_func **ret, uint32_t *n);
 
 /* the body of the worker process: answers until the other end is closed; never returns */
 __attribute__((noreturn)) void dwarf_worker_run(struct objfile *code, struct objfile *debug,

@@ -26,6 +26,7 @@ KINDS = {
     "fuzz_demangle": ("names", 512, None),
     "fuzz_proc": ("texts", 4096, None),
     "fuzz_gotab": ("gotabs", 4096, None),
+    "fuzz_dwarf": ("dwarfs", 4096, None),
 }
 OPERANDS = ["-4@%eax 8@152(%rdi)", "8@$5 -1@-44(%rbp)", "-8@(%rdx,%rax,8)", "4@global+8(%rip)", "8f@%xmm0"]
 NAMES = ["_ZN3foo3barEv", "_RNvC6_123foo3bar", "_ZN4core3fmt9Formatter9write_str17h0123456789abcdefE",
@@ -62,6 +63,29 @@ def go_table(magic):
     return bytes([0x10, 0xb0]) + bytes(t)
 
 
+DWARF_SOURCE = """static inline int twice(int a) { return a * 2; } struct s { int a; };
+static int apart(struct s *p) { return twice(p->a) + 3; } int all(struct s *p) { return apart(p) + twice(p->a); }"""
+
+
+def dwarf_seeds(folder):
+    """sections of a small object file, as fuzz_dwarf.c wants them: flag, then size and bytes of each"""
+    with tempfile.TemporaryDirectory() as work:
+        for i, cc in enumerate(("gcc -gdwarf-4", "gcc -gdwarf-5", "clang-14 -gdwarf-5", "clang-14 -gdwarf-3")):
+            made = subprocess.run("%s -O1 -x c -c -o o.o -" % cc, shell=True, cwd=work, input=DWARF_SOURCE, text=True,
+                                  capture_output=True)
+            if made.returncode:
+                continue
+            seed = b"\0\0"
+            for name in ("info", "abbrev", "str_offsets"):
+                subprocess.run("rm -f s; objcopy -O binary --only-section=.debug_%s --set-section-flags "
+                               ".debug_%s=alloc o.o s" % (name, name), shell=True, cwd=work, capture_output=True)
+                path = os.path.join(work, "s")
+                data = open(path, "rb").read() if os.path.exists(path) else b""
+                seed += len(data).to_bytes(2, "little") + data
+            with open(os.path.join(folder, str(i)), "wb") as f:
+                f.write(seed)
+
+
 def seeds(kind, build, folder):
     if kind == "scripts":
         for src in (os.path.join(HERE, "seeds"), os.path.join(HERE, "..", "run", "scripts")):
@@ -77,6 +101,8 @@ def seeds(kind, build, folder):
         for i, magic in enumerate((0xfffffff1, 0xfffffff0, 0xfffffffa)):
             with open(os.path.join(folder, str(i)), "wb") as f:
                 f.write(bytes([0x10 | i]) + go_table(magic)[1:])
+    elif kind == "dwarfs":
+        dwarf_seeds(folder)
     elif kind == "codes":
         for i, code in enumerate(CODES):
             with open(os.path.join(folder, str(i)), "wb") as f:
