@@ -391,6 +391,22 @@ static bool runs_off_its_end(struct body *b, const struct piece *p)
 	       p->code.insn[n - 1].kind != CODE_NOP;
 }
 
+static void look_at_cost(struct walk *w, struct body *b)
+{
+	const struct code *c = &b->pieces.v[0].code;
+	uint32_t first = c->insn[0].kind == CODE_ENDBR && c->n > 1;
+
+	w->e->begins_cheaply = c->insn[first].flags & CODE_EMULATED;
+	w->e->is_leaf = true;
+	vec_each(p, &b->pieces)
+		for (uint32_t k = 0; k < p->code.n; k++) {
+			uint8_t kind = p->code.insn[k].kind;
+
+			w->e->is_leaf &= kind != CODE_CALL && kind != CODE_CALL_INDIRECT &&
+					 kind != CODE_SYSCALL;
+		}
+}
+
 static void visit_body(struct walk *w, struct body *b, bool is_own)
 {
 	if (b->pieces.n)
@@ -399,6 +415,8 @@ static void visit_body(struct walk *w, struct body *b, bool is_own)
 		undecided(w, b->undecided);
 		return;
 	}
+	if (is_own)
+		look_at_cost(w, b);
 	find_depths(b);
 	vec_each(p, &b->pieces) {
 		if (runs_off_its_end(b, p))

@@ -48,11 +48,13 @@ static const struct sign signs[] = {
 struct search {
 	VEC(char *) seen; /* names of libraries */
 	enum return_danger danger;
+	bool has_other; /* than throws */
 	const char *why;
 };
 
 static void found(struct search *s, enum return_danger danger, const char *why)
 {
+	s->has_other |= why != throws;
 	if (danger > s->danger) {
 		s->danger = danger;
 		s->why = why;
@@ -145,7 +147,7 @@ static void look_at_library(struct search *s, struct str name)
 	struct resolved where = { 0 };
 	struct err *e;
 
-	if (is_libc(name) || !is_new(s, name) || s->danger == DANGER_YES)
+	if (is_libc(name) || !is_new(s, name))
 		return;
 	if (str_starts(name, STR("libstdc++.so")) || str_starts(name, STR("libc++"))) {
 		found(s, DANGER_YES, throws);
@@ -201,7 +203,7 @@ static void look_at_file(struct search *s, struct objfile *f)
 	look_at_needed(s, f);
 }
 
-enum return_danger evidence_of(struct objfile *f, const char **why)
+void evidence_find(struct objfile *f, struct return_evidence *ret)
 {
 	bool is_library = f->kind == OBJFILE_DYN && !f->interp.n;
 	struct search s = { 0 };
@@ -219,6 +221,8 @@ enum return_danger evidence_of(struct objfile *f, const char **why)
 	vec_each(n, &s.seen)
 		free(*n);
 	vec_free(&s.seen);
-	*why = s.why;
-	return s.danger;
+	*ret = (struct return_evidence){ .is_known = true,
+					 .danger = (uint8_t)s.danger,
+					 .only_throws = !s.has_other,
+					 .why = s.why };
 }

@@ -27,10 +27,8 @@ static enum return_danger danger_of(const struct return_func *fn, const char **w
 {
 	struct return_evidence *e = fn->evidence;
 
-	if (!e->is_known) {
-		e->danger = (uint8_t)evidence_of(fn->f, &e->why);
-		e->is_known = true;
-	}
+	if (!e->is_known)
+		evidence_find(fn->f, e);
 	*why = e->why;
 	return (enum return_danger)e->danger;
 }
@@ -131,6 +129,18 @@ static void plan_undecided(const struct return_func *fn, const char *undecided, 
 			undecided);
 }
 
+/*
+ * Nothing can unwind through a function that calls nothing, and it cannot nest. Handlers that run on another stack in the
+ * midst of it, and callers that are not known, are what is left to fear. Worth it where the entry costs little.
+ */
+static bool is_kernel_better(const struct return_func *fn, const struct exits *e)
+{
+	const char *why;
+
+	return fn->choice == RETURN_AUTO && e->is_leaf && e->begins_cheaply && e->found.n &&
+	       !is_go(fn) && (danger_of(fn, &why) == DANGER_NONE || fn->evidence->only_throws);
+}
+
 static void plan_auto(const struct return_func *fn, struct arena *a, struct return_plan *ret)
 {
 	struct exits e;
@@ -143,6 +153,10 @@ static void plan_auto(const struct return_func *fn, struct arena *a, struct retu
 		   danger_of(fn, &why) == DANGER_NONE) {
 		use_kernel(
 			"kernel, since it ends in a tail call, and nothing in the program unwinds or switches stacks",
+			ret);
+	} else if (is_kernel_better(fn, &e)) {
+		use_kernel(
+			"kernel, which is cheaper here: it calls nothing, and no handler of the program runs on another stack",
 			ret);
 	} else if (e.found.n == 0 && e.n_lost) {
 		ret->refusal =

@@ -22,7 +22,8 @@ struct return_range {
 /* what the program may do with its stacks: found when first needed, kept by the caller for all functions of a file */
 struct return_evidence {
 	bool is_known;
-	uint8_t danger; /* enum return_danger */
+	uint8_t danger;   /* enum return_danger */
+	bool only_throws; /* and nothing else of what a replaced return address must not meet */
 	const char *why;
 };
 
@@ -80,6 +81,8 @@ struct exits {
 	uint32_t n_rets, n_followed,
 		n_lost;     /* own RETs, tail jumps followed, tail jumps that nothing can follow */
 	struct str lost_to; /* where one of those goes, or empty */
+	bool is_leaf; /* calls nothing */
+	bool begins_cheaply; /* with what the kernel emulates: then its way costs a tenth of that of a ret */
 	const char *undecided; /* why the ways out are not all known, or NULL */
 };
 
@@ -106,7 +109,7 @@ enum return_danger {
 	DANGER_MAYBE, /* a library, whose users are not known; a program that loads plugins */
 	DANGER_YES,
 };
-/* *why: a half sentence about the program, static */
-enum return_danger evidence_of(struct objfile *f, const char **why);
+/* fills the evidence; why: a half sentence about the program, static */
+void evidence_find(struct objfile *f, struct return_evidence *ret);
 
 #endif
