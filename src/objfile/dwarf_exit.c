@@ -59,6 +59,7 @@ struct search {
 	Dwarf_Die var;
 	uint64_t begin; /* UINT64_MAX: nowhere behind from */
 	uint32_t n;
+	bool is_optimized;
 };
 
 static uint64_t stripped_type(struct dwarf_file *f, Dwarf_Die *die)
@@ -101,6 +102,29 @@ static uint64_t range_begin(Dwarf_Die *scope, uint64_t from)
 	return begin;
 }
 
+/*
+ * Code that is not optimized has stored the variable when the next line begins: that statement's address, UINT64_MAX
+ * without one
+ */
+static uint64_t next_line(struct search *s, Dwarf_Die *scope)
+{
+	Dwarf_Lines *lines;
+	struct row row;
+	size_t n;
+
+	if (s->is_optimized || dwarf_haspc(scope, s->from) != 1 ||
+	    !dwfile_rows(s->f, scope, &lines, &n))
+		return UINT64_MAX;
+	for (size_t i = dwfile_row_at(lines, n, s->from); i < n && dwfile_row(lines, i, &row);
+	     i++) {
+		if (row.is_end)
+			break;
+		if (row.is_stmt && row.line != s->line && row.addr >= s->from)
+			return row.addr;
+	}
+	return UINT64_MAX;
+}
+
 static void look_at(struct search *s, Dwarf_Die *var, Dwarf_Die *scope)
 {
 	Dwarf_Attribute attr;
@@ -117,10 +141,13 @@ static void look_at(struct search *s, Dwarf_Die *var, Dwarf_Die *scope)
 	s->begin = UINT64_MAX;
 	if (!dwarf_attr_integrate(var, DW_AT_location, &attr))
 		return;
-	if (dwarf_getlocation(&attr, &ops, &n) == 0)
+	if (dwarf_getlocation(&attr, &ops, &n) == 0) {
 		s->begin = range_begin(scope, s->from);
-	else
+		if (s->begin == UINT64_MAX)
+			s->begin = next_line(s, scope);
+	} else {
 		s->begin = list_begin(&attr, s->from);
+	}
 }
 
 static void look_in(struct search *s, Dwarf_Die *scope, unsigned depth)
@@ -149,6 +176,9 @@ bool dwexit_result_var(struct dwarf_file *f, Dwarf_Die *inlined, Dwarf_Die *oute
 	    !find_caller(outer, outer, inlined, &caller, 0))
 		return false;
 	s.line = line;
+	/* as in dwarf_var_read.c: only optimizers describe calls */
+	s.is_optimized = dwarf_hasattr(outer, DW_AT_call_all_calls) ||
+			 dwarf_hasattr(outer, DW_AT_GNU_all_call_sites);
 	s.type = stripped_type(f, inlined);
 	if (!s.type)
 		return false;

@@ -15,6 +15,11 @@
 
 enum { MAX_VARS = 1024, MAX_DEPTH = 64, ENDBR_SIZE = 4, MAX_ROWS = 256 };
 
+struct home {
+	int64_t offset;
+	uint32_t size;
+};
+
 struct reader {
 	struct dwarf_file *f;
 	struct wire_out *out;
@@ -23,6 +28,7 @@ struct reader {
 	bool at_return;
 	uint32_t n;
 	VEC(Dwarf_Off) done; /* abstract DIEs that were put */
+	VEC(struct home) homes;
 };
 
 /* ---- facts ---- */
@@ -72,18 +78,17 @@ static void read_producer(Dwarf_Die *die, struct dwarf_fn_facts *facts)
 }
 
 /* the first address at which parameters are where the debug information says for all of the function */
-static uint64_t find_body(struct dwarf_file *f, Dwarf_Die *function, uint64_t entry)
+static uint64_t find_body(struct dwarf_file *f, Dwarf_Die *function, uint64_t entry, uint64_t end)
 {
 	uint64_t second = 0;
 	Dwarf_Lines *lines;
-	Dwarf_Addr high;
 	struct row row;
 	size_t n;
 
-	if (!entry || dwarf_highpc(function, &high) != 0 || !dwfile_rows(f, function, &lines, &n))
+	if (!entry || !dwfile_rows(f, function, &lines, &n))
 		return 0;
 	for (size_t i = dwfile_row_at(lines, n, entry); i < n && dwfile_row(lines, i, &row); i++) {
-		if (row.is_end || row.addr >= high || i > MAX_ROWS + dwfile_row_at(lines, n, entry))
+		if (row.is_end || row.addr >= end || i > MAX_ROWS + dwfile_row_at(lines, n, entry))
 			break;
 		if (row.is_prologue_end)
 			return row.addr;
@@ -98,8 +103,9 @@ static void read_facts(struct reader *r, Dwarf_Die *abstract, Dwarf_Die *functio
 {
 	struct dwarf_fn_facts *facts = &r->facts;
 	Dwarf_Attribute a;
-	Dwarf_Addr entry = 0;
+	struct di_range *ranges;
 	Dwarf_Word cc = 0;
+	uint32_t n;
 
 	facts->lang = dwfile_lang(abstract);
 	read_producer(abstract, facts);
@@ -114,9 +120,11 @@ static void read_facts(struct reader *r, Dwarf_Die *abstract, Dwarf_Die *functio
 	/* both LLVM and gcc describe all calls of a function only when they optimize */
 	facts->is_optimized = dwarf_hasattr(function, DW_AT_call_all_calls) ||
 			      dwarf_hasattr(function, DW_AT_GNU_all_call_sites);
-	if (dwarf_entrypc(function, &entry) == 0)
-		facts->entry = entry;
-	facts->body = find_body(r->f, function, entry);
+	n = dwfile_ranges(r->f, function, &ranges);
+	facts->entry = dwfile_entry(function, ranges, n);
+	for (uint32_t i = 0; i < n; i++)
+		if (facts->entry >= ranges[i].start && facts->entry < ranges[i].end)
+			facts->body = find_body(r->f, function, facts->entry, ranges[i].end);
 }
 
 static void put_facts(struct wire_out *out, const struct dwarf_fn_facts *facts)
@@ -160,18 +168,105 @@ static uint32_t size_of_type(Dwarf_Die *die)
 	return size > UINT32_MAX ? 0 : (uint32_t)size;
 }
 
-/* before the prologue has ended, a place on the function's own frame does not hold the variable yet; at its entry never */
-static bool is_too_early(const struct reader *r)
+/*
+ * At a function's entry nothing is in its own frame, whatever a list says. A location that is no list (and LLVM's lists, which take
+ * the frame for granted) holds once the prologue has ended.
+ */
+static bool is_too_early(const struct reader *r, bool is_list)
 {
-	if (r->facts.entry && r->loc.pc >= r->facts.entry &&
-	    r->loc.pc <= r->facts.entry + ENDBR_SIZE)
+	const struct dwarf_fn_facts *facts = &r->facts;
+
+	if (facts->entry && r->loc.pc >= facts->entry && r->loc.pc <= facts->entry + ENDBR_SIZE)
 		return true;
-	return r->facts.body && r->loc.pc >= r->facts.entry && r->loc.pc < r->facts.body;
+	return (!is_list || r->loc.is_llvm) && facts->body && r->loc.pc >= facts->entry &&
+	       r->loc.pc < facts->body;
 }
 
 static void mark_absent(struct location *l, const char *why, uint64_t nearest)
 {
 	*l = (struct location){ .why = str_from(why), .nearest = nearest };
+}
+
+/* ---- homes ---- */
+
+/*
+ * A variable in memory for all of a function, as offset from the frame base. gcc at times says that another one is there, too
+ * (it has been copied from it), and goes on to say so when a call has changed the memory.
+ */
+static void push_home(struct reader *r, int64_t offset, uint64_t size)
+{
+	if (r->homes.n < MAX_VARS && size && size <= UINT32_MAX)
+		vec_push(&r->homes, ((struct home){ offset, (uint32_t)size }));
+}
+
+static void add_home(struct reader *r, Dwarf_Die *var)
+{
+	uint32_t size = size_of_type(var);
+	Dwarf_Attribute a;
+	Dwarf_Op *ops;
+	size_t n;
+
+	if (!dwarf_attr(var, DW_AT_location, &a))
+		return;
+	if (dwarf_getlocation(&a, &ops, &n) == 0) {
+		if (n == 1 && ops[0].atom == DW_OP_fbreg)
+			push_home(r, (int64_t)ops[0].number, size);
+		return;
+	}
+	/* parts of a struct there, at this address */
+	if (dwarf_getlocation_addr(&a, r->loc.pc, &ops, &n, 1) != 1)
+		return;
+	for (size_t i = 1; i < n; i++)
+		if (ops[i].atom == DW_OP_piece && ops[i - 1].atom == DW_OP_fbreg &&
+		    (i == 1 || ops[i - 2].atom == DW_OP_piece))
+			push_home(r, (int64_t)ops[i - 1].number, ops[i].number);
+}
+
+static void find_homes(struct reader *r, Dwarf_Die *scope, unsigned depth)
+{
+	Dwarf_Die child;
+
+	if (depth == MAX_DEPTH || dwarf_child(scope, &child) != 0)
+		return;
+	do {
+		switch (dwarf_tag(&child)) {
+		case DW_TAG_variable:
+		case DW_TAG_formal_parameter: add_home(r, &child); break;
+		case DW_TAG_lexical_block:
+		case DW_TAG_inlined_subroutine: find_homes(r, &child, depth + 1); break;
+		default: break;
+		}
+	} while (dwarf_siblingof(&child, &child) == 0);
+}
+
+/* memory of the frame that is another variable's */
+static bool is_borrowed(const struct reader *r, const struct location *l)
+{
+	struct dwarf_loc_ctx ctx = r->loc;
+	struct dwarf_expr base = { .ctx = &ctx };
+	const Dwarf_Op fbreg = { .atom = DW_OP_fbreg };
+
+	if (!r->homes.n || !dwarf_expr_run(&base, &fbreg, 1) || base.n_ops < 1)
+		return false;
+	/* (a variable in pieces is such a struct itself) */
+	for (uint32_t i = 0; i < l->n_pieces && l->n_pieces == 1; i++) {
+		const struct loc_piece *p = &l->pieces[i];
+		int64_t at, of_base;
+
+		if (p->kind != LOC_MEM || p->n_ops > 2 || p->ops[0].op != base.ops[0].op ||
+		    p->ops[0].reg != base.ops[0].reg)
+			continue;
+		at = p->n_ops == 2 && p->ops[1].op == LOC_OP_ADD_CONST ? p->ops[1].value : 0;
+		of_base = base.n_ops == 2 ? base.ops[1].value : 0;
+		for (size_t k = 0; k < r->homes.n; k++) {
+			const struct home *h = &r->homes.v[k];
+
+			if (at - of_base < h->offset + (int64_t)h->size &&
+			    h->offset < at - of_base + (int64_t)p->size)
+				return true;
+		}
+	}
+	return false;
 }
 
 /* die NULL: nothing but the abstract DIE is left of it */
@@ -192,9 +287,10 @@ static void put_var(struct reader *r, Dwarf_Die *abstract, Dwarf_Die *die, enum 
 		dwarf_loc_of_die(&r->loc, any, size_of_type(any), &l);
 	if (l.uses_frame || (l.uses_cfa && !l.in_caller))
 		flags |= VAR_ON_FRAME;
-	/* lists say where it holds, but LLVM's take the frame for granted */
-	if ((flags & VAR_ON_FRAME) && (!l.is_list || r->loc.is_llvm) && is_too_early(r))
+	if ((flags & VAR_ON_FRAME) && is_too_early(r, l.is_list))
 		mark_absent(&l.loc, "it is not stored yet", r->facts.body);
+	else if ((flags & VAR_ON_FRAME) && l.is_list && is_borrowed(r, &l.loc))
+		mark_absent(&l.loc, "its only place belongs to another variable", 0);
 	flags |= (l.has_attr ? VAR_HAS_ATTR : 0) | (l.is_list ? VAR_IS_LIST : 0) |
 		 (l.is_covered ? VAR_IS_COVERED : 0) | (l.is_const ? VAR_IS_CONST : 0) |
 		 (integrated_flag(any, DW_AT_artificial) ? VAR_ARTIFICIAL : 0);
@@ -359,6 +455,8 @@ struct err *dwarf_do_vars(struct dwarf_file *f, struct wire_in *in, struct wire_
 	read_facts(&r, &abstract, has_function ? &function : NULL);
 	set_up(&r, has_function ? &function : NULL);
 	put_facts(out, &r.facts);
+	if (has_function && pc && r.facts.producer == PRODUCER_GCC)
+		find_homes(&r, &function, 0);
 	place = wire_put_later(out);
 	put_params(&r, &abstract, &die);
 	if (r.at_return && pc && has_function && dwarf_tag(&die) == DW_TAG_inlined_subroutine) {
@@ -374,6 +472,7 @@ struct err *dwarf_do_vars(struct dwarf_file *f, struct wire_in *in, struct wire_
 	}
 	wire_set_u32(out, place, r.n);
 	vec_free(&r.done);
+	vec_free(&r.homes);
 	return NULL;
 }
 

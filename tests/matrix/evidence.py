@@ -128,13 +128,40 @@ class Evidence:
                        for a, b, expr in ranges)
         return self.is_readable(loc) and "DW_OP_fbreg" not in loc
 
+    def is_borrowed(self, dies, var, pc):
+        """gcc: its only place there is memory of another variable, a struct in pieces or one that always lies there"""
+        mine = [int(x) for x in self.frame_places(dies, var, pc)]
+        if len(mine) != 1:
+            return False
+        for other in dies.values():
+            if other is not var and other.tag in ("DW_TAG_variable", "DW_TAG_formal_parameter"):
+                if other.get("DW_AT_location") and \
+                        str(mine[0]) in self.frame_places(dies, other, pc):
+                    return True
+        return False
+
+    @staticmethod
+    def frame_places(dies, var, pc):
+        loc = var.get("DW_AT_location")
+        for a, b, expr in RANGE.findall(loc):
+            if int(a, 16) <= pc < int(b, 16):
+                loc = expr
+                break
+        else:
+            if RANGE.search(loc):
+                return []
+        return re.findall(r"DW_OP_fbreg ([-+]?\d+)", loc) if "deref" not in loc else \
+            re.findall(r"DW_OP_fbreg ([-+]?\d+), DW_OP_piece", loc)
+
     @staticmethod
     def is_readable(expr):
         expr = expr.split("\n")[0].rstrip(")")
         if not expr or "implicit_pointer" in expr or "XMM" in expr or "entry_value" in expr:
             return False
         pieces = re.findall(r"(DW_OP_\w+[^,]*)", expr)
-        return any("piece" not in p for p in pieces)
+        missing = [p for i, p in enumerate(pieces)
+                   if "piece" in p and (i == 0 or "piece" in pieces[i - 1])]
+        return bool(pieces) and not missing
 
     def is_changed(self, dies, die, name):
         """the compiler says that it changed the signature"""
@@ -175,7 +202,7 @@ class Evidence:
                     return "in a vector register"
                 if level == "O0":
                     return ""
-                if self.has_location(dies, var, pc):
+                if self.has_location(dies, var, pc) and not self.is_borrowed(dies, var, pc):
                     return ""
         if level == "O0":
             return ""

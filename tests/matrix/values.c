@@ -171,12 +171,19 @@ static inline __attribute__((always_inline)) int f_inline(int a, long b)
 	return a * 3 + (int)b;
 }
 
+static int (*volatile again)(int);
+
 //@ f_depth(args.n) retval
 NOINLINE int f_depth(int n)
 {
+	int r;
+
 	if (n <= 0)
 		return (int)one;
-	return f_depth(n - (int)one) + n;
+	/* no loop can be made of it */
+	r = again(n - 1);
+	sink += r;
+	return r + n;
 }
 
 //@ f_locals(args.a) retval
@@ -262,6 +269,7 @@ int main(void)
 {
 	for (int n = 1; n <= 4; n++)
 		calls(n * (int)one);
+	again = f_depth;
 	for (int n = 3; n >= 0; n--)
 		printf("E|f_depth|%d\n", n);
 	int r = f_depth(3 * (int)one);
