@@ -122,7 +122,16 @@ const struct go_runtime_facts *objfile_go_facts(struct objfile *f)
 /* --- run-time types ----------------------------------------------------------------------------------------------- */
 
 /* abi.Type (reflect's rtype): the same from Go 1.17 on */
-enum { TYPE_FLAGS = 20, TYPE_STR = 40, TYPE_SIZE = 48, FLAG_EXTRA_STAR = 2, MAX_NAME = 4096 };
+enum {
+	TYPE_FLAGS = 20,
+	TYPE_KIND = 23,
+	TYPE_STR = 40,
+	TYPE_SIZE = 48,
+	FLAG_EXTRA_STAR = 2,
+	KIND_MASK = 31,
+	KIND_LAST = 26,
+	MAX_NAME = 4096
+};
 
 /* a name: a byte of flags, the length as varint, the text */
 static bool read_name(struct objfile *f, uint64_t addr, uint64_t end, struct arena *a,
@@ -151,17 +160,25 @@ static bool read_name(struct objfile *f, uint64_t addr, uint64_t end, struct are
 	return true;
 }
 
-struct str go_type_name_at(struct objfile *f, uint64_t addr, struct arena *a)
+static bool read_type(struct objfile *f, uint64_t addr, uint8_t raw[TYPE_SIZE])
 {
 	const struct go_runtime_facts *facts = objfile_go_facts(f);
 	const struct go_module *m = facts ? &facts->module : NULL;
+
+	return m && m->types && addr >= m->types && addr < m->etypes && addr % 8 == 0 &&
+	       objfile_read_vaddr(f, addr, raw, TYPE_SIZE);
+}
+
+struct str go_type_name_at(struct objfile *f, uint64_t addr, struct arena *a)
+{
 	struct str name = STR_NULL;
+	const struct go_module *m;
 	uint8_t raw[TYPE_SIZE];
 	int32_t offset;
 
-	if (!m || !m->types || addr < m->types || addr >= m->etypes || addr % 8 != 0 ||
-	    !objfile_read_vaddr(f, addr, raw, sizeof(raw)))
+	if (!read_type(f, addr, raw))
 		return STR_NULL;
+	m = &objfile_go_facts(f)->module;
 	memcpy(&offset, raw + TYPE_STR, sizeof(offset));
 	if (offset <= 0 || (uint64_t)offset >= m->etypes - m->types ||
 	    !read_name(f, m->types + (uint64_t)offset, m->etypes, a, &name))
@@ -170,4 +187,12 @@ struct str go_type_name_at(struct objfile *f, uint64_t addr, struct arena *a)
 	if ((raw[TYPE_FLAGS] & FLAG_EXTRA_STAR) && name.p[0] == '*')
 		name = str_sub(name, 1, name.n);
 	return name;
+}
+
+uint8_t go_type_kind_at(struct objfile *f, uint64_t addr)
+{
+	uint8_t raw[TYPE_SIZE];
+	uint8_t kind = read_type(f, addr, raw) ? raw[TYPE_KIND] & KIND_MASK : 0;
+
+	return kind <= KIND_LAST ? kind : 0;
 }

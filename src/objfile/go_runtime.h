@@ -36,5 +36,7 @@ enum { GO_G_STACK_LO = 0, GO_G_STACK_HI = 8, GO_G_M = 48 };
  * or from another file).
  */
 struct str go_type_name_at(struct objfile *f, uint64_t addr, struct arena *a);
+/* its reflect.Kind (2: int, 22: pointer, ...); 0: no type is there */
+uint8_t go_type_kind_at(struct objfile *f, uint64_t addr);
 
 #endif

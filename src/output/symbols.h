@@ -44,6 +44,8 @@ struct output_symbols {
 	 */
 	const struct output_line *(*lines)(void *arg, uint32_t pid, uint64_t addr, bool before,
 					   size_t *n);
+	/* the type whose descriptor is at addr of a Go program: its name and reflect.Kind; may be NULL */
+	bool (*go_type)(void *arg, uint64_t addr, struct strbuf *name, uint8_t *kind);
 	/* build id of the object at addr and the offset in its file; returns the id's length, 0 when not known */
 	size_t (*build_id)(void *arg, uint32_t pid, uint64_t addr, uint8_t id[64],
 			   uint64_t *file_offset);

@@ -89,6 +89,7 @@ static ERR_MUST struct err *open_output(struct run *r)
 	r->names.symbolizer = r->c.symbolizer;
 	if (r->c.unit->config.show_debug_info)
 		r->names.lines = source_lines_new();
+	r->names.go_types = go_types_new(r->c.image, probe_ctx_files(&r->c.probes));
 	symbols_init(&r->symbols, &r->names);
 	return output_new(r->c.image, &r->c.sources, &r->symbols, &oo, &r->out);
 }
@@ -460,6 +461,7 @@ int session_run(struct session_opts *o)
 	calls_free(r.calls);
 	unwinder_free(r.names.unwinder);
 	source_lines_free(r.names.lines);
+	go_types_free(r.names.go_types);
 	if (r.engine)
 		ops->close(r.engine);
 	procwatch_free(r.names.watch);

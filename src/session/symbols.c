@@ -95,6 +95,13 @@ static uint32_t unwound(void *arg, uint64_t *hash, uint64_t *frames, uint32_t ma
 	return unwinder_frames(of->unwinder, hash, frames, max);
 }
 
+static bool go_type(void *arg, uint64_t addr, struct strbuf *name, uint8_t *kind)
+{
+	struct symbols *of = arg;
+
+	return of->go_types && go_types_find(of->go_types, addr, name, kind);
+}
+
 void symbols_init(struct output_symbols *out, struct symbols *s)
 {
 	*out = (struct output_symbols){ .arg = s,
@@ -104,6 +111,7 @@ void symbols_init(struct output_symbols *out, struct symbols *s)
 					.lines = lines,
 					.snapshot = snapshot,
 					.unwound = unwound,
+					.go_type = go_type,
 					.note_process = note_process };
 }
 

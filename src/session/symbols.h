@@ -8,6 +8,7 @@
 
 #include "objfile/symbolize.h"
 #include "output/symbols.h"
+#include "session/gotypes.h"
 #include "session/procwatch.h"
 #include "session/unwind.h"
 
@@ -23,6 +24,7 @@ struct symbols {
 	struct procwatch *watch;    /* NULL: none */
 	struct unwinder *unwinder;  /* NULL: none */
 	struct source_lines *lines; /* NULL: not wanted (config show_debug_info) */
+	struct go_types *go_types;  /* NULL: no probe is in Go code */
 	bool is_fresh; /* the watch was asked since the last event; the session clears it at each */
 };
 
