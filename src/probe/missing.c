@@ -142,6 +142,11 @@ static void print_reason(struct match *m, struct places *p, struct strbuf *out)
 			objfile_langs(p->f) & OBJFILE_LANG_RUST
 				? " (cargo: debug = true in the profile)"
 				: "");
+	else if (places_info(p))
+		strbuf_printf(
+			out,
+			"'%.*s' has no code in '%.*s': neither symbols nor debug information name it",
+			STR_ARG(name), STR_ARG(p->path));
 }
 
 void missing_note(struct match *m, struct places *p)
