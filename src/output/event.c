@@ -94,8 +94,6 @@ struct err *output_new(const struct image *im, struct sources *sources,
 		.n_strings = im->n_strings,
 		.go_type = symbols ? symbols->go_type : NULL,
 		.dynamic_arg = symbols ? symbols->arg : NULL,
-		.go_type = symbols ? symbols->go_type : NULL,
-		.dynamic_arg = symbols ? symbols->arg : NULL,
 		.trunc_trailer = opts->trunc_trailer,
 		.escape_control = opts->escape_control && opts->format == OUTPUT_TEXT,
 	};

@@ -244,14 +244,36 @@ static void say_endless(const struct uprobe_match *u)
 			     STR_ARG(u->endless.inlined_into));
 }
 
+/*
+ * Copies inlined into others have no argument registers: what argN would read there are left-overs. True when the script
+ * reads argN, and the places have functions with code of their own, for which it means something.
+ */
+static bool leaves_out_inlined(struct uprobe_match *u)
+{
+	const struct probe_needs *needs = &u->m->spec->ap->needs;
+
+	if (!needs->is_known || (!needs->args && !needs->stack_args))
+		return false;
+	vec_each(place, &u->places.v)
+		if (!place->inlined_into.n)
+			return true;
+	return false;
+}
+
 static void add_places(struct uprobe_match *u)
 {
 	struct match *m = u->m;
+	bool leaves_out = leaves_out_inlined(u);
+	uint32_t n_left_out = 0;
 
 	for (size_t i = 0; i < u->places.v.n; i++) {
 		struct place *place = &u->places.v.v[i];
 		bool is_inlined = place->inlined_into.n > 0;
 
+		if (is_inlined && leaves_out) {
+			n_left_out++;
+			continue;
+		}
 		if (is_inlined && m->spec->kind == PROBE_URETPROBE) {
 			add_inline_exits(u, place);
 			continue;
@@ -261,6 +283,12 @@ static void add_places(struct uprobe_match *u)
 			continue;
 		add_point(u, place, m->spec->offset);
 	}
+	if (n_left_out)
+		diag_hint(m->diags,
+			  diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
+				       "%u inlined cop%s left out: arg0, arg1, ... are not there",
+				       n_left_out, n_left_out == 1 ? "y is" : "ies are"),
+			  "use args.NAME");
 }
 
 static void match_address(struct uprobe_match *u)

@@ -55,6 +55,20 @@ static const struct type *refuse_kind(struct sema *s, struct node *call, const c
 	return type_poison();
 }
 
+/* registers hold anything there: nothing was called */
+static const struct type *refuse_inlined(struct sema *s, struct node *call,
+					 const struct probe_point *p)
+{
+	struct diag *d = sema_error(s, D_SEMA_ARG_RANGE, call->at,
+				    "%.*s: '%.*s' is inlined into %.*s, where it has no argument "
+				    "registers",
+				    STR_ARG(call->call.name), STR_ARG(p->symbol),
+				    STR_ARG(p->inlined_into));
+
+	sema_hint(s, d, "use args.NAME");
+	return type_poison();
+}
+
 static const struct type *call_arg_n(struct sema *s, struct node *call)
 {
 	uint32_t n = (uint32_t)(uintptr_t)call->call.info;
@@ -65,6 +79,9 @@ static const struct type *call_arg_n(struct sema *s, struct node *call)
 	if (shape->args_form == ARGS_NONE || shape->args_form == ARGS_TRACEPOINT ||
 	    shape->args_form == ARGS_ITER || (shape->is_return && shape->args_form == ARGS_REGS))
 		return refuse_kind(s, call, "'kprobes', 'uprobes', 'usdt' and 'rawtracepoint'");
+	for (uint32_t i = 0; i < shape->n_points; i++)
+		if (shape->points[i].inlined_into.n)
+			return refuse_inlined(s, call, &shape->points[i]);
 	if (shape->args_form != ARGS_REGS && n >= shape->n_argn) {
 		sema_error(s, D_SEMA_ARG_RANGE, call->at, "%.*s: this probe has %u argument%s",
 			   STR_ARG(call->call.name), shape->n_argn, shape->n_argn == 1 ? "" : "s");
@@ -300,14 +317,16 @@ static const struct type *call_goid(struct sema *s, struct node *call)
 	if (s->shape->kind != PROBE_UPROBE && s->shape->kind != PROBE_URETPROBE)
 		return refuse_kind(s, call, "'uprobe' and 'uretprobe'");
 	if (!s->shape->is_go) {
-		d = sema_error(s, D_SEMA_PROBE_KIND, call->at,
-			       "The goid builtin can only be used in Go code, which this probe is not on");
+		d = sema_error(
+			s, D_SEMA_PROBE_KIND, call->at,
+			"The goid builtin can only be used in Go code, which this probe is not on");
 		sema_hint(s, d, "use tid");
 		return type_poison();
 	}
 	if (s->shape->goid_offset < 0) {
-		d = sema_error(s, D_SEMA_PROBE_KIND, call->at,
-			       "Where this version of Go keeps the number of a goroutine is not known");
+		d = sema_error(
+			s, D_SEMA_PROBE_KIND, call->at,
+			"Where this version of Go keeps the number of a goroutine is not known");
 		sema_hint(s, d, "reg(\"r14\"), its address, tells goroutines apart, too");
 		return type_poison();
 	}
