@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A C++ program with much debug information: FILES translation units of classes, templates and inlined calls.
 
-usage: generate.py FOLDER [FILES] [CLASSES]    makes FOLDER/big (g++ -O1 -g)
+usage: debuginfo_program.py FOLDER [FILES] [CLASSES]    makes FOLDER/big (g++ -O1 -g)
 45 files of 60 classes give about 500 MB. One file is compiled; the others are its assembly text with other names of the
 same length, which takes a tenth of the time. Each class is its file's own; the functions of header.h are in all.
 """
