@@ -16,7 +16,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { MAX_DEPTH = 256 }; /* of looks in looks: far more than plans nest */
+enum {
+	MAX_DEPTH = 256, /* of looks in looks: far more than plans nest */
+	MAX_PUTS =
+		16384, /* of values in one value: arrays in arrays of a malformed type have no end */
+};
 
 /* ---- bytes ---- */
 
@@ -525,6 +529,7 @@ static void put_complex(struct typed *t, const struct look *l, struct typed_at a
 
 	inner.out = &imaginary;
 	typed_put(&inner, &l->parts[1], at);
+	t->n_puts = inner.n_puts;
 	strbuf_putc(t->out, '(');
 	typed_put(t, &l->parts[0], at);
 	if (imaginary.n && imaginary.p[0] != '-' && imaginary.p[0] != '+')
@@ -634,7 +639,7 @@ void typed_put(struct typed *t, const struct look *l, struct typed_at at)
 {
 	bool is_top = t->is_top;
 
-	if (t->depth >= MAX_DEPTH) {
+	if (t->depth >= MAX_DEPTH || t->n_puts++ >= MAX_PUTS) {
 		typed_cut(t);
 		return;
 	}

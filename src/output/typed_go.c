@@ -74,6 +74,7 @@ static void add_entry(struct entries *e, const struct look *key, const struct lo
 		inner.is_plain = true;
 		inner.out = &n.text;
 		typed_put(&inner, key, at);
+		e->t->n_puts = inner.n_puts;
 	}
 	vec_push(&e->v, n);
 }
@@ -327,6 +328,7 @@ static void put_named(struct typed *t, struct str name, uint8_t kind, const stru
 	inner.out = &text;
 	strbuf_printf(&text, "%.*s(", STR_ARG(name));
 	put_plain(&inner, kind, l, at);
+	t->n_puts = inner.n_puts;
 	strbuf_putc(&text, ')');
 	if (t->form == VALUE_JSON)
 		typed_text(t, strbuf_str(&text), false);

@@ -13,7 +13,7 @@ struct typed {
 	struct strbuf *out;
 	const struct stored_capture *s; /* aligned; NULL: bytes alone, nothing was captured */
 	const struct capture *plan;
-	unsigned depth;
+	unsigned depth, n_puts;
 	bool is_top;   /* text stands by itself, not inside of something: no quotes in C, C++, Go */
 	bool is_plain; /* no quotes in any language: keys of JSON objects, str() */
 	bool is_hidden; /* Go: behind a field that fmt may not call methods on */

@@ -66,6 +66,7 @@ static void put_json_key(struct typed *t, const struct look *l, struct typed_at 
 	inner.is_top = true;
 	inner.out = &text;
 	typed_put(&inner, l, at);
+	t->n_puts = inner.n_puts;
 	json_put_string(t->out, strbuf_str(&text));
 }
 
@@ -84,23 +85,6 @@ void typed_pair(struct typed_list *list, const struct look *key, struct typed_at
 }
 
 /* ---- text ---- */
-
-static void put_c_text(struct typed *t, const struct look *l, struct typed_at at)
-{
-	struct typed_segment s = typed_follow(t, l, 0, at);
-	uint64_t addr = 0;
-	size_t n;
-
-	typed_number(&l->num[1], at, &addr);
-	if (!addr) {
-		strbuf_puts(t->out, t->form == VALUE_JSON ? "null" : "0x0");
-	} else if (s.state != SEGMENT_THERE) {
-		typed_absent(t, &s, addr);
-	} else {
-		n = strnlen(s.bytes, s.n_elems);
-		typed_text(t, str_make(s.bytes, n), s.count > s.n_elems || n == s.n_elems);
-	}
-}
 
 static void put_text(struct typed *t, const struct look *l, struct typed_at at)
 {
@@ -268,12 +252,7 @@ void typed_put_sequence(struct typed *t, const struct look *l, struct typed_at a
 	uint64_t n;
 
 	switch (l->kind) {
-	case LOOK_TEXT:
-		if (l->is_nul)
-			put_c_text(t, l, at);
-		else
-			put_text(t, l, at);
-		break;
+	case LOOK_TEXT: put_text(t, l, at); break;
 	case LOOK_SSO: put_sso(t, l, at); break;
 	case LOOK_RING: put_ring(t, l, at); break;
 	case LOOK_DEQUE: put_deque(t, l, at); break;

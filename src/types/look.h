@@ -34,7 +34,7 @@ enum look_kind {
 	LOOK_REF, /* link 0: one element; num[0] the pointer. label: written in front at top level (Go's &) */
 	LOOK_POINTER, /* num[0] a pointer, by the language's rules */
 	LOOK_DYN,     /* num[0] data, num[1] vtable */
-	LOOK_TEXT, /* link 0: bytes; num[0] their number, num[1] the pointer. is_nul: up to a NUL */
+	LOOK_TEXT,    /* link 0: bytes; num[0] their number, num[1] the pointer. */
 	LOOK_SSO, /* libc++ string: num[2] bit 0 set: as TEXT; clear: num[3] bytes in place at short_offset */
 	LOOK_SEQ,    /* link 0: elements; num[0] their number, num[1] the pointer */
 	LOOK_OPAQUE, /* a sequence whose elements are out of reach; num[0] their number */
@@ -89,7 +89,6 @@ struct look {
 	uint32_t short_offset;
 	struct str label;
 	bool is_map, is_set; /* elements are pairs; or only the first of each pair counts */
-	bool is_nul;
 };
 
 #endif

@@ -77,11 +77,42 @@ static struct plan_node *add_node(struct planner *p, const struct recipe *r, uin
 	return n;
 }
 
+/* a malformed type may have members behind its end: nothing is ever read there */
+static bool is_inside(const struct planner *p, uint32_t offset, uint32_t size)
+{
+	bool is_number = size == 1 || size == 2 || size == 4 || size == 8;
+
+	return is_number && (uint64_t)offset + size <= p->nodes[p->current].size;
+}
+
+static bool is_readable(const struct planner *p, const struct capture_edge *e)
+{
+	if (!is_inside(p, e->ptr_offset, 8))
+		return false;
+	switch (e->count_kind) {
+	case CAPTURE_COUNT_FIELD:
+	case CAPTURE_COUNT_POWER: return is_inside(p, e->count_offset, e->count_size);
+	case CAPTURE_COUNT_DIFF: return is_inside(p, e->count_offset, 8);
+	default: return true;
+	}
+}
+
+/* the innermost conditions say most */
+static void set_conds(const struct planner *p, struct capture_edge *e)
+{
+	uint32_t n = p->n_conds, k = 0;
+
+	if (n > sizeof(p->conds) / sizeof(p->conds[0]))
+		n = sizeof(p->conds) / sizeof(p->conds[0]);
+	while (n-- && k < CAPTURE_N_CONDS)
+		if (is_inside(p, p->conds[n].offset, p->conds[n].size))
+			e->cond[k++] = p->conds[n];
+}
+
 void plan_link(struct planner *p, struct look_link *link, const struct recipe *r, bool is_step,
 	       struct capture_edge e)
 {
 	struct plan_node *node = find_node(p, r);
-	uint32_t n_conds = p->n_conds;
 
 	*link = (struct look_link){ .edge = LOOK_NO_EDGE, .size = 1 };
 	if (!node)
@@ -93,14 +124,9 @@ void plan_link(struct planner *p, struct look_link *link, const struct recipe *r
 	/* elements without bytes lie nowhere; absurd ones are not worth an edge */
 	if (!node->size || node->size > CAPTURE_MAX_BYTES || p->n_edges == CAPTURE_MAX_EDGES)
 		return;
-	if (e.ptr_offset + 8ull > p->nodes[p->current].size)
+	if (!is_readable(p, &e))
 		return;
-	if (n_conds > sizeof(p->conds) / sizeof(p->conds[0]))
-		n_conds = sizeof(p->conds) / sizeof(p->conds[0]);
-	/* the innermost say most */
-	for (unsigned i = 0; i < CAPTURE_N_CONDS && i < n_conds; i++)
-		if (!e.cond[i].size)
-			e.cond[i] = p->conds[n_conds - 1 - i];
+	set_conds(p, &e);
 	e.node = (uint32_t)(node - p->nodes);
 	link->edge = p->n_edges;
 	p->edges[p->n_edges++] = e;
@@ -259,12 +285,6 @@ static void build_array(struct planner *p, struct look *l, const struct type *t,
 		plan_build(p, &parts[l->n_parts++], t->elem, offset + i * t->elem->size);
 }
 
-static bool is_c_text(const struct type *t)
-{
-	return t->elem && t->elem->kind == TYPE_INT && t->elem->size == 1 && t->elem->is_signed &&
-	       (t->lang == LANG_C || t->lang == LANG_CXX);
-}
-
 static bool is_go_pointer(const struct type *t)
 {
 	return t->lang == LANG_GO || (t->elem && t->elem->lang == LANG_GO);
@@ -291,15 +311,7 @@ static void build_pointer(struct planner *p, struct look *l, const struct type *
 	l->num[0] = look_num_at(offset, 8);
 	if (!is_root)
 		return;
-	if (is_c_text(t)) {
-		l->kind = LOOK_TEXT;
-		l->is_nul = true;
-		l->num[1] = l->num[0];
-		e.count_kind = CAPTURE_COUNT_TEXT;
-		e.max = CAPTURE_MAX_TEXT;
-		plan_link(p, plan_links(p, l, 1), &(struct recipe){ .kind = RECIPE_BYTES }, true,
-			  e);
-	} else if (is_go_pointer(t) && is_go_target(t->elem)) {
+	if (is_go_pointer(t) && is_go_target(t->elem)) {
 		l->kind = LOOK_REF;
 		l->label = STR("&");
 		plan_link(p, plan_links(p, l, 1),
@@ -342,7 +354,7 @@ static bool wants_capture(const struct type *t)
 	case TYPE_STRUCT: return t->lang > LANG_C;
 	case TYPE_ARRAY: return wants_capture(t->elem);
 	case TYPE_POINTER:
-		return view_is_reference(t) || is_c_text(t) ||
+		return view_is_reference(t) ||
 		       (is_go_pointer(t) && (is_go_target(t->elem) || t->go_kind));
 	default: return false;
 	}

@@ -354,7 +354,7 @@ static uint32_t collect(const struct type *t, struct str name, uint32_t offset,
 	return n;
 }
 
-/* a pair by its two names; a tuple by the name that all its leaves have: libstdc++ holds the last first (is_nul) */
+/* a pair by its two names; a tuple by the name that all its leaves have: libstdc++ holds the last first (is_reversed) */
 static void plan_tuple(struct planner *p, struct look *l, const struct view *v, uint32_t offset)
 {
 	const struct view_row *row = v->row;
@@ -375,7 +375,7 @@ static void plan_tuple(struct planner *p, struct look *l, const struct view *v, 
 	parts = plan_parts(p, l, n);
 	l->label = STR_NULL;
 	for (uint32_t i = 0; parts && i < n; i++) {
-		const struct view_place *from = &at[row->is_nul ? n - 1 - i : i];
+		const struct view_place *from = &at[row->is_reversed ? n - 1 - i : i];
 
 		plan_build(p, &parts[i], from->type, offset + from->offset);
 	}

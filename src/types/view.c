@@ -157,27 +157,40 @@ bool view_drill(struct view_place *place, bool want_pointer)
 
 uint32_t view_align(const struct type *t)
 {
-	uint32_t align = t->align ? t->align : 1;
-
-	if (t->kind == TYPE_ARRAY)
-		return view_align(t->elem);
-	if (t->kind != TYPE_STRUCT || !type_complete(t))
-		return align;
-	for (uint32_t i = 0; i < t->n_fields; i++) {
-		const struct type *f = t->fields[i].type;
-		uint32_t a = f->size ? view_align(f) : 1;
-
-		align = a > align ? a : align;
-	}
-	return align;
+	while (t->kind == TYPE_ARRAY)
+		t = t->elem;
+	type_complete(t); /* a struct's is known with its members */
+	return t->align ? t->align : 1;
 }
 
 /* ---- rows ---- */
+
+/*
+ * "path!": a struct of which the program has only the declaration (clang leaves the inside of std::string to the library's
+ * debug information), and whose first word is known to be the pointer to the text
+ */
+static bool resolve_declared(const struct type *t, struct str path, struct view_place *out)
+{
+	static struct type text = { .kind = TYPE_POINTER, .size = 8, .align = 8 };
+	char name[64];
+
+	if (path.n > sizeof(name))
+		return false;
+	memcpy(name, path.p, path.n - 1);
+	name[path.n - 1] = 0;
+	if (!view_walk(t, name, out) || out->type->kind != TYPE_STRUCT || type_complete(out->type))
+		return false;
+	text.elem = type_int(1, true);
+	out->type = &text;
+	return true;
+}
 
 static bool resolve(const struct type *t, const char *path, struct view_place *out, int drilled)
 {
 	if (!path)
 		return true;
+	if (str_ends(str_from(path), STR("!")))
+		return resolve_declared(t, str_from(path), out);
 	return view_walk(t, path, out) && (drilled < 0 || view_drill(out, drilled == 1));
 }
 

@@ -20,7 +20,8 @@ struct view_row {
 	int32_t add;   /* to the address */
 	int32_t len_add;
 	uint8_t go_kind; /* instead of a pattern */
-	bool is_map, is_set, is_nul;
+	bool is_map, is_set;
+	bool is_reversed; /* tuples: the last member comes first */
 };
 
 struct view_place {
@@ -43,7 +44,7 @@ bool view_walk(const struct type *t, const char *path, struct view_place *out);
 bool view_drill(struct view_place *place, bool want_pointer);
 /* struct of Rust's slices, references of Rust and C++, Box: pointers that values go through by themselves */
 bool view_is_reference(const struct type *t);
-uint32_t view_align(const struct type *t); /* computed from the members: debug information has none */
+uint32_t view_align(const struct type *t);
 
 enum recipe_kind {
 	RECIPE_VALUE, /* type */
