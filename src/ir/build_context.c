@@ -544,7 +544,7 @@ build_call_fn *call_builder_context(enum builtin_id id)
 		[BUILTIN_PROBE] = call_probe,
 		[BUILTIN_FUNC] = call_func,
 		[BUILTIN_TARGET_VAR] = build_target_var,
-		[BUILTIN_VIEW] = build_view,
+		[BUILTIN_VIEW] = build_view,        [BUILTIN_TYPENAME] = build_typename,
 	};
 
 	return table[id];

@@ -338,7 +338,7 @@ uint32_t build_load_reg(struct builder *b, int offset);
 
 /* ---- build_location.c, build_view.c, build_capture.c: values of the traced program ---- */
 
-build_call_fn build_target_var, build_view;
+build_call_fn build_target_var, build_view, build_typename;
 build_call_fn build_goid; /* build_go.c */
 /* a number of 32 bits for the goroutine that runs; an address in its stack as the distance from the top, which moves with it */
 uint32_t build_goroutine(struct builder *b);

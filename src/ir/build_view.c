@@ -5,6 +5,8 @@
  */
 #include "ir/build_private.h"
 
+#include <stddef.h>
+
 static struct value follow_pointer(struct builder *b, struct value place)
 {
 	uint32_t to = place.form == VAL_REG
@@ -73,6 +75,19 @@ static uint32_t build_number(struct builder *b, struct value value, const struct
 	put_mov_to(b, dst, build_number(b, value, path->if_set));
 	put_label(b, done);
 	return dst;
+}
+
+/* the word that tells the dynamic type; the consumer finds the name */
+struct value build_typename(struct builder *b, struct node *call)
+{
+	struct value to = mem_new(b, call->type);
+	uint32_t word = build_reg(b, call->call.args);
+
+	mem_zero(b, to, call->type->size);
+	put_store(b, to.reg, to.off, word, 8);
+	put_store(b, to.reg, to.off + (int32_t)offsetof(struct stored_usym, pid),
+		  build_noted_pid(b), 4);
+	return to;
 }
 
 struct value build_view(struct builder *b, struct node *call)

@@ -47,6 +47,7 @@ int value_compare(const struct type *t, const void *a, const void *b)
 	case TYPE_POINTER:
 	case TYPE_KSYM: return compare_u64(value_load(t, a), value_load(t, b), t->is_signed);
 	case TYPE_USYM:
+	case TYPE_TYPENAME:
 	case TYPE_CGROUP_PATH:
 		memcpy(&x, a, sizeof(x));
 		memcpy(&y, b, sizeof(y));

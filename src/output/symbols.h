@@ -28,6 +28,8 @@ struct output_symbols {
 	/* false: not known; the address is printed instead. True with an empty name: only the module is known. May be NULL */
 	bool (*kernel)(void *arg, uint64_t addr, struct output_symbol *out);
 	bool (*user)(void *arg, uint32_t pid, uint64_t addr, struct output_symbol *out);
+	/* the type that a word of a running program tells of (TYPE_TYPENAME); may be NULL */
+	bool (*type_name)(void *arg, uint32_t pid, uint64_t addr, struct strbuf *name);
 	/* a process whose addresses will be asked for later, perhaps when it has exited; may be NULL */
 	void (*note_process)(void *arg, uint32_t pid);
 	/* a stack that the programs could not unwind; n bytes of it */

@@ -384,6 +384,19 @@ static void make_symbol(const struct value_env *env, const struct type *t, const
 		value_put_address(us.addr, text);
 }
 
+/* what tells a type is a word of the program: nil tells of none */
+static void make_typename(const struct value_env *env, const void *data, struct strbuf *text)
+{
+	const struct output_symbols *s = env->symbols;
+	struct stored_usym us;
+
+	memcpy(&us, data, sizeof(us));
+	if (!us.addr)
+		strbuf_puts(text, "nil");
+	else if (!s || !s->type_name || !s->type_name(s->arg, us.pid, us.addr, text))
+		strbuf_printf(text, "<type 0x%" PRIx64 ">", us.addr);
+}
+
 static void make_macaddr(const uint8_t *p, struct strbuf *text)
 {
 	strbuf_printf(text, "%02X:%02X:%02X:%02X:%02X:%02X", p[0], p[1], p[2], p[3], p[4], p[5]);
@@ -399,6 +412,7 @@ static void put_made_text(const struct walk *w, const struct type *t, const void
 	case TYPE_USTACK: value_put_stack(w->env, w->form, t, data, &text); break;
 	case TYPE_KSYM:
 	case TYPE_USYM: make_symbol(w->env, t, data, &text); break;
+	case TYPE_TYPENAME: make_typename(w->env, data, &text); break;
 	case TYPE_INET: make_inet(data, &text); break;
 	case TYPE_MACADDR: make_macaddr(data, &text); break;
 	case TYPE_TIMESTAMP: make_timestamp(w->env, data, &text); break;

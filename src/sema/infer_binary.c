@@ -174,6 +174,7 @@ static const struct type *infer_bytes(struct sema *s, struct node *n, const stru
 	case TYPE_MACADDR:
 	case TYPE_KSYM:
 	case TYPE_USYM:
+	case TYPE_TYPENAME:
 	case TYPE_USERNAME:
 	case TYPE_KSTACK:
 	case TYPE_USTACK: return type_bool();

@@ -465,6 +465,64 @@ static bool replace_state(struct sema *s, struct node **slot)
 	return false;
 }
 
+/* ---- types at run time ---- */
+
+/* from a value to the word that tells its dynamic type; false: its type is the static one */
+static bool find_type_word(const struct type *t, struct view_path *path)
+{
+	struct type_field field;
+
+	*path = (struct view_path){ .what = VIEW_IS_NUMBER, .size = 8 };
+	if (t->kind != TYPE_STRUCT || !type_complete(t))
+		return false;
+	if (t->lang == LANG_CXX && t->has_vtable)
+		return true;
+	if (t->lang == LANG_RUST && type_find_field(t, STR("vtable"), &field)) {
+		path->steps[path->n_steps++].offset = field.offset;
+		return true;
+	}
+	if (t->lang != LANG_GO)
+		return false;
+	if (type_find_field(t, STR("_type"), &field))
+		return true; /* an interface without methods begins with the type word */
+	if (!type_find_field(t, STR("tab"), &field))
+		return false;
+	path->steps[path->n_steps++].kind =
+		VIEW_STEP_DEREF; /* others with a table, whose second word it is */
+	path->steps[path->n_steps++].offset = 8;
+	return true;
+}
+
+const struct type *call_typename(struct sema *s, struct node **slot, unsigned want)
+{
+	struct node *call = *slot;
+	const struct type *t;
+	struct view_path path;
+
+	(void)want;
+	if (call->call.info) /* done in an earlier round */
+		return type_simple(TYPE_TYPENAME);
+	t = infer(s, &call->call.args, WANT_PLACE);
+	if (is_unknown(t))
+		return t;
+	while (t->kind == TYPE_POINTER && type_complete(t->elem) && t->elem->has_vtable) {
+		struct node *deref = node_new(s->arena, NODE_UNARY, call->at);
+
+		deref->op = OP_DEREF;
+		deref->unary.a = call->call.args;
+		call->call.args = deref;
+		t = infer(s, &call->call.args, WANT_PLACE);
+	}
+	if (!find_type_word(t, &path)) {
+		replace(slot, node_string(s, call->at, type_spelling(s->arena, type_plain(s, t))));
+		return infer(s, slot, 0);
+	}
+	put_view(s, &call->call.args, call->call.args, &path, type_int(8, false));
+	infer(s, &call->call.args, 0);
+	call->call.info = call;
+	return type_simple(TYPE_TYPENAME);
+}
+
 /* ---- what happens by itself ---- */
 
 static bool is_cxx_reference(const struct type *t)

@@ -102,6 +102,24 @@ static bool go_type(void *arg, uint64_t addr, struct strbuf *name, uint8_t *kind
 	return of->go_types && go_types_find(of->go_types, addr, name, kind);
 }
 
+/* Go's type words are known by the file's tables, C++'s tables of virtual functions by their symbols */
+static bool type_name(void *arg, uint32_t pid, uint64_t addr, struct strbuf *name)
+{
+	static const char vtable[] = "vtable for ";
+	struct symbols *of = arg;
+	struct symbol_info s;
+	uint8_t kind;
+
+	if (go_type(arg, addr, name, &kind))
+		return true;
+	catch_up(of);
+	if (!symbolizer_user(of->symbolizer, (pid_t)pid, addr, &s) || !s.found ||
+	    !str_starts(s.name, str_from(vtable)))
+		return false;
+	strbuf_add_str(name, str_sub(s.name, sizeof(vtable) - 1, s.name.n));
+	return true;
+}
+
 void symbols_init(struct output_symbols *out, struct symbols *s)
 {
 	*out = (struct output_symbols){ .arg = s,
@@ -112,6 +130,7 @@ void symbols_init(struct output_symbols *out, struct symbols *s)
 					.snapshot = snapshot,
 					.unwound = unwound,
 					.go_type = go_type,
+					.type_name = type_name,
 					.note_process = note_process };
 }
 

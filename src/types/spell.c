@@ -13,7 +13,7 @@ static const char *const simple_names[TYPE_N_KINDS] = {
 	[TYPE_BOOL] = "bool",           [TYPE_KSYM] = "ksym_t",
 	[TYPE_USYM] = "usym_t",         [TYPE_MACADDR] = "mac_address",
 	[TYPE_TIMESTAMP] = "timestamp", [TYPE_CGROUP_PATH] = "cgroup_path_t",
-	[TYPE_USERNAME] = "username_t", [TYPE_COUNT] = "count_t",
+	[TYPE_TYPENAME] = "typename_t", [TYPE_USERNAME] = "username_t", [TYPE_COUNT] = "count_t",
 	[TYPE_SUM] = "sum_t",           [TYPE_AVG] = "avg_t",
 	[TYPE_MIN] = "min_t",           [TYPE_MAX] = "max_t",
 	[TYPE_STATS] = "stats_t",       [TYPE_HIST] = "hist_t",

@@ -42,6 +42,7 @@ static const struct type simple_types[TYPE_N_KINDS] = {
 	[TYPE_CGROUP_PATH] = { .kind = TYPE_CGROUP_PATH,
 			       .size = sizeof(struct stored_cgroup_path),
 			       .align = 8 },
+	[TYPE_TYPENAME] = { .kind = TYPE_TYPENAME, .size = sizeof(struct stored_usym), .align = 8 },
 	[TYPE_USERNAME] = { .kind = TYPE_USERNAME, .size = 4, .align = 4 },
 	[TYPE_COUNT] = { .kind = TYPE_COUNT, .size = 8, .align = 8 },
 };

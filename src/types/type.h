@@ -27,6 +27,7 @@
  *   timestamp           struct stored_timestamp
  *   cgroup_path         struct stored_cgroup_path
  *   username            u32 uid
+ *   typename            struct stored_usym: of what tells the dynamic type (Go's type word, a table of virtual functions)
  *   float               4, 8 or 16 bytes (16: x87's 80 bits); nothing computes with it, it is printed
  *   wide int            16 bytes, little endian
  *   capture             struct stored_capture and its segments (capture.h)
@@ -73,6 +74,7 @@ enum type_kind {
 	TYPE_TIMESTAMP,
 	TYPE_CGROUP_PATH,
 	TYPE_USERNAME,
+	TYPE_TYPENAME,
 	/* of traced programs' languages */
 	TYPE_FLOAT,
 	TYPE_WIDE_INT, /* 128 bits */
