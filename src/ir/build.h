@@ -20,6 +20,7 @@ struct ir_unwind_opts {
 	int32_t task_mm, mm_start_stack, mm_start_code;
 	/* pending uretprobes, which hide return addresses */
 	int32_t mm_xol_area, xol_vaddr, task_utask, utask_instances;
+	int32_t utask_vaddr, utask_xol_vaddr; /* an instruction being stepped: its place, and its copy's */
 	int32_t instance_stack, instance_address, instance_next;
 };
 

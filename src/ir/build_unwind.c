@@ -29,7 +29,7 @@ enum {
 	U_TRAMPOLINE =
 		72,      /* the address that uretprobes put in place of return addresses; 0: none */
 	U_INSTANCE = 80, /* the uretprobe to compare next (kernel address) */
-	U_SHIFT = 88,   /* the first frame is shown as ip - this */
+	U_SHIFT = 88,    /* the first frame is shown as ip - this */
 	U_BYTES = 96,
 	/* U_STATUS */
 	GOES_ON = 0,
@@ -37,6 +37,8 @@ enum {
 	FAILED = 2,
 	UNKNOWN = 3, /* tables are missing */
 	INSTANCES_MAX = 8,
+	PAGE_BYTES = 4096,
+	LONGEST_INSN = 15,
 	SNAPSHOT_CHUNK = 1024,
 };
 
@@ -191,9 +193,9 @@ static uint32_t find_mapping(struct builder *b, uint32_t pc)
 	put_mov_to(b, part, first);
 	put_br_imm(b, CC_EQ, number, 0, have);
 	put_store(b, scratch_base(b), key + 4, number, 4);
-	put_mov_to(
-		b, part,
-		map_lookup(b, b->im->unwind_procs_map, put_op_imm(b, IR_ADD, scratch_base(b), key)));
+	put_mov_to(b, part,
+		   map_lookup(b, b->im->unwind_procs_map,
+			      put_op_imm(b, IR_ADD, scratch_base(b), key)));
 	go_on_if(b, CC_NE, part, 0, UNKNOWN);
 	put_label(b, have);
 	mapping = search_words(b, part, starts, stride, IMAGE_UNWIND_MAPPINGS, pc);
@@ -514,6 +516,28 @@ static void check_program(struct builder *b, uint32_t part, uint32_t mm, uint32_
 	       unknown);
 }
 
+/*
+ * The kernel steps over a probed instruction in a copy elsewhere; a sample taken there is of the instruction. Both have the
+ * same length, so that what is behind the copy is behind the instruction.
+ */
+static void leave_copy(struct builder *b, uint32_t area, uint32_t utask)
+{
+	const struct ir_unwind_opts *u = &b->unwind;
+	uint32_t out = new_label(b), ip = get(b, U_IP), off;
+
+	if (u->utask_vaddr < 0 || u->utask_xol_vaddr < 0)
+		return;
+	put_br_imm(b, CC_EQ, area, 0, out);
+	put_br_imm(b, CC_GE, put_op(b, IR_SUB, ip, area), PAGE_BYTES, out);
+	off = put_op(b, IR_SUB, ip,
+		     read_word(b, put_op_imm(b, IR_ADD, utask, u->utask_xol_vaddr), SPACE_KERNEL));
+	put_br_imm(b, CC_GT, off, LONGEST_INSN, out);
+	set(b, U_IP,
+	    put_op(b, IR_ADD,
+		   read_word(b, put_op_imm(b, IR_ADD, utask, u->utask_vaddr), SPACE_KERNEL), off));
+	put_label(b, out);
+}
+
 static void take_uretprobes(struct builder *b, uint32_t task, uint32_t mm)
 {
 	const struct ir_unwind_opts *u = &b->unwind;
@@ -526,6 +550,7 @@ static void take_uretprobes(struct builder *b, uint32_t task, uint32_t mm)
 	utask = read_word(b, put_op_imm(b, IR_ADD, task, u->task_utask), SPACE_KERNEL);
 	set(b, U_INSTANCE,
 	    read_word(b, put_op_imm(b, IR_ADD, utask, u->utask_instances), SPACE_KERNEL));
+	leave_copy(b, get(b, U_TRAMPOLINE), utask);
 }
 
 static void begin(struct builder *b, uint32_t pid, uint32_t none, uint32_t unknown)

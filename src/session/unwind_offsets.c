@@ -32,6 +32,8 @@ void unwind_find_offsets(struct type_source *kernel, struct ir_unwind_opts *o)
 	o->xol_vaddr = offset_of(kernel, "xol_area", "vaddr");
 	o->task_utask = offset_of(kernel, "task_struct", "utask");
 	o->utask_instances = offset_of(kernel, "uprobe_task", "return_instances");
+	o->utask_vaddr = offset_of(kernel, "uprobe_task", "vaddr");
+	o->utask_xol_vaddr = offset_of(kernel, "uprobe_task", "xol_vaddr");
 	o->instance_stack = offset_of(kernel, "return_instance", "stack");
 	o->instance_address = offset_of(kernel, "return_instance", "orig_ret_vaddr");
 	o->instance_next = offset_of(kernel, "return_instance", "next");

@@ -22,6 +22,7 @@ KINDS = {
     "fuzz_compile": ("scripts", 4096, "script.dict"),
     "fuzz_elf": ("programs", 65536, None),
     "fuzz_code": ("codes", 4096, None),
+    "fuzz_cfi": ("frames", 4096, None),
     "fuzz_usdt": ("operands", 512, "usdt.dict"),
     "fuzz_demangle": ("names", 512, None),
     "fuzz_proc": ("texts", 4096, None),
@@ -39,6 +40,13 @@ CODES = ["f30f1efa4154534883ec184889fb5bc3", "31c04801f89048ffcf75f7c3", "83ff04
 # the first byte picks the reader: see fuzz_proc.c
 TEXTS = ["\x00401000-402000 r-xp 00001000 fe:01 12 /bin/x (deleted)\n", "\x011000 20 method\n0x1010 8 newer\n",
          "\x02ffffffff81000000 T _stext\nffffffffc0000000 t f\t[mod]\n", "\x03glibc-ld.so.cache1.1" + "\x01\0\0\0" * 12]
+
+
+# the first byte: 1 for .debug_frame. A CIE "zR" and an FDE, as tests/unit/test_objfile_cfi.c has them; a signal frame's rules
+CIE = "14000000" "00000000" "017a5200" "01781001" "040c0708" "90010000"
+FRAMES = ["00" + CIE + "20000000" "1c000000" "0010400000000000" "4000000000000000" "00" "410e10860243" "0d06000000",
+          "00" + CIE + "24000000" "1c000000" "0010400000000000" "4000000000000000" "00" "0f0477a001061006027778" "1010" "037701a8000000",
+          "00" + CIE + "28000000" "1c000000" "0010400000000000" "4000000000000000" "00" "0f0b77088000 3f1a3b2a332422".replace(" ", "") + "0a41c60b00000000"]
 
 
 def go_table(magic):
@@ -103,6 +111,10 @@ def seeds(kind, build, folder):
                 f.write(bytes([0x10 | i]) + go_table(magic)[1:])
     elif kind == "dwarfs":
         dwarf_seeds(folder)
+    elif kind == "frames":
+        for i, text in enumerate(FRAMES):
+            with open(os.path.join(folder, str(i)), "wb") as f:
+                f.write(bytes.fromhex(text))
     elif kind == "codes":
         for i, code in enumerate(CODES):
             with open(os.path.join(folder, str(i)), "wb") as f:
