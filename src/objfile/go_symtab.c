@@ -48,7 +48,9 @@ void go_symtab_add(struct symtab *t, struct objfile *f)
 	mark_names(tab, &wrappers, &twins);
 	symtab_seen_init(&seen, t);
 	for (uint32_t i = 0; i < go_pclntab_count(tab); i++) {
-		struct symbol s = { .type = SYMBOL_FUNC, .bind = SYMBOL_GLOBAL };
+		struct symbol s = { .type = SYMBOL_FUNC,
+				    .bind = SYMBOL_GLOBAL,
+				    .flags = SYMBOL_GO_NAME };
 		bool is_twin;
 
 		if (!go_pclntab_func(tab, i, &fn) || fn.name.n > UINT16_MAX ||
@@ -60,7 +62,7 @@ void go_symtab_add(struct symtab *t, struct objfile *f)
 		s.size = fn.size;
 		is_twin = hashmap_get(&twins, fn.name) != NULL;
 		if (fn.is_wrapper && is_twin) {
-			s.flags = SYMBOL_GO_TWIN;
+			s.flags |= SYMBOL_GO_TWIN;
 			vec_push(&at, s.addr);
 		}
 		if (is_named && (!is_twin || fn.is_wrapper))

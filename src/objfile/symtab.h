@@ -24,6 +24,7 @@ enum symbol_flags {
 	SYMBOL_RENAMED = 128, /* .lto_priv.N, .llvm.N, .__uniq.N: made unique, else unchanged */
 	/* entries of a function under other names than its own */
 	SYMBOL_CLONE_ENTRY = SYMBOL_CLONE_CONST | SYMBOL_CLONE_ISRA | SYMBOL_RENAMED,
+	SYMBOL_GO_NAME = 128, /* named by Go's table of functions, not by a table of symbols */
 	SYMBOL_NOT_ENTRY = SYMBOL_CLONE_PART | SYMBOL_CLONE_COLD | SYMBOL_GO_TWIN,
 };
 

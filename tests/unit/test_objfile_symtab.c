@@ -36,7 +36,7 @@ static void our_symbols(struct symtab *t, struct strbuf *out)
 	for (uint32_t i = 0; i < t->n; i++) {
 		const struct symbol *s = &t->v[i];
 
-		if (s->type == SYMBOL_NOTYPE)
+		if (s->type == SYMBOL_NOTYPE || s->flags & SYMBOL_GO_NAME)
 			continue;
 		/* readelf writes sizes above 99999 in hexadecimal */
 		if (asprintf(&lines[n++],
