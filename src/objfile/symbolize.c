@@ -88,6 +88,30 @@ static void name_in_mapping(struct symbolizer *s, struct process *p, const struc
 		name_in_file(s, f, vaddr, out);
 }
 
+/*
+ * Data of a file: events tell of executable mappings alone, but a file is loaded as one piece, so where its code is tells
+ * where its data must be.
+ */
+static void name_in_data(struct symbolizer *s, struct process *p, uint64_t addr,
+			 struct symbol_info *out)
+{
+	vec_each(m, &p->now) {
+		uint64_t vaddr, offset;
+		struct objfile *f;
+
+		if (!m->module || m->module->is_vdso)
+			continue;
+		f = process_open_module(&s->table, p, m);
+		if (!f || !objfile_offset_to_vaddr(f, m->offset, &vaddr) ||
+		    !objfile_vaddr_to_offset(f, addr - m->start + vaddr, &offset))
+			continue;
+		out->module = m->module->path;
+		m->module->is_used = true;
+		name_in_file(s, f, addr - m->start + vaddr, out);
+		return;
+	}
+}
+
 static void look_for_perfmap(struct process *p)
 {
 	p->perfmap = perfmap_new((pid_t)p->pid, p->met);
@@ -131,6 +155,8 @@ bool symbolizer_user(struct symbolizer *s, pid_t pid, uint64_t addr, struct symb
 		m = process_mapping(p, addr);
 	if (m && m->module)
 		name_in_mapping(s, p, m, addr, out);
+	else if (!m)
+		name_in_data(s, p, addr, out);
 	/* some JITs map a file of their own for their code, which is no ELF file */
 	return out->in_file || name_in_perfmap(s, p, addr, out) || out->module.n;
 }
