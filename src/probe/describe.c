@@ -126,7 +126,7 @@ static void print_location(const struct location *loc, struct strbuf *out)
 
 	if (location_is_absent(loc) && !has_float) {
 		strbuf_puts(out, "optimized out");
-		if (loc->why.n)
+		if (loc->why.n && !str_ends(loc->why, STR("optimized out")))
 			strbuf_printf(out, " (%.*s)", STR_ARG(loc->why));
 		return;
 	}
@@ -187,7 +187,7 @@ static void print_signature(struct listing *l, struct places *p, const struct di
 }
 
 static void print_vars(struct listing *l, struct places *p, const struct di_func *fn,
-		       const struct di_instance *inst, uint64_t pc)
+		       const struct di_instance *inst, uint64_t pc, bool with_locals)
 {
 	const struct di_var *vars;
 	uint32_t n;
@@ -199,9 +199,11 @@ static void print_vars(struct listing *l, struct places *p, const struct di_func
 		return;
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		if (vars[i].role != DI_PARAM)
+		if (vars[i].role != DI_PARAM && !(with_locals && vars[i].role == DI_LOCAL))
 			continue;
-		strbuf_printf(&l->out, "        %.*s: ", STR_ARG(vars[i].name));
+		strbuf_printf(&l->out,
+			      "        %s%.*s: ", vars[i].role == DI_LOCAL ? "locals." : "",
+			      STR_ARG(vars[i].name));
 		print_location(&vars[i].loc, &l->out);
 		strbuf_putc(&l->out, '\n');
 	}
@@ -231,7 +233,7 @@ static void print_instance(struct listing *l, struct places *p, const struct di_
 				      inst->call_line);
 		strbuf_printf(&l->out, "%s\n",
 			      inst->is_approximate ? ", more hits than calls are possible" : "");
-		print_vars(l, p, fn, inst, inst->entries[i]);
+		print_vars(l, p, fn, inst, inst->entries[i], false);
 	}
 }
 
@@ -350,4 +352,14 @@ void describe_function(struct listing *l, struct places *p, const struct di_func
 		print_return(l, p, fn, own->sym);
 		print_aliases(l, p, own->sym);
 	}
+}
+
+void describe_line_place(struct listing *l, struct places *p, struct place *place)
+{
+	place_fill_info(p, place);
+	strbuf_printf(&l->out, "    at 0x%llx: in %.*s%s%.*s\n", (unsigned long long)place->addr,
+		      STR_ARG(place->func.n ? place->func : STR("code without a name")),
+		      place->inlined_into.n ? ", inlined into " : "", STR_ARG(place->inlined_into));
+	if (place->fn)
+		print_vars(l, p, place->fn, place->inst, place->addr, true);
 }

@@ -12,5 +12,7 @@
  */
 void describe_function(struct listing *l, struct places *p, const struct di_func *fn,
 		       const struct place *own);
+/* one of the places where a source line begins: in which function, and what can be read there */
+void describe_line_place(struct listing *l, struct places *p, struct place *place);
 
 #endif

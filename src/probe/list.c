@@ -173,6 +173,10 @@ static void list_file(struct listing *l, const struct pattern *p)
 			       p->n > 1 ? p->parts[p->n - 1] : STR("*"));
 		return;
 	}
+	if (l->source_file.n) {
+		list_line_places(l, p);
+		return;
+	}
 	if (at > 0) {
 		file = str_sub(name, (size_t)at + 1, name.n);
 		name = str_sub(name, 0, (size_t)at);
@@ -188,10 +192,17 @@ static struct err *list_user(struct listing *l, const struct pattern *p)
 {
 	struct target_files files = { 0 };
 	struct str target = p->n ? p->parts[0] : STR("*");
+	ptrdiff_t at = str_find_char(target, '@', 0);
 	struct err *e;
 
 	if (p->n > 3)
 		return NULL;
+	if (at > 0 && l->kind != PROBE_USDT) { /* BIN@FILE:LINE */
+		l->source_file = str_sub(target, (size_t)at + 1, target.n);
+		target = str_sub(target, 0, (size_t)at);
+	} else {
+		l->source_file = STR_NULL;
+	}
 	if (str_is(target, "*") && l->c->n_pids == 0 && (l->is_wide || p->n < 2)) {
 		const char *provider = provider_names[l->kind].name;
 

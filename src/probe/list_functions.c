@@ -197,3 +197,27 @@ void list_functions(struct listing *l, struct str pattern, struct str file, bool
 	places_free(&f.places);
 	arena_free(&arena);
 }
+
+void list_line_places(struct listing *l, const struct pattern *p)
+{
+	const char *provider = provider_names[l->kind].name;
+	struct places places;
+	uint64_t line, column = 0;
+	uint32_t nearest;
+
+	if (p->n < 2 || !str_to_u64(p->parts[1], &line) || line > UINT32_MAX ||
+	    (p->n > 2 && (!str_to_u64(p->parts[2], &column) || column > UINT32_MAX)))
+		return;
+	places_init(&places, l->c, l->file->f, l->file->path);
+	places_by_line(&places, l->source_file, (uint32_t)line, (uint32_t)column, &nearest);
+	if (places.v.n && column)
+		list_line(l, "%s:%.*s@%.*s:%llu:%llu", provider, STR_ARG(l->file->path),
+			  STR_ARG(l->source_file), (unsigned long long)line,
+			  (unsigned long long)column);
+	else if (places.v.n)
+		list_line(l, "%s:%.*s@%.*s:%llu", provider, STR_ARG(l->file->path),
+			  STR_ARG(l->source_file), (unsigned long long)line);
+	for (size_t i = 0; i < places.v.n && l->o->verbose; i++)
+		describe_line_place(l, &places, &places.v.v[i]);
+	places_free(&places);
+}

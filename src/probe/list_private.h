@@ -28,6 +28,7 @@ struct listing {
 	bool is_wide;         /* several providers are asked */
 	bool shows_module;    /* the pattern has one */
 	const struct target_file *file;
+	struct str source_file; /* "BIN@FILE:LINE" is being listed; else empty */
 	struct str filter; /* for a search by text; is_shown: the probe of the lines that follow fits */
 	bool is_shown;
 };
@@ -36,6 +37,8 @@ struct listing {
 bool list_line(struct listing *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* list_functions.c: functions of the file being listed; file: empty, or where they were written */
 void list_functions(struct listing *l, struct str pattern, struct str file, bool only_demangled);
+/* the same: l->source_file at the line, and column, of the pattern */
+void list_line_places(struct listing *l, const struct pattern *p);
 /* list_types.c: "struct x", wildcards in the name */
 struct err *list_types(struct listing *l, struct str text);
 

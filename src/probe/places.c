@@ -240,15 +240,19 @@ static struct str last_component(struct str path)
 	return path;
 }
 
+static struct str inlined_into(struct places *p, const struct di_instance *inst)
+{
+	if (!inst->call_file.n)
+		return inst->caller;
+	return arena_printf(p->c->arena, "%.*s at %.*s:%u", STR_ARG(inst->caller),
+			    STR_ARG(last_component(inst->call_file)), inst->call_line);
+}
+
 static void add_inlined(struct places *p, const struct di_func *fn, const struct di_instance *inst)
 {
 	struct symtab *t = objfile_symtab(p->f);
-	struct str into;
+	struct str into = inlined_into(p, inst);
 
-	into = inst->call_file.n
-		       ? arena_printf(p->c->arena, "%.*s at %.*s:%u", STR_ARG(inst->caller),
-				      STR_ARG(last_component(inst->call_file)), inst->call_line)
-		       : arena_printf(p->c->arena, "%.*s", STR_ARG(inst->caller));
 	for (uint32_t i = 0; i < inst->n_entries; i++) {
 		struct place place = { .addr = inst->entries[i],
 				       .entry = inst->entries[0],
@@ -374,6 +378,58 @@ void places_by_name(struct places *p, const struct place_query *q)
 		note_trouble(p, e);
 }
 
+/* the innermost copy that an address of the function at the place is in */
+struct at_address {
+	uint64_t addr, size; /* of the smallest found */
+	struct place *place;
+	struct arena *a;
+};
+
+static bool find_copy(void *arg, const struct di_func *fn)
+{
+	struct at_address *at = arg;
+
+	for (uint32_t i = 0; i < fn->n_instances; i++)
+		for (uint32_t k = 0; fn->instances[i].is_inlined && k < fn->instances[i].n_ranges;
+		     k++) {
+			const struct di_instance *inst = &fn->instances[i];
+			uint64_t size = inst->ranges[inst->n_ranges - 1].end -
+					inst->ranges[0].start;
+			struct di_func *copy;
+
+			if (at->addr < inst->ranges[k].start || at->addr >= inst->ranges[k].end ||
+			    (at->place->fn && size >= at->size))
+				continue;
+			copy = arena_new(at->a, struct di_func);
+			*copy = *fn;
+			at->size = size;
+			at->place->fn = copy;
+			at->place->inst = inst;
+		}
+	return true;
+}
+
+/* code of a line may be that of a function which is inlined there: its variables are meant, and its name */
+static void fill_inlined(struct places *p, struct place *place)
+{
+	struct at_address at = { .addr = place->addr, .place = place, .a = p->c->arena };
+	const struct di_frame *frames;
+	struct err *e;
+	uint32_t n;
+
+	e = debuginfo_frames(p->info, place->addr, p->c->arena, &frames, &n);
+	if (!e && n > 1 && frames[0].is_inlined)
+		e = debuginfo_functions(p->info, frames[0].func, STR_NULL, p->c->arena, find_copy,
+					&at);
+	if (e)
+		note_trouble(p, e);
+	if (!place->fn)
+		return;
+	place->func = place->fn->name;
+	place->inlined_into = inlined_into(p, place->inst);
+	place->raw = STR_NULL;
+}
+
 void places_by_line(struct places *p, struct str file, uint32_t line, uint32_t column,
 		    uint32_t *nearest)
 {
@@ -402,6 +458,7 @@ void places_by_line(struct places *p, struct str file, uint32_t line, uint32_t c
 			place.func = symbol_spelled(p->c, s);
 			place.raw = symbol_name(s);
 		}
+		fill_inlined(p, &place);
 		push_place(p, place);
 	}
 }
