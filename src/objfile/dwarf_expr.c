@@ -58,7 +58,7 @@ static bool slot_of_die(struct dwarf_expr *e, const Dwarf_Op *op, struct dwarf_s
 	     op->atom == DW_OP_reinterpret || op->atom == DW_OP_GNU_reinterpret) &&
 	    op->number == 0)
 		return true;
-	if (dwarf_getlocation_die(e->attr, op, &die) != 0 ||
+	if (!e->attr || dwarf_getlocation_die(e->attr, op, &die) != 0 ||
 	    dwarf_formudata(dwarf_attr(&die, DW_AT_byte_size, &attr), &size) != 0 ||
 	    dwarf_formudata(dwarf_attr(&die, DW_AT_encoding, &attr), &encoding) != 0) {
 		give_up(e, "its location is malformed");
@@ -164,7 +164,7 @@ static void push_entry_value(struct dwarf_expr *e, const Dwarf_Op *op)
 	Dwarf_Op *ops;
 	size_t n;
 
-	if (dwarf_getlocation_attr(own, op, &inner) != 0 ||
+	if (!own || dwarf_getlocation_attr(own, op, &inner) != 0 ||
 	    dwarf_getlocation(&inner, &ops, &n) != 0 || n == 0) {
 		give_up(e, "its location is malformed");
 		return;
@@ -192,7 +192,7 @@ static void push_address(struct dwarf_expr *e, const Dwarf_Op *op)
 
 	if (op->atom == DW_OP_addr)
 		addr = op->number;
-	else if (dwarf_getlocation_attr(e->attr, op, &attr) != 0 ||
+	else if (!e->attr || dwarf_getlocation_attr(e->attr, op, &attr) != 0 ||
 		 dwarf_formaddr(&attr, &addr) != 0) {
 		give_up(e, "its location is malformed");
 		return;
@@ -206,7 +206,7 @@ static void push_constx(struct dwarf_expr *e, const Dwarf_Op *op)
 	Dwarf_Attribute attr;
 	Dwarf_Word value;
 
-	if (dwarf_getlocation_attr(e->attr, op, &attr) != 0 ||
+	if (!e->attr || dwarf_getlocation_attr(e->attr, op, &attr) != 0 ||
 	    dwarf_formudata(&attr, &value) != 0) {
 		give_up(e, "its location is malformed");
 		return;
@@ -225,7 +225,7 @@ static void push_const_type(struct dwarf_expr *e, const Dwarf_Op *op)
 
 	if (!slot_of_die(e, op, &slot))
 		return;
-	if (dwarf_getlocation_attr(e->attr, op, &attr) != 0 ||
+	if (!e->attr || dwarf_getlocation_attr(e->attr, op, &attr) != 0 ||
 	    dwarf_formblock(&attr, &block) != 0 || block.length != slot.size) {
 		give_up(e, "its location is malformed");
 		return;

@@ -126,8 +126,8 @@ static void add_block(struct gather *g, Dwarf_Attribute *attr, const Dwarf_Op *o
 {
 	Dwarf_Block block;
 
-	if (dwarf_getlocation_implicit_value(attr, op, &block) != 0 || block.length > MAX_CONST ||
-	    skip > block.length) {
+	if (!attr || dwarf_getlocation_implicit_value(attr, op, &block) != 0 ||
+	    block.length > MAX_CONST || skip > block.length) {
 		g->why = "its location is malformed";
 		return;
 	}
@@ -181,7 +181,7 @@ static void end_piece(struct gather *g, uint64_t n)
 			g->out->loc.why = str_from(g->why);
 		g->why = NULL;
 	}
-	g->at += n;
+	g->at = n < g->size - g->at ? g->at + n : g->size;
 }
 
 void dwarf_loc_of_expr(struct dwarf_loc_ctx *ctx, Dwarf_Attribute *attr, const Dwarf_Op *ops,

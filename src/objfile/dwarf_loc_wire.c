@@ -45,6 +45,44 @@ static bool is_good_op(const struct loc_op *op)
 	return op->op != LOC_OP_PICK || (op->value >= 0 && op->value < LOC_MAX_DEPTH);
 }
 
+/* elements taken and left, so that nobody after us has to fear an empty stack */
+static bool is_good_code(const struct loc_op *ops, uint32_t n)
+{
+	uint32_t depth = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t takes = 2, leaves = 1;
+
+		switch (ops[i].op) {
+		case LOC_OP_CONST:
+		case LOC_OP_REG:
+		case LOC_OP_ENTRY_REG:
+		case LOC_OP_FILE_ADDR: takes = 0; break;
+		case LOC_OP_DEREF:
+		case LOC_OP_ADD_CONST:
+		case LOC_OP_NEG:
+		case LOC_OP_NOT:
+		case LOC_OP_SEXT:
+		case LOC_OP_ZEXT: takes = 1; break;
+		case LOC_OP_PICK:
+			takes = (uint32_t)ops[i].value + 1;
+			leaves = takes + 1;
+			break;
+		case LOC_OP_SWAP: leaves = 2; break;
+		case LOC_OP_ROT: takes = leaves = 3; break;
+		case LOC_OP_DROP:
+			takes = 1;
+			leaves = 0;
+			break;
+		default: break;
+		}
+		if (depth < takes || depth - takes + leaves > LOC_MAX_DEPTH)
+			return false;
+		depth += leaves - takes;
+	}
+	return n == 0 || depth > 0;
+}
+
 static bool is_good_piece(const struct loc_piece *p)
 {
 	if (p->size == 0 || p->size > MAX_SIZE || p->offset > MAX_SIZE)
@@ -79,6 +117,10 @@ static void get_ops(struct wire_in *w, struct arena *a, struct loc_piece *p)
 		ops[i].value = (int64_t)wire_get_u64(w);
 		if (!is_good_op(&ops[i]))
 			w->b.bad = true;
+	}
+	if (w->b.bad || !is_good_code(ops, n)) {
+		w->b.bad = true;
+		return;
 	}
 	p->ops = ops;
 	p->n_ops = n;

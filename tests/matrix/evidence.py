@@ -50,18 +50,9 @@ class Evidence:
     def __init__(self, binary, config):
         self.config = config
         self.functions = {}
-        text = ""
-        files = [binary]
-        if "split" in config.after:
-            files = [binary]
-            import glob
-            import os
-            files += glob.glob(os.path.join(os.path.dirname(binary), "*.dwo"))
-        self.dies = []
-        for f in files:
-            text = subprocess.run(["llvm-dwarfdump", "--debug-info", f], stdout=subprocess.PIPE,
-                                  text=True, errors="replace").stdout
-            self.dies.append(parse(text))
+        text = subprocess.run(["llvm-dwarfdump", "--debug-info", binary], stdout=subprocess.PIPE,
+                              text=True, errors="replace").stdout
+        self.dies = [parse(text)]
         self.symbols = subprocess.run(["nm", "-C", binary], stdout=subprocess.PIPE, text=True,
                                       stderr=subprocess.DEVNULL).stdout
         for dies in self.dies:

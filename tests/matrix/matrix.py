@@ -161,6 +161,16 @@ def build(config, work):
     return binary
 
 
+def build_twin(config, binary, work):
+    """what evidence is read from: split units refer to addresses in the program, a program built without has the same code"""
+    if "split" not in config.after:
+        return binary
+    twin = os.path.join(work, "twin")
+    flags = [f for f in config.build if f != "-gsplit-dwarf"]
+    subprocess.check_call([*flags, "-o", twin, os.path.join(HERE, config.source)], cwd=work)
+    return twin
+
+
 def dress(config, binary):
     """what is done to the program after its evidence was read"""
     if "link" in config.after:
@@ -215,7 +225,7 @@ def judge(config, kind, name, expr, want, got, proof, table):
 def one(config, opts, work):
     table = Table()
     binary = build(config, work)
-    proof = evidence.Evidence(binary, config)
+    proof = evidence.Evidence(build_twin(config, binary, work), config)
     dress(config, binary)
     script = probes(binary, config.source)
     done, text = trace(opts.sonde, script, binary, work)
