@@ -73,6 +73,7 @@ static bool read_header(struct go_pclntab *t, struct bytes b)
 		return false;
 	t->n_funcs = (uint32_t)n_func;
 	t->names_offset = names;
+	t->names_size = cu > names ? cu - names : t->names.n;
 	return true;
 }
 
@@ -150,6 +151,20 @@ static bool find_text(struct objfile *f, struct go_pclntab *t, const struct go_m
 	return s != NULL;
 }
 
+/* functions' data in read-only memory */
+static void take_trees(struct objfile *f, struct go_pclntab *t, uint64_t gofunc)
+{
+	const struct objfile_section *s = gofunc ? objfile_section_at(f, gofunc) : NULL;
+	struct err *e;
+
+	if (!s)
+		return;
+	e = objfile_section_bytes(f, s, &t->trees);
+	t->gofunc = e ? 0 : gofunc;
+	t->trees_addr = s->addr;
+	err_free(e);
+}
+
 struct go_pclntab *objfile_go_pclntab(struct objfile *f)
 {
 	struct go_info *g = go_info_of(f);
@@ -171,7 +186,7 @@ struct go_pclntab *objfile_go_pclntab(struct objfile *f)
 	if (!find_text(f, t, &g->module))
 		return NULL;
 	t->file = f;
-	t->gofunc = g->module.gofunc;
+	take_trees(f, t, g->module.gofunc);
 	g->why_no_tab = STR_NULL;
 	g->tab = t;
 	return t;

@@ -18,7 +18,9 @@ struct go_pclntab {
 	uint64_t header_text; /* as the file has it */
 	uint64_t text;        /* what functab's addresses count from */
 	uint64_t gofunc;      /* what funcdata counts from; 0: not known */
-	uint64_t names_offset;
+	uint64_t names_offset, names_size;
+	struct bytes trees; /* the section that gofunc is in */
+	uint64_t trees_addr;
 	uint32_t n_funcs;
 	struct bytes names, cus, files, pcs, funcs; /* each to the end of the table */
 };

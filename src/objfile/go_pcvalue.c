@@ -8,6 +8,7 @@
  */
 #include "objfile/go_pclntab.h"
 
+#include "base/vec.h"
 #include "objfile/go_pclntab_private.h"
 #include "objfile/names.h"
 
@@ -161,6 +162,7 @@ bool go_line_at(const struct go_pclntab *t, uint64_t pc, struct str *file, uint3
 /* one record of the inline tree: runtime.inlinedCall */
 struct inlined_call {
 	struct str name;
+	int32_t name_offset;
 	uint64_t parent_pc; /* an address whose line is that of the call */
 	uint32_t start_line;
 };
@@ -189,13 +191,19 @@ static bool read_call(const struct inline_tree *tree, int32_t index, struct inli
 {
 	bool is_new = tree->t->version >= GO_TAB_1_20;
 	size_t size = is_new ? 16 : 20;
+	struct bytes b = tree->t->trees;
 	int32_t words[5];
 
-	if (index < 0 ||
-	    !objfile_read_vaddr(tree->t->file, tree->addr + (uint64_t)index * size, words, size))
+	if (index < 0 || tree->addr < tree->t->trees_addr)
 		return false;
+	bytes_seek(&b, tree->addr - tree->t->trees_addr);
+	bytes_seek(&b, b.pos + (size_t)index * size);
+	if (b.bad || bytes_left(&b) < size)
+		return false;
+	memcpy(words, b.p + b.pos, size);
 	/* 1.20: id, name, parent pc, start line; before: id, file, line, name, parent pc */
-	ret->name = go_tab_name(tree->t, words[is_new ? 1 : 3]);
+	ret->name_offset = words[is_new ? 1 : 3];
+	ret->name = go_tab_name(tree->t, ret->name_offset);
 	ret->parent_pc = tree->r->entry + (uint32_t)words[is_new ? 2 : 4];
 	ret->start_line = is_new ? (uint32_t)words[3] : 0;
 	return ret->name.n && ret->parent_pc < tree->r->end;
@@ -297,11 +305,41 @@ void go_inlined_each(const struct go_pclntab *t, uint32_t i,
 	free(all);
 }
 
+/* ---- by name ---- */
+
 struct find {
 	struct name_pattern pattern;
+	VEC(int32_t) offsets; /* of names that fit, ascending */
 	void (*visit)(void *arg, const struct go_inlined *in);
 	void *arg;
 };
+
+static void find_names(const struct go_pclntab *t, struct find *find)
+{
+	struct bytes b = bytes_make(t->names.p, t->names_size);
+
+	while (bytes_left(&b)) {
+		int32_t at = (int32_t)b.pos;
+		struct str name = bytes_cstr(&b);
+
+		if (b.bad)
+			return;
+		if (name.n && name_pattern_fits(&find->pattern, name))
+			vec_push(&find->offsets, at);
+	}
+}
+
+static int compare_i32(const void *a, const void *b)
+{
+	int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static bool is_wanted(const struct find *find, int32_t offset)
+{
+	return bsearch(&offset, find->offsets.v, find->offsets.n, sizeof(offset), compare_i32);
+}
 
 static void visit_fitting(void *arg, const struct go_inlined *in)
 {
@@ -309,6 +347,27 @@ static void visit_fitting(void *arg, const struct go_inlined *in)
 
 	if (name_pattern_fits(&find->pattern, in->name))
 		find->visit(find->arg, in);
+}
+
+/* does a copy of something wanted stand in function i? */
+static bool holds_wanted(const struct go_pclntab *t, uint32_t i, const struct find *find)
+{
+	struct inlined_call call;
+	struct inline_tree tree;
+	struct go_record r;
+	struct pc_walk w;
+	int32_t n = 0;
+
+	if (!go_tab_record(t, i, &r) || !tree_of(t, &r, &tree) ||
+	    !walk_start(t, &r, tree.table, &w))
+		return false;
+	while (walk_next(&w))
+		if (w.value >= n && w.value < MAX_INLINED)
+			n = w.value + 1;
+	for (int32_t k = 0; k < n; k++)
+		if (read_call(&tree, k, &call) && is_wanted(find, call.name_offset))
+			return true;
+	return false;
 }
 
 void go_inlined_find(struct objfile *f, struct str pattern,
@@ -321,7 +380,10 @@ void go_inlined_find(struct objfile *f, struct str pattern,
 	if (!t)
 		return;
 	name_pattern_init(&find.pattern, pattern, &a);
-	for (uint32_t i = 0; i < t->n_funcs; i++)
-		go_inlined_each(t, i, visit_fitting, &find);
+	find_names(t, &find);
+	for (uint32_t i = 0; find.offsets.n && i < t->n_funcs; i++)
+		if (holds_wanted(t, i, &find))
+			go_inlined_each(t, i, visit_fitting, &find);
+	vec_free(&find.offsets);
 	arena_free(&a);
 }

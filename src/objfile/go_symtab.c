@@ -13,17 +13,29 @@
 #include "base/vec.h"
 
 /* names of wrappers, then those of them that are names of functions, too */
-static void mark_names(const struct go_pclntab *t, struct hashmap *wrappers, struct hashmap *twins)
+static void mark_names(const struct go_func *fns, uint32_t n, struct hashmap *wrappers,
+		       struct hashmap *twins)
 {
 	static int mark;
-	struct go_func fn;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (fns[i].is_wrapper)
+			hashmap_put(wrappers, fns[i].name, &mark);
+	for (uint32_t i = 0; wrappers->n && i < n; i++)
+		if (!fns[i].is_wrapper && hashmap_get(wrappers, fns[i].name))
+			hashmap_put(twins, fns[i].name, &mark);
+}
+
+/* those that can be read, and are code */
+static uint32_t read_functions(struct objfile *f, const struct go_pclntab *t, struct go_func *fns)
+{
+	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < go_pclntab_count(t); i++)
-		if (go_pclntab_func(t, i, &fn) && fn.is_wrapper)
-			hashmap_put(wrappers, fn.name, &mark);
-	for (uint32_t i = 0; wrappers->n && i < go_pclntab_count(t); i++)
-		if (go_pclntab_func(t, i, &fn) && !fn.is_wrapper && hashmap_get(wrappers, fn.name))
-			hashmap_put(twins, fn.name, &mark);
+		if (go_pclntab_func(t, i, &fns[n]) && fns[n].name.n <= UINT16_MAX &&
+		    objfile_is_exec_vaddr(f, fns[n].addr))
+			n++;
+	return n;
 }
 
 static int compare_u64(const void *a, const void *b)
@@ -41,31 +53,31 @@ void go_symtab_add(struct symtab *t, struct objfile *f)
 	struct symtab_seen seen = { 0 };
 	VEC(uint64_t) at = { 0 };
 	bool is_named = t->has_symtab || t->has_debug_file;
-	struct go_func fn;
+	struct go_func *fns;
+	uint32_t n;
 
 	if (!tab)
 		return;
-	mark_names(tab, &wrappers, &twins);
+	fns = base_alloc((size_t)go_pclntab_count(tab) * sizeof(*fns));
+	n = read_functions(f, tab, fns);
+	mark_names(fns, n, &wrappers, &twins);
 	symtab_seen_init(&seen, t);
-	for (uint32_t i = 0; i < go_pclntab_count(tab); i++) {
+	for (uint32_t i = 0; i < n; i++) {
+		const struct go_func *fn = &fns[i];
 		struct symbol s = { .type = SYMBOL_FUNC,
 				    .bind = SYMBOL_GLOBAL,
 				    .flags = SYMBOL_GO_NAME };
-		bool is_twin;
+		bool is_twin = hashmap_get(&twins, fn->name) != NULL;
 
-		if (!go_pclntab_func(tab, i, &fn) || fn.name.n > UINT16_MAX ||
-		    !objfile_is_exec_vaddr(f, fn.addr))
-			continue;
-		s.name = fn.name.p;
-		s.name_len = (uint32_t)fn.name.n;
-		s.addr = fn.addr;
-		s.size = fn.size;
-		is_twin = hashmap_get(&twins, fn.name) != NULL;
-		if (fn.is_wrapper && is_twin) {
+		s.name = fn->name.p;
+		s.name_len = (uint32_t)fn->name.n;
+		s.addr = fn->addr;
+		s.size = fn->size;
+		if (fn->is_wrapper && is_twin) {
 			s.flags |= SYMBOL_GO_TWIN;
 			vec_push(&at, s.addr);
 		}
-		if (is_named && (!is_twin || fn.is_wrapper))
+		if (is_named && (!is_twin || fn->is_wrapper))
 			continue;
 		if (!symtab_seen_has(&seen, t, &s))
 			symtab_push(t, s);
@@ -77,6 +89,7 @@ void go_symtab_add(struct symtab *t, struct objfile *f)
 			t->v[i].flags |= SYMBOL_GO_TWIN;
 	t->has_gopclntab = true;
 	vec_free(&at);
+	free(fns);
 	free(seen.slots);
 	hashmap_free(&wrappers);
 	hashmap_free(&twins);
