@@ -396,7 +396,8 @@ static void step_to_caller(struct builder *b, uint32_t rule)
 {
 	struct value pair = mem_new_bytes(b, 16);
 	uint32_t kind = put_op_imm(b, IR_AND, rule, CFI_KIND_MASK), offset, cfa = new_vreg(b);
-	uint32_t other = new_label(b), sp = get(b, U_SP), ra = new_vreg(b), ret;
+	uint32_t other = new_label(b), sp = get(b, U_SP), ra = new_vreg(b), ret,
+		 both = new_label(b);
 
 	offset = put_op_imm(b, IR_SAR, put_ext(b, rule, 4, true), 8);
 	put_br_imm(b, CC_NE, kind, CFI_STOP, other);
@@ -412,7 +413,12 @@ static void step_to_caller(struct builder *b, uint32_t rule)
 	go_on_if_reg(b, CC_GT, cfa, sp, FAILED);
 	ret = mem_read_bytes(b, value_address(b, pair), put_imm(b, 16),
 			     put_op_imm(b, IR_SUB, cfa, 16), SPACE_USER);
+	put_br_imm(b, CC_EQ, ret, 0, both);
+	/* at a function's entry the lower word is below the stack, perhaps on a page that is not there */
+	ret = mem_read_bytes(b, put_op_imm(b, IR_ADD, value_address(b, pair), 8), put_imm(b, 8),
+			     put_op_imm(b, IR_SUB, cfa, 8), SPACE_USER);
 	go_on_if(b, CC_EQ, ret, 0, FAILED);
+	put_label(b, both);
 	put_mov_to(b, ra, put_load(b, pair.reg, pair.off + 8, 8, false));
 	undo_trampoline(b, ra, put_op_imm(b, IR_SUB, cfa, 8));
 	find_bp(b, rule, cfa, put_load(b, pair.reg, pair.off, 8, false));

@@ -80,7 +80,7 @@ static bool find_bp(const struct walk *k, uint32_t rule, uint64_t cfa, uint64_t 
 
 static enum step step(struct walk *k)
 {
-	uint64_t cfa, ra, bp, below;
+	uint64_t cfa, ra, bp;
 	uint32_t rule;
 	enum step s = find_rule(k, &rule);
 
@@ -90,8 +90,8 @@ static enum step step(struct walk *k)
 		return cfi_rule_offset(rule) == CFI_STOP_END ? STEP_END : STEP_FAIL;
 	if (cfi_rule_kind(rule) == CFI_SIGNAL)
 		return leave_signal_frame(k, cfi_rule_offset(rule));
-	if (!find_cfa(k, rule, &cfa) || cfa <= k->r.sp || !read_at(k, cfa - 16, &below) ||
-	    !read_at(k, cfa - 8, &ra) || !find_bp(k, rule, cfa, &bp))
+	if (!find_cfa(k, rule, &cfa) || cfa <= k->r.sp || !read_at(k, cfa - 8, &ra) ||
+	    !find_bp(k, rule, cfa, &bp))
 		return STEP_FAIL;
 	if (!ra)
 		return STEP_END;

@@ -20,6 +20,8 @@
 /* kernel memory for all tables; beyond it files are unwound in user space */
 #define TABLE_BYTES_MAX (512ULL << 20)
 
+enum { MAX_FRAMES = 1024 };
+
 struct unwind_file {
 	struct objfile *file;
 	struct cfi_table *table; /* NULL: no CFI */
@@ -35,7 +37,7 @@ struct unwind_process {
 };
 
 struct unwind_stack {
-	uint64_t id, hash;
+	uint64_t hash;
 	uint32_t n;
 	uint64_t frames[];
 };
@@ -428,38 +430,52 @@ static bool read_copy(void *arg, uint64_t addr, uint64_t *word)
 	return true;
 }
 
+/* equal stacks are kept once */
+static struct unwind_stack *keep_stack(struct unwinder *u, const uint64_t *frames, uint32_t n)
+{
+	uint64_t hash = IMAGE_STACK_HASH_START;
+	struct unwind_stack *k;
+
+	for (uint32_t i = 0; i < n; i++)
+		hash = image_stack_hash(hash, frames[i]);
+	k = hashmap_get(&u->by_hash, hashmap_key_u64(&hash));
+	if (k)
+		return k;
+	k = arena_alloc(&u->arena, sizeof(*k) + n * sizeof(*k->frames));
+	k->hash = hash;
+	k->n = n;
+	memcpy(k->frames, frames, n * sizeof(*k->frames));
+	hashmap_put(&u->by_hash, hashmap_key_u64(&k->hash), k);
+	return k;
+}
+
 void unwinder_snapshot(struct unwinder *u, const struct image_stack_snapshot *s, const void *bytes,
 		       size_t n)
 {
 	struct copy copy = { u, s, bytes, n };
 	struct unwind_world w = { &copy, find_place, read_copy };
 	struct unwind_regs regs = { s->ip, s->sp, s->bp };
-	uint32_t max = s->limit && s->limit < 1024 ? s->limit : 1024;
+	uint32_t max = s->limit && s->limit < MAX_FRAMES ? s->limit : MAX_FRAMES, n_frames;
+	uint64_t frames[MAX_FRAMES], *id;
 	struct unwind_process *p;
-	struct unwind_stack *k;
 	enum unwind_end end;
 
 	if (!u)
 		return;
 	p = get_process(u, (pid_t)s->pid);
-	k = arena_alloc(&u->arena, sizeof(*k) + ((size_t)max + 1) * sizeof(*k->frames));
-	end = unwind_stack(&w, &regs, k->frames, max, &k->n, NULL);
-	if (k->n)
-		k->frames[0] -= s->shift;
+	end = unwind_stack(&w, &regs, frames, max, &n_frames, NULL);
+	if (n_frames)
+		frames[0] -= s->shift;
 	/* next time the kernel can do it */
 	if (!p->n_parts || p->n_tables != u->n_read)
 		update(u, p, false);
-	if (end == UNWIND_FAILED && k->n < max)
-		k->frames[k->n++] = IMAGE_UNWIND_FAILED;
+	if (end == UNWIND_FAILED && n_frames < max)
+		frames[n_frames++] = IMAGE_UNWIND_FAILED;
 	u->n_unwound++;
 	u->n_cut += end == UNWIND_FAILED;
-	k->id = s->id;
-	k->hash = IMAGE_STACK_HASH_START;
-	for (uint32_t i = 0; i < k->n; i++)
-		k->hash = image_stack_hash(k->hash, k->frames[i]);
-	hashmap_put(&u->by_id, hashmap_key_u64(&k->id), k);
-	if (!hashmap_get(&u->by_hash, hashmap_key_u64(&k->hash)))
-		hashmap_put(&u->by_hash, hashmap_key_u64(&k->hash), k);
+	id = arena_new(&u->arena, uint64_t);
+	*id = s->id;
+	hashmap_put(&u->by_id, hashmap_key_u64(id), keep_stack(u, frames, n_frames));
 }
 
 uint32_t unwinder_frames(struct unwinder *u, uint64_t *hash, uint64_t *frames, uint32_t max)
