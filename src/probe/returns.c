@@ -23,6 +23,44 @@ bool returns_is_twice(struct str symbol)
 	return false;
 }
 
+/* leave their frame for one that is not their caller's: a replaced return address would stay behind, or be carried along */
+static bool goes_elsewhere(struct str symbol)
+{
+	static const char *const names[] = {
+		"longjmp",
+		"_longjmp",
+		"siglongjmp",
+		"__longjmp",
+		"__longjmp_chk",
+		"____longjmp_chk",
+		"__longjmp_cancel",
+		"__libc_longjmp",
+		"setcontext",
+		"swapcontext",
+		"__start_context",
+		"__libc_siglongjmp",
+		"jump_fcontext",
+		"ontop_fcontext",
+		"_Unwind_Resume",
+		"_Unwind_RaiseException",
+		"__cxa_throw",
+		"__cxa_rethrow",
+		"_Unwind_ForcedUnwind",
+		"_Unwind_Resume_or_Rethrow",
+		"clone",
+		"__clone",
+		"__clone3",
+		"__clone_internal",
+		"__restore_rt",
+		"co_switch",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (str_is(symbol, names[i]))
+			return true;
+	return false;
+}
+
 static enum return_danger danger_of(const struct return_func *fn, const char **why)
 {
 	struct return_evidence *e = fn->evidence;
@@ -98,8 +136,12 @@ static void use_sites(const struct return_func *fn, struct exits *e, struct aren
 				STR_ARG(e->lost_to));
 }
 
-static void use_kernel(const char *why, struct return_plan *ret)
+static void use_kernel(const struct return_func *fn, const char *why, struct return_plan *ret)
 {
+	if (goes_elsewhere(fn->name)) {
+		ret->refusal = "It goes on in another frame than its caller's";
+		return;
+	}
 	ret->way = RETURN_KERNEL;
 	ret->why = why;
 }
@@ -121,8 +163,8 @@ static void plan_undecided(const struct return_func *fn, const char *undecided, 
 				    danger == DANGER_YES ? why : "");
 		return;
 	}
-	use_kernel(text(a, "kernel, since %s", undecided), ret);
-	if (danger == DANGER_MAYBE)
+	use_kernel(fn, text(a, "kernel, since %s", undecided), ret);
+	if (danger == DANGER_MAYBE && !ret->refusal)
 		ret->warning = text(
 			a,
 			"its returns are noticed by the kernel's way, which ends programs that throw through it or switch stacks in it (%s)",
@@ -149,13 +191,19 @@ static void plan_auto(const struct return_func *fn, struct arena *a, struct retu
 	exits_find(fn, !is_go(fn), &e);
 	if (e.undecided) {
 		plan_undecided(fn, e.undecided, a, ret);
+	} else if (e.n_lost && fn->reads_result && fn->choice == RETURN_AUTO && !is_go(fn) &&
+		   danger_of(fn, &why) == DANGER_MAYBE) {
+		/* nothing says that it is dangerous, and else returns would be missed */
+		plan_undecided(fn, "it ends in a tail call that nothing can follow", a, ret);
 	} else if ((e.n_followed || e.n_lost) && fn->choice == RETURN_AUTO && !is_go(fn) &&
 		   danger_of(fn, &why) == DANGER_NONE) {
 		use_kernel(
+			fn,
 			"kernel, since it ends in a tail call, and nothing in the program unwinds or switches stacks",
 			ret);
 	} else if (is_kernel_better(fn, &e)) {
 		use_kernel(
+			fn,
 			"kernel, which is cheaper here: it calls nothing, and no handler of the program runs on another stack",
 			ret);
 	} else if (e.found.n == 0 && e.n_lost) {
@@ -180,5 +228,5 @@ void returns_plan(const struct return_func *fn, struct arena *a, struct return_p
 	else if (is_go(fn))
 		ret->refusal = "The kernel's way would end a Go program";
 	else
-		use_kernel("kernel, as asked for by return_probe", ret);
+		use_kernel(fn, "kernel, as asked for by return_probe", ret);
 }

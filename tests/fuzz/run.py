@@ -21,6 +21,7 @@ KINDS = {
     "fuzz_parse": ("scripts", 4096, "script.dict"),
     "fuzz_compile": ("scripts", 4096, "script.dict"),
     "fuzz_elf": ("programs", 65536, None),
+    "fuzz_returns": ("programs", 65536, None),
     "fuzz_code": ("codes", 4096, None),
     "fuzz_cfi": ("frames", 4096, None),
     "fuzz_usdt": ("operands", 512, "usdt.dict"),
