@@ -9,6 +9,9 @@
 #include "base/hashmap.h"
 #include "base/log.h"
 #include "objfile/debuginfo.h"
+#include "objfile/go_pclntab.h"
+
+enum { GO_FRAMES = 16 };
 
 struct place {
 	uint64_t key[2]; /* file, address */
@@ -90,6 +93,22 @@ static void ask(struct source_lines *l, struct objfile *f, struct lines_file *fi
 						.is_inlined = frames[i].is_inlined };
 }
 
+/* a Go binary knows its lines and what was inlined without debug information */
+static void ask_go(struct source_lines *l, struct objfile *f, struct place *p)
+{
+	struct go_pclntab *t = objfile_go_pclntab(f);
+	struct go_frame frames[GO_FRAMES];
+	uint32_t n = t ? go_frames_at(t, p->key[1], frames, GO_FRAMES) : 0;
+
+	p->v = arena_array(&l->arena, struct output_line, n);
+	p->n = n;
+	for (uint32_t i = 0; i < n; i++)
+		p->v[i] = (struct output_line){ .func = frames[i].name,
+						.file = frames[i].file,
+						.line = frames[i].line,
+						.is_inlined = i + 1 < n };
+}
+
 const struct output_line *source_lines_at(struct source_lines *l, struct objfile *f, uint64_t vaddr,
 					  size_t *n)
 {
@@ -105,6 +124,8 @@ const struct output_line *source_lines_at(struct source_lines *l, struct objfile
 		file = get_file(l, f);
 		if (file->info)
 			ask(l, f, file, p);
+		if (!p->n)
+			ask_go(l, f, p);
 	}
 	*n = p->n;
 	return p->v;
