@@ -93,12 +93,40 @@ static bool is_type_args(struct str s, size_t i)
 	       !name_operator_len(s, i);
 }
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* "v2::", "__v1::", "lts_20230802::" at j: a namespace that libraries make inline to tell versions apart: its length, or 0 */
+static size_t inline_namespace_len(struct str c, size_t j)
+{
+	size_t end = j, word = j;
+	bool looks;
+
+	while (end < c.n && name_is_ident(c.p[end]))
+		end++;
+	if (!name_starts_at(c, end, "::") || (j && c.p[j - 1] != ':'))
+		return 0;
+	while (word < end && c.p[word] == '_')
+		word++;
+	looks = word >= j + 2 ||
+		((c.p[word] == 'v' || c.p[word] == 'V') && is_digit(c.p[word + 1])) ||
+		(name_starts_at(c, word, "lts_") && is_digit(c.p[word + 4])) ||
+		(name_starts_at(c, word, "cxx") && is_digit(c.p[word + 3]));
+	return looks ? end + 2 - j : 0;
+}
+
 /* the same path, where the pattern may leave out type arguments and numbers of closures */
-static bool same_path(struct str p, struct str c)
+static bool same_path(struct str p, struct str c, bool skips_inline)
 {
 	size_t i = 0, j = 0;
 
 	for (;;) {
+		size_t skip = skips_inline ? inline_namespace_len(c, j) : 0;
+
+		if (skip && (skip > p.n - i || memcmp(p.p + i, c.p + j, skip)))
+			j += skip;
 		if (name_starts_at(c, j, " <") && (i >= p.n || p.p[i] != ' ')) /* operator< <int> */
 			j++;
 		if (is_type_args(c, j)) {
@@ -168,6 +196,20 @@ static bool same_params(struct str p, struct str c)
 	return is_same;
 }
 
+/* what compilers make around a function, and name after it: it calls the function, which then is hit itself */
+static bool is_helper(struct str key)
+{
+	static const char *const prefixes[] = {
+		"non-virtual thunk to ",  "virtual thunk to ",         "covariant return thunk to ",
+		"TLS init function for ", "TLS wrapper function for ", "guard variable for ",
+	};
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (name_starts_at(key, 0, prefixes[i]))
+			return true;
+	return false;
+}
+
 bool name_pattern_fits(const struct name_pattern *p, struct str name)
 {
 	struct strbuf buf = { 0 };
@@ -181,7 +223,9 @@ bool name_pattern_fits(const struct name_pattern *p, struct str name)
 	key = strbuf_str(&buf);
 	params = params_at(key);
 	path = str_sub(key, 0, params);
-	if (p->is_wild) {
+	if (is_helper(key)) {
+		fits = p->is_wild ? str_glob(p->key, key) : str_eq(p->key, key);
+	} else if (p->is_wild) {
 		from = name_at(key, params);
 		fits = fits_wild(p, str_sub(key, from, key.n), str_sub(path, from, path.n)) ||
 		       str_glob(p->key, key);
@@ -189,9 +233,10 @@ bool name_pattern_fits(const struct name_pattern *p, struct str name)
 		/* return types: the pattern may have one, too */
 		fits = !p->has_params || same_params(str_sub(p->key, p->path.n, p->key.n),
 						     str_sub(key, params, key.n));
-		if (fits && !same_path(p->path, path)) {
+		if (fits && !same_path(p->path, path, p->skips_inline)) {
 			from = name_at(key, params);
-			fits = from > 0 && same_path(p->path, str_sub(path, from, path.n));
+			fits = from > 0 &&
+			       same_path(p->path, str_sub(path, from, path.n), p->skips_inline);
 		}
 	}
 	strbuf_free(&buf);
@@ -234,6 +279,9 @@ static bool is_abbreviated(struct str s)
 		"iostream", "operator", "impl",      "for",          "as",      "dyn",
 		"const",    "mut",      "anonymous", "namespace",    "str",     "closure",
 		"bool",     "char",     "int",       "unsigned",     "long",    "string_view",
+		"lambda",   "unnamed",  "type",      "thunk",        "virtual", "non",
+		"to",       "return",   "covariant", "function",     "init",    "wrapper",
+		"TLS",      "guard",    "variable",  "shim",         "vtable",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

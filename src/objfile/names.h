@@ -27,6 +27,7 @@ struct name_pattern {
 	struct str path; /* key without parameters */
 	bool is_wild;    /* has a '*' that is no pointer */
 	bool has_params;
+	bool skips_inline; /* set by the caller: namespaces that look inline (v2, __v1, lts_2023) may be left out */
 	struct str word; /* an identifier that every mangled name that fits holds; empty: none is sure */
 };
 

@@ -13,6 +13,7 @@
 struct near_names {
 	struct places *p;
 	struct str wanted; /* last part of the name */
+	bool is_same_part; /* v: names that end in it; else such as look like it */
 	struct str v[NEAREST_MAX];
 	uint32_t n;
 };
@@ -71,6 +72,7 @@ static void find_near(struct match *m, struct places *p, struct near_names *near
 			err_free(e);
 		}
 	}
+	near->is_same_part = near->n > 0;
 	if (near->n)
 		return;
 	n = symtab_suggest(t, m->spec->func, names, NEAREST_MAX);
@@ -152,15 +154,17 @@ static void print_reason(struct match *m, struct places *p, struct strbuf *out)
 void missing_note(struct match *m, struct places *p)
 {
 	STRBUF_AUTO b = { 0 }, near_text = { 0 };
-	struct near_names near;
+	struct near_names near = { 0 };
 
 	if (name_is_wild(m->spec->func) || m->spec->has_address || m->spec->source_file.n)
 		return;
-	print_reason(m, p, &b);
 	if (objfile_symtab(p->f)->n) {
 		find_near(m, p, &near);
 		print_near(&near, &near_text);
 	}
+	/* the same name in another place is reason enough */
+	if (!near_text.n || !near.is_same_part)
+		print_reason(m, p, &b);
 	if (b.n && near_text.n)
 		strbuf_puts(&b, "; ");
 	strbuf_add_str(&b, strbuf_str(&near_text));

@@ -346,7 +346,7 @@ static bool is_all_wild(struct str s)
 	return true;
 }
 
-void places_by_name(struct places *p, const struct place_query *q)
+static void find_by_name(struct places *p, const struct place_query *q)
 {
 	struct by_name b = { .p = p, .q = q, .is_wild = name_is_wild(q->name) };
 	struct symbol_query sq = { .c = p->c,
@@ -376,6 +376,52 @@ void places_by_name(struct places *p, const struct place_query *q)
 	e = debuginfo_functions(p->info, q->name, STR_NULL, p->c->arena, add_function, &b);
 	if (e)
 		note_trouble(p, e);
+}
+
+enum { MAX_RESPELLED = 16 };
+
+struct respelled {
+	struct probe_ctx *c;
+	struct str names[MAX_RESPELLED];
+	uint32_t n;
+};
+
+static bool note_name(void *arg, const struct symbol *s, struct str shown)
+{
+	struct respelled *r = arg;
+	struct str name = symbol_spelled(r->c, s);
+
+	(void)shown;
+	for (uint32_t i = 0; i < r->n; i++)
+		if (str_eq(r->names[i], name))
+			return true;
+	r->names[r->n++] = name;
+	return r->n < MAX_RESPELLED;
+}
+
+void places_by_name(struct places *p, const struct place_query *q)
+{
+	struct respelled r = { .c = p->c };
+	struct symbol_query sq = { .c = p->c,
+				   .f = p->f,
+				   .name = q->name,
+				   .file = q->file,
+				   .only_demangled = true,
+				   .skips_inline = true,
+				   .visit = note_name,
+				   .arg = &r };
+
+	find_by_name(p, q);
+	if (p->v.n || str_find(q->name, STR("::")) < 0 || name_is_wild(q->name))
+		return;
+	/* only when there is nothing else of that name: app::v2::f for app::f */
+	symbols_each(&sq);
+	for (uint32_t i = 0; i < r.n; i++) {
+		struct place_query again = *q;
+
+		again.name = r.names[i];
+		find_by_name(p, &again);
+	}
 }
 
 /* the innermost copy that an address of the function at the place is in */

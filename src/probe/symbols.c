@@ -205,6 +205,7 @@ void symbols_each(struct symbol_query *q)
 	bool go_on = true;
 
 	name_pattern_init(&p, q->name, q->c->arena);
+	p.skips_inline = q->skips_inline;
 	seen_init(&seen, 64);
 	if (!p.is_wild && !q->only_demangled)
 		go_on = each_exact(q, t, &seen, &found);

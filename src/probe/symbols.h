@@ -17,6 +17,7 @@ struct symbol_query {
 	struct str name;
 	struct str file; /* of its source, "f@file.c", by the last components of the path; empty: any */
 	bool only_demangled; /* "cpp": raw names do not count */
+	bool skips_inline;   /* names of inline namespaces may be left out (names.h) */
 	bool with_aliases;   /* all names of an address, for listings */
 	/* shown: the name that fits, raw or as the programmer wrote it; return false to stop */
 	bool (*visit)(void *arg, const struct symbol *s, struct str shown);

@@ -128,6 +128,44 @@ TEST(cxx_fits)
 	fits(true, "S::f", "S::f() [clone .constprop.0]");
 }
 
+TEST(cxx_helpers_are_not_the_function)
+{
+	fits(false, "S::f", "non-virtual thunk to S::f()");
+	fits(false, "S::*", "virtual thunk to S::f()");
+	fits(true, "non-virtual thunk to S::f()", "non-virtual thunk to S::f()");
+	fits(true, "main::*lambda*", "main::{lambda(int)#1}::operator()(int) const");
+}
+
+TEST(inline_namespaces_when_asked)
+{
+	static const struct {
+		const char *written, *name;
+		bool want;
+	} rows[] = {
+		{ "app::f", "app::v2::f(int)", true },
+		{ "app::f(int)", "app::v2::f(int)", true },
+		{ "app::v2::f", "app::v2::f(int)", true },
+		{ "absl::Status::ok", "absl::lts_20230802::Status::ok() const", true },
+		{ "fmt::print", "fmt::v10::print(int)", true },
+		{ "app::f", "app::other::f(int)", false },
+		{ "app::f", "app::vis::f(int)", false },
+		{ "app::f", "v2::f(int)", false },
+		{ "v2::f", "v2::f(int)", true },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct arena a;
+		struct name_pattern p;
+
+		arena_init(&a);
+		name_pattern_init(&p, str_from(rows[i].written), &a);
+		p.skips_inline = true;
+		CHECK(name_pattern_fits(&p, str_from(rows[i].name)) == rows[i].want);
+		arena_free(&a);
+	}
+	fits(false, "app::f", "app::v2::f(int)");
+}
+
 TEST(go_fits)
 {
 	fits(true, "main.add", "main.add[go.shape.int]");
