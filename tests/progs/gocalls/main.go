@@ -103,6 +103,33 @@ func wander(k int, c chan int) int {
 	return k * 2
 }
 
+// its callers, as the runtime finds them: functions and lines, inlined ones too
+//
+//go:noinline
+func mark() []string {
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	var out []string
+
+	for {
+		f, more := frames.Next()
+		out = append(out, fmt.Sprintf("frame %s %d", f.Function, f.Line))
+		if !more {
+			return out
+		}
+	}
+}
+
+func inner() []string { return mark() }
+
+//go:noinline
+func outer(n int) []string {
+	if n > 0 {
+		return outer(n - 1)
+	}
+	return inner()
+}
+
 // the number that the runtime itself prints
 func goid() int {
 	buf := make([]byte, 64)
@@ -156,5 +183,8 @@ func main() {
 		fmt.Println("area", sh.Area())
 	}
 	fmt.Println("large", large(n))
+	for _, f := range outer(2) {
+		fmt.Println(f)
+	}
 	goroutines()
 }
