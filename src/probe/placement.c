@@ -13,6 +13,7 @@ struct walk {
 	const struct code *c;
 	const struct placement_edges *edges;
 	const struct placement_needs *needs;
+	uint64_t from;
 	int32_t sp; /* rsp minus rsp at the entry */
 	bool sp_moved;
 	const char *reason;
@@ -21,7 +22,7 @@ struct walk {
 /* can control come here by anything else than falling through? */
 static bool is_entered(const struct walk *w, const struct code_insn *i)
 {
-	if (i->addr == w->c->start) /* then a probe at the entry would count that, too */
+	if (i->addr == w->from) /* then a probe at the entry would count that, too */
 		return false;
 	if (i->flags & (CODE_TARGET | CODE_AFTER_GAP))
 		return true;
@@ -40,7 +41,7 @@ static bool may_stand_on(struct walk *w, const struct code_insn *i)
 {
 	if (!(i->flags & CODE_EMULATED) || i->flags & CODE_NOP5)
 		return false;
-	if (i->addr == w->c->start || (i->kind == CODE_PUSH && !w->sp_moved))
+	if (i->addr == w->from || (i->kind == CODE_PUSH && !w->sp_moved && w->from == w->c->start))
 		return true;
 	if (w->edges->is_complete && w->c->n_bad == 0 && !w->c->is_doubtful)
 		return true;
@@ -104,26 +105,27 @@ static bool may_pass(struct walk *w, const struct code_insn *i)
 	return false;
 }
 
-void placement_choose(const struct code *c, const struct placement_edges *e,
+void placement_choose(const struct code *c, uint64_t from, const struct placement_edges *e,
 		      const struct placement_needs *needs, struct placement *ret)
 {
-	struct walk w = { .c = c, .edges = e, .needs = needs };
+	struct walk w = { .c = c, .edges = e, .needs = needs, .from = from };
+	const struct code_insn *first = code_at(c, from), *end = c->insn + c->n;
 
-	*ret = (struct placement){ .address = c->start, .insn = c->n ? c->insn : NULL };
-	for (uint32_t k = 0; k < c->n && k < WALK_MAX; k++) {
-		const struct code_insn *i = &c->insn[k];
-
+	*ret = (struct placement){ .address = from, .insn = first };
+	for (const struct code_insn *i = first; i && i < end && i - first < WALK_MAX; i++) {
 		ret->blocker = i;
 		if (is_entered(&w, i)) {
 			w.reason = "other code jumps to it";
 			break;
 		}
 		if (may_stand_on(&w, i)) {
-			*ret = (struct placement){ .address = i->addr,
-						   .sp_delta = w.sp,
-						   .is_cheap = true,
-						   .first_kind = c->insn[0].kind,
-						   .insn = i };
+			*ret = (struct placement){
+				.address = i->addr,
+				.sp_delta = w.sp,
+				.is_cheap = true,
+				.first_kind = first->kind,
+				.insn = i,
+			};
 			return;
 		}
 		if (needs->nothing_moves) {

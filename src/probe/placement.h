@@ -44,8 +44,11 @@ struct placement {
 	const char *reason; /* about blocker, or why nothing was tried */
 };
 
-/* the cheapest place for the entry c->start; the entry itself when there is none, and then reason says why */
-void placement_choose(const struct code *c, const struct placement_edges *e,
+/*
+ * The cheapest place for a probe at from, which is the entry c->start or a place behind Go's stack check; from itself when there is none,
+ * and then reason says why.
+ */
+void placement_choose(const struct code *c, uint64_t from, const struct placement_edges *e,
 		      const struct placement_needs *needs, struct placement *ret);
 
 /* ---- placement_edges.c ---- */

@@ -248,6 +248,7 @@ static void add_tables(struct finder *x)
 			if (i->target > x->c->start && i->target < x->c->end)
 				x->e->is_complete = false;
 			n_found += read_table(x, i->target, 4) > 0;
+			n_found += read_table(x, i->target, 8) > 0;
 		} else if (i->mem_index != CODE_NO_REG && i->mem_scale == 8 &&
 			   i->mem_base == CODE_NO_REG) {
 			n_found += read_table(x, (uint64_t)(int64_t)i->mem_disp, 8) > 0;

@@ -27,6 +27,13 @@ static const uint8_t pt_regs_order[] = { 15,       14,       13,       12,      
 					 CODE_RAX, CODE_RCX, CODE_RDX, CODE_RSI, CODE_RDI };
 enum { PT_REGS_RSP = 19 };
 
+/* arguments of Go's ABIInternal, the closure's context, the goroutine */
+enum {
+	GO_REGISTERS = 1 << CODE_RAX | 1 << CODE_RBX | 1 << CODE_RCX | 1 << CODE_RDI |
+		       1 << CODE_RSI | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << CODE_RDX |
+		       1 << 14,
+};
+
 static void need_register(struct placement_needs *n, uint32_t offset)
 {
 	if (offset / 8 < sizeof(pt_regs_order))
@@ -66,7 +73,15 @@ static void needs_of(const struct match *m, const struct probe_shape *shape,
 	}
 	n->nothing_moves = !from->is_known || from->anything;
 	n->exact = from->events || m->c->placement == PROBE_PLACEMENT_EXACT;
-	for (unsigned i = 0; i < ARCH_N_ARG_REGS; i++)
+	if (shape->is_go) {
+		/* a nil pointer is a panic there, which may be recovered from: then the call goes on being one */
+		n->exact = true;
+		if (from->args || from->stack_args) {
+			n->regs |= GO_REGISTERS;
+			n->stack = true;
+		}
+	}
+	for (unsigned i = 0; i < ARCH_N_ARG_REGS && !shape->is_go; i++)
 		if (from->args >> i & 1)
 			need_register(n, (uint32_t)arch_arg_offset(i));
 	if (!from->typed_args && !from->locals)
@@ -120,28 +135,31 @@ static void place(struct match *m, struct objfile *f, const struct probe_shape *
 
 	if (is_cheap_already(f, p->address))
 		return;
-	if (!placement_read(f, p->address, &c)) {
+	if (!placement_read(f, p->address - p->place_delta, &c)) {
 		p->why = "at the entry, single-stepped: function at +0: its end is not known";
 		return;
 	}
 	needs_of(m, shape, p, &needs);
 	placement_edges_find(f, &c, &edges);
-	placement_choose(&c, &edges, &needs, &to);
+	placement_choose(&c, p->address, &edges, &needs, &to);
 	placement_edges_free(&edges);
 	explain(m, p, &to);
 	if (to.address == p->address || !objfile_vaddr_to_offset(f, to.address, &offset))
 		return;
-	p->place_delta = (uint32_t)(to.address - p->address);
-	p->sp_delta = to.sp_delta;
+	p->place_delta += (uint32_t)(to.address - p->address);
+	p->sp_delta += to.sp_delta;
 	p->address = to.address;
 	p->file_offset = offset;
 }
 
-/* a probe on the entry of a function that has code of its own, not one of its instructions or an inlined instance */
+/*
+ * A probe on the entry of a function that has code of its own (in Go it may stand behind the stack check already), not one
+ * of its instructions or an inlined instance.
+ */
 static bool is_entry(const struct probe_point *p)
 {
 	return p->func_offset == 0 && p->path.n && !p->inlined_into.n &&
-	       (!p->entry_address || p->entry_address == p->address);
+	       (!p->entry_address || p->entry_address == p->address - p->place_delta);
 }
 
 static struct objfile *file_of(struct match *m, const struct probe_point *p)
@@ -162,7 +180,7 @@ static bool settle(struct match *m, struct objfile *f, const struct probe_shape 
 	if (shape->kind == PROBE_USDT || !is_entry(p))
 		return is_kernel_return || placement_avoid_nop5(m, f, p);
 	if (!p->entry_address)
-		p->entry_address = p->address;
+		p->entry_address = p->address - p->place_delta;
 	if (m->c->placement != PROBE_PLACEMENT_OFF && m->spec->ap->needs.is_known &&
 	    (!shape->is_return || is_kernel_return))
 		place(m, f, shape, p);

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_tiles(&c, size - 1);
 	while (code_next_pred(&c, START, &it, &from))
 		;
-	placement_choose(&c, &e, &needs, &to);
+	placement_choose(&c, START, &e, &needs, &to);
 	if (to.address != START && (!to.is_cheap || to.insn->addr != to.address ||
 				    to.insn->flags & (CODE_TARGET | CODE_NOP5 | CODE_AFTER_GAP)))
 		__builtin_trap();

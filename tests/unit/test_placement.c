@@ -30,7 +30,7 @@ static struct outcome try_edges(const uint8_t *bytes, size_t n, struct placement
 	code_decode(bytes, n, START, &c);
 	if (target)
 		vec_push(&e.targets, target);
-	placement_choose(&c, &e, &needs, &to);
+	placement_choose(&c, START, &e, &needs, &to);
 	placement_edges_free(&e);
 	return (struct outcome){ (int)(to.address - START), to.sp_delta, to.is_cheap,
 				 to.reason ? to.reason : "" };
@@ -298,7 +298,7 @@ TEST(noise)
 			bytes[i] = (uint8_t)(seed >> 24);
 		}
 		code_decode(bytes, sizeof(bytes), START, &c);
-		placement_choose(&c, &e, &count_only, &to);
+		placement_choose(&c, START, &e, &count_only, &to);
 		if (to.address != START)
 			CHECK(to.is_cheap && to.insn && to.insn->addr == to.address &&
 			      to.insn->flags & CODE_EMULATED && !(to.insn->flags & CODE_TARGET));
