@@ -88,13 +88,19 @@ static unsigned symbol_flags_at(struct debuginfo *d, uint64_t addr)
 	return flags;
 }
 
-/* compilers that change signatures of functions nobody else can call, without a word */
-static bool may_hide_changes(const struct dwarf_fn_facts *f)
+/* LLVM changes signatures of functions that nobody else can call: pointers become what they point to, without a mark */
+static bool may_change_params(const struct dwarf_fn_facts *f)
 {
-	if (f->is_external || !f->is_optimized)
-		return false;
-	return (f->producer == PRODUCER_CLANG && f->producer_major < CLANG_MARKS_NOCALL) ||
-	       (f->producer == PRODUCER_RUSTC && f->producer_major < RUSTC_MARKS_NOCALL);
+	return !f->is_external && f->is_optimized &&
+	       (f->producer == PRODUCER_CLANG || f->producer == PRODUCER_RUSTC);
+}
+
+/* ... and drops results; newer versions mark that (DW_CC_nocall) */
+static bool may_drop_result(const struct dwarf_fn_facts *f)
+{
+	return may_change_params(f) &&
+	       f->producer_major <
+		       (f->producer == PRODUCER_CLANG ? CLANG_MARKS_NOCALL : RUSTC_MARKS_NOCALL);
 }
 
 /* the registers of a value by debug information and by convention are different ones */
@@ -146,7 +152,7 @@ static bool list_params(struct var_question *q, struct abi_value *values, uint32
 static bool is_trusted(const struct var_question *q, const struct abi_value *values,
 		       const uint32_t *index, uint32_t n)
 {
-	bool strict = may_hide_changes(&q->facts);
+	bool strict = may_change_params(&q->facts);
 
 	for (uint32_t i = 0; i < n; i++) {
 		const struct dwarf_raw_var *r = &q->raw[index[i]];
@@ -221,7 +227,7 @@ static void add_result(struct var_question *q)
 		v->loc.why = STR("the function was given a calling convention of its own");
 	} else if (symbol_flags_at(q->d, q->facts.entry) & (SYMBOL_CLONE_ISRA | SYMBOL_CLONE_PART)) {
 		v->loc.why = STR("the compiler changed what the function takes and returns");
-	} else if (may_hide_changes(&q->facts)) {
+	} else if (may_drop_result(&q->facts)) {
 		v->loc.why = STR(
 			"the compiler may have dropped the result of a function that only this file calls");
 	} else {

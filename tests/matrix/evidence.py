@@ -202,7 +202,7 @@ class Evidence:
                 continue
             if die.tag == "DW_TAG_inlined_subroutine" or self.is_changed(dies, die, name):
                 return "no location, and no convention"
-            if self.is_static(dies, die) and "clang" in self.config.name:
+            if self.is_static(dies, die) and re.search("clang|rustc", self.config.name):
                 return "no location, and the convention may have been changed"
         return ""
 
