@@ -481,8 +481,12 @@ static struct value point_text(struct builder *b, struct node *call,
 			       struct str (*text)(const struct probe_point *p))
 {
 	const struct probe_shape *s = b->shape;
+	bool is_one = true;
 
-	if (s->n_points <= 1)
+	/* the places of one function share its name */
+	for (uint32_t i = 1; i < s->n_points && is_one; i++)
+		is_one = str_eq(text(&s->points[i]), text(&s->points[0]));
+	if (is_one)
 		return (struct value){ .form = VAL_STR,
 				       .type = call->type,
 				       .str = s->n_points ? text(&s->points[0]) : STR("") };
