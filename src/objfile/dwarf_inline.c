@@ -180,11 +180,25 @@ static int compare_u64(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/*
+ * Does a copy begin at this row? The position of the beginning says so; at the start of a range also its line alone, when
+ * other lines came in between: what is constant in one copy is computed in another, which moves the column.
+ */
+static bool is_beginning(const struct key *key, const struct row *row, uint64_t range_start,
+			 bool has_moved)
+{
+	struct key line = { key->file, key->line, row->column };
+
+	return same_key(key, row) ||
+	       (has_moved && row->addr == range_start && same_key(&line, row));
+}
+
 /* all statement rows with the position of the beginning, but for the one at e0 */
 static uint32_t add_copies(struct copy *c, const struct key *key, uint64_t *v, uint32_t n,
 			   uint32_t max, bool *is_approximate)
 {
 	uint64_t last = v[0];
+	bool has_moved = false; /* a statement on another line since the last beginning */
 	struct row row;
 
 	for (uint32_t i = 0; i < c->n_ranges; i++) {
@@ -195,14 +209,22 @@ static uint32_t add_copies(struct copy *c, const struct key *key, uint64_t *v, u
 		     at++) {
 			enum verdict verdict;
 
-			if (!row.is_stmt || row.is_end || row.addr == v[0] || row.addr == last ||
-			    !same_key(key, &row))
+			if (!row.is_stmt || row.is_end)
 				continue;
+			if (row.addr == v[0])
+				has_moved = false;
+			if (row.addr == v[0] || row.addr == last ||
+			    !is_beginning(key, &row, c->ranges[i].start, has_moved)) {
+				has_moved |= row.line && row.line != key->line;
+				continue;
+			}
 			last = row.addr;
+			has_moved = false;
 			verdict = judge(c, row.addr);
 			if (verdict <= MAY_BE_ENTRY && n < max)
 				v[n++] = row.addr;
-			*is_approximate |= verdict == MAY_BE_ENTRY || verdict == IS_HIDDEN;
+			*is_approximate |= verdict == MAY_BE_ENTRY || verdict == IS_HIDDEN ||
+					   !same_key(key, &row);
 		}
 	}
 	return n;
