@@ -49,8 +49,27 @@ static void drop(struct var_question *q, bool at_return)
 	q->n = kept;
 }
 
+/* Go 1.26 describes a result that a deferred function changes twice; no two parameters or results have one name */
+static void drop_twins(struct var_question *q)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < q->n; i++) {
+		const struct di_var *v = &q->vars[i];
+		bool is_known = false;
+
+		for (uint32_t k = 0; v->role != DI_LOCAL && k < kept; k++)
+			is_known |= q->vars[k].role == v->role && q->vars[k].type == v->type &&
+				    str_eq(q->vars[k].name, v->name);
+		if (!is_known)
+			q->vars[kept++] = *v;
+	}
+	q->n = kept;
+}
+
 void var_go(struct var_question *q, bool is_inlined, bool at_return)
 {
+	drop_twins(q);
 	for (uint32_t i = 0; i < q->n; i++) {
 		if (is_dictionary(q->vars[i].name))
 			q->vars[i].is_artificial = true;

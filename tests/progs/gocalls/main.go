@@ -61,6 +61,26 @@ func half(n int) (int, error) {
 	return n / 2, nil
 }
 
+// every other call panics, and its caller goes on
+//
+//go:noinline
+func breaks(n int) int {
+	if n%2 == 0 {
+		panic("broken")
+	}
+	return n * 3
+}
+
+//go:noinline
+func mends(n int) (result int) {
+	defer func() {
+		if recover() != nil {
+			result = -n
+		}
+	}()
+	return breaks(n)
+}
+
 func inlined(a int) int { return a*3 + 1 }
 
 //go:noinline
@@ -177,6 +197,7 @@ func main() {
 		fmt.Println("half", i, h, err)
 		fmt.Println("show", show(i), show(p), show(err), show(Square{2}))
 		fmt.Println("inlined", i, inlined(i))
+		fmt.Println("mends", i, mends(i))
 		fmt.Println("blank", i, i+4, blank(i, s, i+4))
 		fmt.Println("put", i, (&Box[int]{}).Put(i, 7), (&Box[string]{}).Put(i, s))
 		var sh Shape = Square{float64(i)}
