@@ -56,9 +56,9 @@ def whole_run(cmd):
 class Attached:
     """A tracer that is running: time to the attachment, then stop() gives the time to its end and its output"""
 
-    def __init__(self, tracer, program, limit=60):
+    def __init__(self, tracer, program, limit=60, more=()):
         start = time.perf_counter()
-        self.p = subprocess.Popen([tracer.path, "-q", "-e", tracer.program(program)], stdin=subprocess.DEVNULL,
+        self.p = subprocess.Popen([tracer.path, "-q", *more, "-e", tracer.program(program)], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
                                   env=dict(os.environ, __BPFTRACE_NOTIFY_PROBES_ATTACHED="1"))
         self.fd, self.buf = self.p.stdout.fileno(), b""

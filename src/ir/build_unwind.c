@@ -82,7 +82,8 @@ static void make_maps(struct builder *b)
 					.bpf_type = BPF_MAP_TYPE_HASH,
 					.key_size = sizeof(struct image_unwind_key),
 					.value_size = sizeof(struct image_unwind_part),
-					.max_entries = IMAGE_UNWIND_PROCESSES });
+					.max_entries = IMAGE_UNWIND_PROCESSES,
+					.flags = BPF_F_NO_PREALLOC });
 	im->unwind_stats_map =
 		image_add_map(im, (struct image_map){ .name = STR("unwind_stats"),
 						      .role = MAP_UNWIND_STATS,
