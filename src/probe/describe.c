@@ -4,6 +4,7 @@
 
 #include "arch/x86_64/regs.h"
 #include "base/cleanup.h"
+#include "objfile/names.h"
 #include "probe/returns.h"
 #include "probe/symbols.h"
 #include "types/view.h"
@@ -49,7 +50,10 @@ static void print_type(const struct type *t, enum type_lang lang, struct strbuf 
 		if (lang != LANG_GO)
 			strbuf_putc(out, '*');
 	} else {
-		type_spell(t, out);
+		STRBUF_AUTO text = { 0 };
+
+		type_spell(t, &text);
+		names_spell(strbuf_str(&text), out);
 	}
 }
 
@@ -209,6 +213,48 @@ static void print_vars(struct listing *l, struct places *p, const struct di_func
 	}
 }
 
+/* where the result is when control has come to pc (0: at the function's return), behind what is printed already */
+static void print_result(struct listing *l, struct places *p, const struct di_func *fn,
+			 const struct di_instance *inst, uint64_t pc)
+{
+	const struct di_var *vars;
+	uint32_t n;
+	struct err *e = debuginfo_vars(p->info, fn, inst, pc, true, l->c->types, l->c->arena, &vars,
+				       &n);
+
+	if (e) {
+		err_free(e);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (vars[i].role != DI_RESULT || !vars[i].type || vars[i].type->kind == TYPE_VOID)
+			continue;
+		strbuf_printf(&l->out, "; %.*s ",
+			      STR_ARG(vars[i].name.n ? vars[i].name : STR("result")));
+		print_location(&vars[i].loc, &l->out);
+	}
+}
+
+static void print_exits(struct listing *l, struct places *p, const struct di_func *fn,
+			const struct di_instance *inst)
+{
+	const uint64_t *exits;
+	uint32_t n;
+	struct err *e = debuginfo_inline_exits(p->info, fn, inst, l->c->arena, &exits, &n);
+
+	if (e) {
+		err_free(e);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		strbuf_printf(&l->out, "        returns to 0x%llx", (unsigned long long)exits[i]);
+		print_result(l, p, fn, inst, exits[i]);
+		strbuf_putc(&l->out, '\n');
+	}
+	if (n == 0)
+		strbuf_puts(&l->out, "        where it returns to is not known\n");
+}
+
 /* ---- places ---- */
 
 static struct str base_name(struct str path)
@@ -235,6 +281,8 @@ static void print_instance(struct listing *l, struct places *p, const struct di_
 			      inst->is_approximate ? ", more hits than calls are possible" : "");
 		print_vars(l, p, fn, inst, inst->entries[i], false);
 	}
+	if (inst->is_inlined)
+		print_exits(l, p, fn, inst);
 }
 
 static void print_return(struct listing *l, struct places *p, const struct di_func *fn,
@@ -255,30 +303,37 @@ static void print_return(struct listing *l, struct places *p, const struct di_fu
 	if (s->size == 0)
 		return;
 	returns_plan(&rf, l->c->arena, &plan);
-	if (plan.refusal)
-		strbuf_printf(&l->out, "    no return probe: %s\n", plan.refusal);
-	else
-		strbuf_printf(&l->out, "    return by %s%s\n",
-			      plan.way == RETURN_KERNEL ? "the " : "", plan.why);
+	if (plan.refusal) {
+		strbuf_printf(&l->out, "    no return probe. %s\n", plan.refusal);
+		return;
+	}
+	strbuf_printf(&l->out, "    return by %s%s", plan.way == RETURN_KERNEL ? "the " : "",
+		      plan.why);
+	for (uint32_t i = 0; fn && i < fn->n_instances; i++)
+		if (!fn->instances[i].is_inlined && fn->instances[i].n_entries &&
+		    fn->instances[i].entries[0] == s->addr)
+			print_result(l, p, fn, &fn->instances[i], 0);
+	strbuf_putc(&l->out, '\n');
 }
 
 /* one sentence about what surprises */
 static void print_remarks(struct listing *l, const struct di_func *fn, const struct place *own)
 {
-	uint32_t n_inlined = 0, n_own = own != NULL;
+	uint32_t n_inlined = 0, n_entries = 0, n_own = own != NULL;
+	STRBUF_AUTO entries = { 0 };
 
 	for (uint32_t i = 0; fn && i < fn->n_instances; i++) {
 		n_inlined += fn->instances[i].is_inlined;
+		n_entries += fn->instances[i].is_inlined ? fn->instances[i].n_entries : 0;
 		n_own += !own && !fn->instances[i].is_inlined;
 	}
-	if (n_inlined && n_own)
-		strbuf_printf(&l->out,
-			      "    it has code of its own, but was also inlined in %u place%s\n",
-			      n_inlined, n_inlined == 1 ? "" : "s");
-	else if (n_inlined)
-		strbuf_printf(&l->out,
-			      "    it has no code of its own: it was inlined in %u place%s\n",
-			      n_inlined, n_inlined == 1 ? "" : "s");
+	if (n_entries > n_inlined)
+		strbuf_printf(&entries, ", which the compiler copied: %u entries", n_entries);
+	if (n_inlined)
+		strbuf_printf(&l->out, "    it has %s in %u place%s%s\n",
+			      n_own ? "code of its own, but was also inlined"
+				    : "no code of its own: it was inlined",
+			      n_inlined, n_inlined == 1 ? "" : "s", strbuf_cstr(&entries));
 	if (fn && fn->is_nocall)
 		strbuf_puts(
 			&l->out,

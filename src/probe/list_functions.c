@@ -121,7 +121,9 @@ static bool list_symbol(void *arg, const struct symbol *s, struct str shown)
 		return true;
 	if (demangle_kind(raw) != MANGLING_NONE)
 		strbuf_printf(&l->out, "    %.*s\n", STR_ARG(raw));
-	describe_function(l, &f->places, known ? &f->functions.v[known->index] : NULL, &place);
+	if (!known)
+		place_fill_info(&f->places, &place);
+	describe_function(l, &f->places, known ? &f->functions.v[known->index] : place.fn, &place);
 	return true;
 }
 
@@ -162,6 +164,7 @@ void list_functions(struct listing *l, struct str pattern, struct str file, bool
 				  .with_aliases = true,
 				  .visit = list_symbol,
 				  .arg = &f };
+	uint64_t before = l->o->n_listed;
 	struct err *e = NULL;
 
 	arena_init(&arena);
@@ -177,6 +180,12 @@ void list_functions(struct listing *l, struct str pattern, struct str file, bool
 	for (uint32_t i = 0; i < f.functions.n && !l->is_stopped; i++)
 		if (!f.is_printed[i])
 			list_function(&f, &f.functions.v[i]);
+	/* only when there is nothing else of that name: app::v2::f for app::f */
+	if (l->o->n_listed == before && str_find(pattern, STR("::")) >= 0 &&
+	    !name_is_wild(pattern)) {
+		q.skips_inline = q.only_demangled = true;
+		symbols_each(&q);
+	}
 	if (!f.places.info && !l->is_stopped)
 		go_inlined_find(l->file->f, pattern, list_go_inlined, &f);
 	if (e || f.places.trouble.n) {
