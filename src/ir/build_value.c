@@ -166,6 +166,49 @@ uint32_t context_reg(struct builder *b)
 
 /* ---- reads from elsewhere ---- */
 
+/* programs on user probes may sleep: the thread that hit the probe is between two instructions of its own */
+static bool may_fault_in(const struct builder *b)
+{
+	return b->shape->kind == PROBE_UPROBE || b->shape->kind == PROBE_URETPROBE ||
+	       b->shape->kind == PROBE_USDT;
+}
+
+/* has the kernel bring the page of an address in */
+static void fault_in(struct builder *b, uint32_t addr)
+{
+	struct value byte = mem_new_bytes(b, 8);
+
+	put_helper(b, BPF_FUNC_copy_from_user, value_address(b, byte), put_imm(b, 1), addr);
+}
+
+/*
+ * Reads of user memory by helper fail on pages that are not in memory yet: constants that the program has not touched before.
+ * A read that fails is tried once more when the pages of both its ends (text: where it begins and the next) were brought
+ * in; what fails then cannot be read.
+ */
+static uint32_t read_user(struct builder *b, int helper, uint32_t to, uint32_t size, uint32_t from)
+{
+	enum { PAGE = 4096 };
+	uint32_t got = put_helper(b, helper, to, size, from), ret, fine, end;
+
+	if (!may_fault_in(b))
+		return got;
+	b->prog->flags |= BPF_F_SLEEPABLE;
+	ret = new_vreg(b);
+	fine = new_label(b);
+	put_mov_to(b, ret, got);
+	put_br_imm(b, CC_SGE, ret, 0, fine);
+	fault_in(b, from);
+	if (helper == BPF_FUNC_probe_read_user)
+		end = put_op_imm(b, IR_SUB, put_op(b, IR_ADD, from, size), 1);
+	else
+		end = put_op_imm(b, IR_ADD, put_op_imm(b, IR_OR, from, PAGE - 1), 1);
+	fault_in(b, end);
+	put_mov_to(b, ret, put_helper(b, helper, to, size, from));
+	put_label(b, fine);
+	return ret;
+}
+
 /* one helper of the pair, or both behind a test of the address: user addresses are the lower half on x86-64 */
 static uint32_t read_by_space(struct builder *b, int user_helper, int kernel_helper, uint32_t to,
 			      uint32_t size, uint32_t from, enum space space)
@@ -175,14 +218,14 @@ static uint32_t read_by_space(struct builder *b, int user_helper, int kernel_hel
 	if (space == SPACE_NONE && b->shape->is_user)
 		space = SPACE_USER;
 	if (space == SPACE_USER)
-		return put_helper(b, user_helper, to, size, from);
+		return read_user(b, user_helper, to, size, from);
 	if (space != SPACE_NONE)
 		return put_helper(b, kernel_helper, to, size, from);
 	ret = new_vreg(b);
 	kernel = new_label(b);
 	done = new_label(b);
 	put_br_imm(b, CC_SLT, from, 0, kernel);
-	put_mov_to(b, ret, put_helper(b, user_helper, to, size, from));
+	put_mov_to(b, ret, read_user(b, user_helper, to, size, from));
 	put_jmp(b, done);
 	put_label(b, kernel);
 	put_mov_to(b, ret, put_helper(b, kernel_helper, to, size, from));

@@ -322,6 +322,6 @@ void dwarf_loc_of_die(struct dwarf_loc_ctx *ctx, Dwarf_Die *die, uint32_t size,
 		out->has_attr = out->is_covered = true;
 		of_constant(ctx, &attr, size, out);
 	} else {
-		set_absent(out, "it was optimized out");
+		set_absent(out, "the compiler left no location for it");
 	}
 }

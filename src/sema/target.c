@@ -64,6 +64,24 @@ static const struct location *location_of(const struct sema *s, uint32_t index)
 	return &s->shape->points[0].locs[index];
 }
 
+/* "at the entry of f", "at +0x17 of f", "at the entry of f, inlined into main at args.rs:15" */
+static struct str place_text(struct sema *s, const struct probe_point *p)
+{
+	STRBUF_AUTO text = { 0 };
+
+	if (s->shape->is_return)
+		strbuf_puts(&text, "at the return of ");
+	else if (p->address - p->place_delta == p->entry_address)
+		strbuf_puts(&text, "at the entry of ");
+	else
+		strbuf_printf(&text, "at +0x%llx of ",
+			      (unsigned long long)(p->address - p->entry_address));
+	strbuf_printf(&text, "'%.*s'", STR_ARG(p->symbol));
+	if (p->inlined_into.n)
+		strbuf_printf(&text, ", inlined into %.*s", STR_ARG(p->inlined_into));
+	return arena_str(s->arena, strbuf_str(&text));
+}
+
 static void report_absent(struct sema *s, struct span at, uint32_t index)
 {
 	const struct probe_point *p = &s->shape->points[0];
@@ -71,12 +89,9 @@ static void report_absent(struct sema *s, struct span at, uint32_t index)
 	struct str name = s->shape->vars[index].name;
 	struct diag *d;
 
-	if (!name.n)
-		name = STR("retval");
-	d = sema_error(s, D_SEMA_OPTIMIZED_OUT, at,
-		       "'%.*s' was optimized out at 0x%llx%s%.*s%s%.*s", STR_ARG(name),
-		       (unsigned long long)p->address, p->symbol.n ? " of " : "",
-		       STR_ARG(p->symbol), l->why.n ? ": " : "", STR_ARG(l->why));
+	d = sema_error(s, D_SEMA_OPTIMIZED_OUT, at, "'%.*s' was optimized out %.*s%s%.*s",
+		       STR_ARG(name.n ? name : STR("retval")), STR_ARG(place_text(s, p)),
+		       l->why.n ? ": " : "", STR_ARG(l->why));
 	if (l->nearest)
 		sema_hint(s, d, "it exists at +0x%llx of the same function: use %s:%.*s:0x%llx",
 			  (unsigned long long)(l->nearest - p->entry_address),
