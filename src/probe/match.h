@@ -39,6 +39,9 @@ struct probe_ctx {
 	bool is_unsafe; /* --unsafe: places that cannot be proved to be good are taken */
 	bool raw_names; /* config cpp_demangle = false: functions are named as in the symbol table */
 	enum probe_placement placement; /* config placement */
+	/* are user stacks unwound by tables, from any instruction of a function? NULL: by frame pointers only */
+	bool (*unwinds)(void *arg);
+	void *unwinds_arg;
 	bool (*keeps_red_zone)(void); /* does a probe on a 5-byte nop leave the red zone alone? NULL: no */
 	enum return_choice return_choice; /* config return_probe */
 	/* where the kernel shows its events, and more of its files; defaults are set by probe_ctx_init */

@@ -84,6 +84,13 @@ static void needs_of(const struct match *m, const struct probe_shape *shape,
 	for (unsigned i = 0; i < ARCH_N_ARG_REGS && !shape->is_go; i++)
 		if (from->args >> i & 1)
 			need_register(n, (uint32_t)arch_arg_offset(i));
+	if (from->user_stack) {
+		/* the kernel's own walk knows a caller's caller only from the first instruction on */
+		if (!m->c->unwinds || !m->c->unwinds(m->c->unwinds_arg))
+			n->nothing_moves = true;
+		n->regs |= 1u << CODE_RBP;
+		n->stack = true;
+	}
 	if (!from->typed_args && !from->locals)
 		return;
 	if (!p->locs) /* how they will be read is not known here */

@@ -167,6 +167,10 @@ static void look_at_name(struct finder *x, struct str name)
 			x->needs->stack_args = true;
 		return;
 	}
+	if (str_is(name, "ustack")) {
+		x->needs->user_stack = true;
+		return;
+	}
 	for (size_t i = 0; i < sizeof(harmless) / sizeof(*harmless); i++) {
 		if (!str_is(name, harmless[i].name))
 			continue;

@@ -53,6 +53,23 @@ static void make_cpp(struct compilation *c)
 	c->cpp = cpp_new(&co);
 }
 
+static void find_unwind(void *arg, struct ir_unwind_opts *o)
+{
+	struct compilation *c = arg;
+
+	if (features_has(FEATURE_HELPER_LOOP) && features_has(FEATURE_HELPER_TASK_PT_REGS) &&
+	    features_has(FEATURE_HELPER_GET_CURRENT_TASK_BTF))
+		unwind_find_offsets(btfsrc_source(c->btf), o);
+}
+
+static bool unwinds(void *arg)
+{
+	struct ir_unwind_opts o = { 0 };
+
+	find_unwind(arg, &o);
+	return o.is_on;
+}
+
 static bool keeps_red_zone(void)
 {
 	return features_has(FEATURE_NOP5);
@@ -76,6 +93,8 @@ void compilation_init(struct compilation *c, const struct session_opts *o)
 	c->probes.traceable = o->traceable;
 	c->probes.lacks = features_missing;
 	c->probes.keeps_red_zone = keeps_red_zone;
+	c->probes.unwinds = unwinds;
+	c->probes.unwinds_arg = c;
 	so.files = probe_ctx_files(&c->probes);
 	vec_each(dirs, &o->debuginfo)
 		objfile_cache_add_debug_path(so.files, *dirs);
@@ -206,15 +225,6 @@ static bool has_feature(void *arg, const char *name)
 	const struct sema_world *w = arg;
 
 	return w->has_feature(w->arg, name);
-}
-
-static void find_unwind(void *arg, struct ir_unwind_opts *o)
-{
-	struct compilation *c = arg;
-
-	if (features_has(FEATURE_HELPER_LOOP) && features_has(FEATURE_HELPER_TASK_PT_REGS) &&
-	    features_has(FEATURE_HELPER_GET_CURRENT_TASK_BTF))
-		unwind_find_offsets(btfsrc_source(c->btf), o);
 }
 
 static void find_pid_namespace(struct ir_build_opts *bo)

@@ -15,6 +15,7 @@ struct probe_needs {
 	bool stack_args; /* argN, N >= 6 */
 	bool typed_args, locals; /* args, args.NAME; locals.NAME: what their locations say */
 	bool memory;             /* user memory, through pointers */
+	bool user_stack; /* ustack: the unwinder begins with the registers as they are at the place */
 	bool events; /* something is shown for each hit: then the one that ends in a crash matters, too */
 	bool result;             /* retval */
 	bool anything;           /* registers by name, the user stack, ... */
