@@ -30,7 +30,13 @@ enum {
 		72,      /* the address that uretprobes put in place of return addresses; 0: none */
 	U_INSTANCE = 80, /* the uretprobe to compare next (kernel address) */
 	U_SHIFT = 88,    /* the first frame is shown as ip - this */
-	U_BYTES = 96,
+	/* the registers that the walk began with: what the consumer unwinds begins there, too */
+	U_FIRST_IP = 96,
+	U_FIRST_SP = 104,
+	U_FIRST_BP = 112,
+	U_FIRST_INSTANCE = 120,
+	U_SHIFT_NOW = 128, /* U_SHIFT for the next frame to be added: 0 behind the first */
+	U_BYTES = 136,
 	/* U_STATUS */
 	GOES_ON = 0,
 	ENDED = 1,
@@ -373,7 +379,7 @@ static void undo_trampoline(struct builder *b, uint32_t ra, uint32_t slot)
 	if (!knows_instances(b))
 		return;
 	put_br(b, CC_NE, ra, get(b, U_TRAMPOLINE), done);
-	put_mov_to(b, instance, get(b, U_INSTANCE));
+	put_mov_to(b, instance, get(b, U_FIRST_INSTANCE));
 	for (int i = 0; i < INSTANCES_MAX; i++) {
 		struct mem_mark mark = mem_mark(b);
 		uint32_t at = read_word(b, put_op_imm(b, IR_ADD, instance, u->instance_stack),
@@ -448,8 +454,8 @@ static struct fn_state *build_step(struct builder *b, struct value buf, uint32_t
 	uint32_t ip = get(b, U_IP), pc = put_op(b, IR_SUB, ip, get(b, U_BACK)), rule = new_vreg(b);
 
 	pc = put_op_imm(b, IR_AND, pc, INT64_MAX);
-	add_frame(b, buf, limit, put_op(b, IR_SUB, ip, get(b, U_SHIFT)));
-	set_imm(b, U_SHIFT, 0);
+	add_frame(b, buf, limit, put_op(b, IR_SUB, ip, get(b, U_SHIFT_NOW)));
+	set_imm(b, U_SHIFT_NOW, 0);
 	find_rule(b, find_mapping(b, pc), pc, rule);
 	use_frame_pointer(b, rule);
 	step_to_caller(b, rule);
@@ -571,6 +577,11 @@ static void begin(struct builder *b, uint32_t pid, uint32_t none, uint32_t unkno
 	take_registers(b, task, none);
 	mm = put_load(b, task, b->unwind.task_mm, 8, false);
 	take_uretprobes(b, task, mm);
+	set(b, U_FIRST_IP, get(b, U_IP));
+	set(b, U_FIRST_SP, get(b, U_SP));
+	set(b, U_FIRST_BP, get(b, U_BP));
+	set(b, U_FIRST_INSTANCE, get(b, U_INSTANCE));
+	set(b, U_SHIFT_NOW, get(b, U_SHIFT));
 	put_store(b, scratch_base(b), key, pid, 4);
 	set_imm(b, U_STATUS, UNKNOWN);
 	part = map_lookup(b, b->im->unwind_procs_map, put_op_imm(b, IR_ADD, scratch_base(b), key));
@@ -677,11 +688,11 @@ static void send_snapshot(struct builder *b, struct value to, struct value buf, 
 		    put_op(b, IR_MUL, put_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL),
 			   put_imm(b, (int64_t)0x9e3779b97f4a7c15ULL)));
 	PUT(id, id, 8);
-	PUT(ip, get(b, U_IP), 8);
-	PUT(sp, get(b, U_SP), 8);
-	PUT(bp, get(b, U_BP), 8);
+	PUT(ip, get(b, U_FIRST_IP), 8);
+	PUT(sp, get(b, U_FIRST_SP), 8);
+	PUT(bp, get(b, U_FIRST_BP), 8);
 	PUT(shift, get(b, U_SHIFT), 8);
-	base = put_op_imm(b, IR_AND, get(b, U_SP), -SNAPSHOT_CHUNK);
+	base = put_op_imm(b, IR_AND, get(b, U_FIRST_SP), -SNAPSHOT_CHUNK);
 	PUT(base, base, 8);
 	PUT(pid, pid, 4);
 	PUT(limit, put_imm(b, limit), 4);
@@ -703,7 +714,7 @@ static void send_snapshot(struct builder *b, struct value to, struct value buf, 
 	set_imm(b, U_N, 0);
 	set(b, U_HASH, put_imm(b, (int64_t)IMAGE_STACK_HASH_START));
 	mem_zero(b, buf, limit * 8);
-	add_frame(b, buf, limit, put_op(b, IR_SUB, get(b, U_IP), get(b, U_SHIFT)));
+	add_frame(b, buf, limit, put_op(b, IR_SUB, get(b, U_FIRST_IP), get(b, U_SHIFT)));
 	mem_release(b, mark);
 }
 
