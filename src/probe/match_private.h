@@ -33,6 +33,7 @@ struct match {
 	VEC(struct match_shape) shapes;
 	struct match_returns returns;
 	struct str missing_hint; /* uprobe: why there is no such function, for "No matches" */
+	bool is_nop5_said; /* one of many places was left out because of what stands there */
 	bool is_reported; /* why there is nothing was said (or is not to be said) */
 };
 

@@ -8,6 +8,7 @@
 #include "probe/placement.h"
 
 #include "objfile/elf.h"
+#include "objfile/names.h"
 #include "objfile/symtab.h"
 
 enum { NOP5 = 5 };
@@ -86,6 +87,17 @@ bool placement_avoid_nop5(struct match *m, struct objfile *f, struct probe_point
 	}
 	if (m->c->is_unsafe)
 		return true;
+	/* one of many that nobody named: the others are worth more */
+	if (name_is_wild(m->spec->func)) {
+		if (!m->is_nop5_said)
+			diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
+				     "'%.*s' is left out, and others may be: at 0x%llx it would "
+				     "stand on a 5-byte nop, where this kernel overwrites what the "
+				     "program keeps below its stack pointer",
+				     STR_ARG(p->name), (unsigned long long)p->address);
+		m->is_nop5_said = true;
+		return false;
+	}
 	match_unplaceable(
 		m,
 		"'%.*s' stands on a 5-byte nop at 0x%llx: this kernel would overwrite what the program "
