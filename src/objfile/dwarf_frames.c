@@ -32,6 +32,8 @@ static bool descend(Dwarf_Die *die, uint64_t addr, Dwarf_Die *ret)
 static struct str name_of(struct dwarf_file *f, const struct dwarf_index *x, Dwarf_Die die)
 {
 	const struct index_root *r;
+	struct str *known;
+	uint64_t id, *key;
 	Dwarf_Attribute attr;
 	Dwarf_Die next;
 
@@ -40,8 +42,17 @@ static struct str name_of(struct dwarf_file *f, const struct dwarf_index *x, Dwa
 			break;
 		die = next;
 	}
-	r = index_root_of(x, dwfile_id(f, &die));
-	return dwfile_func_name(f, &die, r ? r->scope : 0).path;
+	id = dwfile_id(f, &die);
+	known = hashmap_get(&f->frame_names, hashmap_key_u64(&id));
+	if (known)
+		return *known;
+	r = index_root_of(x, id);
+	key = arena_new(&f->kept, uint64_t);
+	known = arena_new(&f->kept, struct str);
+	*key = id;
+	*known = arena_str(&f->kept, dwfile_func_name(f, &die, r ? r->scope : 0).path);
+	hashmap_put(&f->frame_names, hashmap_key_u64(key), known);
+	return *known;
 }
 
 static uint32_t get_u32(Dwarf_Die *die, unsigned attribute)

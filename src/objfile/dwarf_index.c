@@ -505,7 +505,6 @@ static void build_index(struct dwarf_file *f, struct dwarf_index *x)
 struct err *index_get(struct dwarf_file *f, const struct dwarf_index **ret)
 {
 	if (!f->index) {
-		dwfile_open_split(f);
 		f->index = base_alloc(sizeof(*f->index));
 		if (!index_load(f, f->index)) {
 			build_index(f, f->index);

@@ -8,11 +8,13 @@
 #include "objfile/dwarf_code.h"
 #include "objfile/dwarf_flow.h"
 #include "objfile/dwarf_image.h"
+#include "objfile/dwarf_package.h"
 #include "objfile/dwarf_index.h"
 #include "objfile/elf_private.h"
 
 #include <dwarf.h>
 #include <stdio.h>
+#include <unistd.h>
 #include <gelf.h>
 
 /* an id: bit 63 type unit, then the number of the file, then the offset in its .debug_info or .debug_types */
@@ -55,6 +57,9 @@ struct err *dwfile_open(struct objfile *code, struct objfile *debug, struct dwar
 	vec_push(&f->files, f->dwarf);
 	if (dwarf_getalt(f->dwarf))
 		vec_push(&f->files, dwarf_getalt(f->dwarf)); /* number 1, as dwarf_index.c has it */
+	/* now, so that no entry is held when another file takes the place of this one (dwarf_package.c) */
+	if (dwfile_section(f, 0, "addr").n)
+		dwfile_open_split(f);
 	*ret = f;
 	return NULL;
 }
@@ -67,12 +72,15 @@ void dwfile_close(struct dwarf_file *f)
 		dwarf_end(f->dwarf);
 	if (f->elf)
 		elf_end(f->elf);
+	if (f->split_fd > 0)
+		close(f->split_fd);
 	if (f->image)
 		image_free(f->image);
 	free(f->image);
 	demangler_free(f->names);
 	index_free(f->index);
 	around_free(f->around);
+	hashmap_free(&f->frame_names);
 	addrs_free(f->addrs);
 	vec_free(&f->sections);
 	vec_free(&f->files);
@@ -176,12 +184,19 @@ bool dwfile_unit(struct dwarf_file *f, Dwarf_Die *skeleton, Dwarf_Die *ret)
 void dwfile_open_split(struct dwarf_file *f)
 {
 	Dwarf_CU *cu = NULL;
+	bool is_missing = false;
 	Dwarf_Die sub;
 	uint8_t type;
 
-	while (dwarf_get_units(f->dwarf, cu, &cu, NULL, &type, NULL, &sub) == 0)
+	while (dwarf_get_units(f->dwarf, cu, &cu, NULL, &type, NULL, &sub) == 0) {
 		if (type == DW_UT_skeleton && sub.cu)
 			file_number(f, dwarf_cu_getdwarf(sub.cu));
+		is_missing |= type == DW_UT_skeleton && !sub.cu;
+	}
+	if (is_missing && !f->has_looked_for_package) {
+		f->has_looked_for_package = true;
+		package_open(f);
+	}
 }
 
 enum type_lang dwfile_lang(Dwarf_Die *die)

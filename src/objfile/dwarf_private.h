@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/hashmap.h"
 #include "base/vec.h"
 #include "objfile/debuginfo.h"
 #include "objfile/demangle.h"
@@ -57,12 +58,14 @@ struct dwarf_file {
 	struct arena scratch; /* for the answer that is being made: emptied before each question */
 	struct arena kept;    /* for what stays until the end */
 	struct demangler *names;
-	struct dwarf_split *split; /* dwarf_open.c: files that were opened for split units */
+	bool has_looked_for_package;
+	int split_fd;              /* dwarf_package.c: of the file that stands in for debug, or 0 */
 	struct dwarf_lines *lines; /* dwarf_line.c: line tables by unit */
 	struct dwarf_index *index; /* dwarf_index.c: names */
-	struct around *around;     /* dwarf_flow.c: code of the function looked at last */
-	struct dwarf_addrs *addrs; /* dwarf_addr.c: units and functions by address */
-	struct dwarf_vars *vars;   /* dwarf_var.c, dwarf_type.c: whatever they keep; in kept */
+	struct hashmap frame_names; /* dwarf_frames.c: id of a function -> struct str */
+	struct around *around;      /* dwarf_flow.c: code of the function looked at last */
+	struct dwarf_addrs *addrs;  /* dwarf_addr.c: units and functions by address */
+	struct dwarf_vars *vars;    /* dwarf_var.c, dwarf_type.c: whatever they keep; in kept */
 };
 
 /*

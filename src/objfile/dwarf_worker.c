@@ -10,6 +10,7 @@
 #include "objfile/dwarf_private.h"
 
 #include "base/cleanup.h"
+#include "base/limits.h"
 #include "objfile/elf_private.h"
 
 #include <errno.h>
@@ -148,6 +149,7 @@ static void confine(struct objfile *code, struct objfile *debug, int fd, pid_t p
 		dup2(null, i);
 	close_others(fd, code->priv->fd, debug->priv->fd);
 	set_limit(RLIMIT_CORE, 0);
+	limits_raise_files(); /* each split unit is a file */
 	if (!HAS_SHADOW_MEMORY)
 		set_limit(RLIMIT_DATA, MEMORY_LIMIT + 4 * debug->size);
 }

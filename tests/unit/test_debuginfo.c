@@ -243,6 +243,18 @@ TEST(debug_information_is_found_wherever_it_is)
 		  "clang-14 -O2 -gdwarf-4 -gsplit-dwarf -c counted.c -o c.o && gcc c.o -o p", "p" },
 		{ "split, clang 5",
 		  "clang-14 -O2 -gdwarf-5 -gsplit-dwarf -c counted.c -o c.o && gcc c.o -o p", "p" },
+		{ "package, 4",
+		  "gcc -O2 -gdwarf-4 -gsplit-dwarf -c counted.c -o c.o && gcc c.o -o p && "
+		  "timeout 10 llvm-dwp-14 -e p -o p.dwp && rm c.dwo",
+		  "p" },
+		{ "package, clang 4",
+		  "clang-14 -O2 -gdwarf-4 -gsplit-dwarf -c counted.c -o c.o && gcc c.o -o p && "
+		  "timeout 10 llvm-dwp-14 -e p -o p.dwp && rm c.dwo",
+		  "p" },
+		{ "package, clang 5, absolute names",
+		  "clang-14 -O2 -gdwarf-5 -gsplit-dwarf -c $PWD/counted.c -o $PWD/c.o && gcc c.o -o p && "
+		  "timeout 10 llvm-dwp-14 -e p -o p.dwp && rm c.dwo",
+		  "p" },
 		{ "type units", "gcc -O2 -g -fdebug-types-section counted.c -o p", "p" },
 		{ "64-bit DWARF", "gcc -O2 -g -gdwarf64 counted.c -o p", "p" },
 		{ "LTO", "gcc -O2 -g -flto counted.c -o p", "p" },
@@ -256,7 +268,7 @@ TEST(debug_information_is_found_wherever_it_is)
 
 	help_write("counted.c", counted_c);
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		help_sh("rm -f p q p.debug c.dwo");
+		help_sh("rm -f p q p.debug p.dwp c.dwo");
 		if (!help_sh(cases[i].command)) {
 			printf("# cannot be made here: %s\n", cases[i].what);
 			continue;
