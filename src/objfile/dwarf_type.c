@@ -6,27 +6,13 @@
  *
  * Records come from a worker that reads foreign bytes: every number is checked before it is believed, chains are bounded.
  */
-#include "objfile/dwarf_type.h"
+#include "objfile/dwarf_type_private.h"
 
 #include "objfile/go_runtime.h"
 
 #include <dwarf.h>
 
-enum {
-	MAX_CHAIN = 64,  /* arrays of pointers to pointers to ... */
-	MAX_NESTED = 64, /* structs in structs, while they are completed */
-	MAX_SIZE = 1 << 28,
-};
-
-struct dwarf_types {
-	struct type_source source; /* first: the type's handle is its id */
-	struct debuginfo *d;
-	struct arena *arena;       /* the table's */
-	struct hashmap by_id;      /* -> struct type */
-	struct hashmap by_content; /* of structs and enums */
-	struct type function;      /* what pointers to functions point to */
-	unsigned depth, nested;
-};
+enum { MAX_CHAIN = 64 }; /* arrays of pointers to pointers to ... */
 
 static const struct type *void_type(void)
 {
@@ -41,18 +27,21 @@ static void remember(struct dwarf_types *t, uint64_t id, const struct type *type
 
 /* ---- one function for each kind of record ---- */
 
-struct record {
-	struct dwarf_types *t;
-	struct wire_in in;
-	uint64_t id;
-};
+static enum type_lang get_lang(struct record *r)
+{
+	uint8_t lang = wire_get_u8(&r->in);
+
+	if (lang > LANG_GO)
+		r->in.b.bad = true;
+	return lang > LANG_GO ? LANG_NONE : (enum type_lang)lang;
+}
 
 static const struct type *opaque(struct dwarf_types *t, struct str name, uint64_t size,
 				 enum type_lang lang)
 {
 	struct type *made = type_new_struct(t->source.table, arena_str(t->arena, name), false);
 
-	made->size = size > MAX_SIZE ? 0 : (uint32_t)size;
+	made->size = size > DT_MAX_SIZE ? 0 : (uint32_t)size;
 	made->is_complete = true;
 	made->lang = lang;
 	return made;
@@ -102,16 +91,11 @@ static const struct type *named_base(struct dwarf_types *t, struct str name, uin
 	return made;
 }
 
-static bool is_number_size(uint64_t size)
-{
-	return size == 1 || size == 2 || size == 4 || size == 8;
-}
-
 static const struct type *get_base(struct record *r)
 {
 	uint8_t encoding = wire_get_u8(&r->in);
 	uint32_t size = wire_get_u32(&r->in);
-	enum type_lang lang = (enum type_lang)wire_get_u8(&r->in);
+	enum type_lang lang = get_lang(r);
 	struct str name = wire_get_str(&r->in);
 	bool is_signed = encoding == DW_ATE_signed || encoding == DW_ATE_signed_char;
 
@@ -153,13 +137,11 @@ static const struct type *get_base(struct record *r)
 static const struct type *get_pointer(struct record *r)
 {
 	uint8_t reference = wire_get_u8(&r->in);
-	enum type_lang lang = (enum type_lang)wire_get_u8(&r->in);
+	enum type_lang lang = get_lang(r);
 	struct str name = wire_get_str_copy(&r->in, r->t->arena);
 	uint64_t target = wire_get_u64(&r->in);
 	const struct type *elem;
-	struct wire_in rest = r->in;
 
-	(void)rest;
 	elem = dwarf_types_get(r->t, target);
 	if (reference) {
 		STRBUF_AUTO b = { 0 };
@@ -193,7 +175,7 @@ static const struct type *get_array(struct record *r)
 	while (n > 0) {
 		uint64_t c = count[--n], size = type->size ? type->size : 1;
 
-		if (c > MAX_SIZE / size)
+		if (c > DT_MAX_SIZE / size)
 			return void_type();
 		type = type_array(r->t->source.table, type, (uint32_t)c);
 	}
@@ -222,7 +204,7 @@ static struct type *same_content(struct record *r, const char *kind, uint64_t fi
 static const struct type *get_enum(struct record *r)
 {
 	uint64_t fingerprint = wire_get_u64(&r->in);
-	enum type_lang lang = (enum type_lang)wire_get_u8(&r->in);
+	enum type_lang lang = get_lang(r);
 	struct str name = wire_get_str_copy(&r->in, r->t->arena);
 	uint32_t size = wire_get_u32(&r->in), n;
 	bool is_signed = wire_get_u8(&r->in);
@@ -250,26 +232,19 @@ static const struct type *get_enum(struct record *r)
 	return made;
 }
 
-/* the part of a struct's record that is there without its members, too */
-struct struct_head {
-	uint64_t fingerprint, size;
-	enum type_lang lang;
-	struct str name;
-	bool is_union, is_declared, has_vtable;
-	enum type_abi abi;
-};
-
-static void get_struct_head(struct record *r, struct struct_head *h)
+void dwarf_types_struct_head(struct record *r, struct struct_head *h)
 {
 	h->fingerprint = wire_get_u64(&r->in);
-	h->lang = (enum type_lang)wire_get_u8(&r->in);
+	h->lang = get_lang(r);
 	h->name = wire_get_str_copy(&r->in, r->t->arena);
 	h->is_union = wire_get_u8(&r->in);
 	h->is_declared = wire_get_u8(&r->in);
 	h->size = wire_get_u64(&r->in);
 	h->has_vtable = wire_get_u8(&r->in);
 	h->abi = (enum type_abi)wire_get_u8(&r->in);
-	if (h->size > MAX_SIZE)
+	if (h->abi > TYPE_ABI_UNKNOWN)
+		r->in.b.bad = true;
+	if (h->size > DT_MAX_SIZE)
 		h->size = 0;
 }
 
@@ -279,7 +254,7 @@ static const struct type *get_struct(struct record *r)
 	struct struct_head h;
 	struct type *made;
 
-	get_struct_head(r, &h);
+	dwarf_types_struct_head(r, &h);
 	made = same_content(r, h.is_declared ? "declared" : "struct", h.fingerprint, h.name, &key);
 	if (made)
 		return made;
@@ -296,8 +271,8 @@ static const struct type *get_struct(struct record *r)
 
 /* ---- records ---- */
 
-static struct err *ask(struct dwarf_types *t, uint64_t id, enum dwarf_type_depth depth,
-		       struct wire_in *in)
+struct err *dwarf_types_ask(struct dwarf_types *t, uint64_t id, enum dwarf_type_depth depth,
+			    struct wire_in *in)
 {
 	WIRE_OUT_AUTO q = { 0 };
 
@@ -316,7 +291,7 @@ static const struct type *make(struct record *r, uint8_t kind)
 	case DT_ENUM: return get_enum(r);
 	case DT_FUNCTION: return &r->t->function;
 	case DT_OPAQUE: {
-		enum type_lang lang = (enum type_lang)wire_get_u8(&r->in);
+		enum type_lang lang = get_lang(r);
 		struct str name = wire_get_str_copy(&r->in, r->t->arena);
 
 		return opaque(r->t, name, wire_get_u64(&r->in), lang);
@@ -407,7 +382,7 @@ static const struct type *read_type(struct dwarf_types *t, uint64_t id)
 	void *bytes;
 	uint8_t kind;
 
-	e = ask(t, id, DT_SHALLOW, &in);
+	e = dwarf_types_ask(t, id, DT_SHALLOW, &in);
 	if (e)
 		return void_type();
 	bytes = base_alloc(in.b.n ? in.b.n : 1);
@@ -446,168 +421,6 @@ const struct type *dwarf_types_get(struct dwarf_types *t, uint64_t id)
 	t->depth--;
 	remember(t, id, type);
 	return type;
-}
-
-/* ---- members ---- */
-
-struct pending_field { /* as read from the record, its type not asked for yet */
-	struct str name;
-	uint64_t type, first_bit;
-	uint8_t bits;
-};
-
-static struct pending_field get_field(struct record *r)
-{
-	struct pending_field p = { .name = wire_get_str_copy(&r->in, r->t->arena) };
-
-	p.type = wire_get_u64(&r->in);
-	p.first_bit = wire_get_u64(&r->in);
-	p.bits = wire_get_u8(&r->in);
-	return p;
-}
-
-static struct type_field make_field(struct dwarf_types *t, const struct pending_field *p)
-{
-	struct type_field f = { .name = p->name, .type = dwarf_types_get(t, p->type) };
-	uint64_t at = p->first_bit / 8;
-
-	if (p->bits && is_number_size(f.type->size)) {
-		/* the storage unit that its type would have there; one that straddles it begins at its first byte */
-		uint64_t unit = at / f.type->size * f.type->size;
-
-		if (p->first_bit - unit * 8 + p->bits > f.type->size * 8ULL)
-			unit = at;
-		f.bit_size = p->bits;
-		f.bit_offset = (uint8_t)(p->first_bit - unit * 8);
-		at = unit;
-		if (f.bit_offset + f.bit_size > f.type->size * 8U)
-			f.type = type_void(); /* more bytes than its type has: not readable as one number */
-	}
-	f.offset = at > MAX_SIZE ? MAX_SIZE : (uint32_t)at;
-	return f;
-}
-
-static void get_variants(struct record *r, struct type *type)
-{
-	struct dwarf_types *t = r->t;
-	struct pending_field discr = { 0 };
-	struct type_variant *v;
-	uint64_t *ids, mask;
-	uint32_t n;
-
-	if (!wire_get_u8(&r->in))
-		return;
-	if (wire_get_u8(&r->in))
-		discr = get_field(r);
-	n = wire_get_count(&r->in, 21);
-	v = arena_array(t->arena, struct type_variant, n);
-	ids = arena_array(t->arena, uint64_t, n);
-	for (uint32_t i = 0; i < n; i++) {
-		v[i].name = wire_get_str_copy(&r->in, t->arena);
-		v[i].has_value = wire_get_u8(&r->in);
-		v[i].value = wire_get_u64(&r->in);
-		ids[i] = wire_get_u64(&r->in);
-	}
-	if (discr.type)
-		type->discr = make_field(t, &discr);
-	mask = type->discr.type && type->discr.type->size < 8
-		       ? (1ULL << type->discr.type->size * 8) - 1
-		       : UINT64_MAX;
-	for (uint32_t i = 0; i < n; i++) {
-		v[i].value &= mask;
-		v[i].type = ids[i] ? dwarf_types_get(t, ids[i]) : NULL;
-	}
-	type->variants = v;
-	type->n_variants = n;
-}
-
-static void get_params(struct record *r, struct type *type)
-{
-	uint32_t n = wire_get_count(&r->in, 12);
-	struct type_param *p = arena_array(r->t->arena, struct type_param, n);
-	uint64_t *ids = arena_array(r->t->arena, uint64_t, n);
-
-	for (uint32_t i = 0; i < n; i++) {
-		p[i].name = wire_get_str_copy(&r->in, r->t->arena);
-		ids[i] = wire_get_u64(&r->in);
-	}
-	for (uint32_t i = 0; i < n; i++)
-		p[i].type = dwarf_types_get(r->t, ids[i]);
-	type->params = p;
-	type->n_params = n;
-}
-
-static void set_fields(struct dwarf_types *t, struct type *type, const struct pending_field *p,
-		       uint32_t n)
-{
-	uint32_t kept = 0, align = 1;
-
-	type->fields = arena_array(t->arena, struct type_field, n);
-	for (uint32_t i = 0; i < n; i++) {
-		struct type_field f = make_field(t, &p[i]);
-
-		if (f.type->kind == TYPE_VOID || f.type->kind == TYPE_FUNCTION)
-			continue;
-		type_complete(f.type); /* an enclosed struct's alignment */
-		/* a member behind the end: a malformed file, or a base class's tail */
-		if ((uint64_t)f.offset + f.type->size > type->size && f.type->kind != TYPE_ARRAY &&
-		    !f.bit_size && f.type->size)
-			continue;
-		align = f.type->align > align ? f.type->align : align;
-		type->fields[kept++] = f;
-	}
-	type->n_fields = kept;
-	type->align = align > 8 ? 8 : align;
-}
-
-static bool fill(struct dwarf_types *t, struct type *type, struct wire_in in)
-{
-	struct record r = { .t = t, .in = in };
-	struct pending_field *p;
-	struct struct_head h;
-	uint32_t n;
-
-	r.id = wire_get_u64(&r.in);
-	if (wire_get_u8(&r.in) != DT_STRUCT)
-		return false;
-	get_struct_head(&r, &h);
-	if (h.is_declared || r.in.b.bad)
-		return false;
-	type->size = (uint32_t)h.size;
-	type->has_vtable = h.has_vtable;
-	type->abi = h.abi;
-	n = wire_get_count(&r.in, 21);
-	p = arena_array(t->arena, struct pending_field, n);
-	for (uint32_t i = 0; i < n; i++)
-		p[i] = get_field(&r);
-	/* from here on asked again for this type it answers with what it has */
-	type->is_complete = true;
-	set_fields(t, type, p, n);
-	get_variants(&r, type);
-	get_params(&r, type);
-	return !r.in.b.bad;
-}
-
-static bool source_complete(struct type_source *src, struct type *type)
-{
-	struct dwarf_types *t = (struct dwarf_types *)src;
-	ERR_AUTO e = NULL;
-	struct wire_in in;
-	void *bytes;
-	bool ok;
-
-	if (t->nested == MAX_NESTED)
-		return false;
-	e = ask(t, type->source_id, DT_MEMBERS, &in);
-	if (e)
-		return false;
-	bytes = base_alloc(in.b.n ? in.b.n : 1);
-	memcpy(bytes, in.b.p, in.b.n);
-	t->nested++;
-	ok = fill(t, type, wire_in_make(bytes, in.b.n));
-	t->nested--;
-	free(bytes);
-	return ok;
 }
 
 /* ---- by name ---- */
@@ -653,7 +466,7 @@ static bool source_find_constant(struct type_source *src, struct str name, int64
 static const struct type_source_ops ops = {
 	.find = source_find,
 	.find_constant = source_find_constant,
-	.complete = source_complete,
+	.complete = dwarf_types_complete,
 };
 
 static void types_free(struct dwarf_types *t)

@@ -36,6 +36,8 @@ static void get_facts(struct wire_in *in, struct dwarf_fn_facts *facts)
 	facts->entry = wire_get_u64(in);
 	facts->body = wire_get_u64(in);
 	facts->result_type = wire_get_u64(in);
+	if (facts->lang > LANG_GO)
+		in->b.bad = true;
 }
 
 static void get_var(struct wire_in *in, struct arena *a, struct dwarf_raw_var *v)

@@ -114,8 +114,24 @@ def specs(source):
             yield m.group(1), m.group(2).split(), result
 
 
-def probes(binary, source):
+AT = re.compile(r"//@at (\S+) (.*)$")
+
+
+def lines(source):
+    """(line number, name, expressions): locals at a line"""
+    for number, line in enumerate(open(os.path.join(HERE, source)), 1):
+        m = AT.search(line.rstrip("\n"))
+        if m:
+            yield number, m.group(1) + " at", m.group(2).split()
+
+
+def probes(binary, source, level):
     out = []
+    # optimized code may run a line at several places, or at none
+    for number, name, exprs in lines(source) if level == "O0" else ():
+        form = "|%s" * len(exprs)
+        out.append(f'uprobe:{binary}@{source}:{number} '
+                   f'{{ printf("E|{name}{form}\\n", {", ".join(exprs)}); }}')
     for name, args, result in specs(source):
         form = "|%s" * len(args)
         out.append(f'uprobe:{binary}:"{name}" {{ printf("E|{name}{form}\\n", {", ".join(args)}); }}')
@@ -189,8 +205,11 @@ def trace(sonde, script, binary, work):
     return done, text
 
 
-def compare(config, truth, seen, proof, table):
-    for name, args, result in specs(config.source):
+def compare(config, truth, seen, said, proof, table):
+    asked = list(specs(config.source))
+    if config.level == "O0":
+        asked += [(name, exprs, []) for _, name, exprs in lines(config.source)]
+    for name, args, result in asked:
         for kind, exprs in ("E", args), ("R", result):
             want, got = truth.get((kind, name), []), seen.get((kind, name), [])
             if not exprs or (not want and not got):
@@ -198,6 +217,11 @@ def compare(config, truth, seen, proof, table):
             if len(want) != len(got):
                 if not got and proof.not_probed(kind, name):
                     continue
+                # sonde has said that it does not see the returns by way of a tail call
+                if kind == "R" and f"'{name}': its returns by way of a tail call" in said:
+                    want = [w for w in want if w in got]
+                    table.gone += len(want) - len(got)
+            if len(want) != len(got):
                 table.wrong += max(1, abs(len(want) - len(got)))
                 table.notes.append(f"{kind} {name}: {len(want)} calls, {len(got)} seen")
                 continue
@@ -227,12 +251,12 @@ def one(config, opts, work):
     binary = build(config, work)
     proof = evidence.Evidence(build_twin(config, binary, work), config)
     dress(config, binary)
-    script = probes(binary, config.source)
+    script = probes(binary, config.source, config.level)
     done, text = trace(opts.sonde, script, binary, work)
     if done.returncode:
         table.wrong += 1
         table.notes.append("sonde failed: " + done.stderr[:3000])
-    compare(config, by_call(done.stdout), by_call(text), proof, table)
+    compare(config, by_call(done.stdout), by_call(text), done.stderr, proof, table)
     return table, done
 
 

@@ -196,9 +196,9 @@ NOINLINE int f_locals(int a)
 	for (i = 0; i < 2; i++) {
 		int inner = first + i;
 
-		sink += inner; /* AT_LINE locals.first locals.i locals.inner locals.both.y */
+		printf("E|f_locals at|%d|%d|%d|%ld|%d\n", first, i, inner, both.y, total);
+		sink += inner; //@at f_locals locals.first locals.i locals.inner locals.both.y locals.total
 		total += inner;
-		printf("L|%d|%d|%d|%ld\n", first, i, inner, both.y);
 	}
 	sink += both.x;
 	return total;

@@ -106,6 +106,21 @@ static NOINLINE int f_hidden(int a, Point p)
 	sink = sink + p.y;
 	return a - p.y;
 }
+//@ app::f_locals(args.n) retval
+NOINLINE int f_locals(int n)
+{
+	std::string name = "local " + std::to_string(n);
+	Point p{ { n }, n + 1, n + 2 };
+	int total = 0;
+
+	for (int i = 0; i < 2; i++) {
+		const Point &ref = p;
+		printf("E|f_locals at|%s|%d|%d|%d\n", name.c_str(), i, ref.y, total);
+		sink = sink + ref.x; //@at f_locals locals.name locals.i locals.ref.y locals.total
+		total += p.id;
+	}
+	return total + (int)name.size();
+}
 } // namespace app
 
 static void calls(int n)
@@ -152,6 +167,8 @@ static void calls(int n)
 	printf("R|app::f_template<long>|%ld\n", f_template<long>(n * 100000L, n));
 	printf("E|app::f_hidden|%d|%d\n", n, p.y);
 	printf("R|app::f_hidden|%d\n", f_hidden(n, p));
+	printf("E|app::f_locals|%d\n", n);
+	printf("R|app::f_locals|%d\n", f_locals(n));
 }
 
 int main()

@@ -116,6 +116,22 @@ func fRec(n int) int {
 	return fRec(n-1) + room[n%64]
 }
 
+// //@ main.fLocals(args.n) retval
+//
+//go:noinline
+func fLocals(n int) int {
+	first := n * 2
+	text := fmt.Sprint("text ", n)
+	total := 0
+	for i := 0; i < 2; i++ {
+		p := P{i, text, i == 1}
+		fmt.Printf("E|f_locals at|%d|%s|%+v|%d\n", first, text, p, total)
+		sink += p.A //@at f_locals locals.first locals.text locals.p locals.total
+		total += first
+	}
+	return total
+}
+
 func calls(n int) {
 	fmt.Printf("E|main.fInts|%d|%d|%d|%d\n", -n, n*1000, n*-5, uint64(n)*6000000000)
 	fmt.Printf("R|main.fInts|%d\n", fInts(int8(-n), uint16(n*1000), n*-5, uint64(n)*6000000000))
@@ -149,6 +165,8 @@ func calls(n int) {
 	}
 	fmt.Printf("E|main.(*P).Set|%d|%d\n", p.A, n*9)
 	fmt.Printf("R|main.(*P).Set|%d\n", p.Set(n*9))
+	fmt.Printf("E|main.fLocals|%d\n", n)
+	fmt.Printf("R|main.fLocals|%d\n", fLocals(n))
 }
 
 func main() {

@@ -138,6 +138,21 @@ fn f_inlined(a: i32, len: usize) -> i32 {
     a + len as i32
 }
 
+//@ values::f_locals(args.n) retval
+#[inline(never)]
+pub fn f_locals(n: i32) -> i64 {
+    let first = n as i64 * 2;
+    let text = format!("text {}", n);
+    let mut total = 0;
+    for i in 0..2u8 {
+        let pair = Two { x: i as i32, y: n };
+        println!("E|f_locals at|{}|{}|{:?}|{}", first, text, pair, i);
+        note(first + pair.x as i64 + text.len() as i64); //@at f_locals locals.first locals.text locals.pair locals.i
+        total += first;
+    }
+    total
+}
+
 fn calls(n: i32) {
     let u = n as u32;
     println!("E|values::f_ints|{}|{}|{}|{}|{}", -n, n * 7000, n * -9, u as u64 * 5_000_000_000, n % 2 == 0);
@@ -187,6 +202,8 @@ fn calls(n: i32) {
     println!("E|values::f_inlined|{}|{}", n, n + 4);
     let inlined = f_inlined(n, n as usize + 4);
     println!("R|values::f_inlined|{}", inlined);
+    println!("E|values::f_locals|{}", n);
+    println!("R|values::f_locals|{}", f_locals(n));
 }
 
 fn main() {
