@@ -216,6 +216,13 @@ struct objfile *debugfile_find(struct objfile *f, struct strbuf *notes)
 	return d ? d : find_by_build_id(f, root, notes);
 }
 
+struct objfile *debugfile_fetch(struct objfile *f, struct strbuf *notes)
+{
+	FREE_AUTO char *path = f->priv->is_debug_file ? NULL : debuginfod_path(f->build_id);
+
+	return path ? try_candidate(f, path, NULL, notes) : NULL;
+}
+
 /* unpacks into a memfd, so that the inner file is read through the same bounded path as any other */
 static bool unpack_xz(struct bytes in, int fd, const char **why)
 {

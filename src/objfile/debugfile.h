@@ -12,6 +12,11 @@
 
 /* NULL when there is none; lines about candidates that were refused (wrong CRC, malformed) are added to notes */
 struct objfile *debugfile_find(struct objfile *f, struct strbuf *notes);
+/* the same, asked of the servers in DEBUGINFOD_URLS: may take long */
+struct objfile *debugfile_fetch(struct objfile *f, struct strbuf *notes);
 struct objfile *debugfile_minidebug(struct objfile *f, struct strbuf *notes);
+
+/* debuginfod.c: the path of the debug file with this build-id, in the client's cache (malloc'ed), or NULL */
+char *debuginfod_path(struct str build_id);
 
 #endif

@@ -37,10 +37,12 @@ struct err *objfile_debuginfo(struct objfile *f, struct debuginfo **ret)
 	if (has_dwarf(f)) {
 		debug = f;
 	} else {
-		debug = debugfile_find(f, &notes);
-		if (debug && !has_dwarf(debug)) {
-			objfile_unref(debug);
-			debug = NULL;
+		for (int i = 0; i < 2 && !debug; i++) {
+			debug = i ? debugfile_fetch(f, &notes) : debugfile_find(f, &notes);
+			if (debug && !has_dwarf(debug)) {
+				objfile_unref(debug);
+				debug = NULL;
+			}
 		}
 	}
 	if (!debug)

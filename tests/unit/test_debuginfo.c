@@ -280,6 +280,24 @@ TEST(debug_information_is_found_wherever_it_is)
 		SKIP("no compiler");
 }
 
+TEST(debug_information_comes_from_a_server)
+{
+	char url[256], cache[256];
+
+	help_write("counted.c", counted_c);
+	if (!help_sh("gcc -O2 -g counted.c -o p -Wl,--build-id=0x1234567890 && "
+		     "mkdir -p srv/buildid/1234567890 cache && "
+		     "objcopy --only-keep-debug p srv/buildid/1234567890/debuginfo && strip p && "
+		     "ls /usr/lib/*/libdebuginfod.so.1"))
+		SKIP("no gcc or no libdebuginfod");
+	snprintf(url, sizeof(url), "file://%s/srv", help_dir());
+	snprintf(cache, sizeof(cache), "%s/cache", help_dir());
+	setenv("DEBUGINFOD_URLS", url, 1);
+	setenv("DEBUGINFOD_CACHE_PATH", cache, 1);
+	check_found("debuginfod", "p", true);
+	unsetenv("DEBUGINFOD_URLS");
+}
+
 TEST(no_debug_information_is_said)
 {
 	struct debuginfo *d = (void *)1;
