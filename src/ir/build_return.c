@@ -125,12 +125,25 @@ static bool is_not_first(const struct probe_point *p)
 
 /* ---- keys ---- */
 
-/* at an entry, a ret or a tail jump the return address is on top of the stack; the kernel's way comes when it is gone */
+/* where the frame of the call begins, by what each point says of it */
 static uint32_t frame_of(struct builder *b)
 {
-	uint32_t sp = load_context(b, arch_sp_offset());
+	const struct probe_shape *s = b->shape;
+	int64_t *offsets = arena_array(b->arena, int64_t, s->n_points),
+		*by_bp = arena_array(b->arena, int64_t, s->n_points);
+	uint32_t sp = load_context(b, arch_sp_offset()), bp;
+	bool is_any = false;
 
-	return probe_is_kernel_return(b->shape) ? sp : put_op_imm(b, IR_ADD, sp, 8);
+	for (uint32_t i = 0; i < s->n_points; i++) {
+		offsets[i] = s->points[i].frame_offset;
+		by_bp[i] = s->points[i].frame_by_bp;
+		is_any |= s->points[i].frame_by_bp;
+	}
+	if (is_any) {
+		bp = put_op(b, IR_SUB, load_context(b, arch_fp_offset()), sp);
+		sp = put_op(b, IR_ADD, sp, put_op(b, IR_MUL, bp, build_site_number(b, by_bp)));
+	}
+	return put_op(b, IR_ADD, sp, build_site_number(b, offsets));
 }
 
 static uint32_t key_of(struct builder *b, uint32_t row)
@@ -184,14 +197,18 @@ static void count(struct builder *b, enum image_call_stat what)
 static void keep(struct builder *b, uint32_t map, uint32_t key, uint32_t value)
 {
 	uint32_t fresh = new_label(b), full = new_label(b), done = new_label(b), result;
+	bool is_counted = b->inst->shape->is_return;
 
-	put_br_imm(b, CC_EQ, map_lookup(b, map, key), 0, fresh);
-	count(b, CALL_UNWOUND);
-	put_label(b, fresh);
+	if (is_counted) {
+		put_br_imm(b, CC_EQ, map_lookup(b, map, key), 0, fresh);
+		count(b, CALL_UNWOUND);
+		put_label(b, fresh);
+	}
 	result = put_helper(b, BPF_FUNC_map_update_elem, put_map(b, map), key, value,
 			    put_imm(b, BPF_ANY));
 	put_br_imm(b, CC_SLT, result, 0, full);
-	count(b, CALL_KEPT);
+	if (is_counted)
+		count(b, CALL_KEPT);
 	put_jmp(b, done);
 	put_label(b, full);
 	fault_count(b,
@@ -304,12 +321,13 @@ static void take_regs(struct builder *b, uint32_t row)
 		b->entry_values[i] = new_vreg(b);
 		put_mov_to(b, b->entry_values[i], put_load(b, kept, (int32_t)(i * 8), 8, false));
 	}
-	forget(b, b->entries_map, key);
+	if (b->shape->is_return)
+		forget(b, b->entries_map, key);
 }
 
 uint32_t build_entry_reg(struct builder *b, uint16_t reg)
 {
-	if (!b->shape->is_return)
+	if (!b->shape->entries)
 		return build_load_reg(b, reg); /* offered at the entry alone */
 	for (uint32_t i = 0; i < b->n_entry_regs; i++)
 		if (b->entry_regs[i] == reg && b->fn == b->main)
@@ -346,7 +364,7 @@ void build_return_gate(struct builder *b)
 
 	b->n_entry_regs = 0;
 	b->entries_map = b->tails_map = IMAGE_NONE;
-	if (!s->is_return || !s->entries)
+	if (!s->entries)
 		return;
 	node_walk(b->inst->predicate, look_for_regs, b);
 	node_walk(b->inst->body, look_for_regs, b);

@@ -95,8 +95,8 @@ static void put_message(const struct output *o, const struct image_fault *f, int
 			      str_is(f->helper, "kstack") ? "kstack" : "ustack");
 		break;
 	case FAULT_NO_ENTRY:
-		strbuf_puts(out, "A call returned that had begun before the probe was there. Where "
-				 "its result lies is not known: it is left out.");
+		strbuf_puts(out, "A call was met that had begun before the probe was there. What is "
+				 "computed from its entry is not known: it is left out.");
 		break;
 	default: strbuf_puts(out, text);
 	}

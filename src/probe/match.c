@@ -114,6 +114,7 @@ static struct probe_shape **match_finish(struct match *m, struct probe_shape **t
 		struct match_shape *s = &m->shapes.v[i];
 		struct probe_shape *shape = s->shape;
 
+		entry_regs_run(m, s);
 		returns_finish(m, s);
 		if (s->points.n) {
 			shape->points = arena_array(m->c->arena, struct probe_point, s->points.n);

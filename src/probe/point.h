@@ -90,6 +90,9 @@ struct probe_point {
 	const char *why;
 	struct str inlined_into; /* inlined instance: "main at args.rs:15", else empty */
 	uint32_t function; /* returns: which function of the shape, numbered from 0; entries[function] is its entry */
+	/* shapes with entries: where the frame begins (CFA: rsp before the call) is rsp, or rbp, + offset at this point */
+	int32_t frame_offset;
+	bool frame_by_bp;
 	uint8_t exit; /* returns by sites: enum exit_kind */
 	uint8_t exit_condition; /* 0: always; else 1 + the condition code of the conditional jump that stands there */
 	bool is_approximate; /* more entries than calls are possible (languages.md 1.3 step 3) */

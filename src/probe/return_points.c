@@ -46,6 +46,7 @@ static void add_exit(struct match_shape *s, const struct probe_point *entry,
 	p.address = exit->addr;
 	p.exit = exit->kind;
 	p.exit_condition = exit->condition;
+	p.frame_offset = 8; /* the return address is on top of the stack */
 	if (!objfile_vaddr_to_offset(f, exit->addr, &p.file_offset))
 		return; /* bytes were read from there, so it has one */
 	if (exit->kind == EXIT_TAIL)
@@ -66,8 +67,9 @@ static void add_function(struct match_shape *s, const struct return_func *fn,
 	vec_push(&s->entries, entry);
 	if (s->shape->is_go)
 		go_point_move(fn->f, &vec_last(&s->entries));
+	vec_last(&s->entries).frame_offset = 8 - vec_last(&s->entries).sp_delta;
 	if (plan->way == RETURN_KERNEL)
-		vec_push(&s->points, entry);
+		vec_push(&s->points, entry); /* the program runs when the return address is gone */
 	for (uint32_t i = 0; plan->way == RETURN_SITES && i < plan->n_exits; i++)
 		add_exit(s, &entry, &plan->exits[i], fn->f);
 }

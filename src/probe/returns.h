@@ -71,6 +71,8 @@ struct match_shape;
  * named, one sentence for those of a wildcard, a line for each with -v.
  */
 void returns_run(struct match *m);
+/* entry_regs.c: values computed from what registers held at the entry, at points that are elsewhere; before returns_finish */
+void entry_regs_run(struct match *m, struct match_shape *s);
 /* what the points need besides, before the shape goes to others */
 void returns_finish(struct match *m, struct match_shape *s);
 
