@@ -297,6 +297,19 @@ static bool is_list_form(Dwarf_Attribute *attr)
 	}
 }
 
+/*
+ * Go writes expressions of DWARF 5 as blocks, which libdw does not take for expressions. A block of less than 128 bytes with a
+ * length of one byte is the same bytes as an expression.
+ */
+void dwarf_loc_fix_form(Dwarf_Attribute *attr)
+{
+	Dwarf_Block block;
+
+	if (dwarf_whatform(attr) == DW_FORM_block1 && dwarf_formblock(attr, &block) == 0 &&
+	    block.length < 128)
+		attr->form = DW_FORM_exprloc;
+}
+
 void dwarf_loc_of_die(struct dwarf_loc_ctx *ctx, Dwarf_Die *die, uint32_t size,
 		      struct dwarf_loc *out)
 {
@@ -307,6 +320,7 @@ void dwarf_loc_of_die(struct dwarf_loc_ctx *ctx, Dwarf_Die *die, uint32_t size,
 
 	*out = (struct dwarf_loc){ 0 };
 	if (dwarf_attr_integrate(die, DW_AT_location, &attr)) {
+		dwarf_loc_fix_form(&attr);
 		out->has_attr = true;
 		out->is_list = is_list_form(&attr);
 		found = dwarf_getlocation_addr(&attr, ctx->pc, &ops, &n, 1);

@@ -37,6 +37,8 @@ struct dwarf_loc {
 /* what DW_AT_location (or const_value) of a variable of size bytes says at ctx->pc; origin: the attribute's DIE */
 void dwarf_loc_of_die(struct dwarf_loc_ctx *ctx, Dwarf_Die *die, uint32_t size,
 		      struct dwarf_loc *out);
+/* for attributes that hold an expression: what libdw needs to see it as one */
+void dwarf_loc_fix_form(Dwarf_Attribute *attr);
 /* one expression; attr: whose it is, for operands that are DIEs and blocks */
 void dwarf_loc_of_expr(struct dwarf_loc_ctx *ctx, Dwarf_Attribute *attr, const Dwarf_Op *ops,
 		       size_t n, uint32_t size, struct dwarf_loc *out);

@@ -421,8 +421,10 @@ static void set_up(struct reader *r, Dwarf_Die *function)
 	r->loc.arena = &r->f->scratch;
 	r->loc.cfi_debug = dwarf_getcfi(r->f->dwarf);
 	r->loc.cfi_eh = dwfile_eh_frame(r->f);
-	if (function && dwarf_attr_integrate(function, DW_AT_frame_base, base))
+	if (function && dwarf_attr_integrate(function, DW_AT_frame_base, base)) {
+		dwarf_loc_fix_form(base);
 		r->loc.frame_base = base;
+	}
 	r->loc.entry = r->facts.entry;
 	r->loc.body = r->facts.body;
 	r->loc.is_llvm = r->facts.producer == PRODUCER_CLANG || r->facts.producer == PRODUCER_RUSTC;
