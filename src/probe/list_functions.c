@@ -104,8 +104,10 @@ static bool list_symbol(void *arg, const struct symbol *s, struct str shown)
 {
 	struct function_list *f = arg;
 	struct listing *l = f->l;
-	struct str raw = symbol_name(s), name = with_file(f, s, symbol_spelled(l->c, s));
 	const struct own_entry *known = find_entry(f, s->addr);
+	const struct di_func *fn = known ? &f->functions.v[known->index] : NULL;
+	struct str raw = symbol_name(s),
+		   name = place_best_name(s, with_file(f, s, symbol_spelled(l->c, s)), fn);
 	struct place place = {
 		.addr = s->addr, .entry = s->addr, .sym = s, .func = name, .raw = raw
 	};
@@ -123,7 +125,7 @@ static bool list_symbol(void *arg, const struct symbol *s, struct str shown)
 		strbuf_printf(&l->out, "    %.*s\n", STR_ARG(raw));
 	if (!known)
 		place_fill_info(&f->places, &place);
-	describe_function(l, &f->places, known ? &f->functions.v[known->index] : place.fn, &place);
+	describe_function(l, &f->places, fn ? fn : place.fn, &place);
 	return true;
 }
 

@@ -5,6 +5,7 @@
 #include "arch/x86_64/decode.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "objfile/demangle.h"
 #include "objfile/go_pclntab.h"
 #include "objfile/names.h"
 #include "probe/symbols.h"
@@ -276,6 +277,16 @@ static void add_inlined(struct places *p, const struct di_func *fn, const struct
 	}
 }
 
+struct str place_best_name(const struct symbol *s, struct str spelled, const struct di_func *fn)
+{
+	/* Rust's older mangling leaves out type arguments and the numbers of closures */
+	if (s && fn && fn->lang == LANG_RUST && fn->name.n &&
+	    demangle_kind(symbol_name(s)) == MANGLING_RUST &&
+	    str_starts(symbol_name(s), STR("_ZN")))
+		return fn->name;
+	return spelled;
+}
+
 static void add_own(struct places *p, const struct di_func *fn, const struct di_instance *inst)
 {
 	struct symtab *t = objfile_symtab(p->f);
@@ -299,6 +310,7 @@ static void add_own(struct places *p, const struct di_func *fn, const struct di_
 	place = add_code(p, addr, s, s ? symbol_spelled(p->c, s) : fn->name);
 	place->fn = fn;
 	place->inst = inst;
+	place->func = place_best_name(s, place->func, fn);
 	if (is_new)
 		find_aliases(p, place);
 }

@@ -59,6 +59,8 @@ void places_by_name(struct places *p, const struct place_query *q);
 /* where the statements of a source line begin; *nearest: the next line with code when there are none */
 void places_by_line(struct places *p, struct str file, uint32_t line, uint32_t column,
 		    uint32_t *nearest);
+/* a symbol's name, or what debug information calls it where that says more */
+struct str place_best_name(const struct symbol *s, struct str spelled, const struct di_func *fn);
 /* debug information about the function at a place that has none yet */
 void place_fill_info(struct places *p, struct place *place);
 
