@@ -142,12 +142,22 @@ static bool touches_memory(const struct code_insn *i)
 	return i->flags & (CODE_MEM_READ | CODE_MEM_WRITE);
 }
 
+/* a depth that no function has, which foreign bytes may well compute, is not known */
+static int32_t deeper(int32_t depth, int64_t by)
+{
+	enum { DEEPEST = 1 << 30 };
+	int64_t sum = depth + by;
+
+	return depth != DEPTH_UNKNOWN && sum > -DEEPEST && sum < DEEPEST ? (int32_t)sum
+									 : DEPTH_UNKNOWN;
+}
+
 /* mov %rsp,%rbp, lea N(%rsp),%rbp: from now on rbp tells the depth, too */
 static void learn_frame(struct body *b, const struct code_insn *i, int32_t depth)
 {
 	if (i->kind != CODE_OTHER || i->writes != M_RBP || i->reads != M_RSP || touches_memory(i))
 		return;
-	b->frame_depth = i->mem_base == CODE_RSP ? depth - i->mem_disp : depth;
+	b->frame_depth = deeper(depth, i->mem_base == CODE_RSP ? -(int64_t)i->mem_disp : 0);
 }
 
 static int32_t depth_after(const struct body *b, const struct piece *p, const struct code_insn *i,
@@ -158,13 +168,11 @@ static int32_t depth_after(const struct body *b, const struct piece *p, const st
 	if (i->kind == CODE_CALL || i->kind == CODE_CALL_INDIRECT)
 		return depth; /* the callee takes its return address off */
 	if (!(i->flags & CODE_SP_UNKNOWN))
-		return depth - i->sp_delta;
-	if (b->frame_depth == DEPTH_UNKNOWN)
-		return DEPTH_UNKNOWN;
+		return deeper(depth, -(int64_t)i->sp_delta);
 	if (is_leave)
-		return b->frame_depth - 8;
+		return deeper(b->frame_depth, -8);
 	if (i->writes == M_RSP && i->reads == M_RBP && !touches_memory(i))
-		return i->mem_base == CODE_RBP ? b->frame_depth - i->mem_disp : b->frame_depth;
+		return deeper(b->frame_depth, i->mem_base == CODE_RBP ? -(int64_t)i->mem_disp : 0);
 	return DEPTH_UNKNOWN;
 }
 

@@ -63,7 +63,7 @@ static bool range_by_unwinding(struct objfile *f, uint64_t addr, struct return_r
 	/* its start is written relative to where it stands, unless the encoding is another one */
 	if (!fde || !objfile_read_vaddr(f, fde, head, sizeof(head)) ||
 	    fde + 8 + (uint64_t)(int64_t)head[2] != start || head[3] <= 0 ||
-	    addr - start >= (uint64_t)head[3])
+	    addr - start >= (uint64_t)head[3] || start + (uint64_t)head[3] < start)
 		return false;
 	*ret = (struct return_range){ start, start + (uint64_t)head[3] };
 	return true;
@@ -78,7 +78,7 @@ bool layout_range_at(struct objfile *f, uint64_t addr, struct return_range *ret,
 	*symbol = NULL;
 	if (!section || !(section->flags & SHF_EXECINSTR) || str_starts(section->name, STR(".plt")))
 		return false;
-	if (s && s->size && addr - s->addr < s->size) {
+	if (s && s->size && addr - s->addr < s->size && s->addr + s->size > s->addr) {
 		if (s->type == SYMBOL_IFUNC || s->type == SYMBOL_OBJECT)
 			return false;
 		*symbol = s;
