@@ -123,7 +123,7 @@ void placement_choose(const struct code *c, uint64_t from, const struct placemen
 				.address = i->addr,
 				.sp_delta = w.sp,
 				.is_cheap = true,
-				.first_kind = first->kind,
+				.first = first,
 				.insn = i,
 			};
 			return;

@@ -35,10 +35,10 @@ struct placement_edges {
 
 struct placement {
 	uint64_t address;
-	int32_t sp_delta;             /* rsp there minus rsp at the entry */
-	bool is_cheap;                /* the kernel emulates the instruction there */
-	enum code_kind first_kind;    /* of the instruction at the entry */
-	const struct code_insn *insn; /* there, or NULL when nothing was decoded */
+	int32_t sp_delta;              /* rsp there minus rsp at the entry */
+	bool is_cheap;                 /* the kernel emulates the instruction there */
+	const struct code_insn *first; /* at from */
+	const struct code_insn *insn;  /* there, or NULL when nothing was decoded */
 	const struct code_insn
 		*blocker;   /* why it is no later one; NULL when that was not the question */
 	const char *reason; /* about blocker, or why nothing was tried */

@@ -120,12 +120,11 @@ static void explain(struct match *m, struct probe_point *p, const struct placeme
 	if (to->address != p->address)
 		p->why = arena_printf(m->c->arena, "placed +%llu past %s, at %s: emulated",
 				      (unsigned long long)(to->address - p->address),
-				      code_kind_name(to->first_kind),
-				      code_kind_name(to->insn->kind))
+				      to->first->name, to->insn->name)
 				 .p;
 	else if (!to->is_cheap && to->blocker)
 		p->why = arena_printf(m->c->arena, "at the entry, single-stepped: %s at +%llu: %s",
-				      code_kind_name(to->blocker->kind),
+				      to->blocker->name,
 				      (unsigned long long)(to->blocker->addr - p->address),
 				      to->reason)
 				 .p;

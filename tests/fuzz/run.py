@@ -23,6 +23,7 @@ KINDS = {
     "fuzz_elf": ("programs", 65536, None),
     "fuzz_returns": ("programs", 65536, None),
     "fuzz_code": ("codes", 4096, None),
+    "fuzz_placement": ("programs", 65536, None),
     "fuzz_cfi": ("frames", 4096, None),
     "fuzz_usdt": ("operands", 512, "usdt.dict"),
     "fuzz_demangle": ("names", 512, None),

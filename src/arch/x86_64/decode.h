@@ -58,6 +58,7 @@ enum { CODE_RAX, CODE_RCX, CODE_RDX, CODE_RBX, CODE_RSP, CODE_RBP, CODE_RSI, COD
 
 struct code_insn {
 	uint64_t addr;
+	const char *name; /* mnemonic, Intel's spelling; static */
 	uint64_t target; /* JMP, JCC, CALL: where to; CODE_RIP_RELATIVE: the address meant; else 0 */
 	int64_t imm;     /* the last immediate, sign-extended; 0 without */
 	int32_t sp_delta; /* rsp after it minus rsp before, unless CODE_SP_UNKNOWN; CALL: -8 */
