@@ -207,6 +207,8 @@ def test(tally):
         unit(tally, "build-asan", "unit, sanitizers", SANITIZER_ENV)
         golden(tally, "build-asan", "golden, sanitizers", SANITIZER_ENV)
     runtime(tally, "build", "runtime")
+    script(tally, "matrix of programs that print their own truth",
+           [sys.executable, "tests/matrix/matrix.py", "--sonde", sonde("build")])
     static(tally)
     soak(tally, FUZZ_SECONDS)
     fuzz(tally, FUZZ_SECONDS)

@@ -4,8 +4,8 @@
 
 The programs (values.c, .cc, .rs, .go) print the arguments and results of their own calls. They are built by each compiler
 at each level of optimization, with each form of debug information; sonde prints the same calls; each value must be equal, or
-be <optimized out> where an independent reader (evidence.py over llvm-dwarfdump) finds no location. Prints a table and exits
-with 1 when a value is wrong or is missing without evidence.
+be <optimized out> where an independent reader (evidence.py over llvm-dwarfdump) finds no location. Prints a table, whose lines
+are TAP; one is "not ok" when a value is wrong or is missing without evidence. Exits with 1 when one is.
 
     matrix.py --sonde PATH [--work DIR] [-k REGEX] [--quick] [-v]
 """
@@ -262,7 +262,7 @@ def one(config, opts, work):
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("--sonde", required=True)
+    p.add_argument("--sonde", required=True, type=os.path.abspath)
     p.add_argument("--work")
     p.add_argument("-k", default="")
     p.add_argument("--quick", action="store_true", help="-O0 and -O2 in one form each")
@@ -270,8 +270,11 @@ def main():
     opts = p.parse_args()
     total, failed = Table(), False
     base = opts.work or tempfile.mkdtemp(prefix="sonde-matrix-")
-    print(f"{'':34}{'right':>7}{'gone':>6}{'unproven':>10}{'wrong':>7}")
-    seen = set()
+    print(f"{'# values':41}{'right':>7}{'gone':>6}{'unproven':>10}{'wrong':>7}")
+    seen, count = set(), 0
+    if os.geteuid() or not shutil.which("llvm-dwarfdump"):
+        print("ok 1 - matrix # SKIP needs root and llvm-dwarfdump")
+        return
     for n, config in enumerate(configs()):
         if not re.search(opts.k, config.name + " " + config.source):
             continue
@@ -289,16 +292,17 @@ def main():
             table, done = Table(), None
             table.wrong += 1
             table.notes.append(f"{type(e).__name__}: {e}")
-        print(f"{config.name:34}{table.right:7}{table.gone:6}{table.unproven:10}{table.wrong:7}",
-              flush=True)
-        if table.unproven or table.wrong:
+        bad, count = table.unproven or table.wrong, count + 1
+        print(f"{'not ok' if bad else 'ok'} {count} - {config.name:{30 if bad else 34}}"
+              f"{table.right:7}{table.gone:6}{table.unproven:10}{table.wrong:7}", flush=True)
+        if bad:
             failed = True
             for note in dict.fromkeys(table.notes):
-                print("    " + note)
+                print("#   " + note.replace("\n", "\n#   "))
         if opts.v and done:
             print(done.stderr)
         total.add(table)
-    print(f"{'all':34}{total.right:7}{total.gone:6}{total.unproven:10}{total.wrong:7}")
+    print(f"{'# all':41}{total.right:7}{total.gone:6}{total.unproven:10}{total.wrong:7}")
     if not opts.work:
         shutil.rmtree(base, ignore_errors=True)
     sys.exit(1 if failed else 0)

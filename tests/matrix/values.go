@@ -6,6 +6,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 type P struct {
@@ -181,4 +182,6 @@ func main() {
 		sum += n
 		fmt.Printf("R|main.fRec|%d\n", sum)
 	}
+	// where a position independent program lies, and so its types' names, is known while it runs
+	time.Sleep(300 * time.Millisecond)
 }
