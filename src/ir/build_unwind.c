@@ -379,7 +379,7 @@ static void undo_trampoline(struct builder *b, uint32_t ra, uint32_t slot)
 	if (!knows_instances(b))
 		return;
 	put_br(b, CC_NE, ra, get(b, U_TRAMPOLINE), done);
-	put_mov_to(b, instance, get(b, U_FIRST_INSTANCE));
+	put_mov_to(b, instance, get(b, U_INSTANCE));
 	for (int i = 0; i < INSTANCES_MAX; i++) {
 		struct mem_mark mark = mem_mark(b);
 		uint32_t at = read_word(b, put_op_imm(b, IR_ADD, instance, u->instance_stack),
@@ -627,7 +627,7 @@ static void undo_trampolines(struct builder *b, struct value rec, uint32_t base)
 
 	if (!knows_instances(b))
 		return;
-	put_mov_to(b, instance, get(b, U_INSTANCE));
+	put_mov_to(b, instance, get(b, U_FIRST_INSTANCE));
 	for (int i = 0; i < INSTANCES_MAX; i++) {
 		struct mem_mark mark = mem_mark(b);
 		uint32_t next = new_label(b), at, off;

@@ -131,6 +131,7 @@ int main(int argc, char **argv)
 		case 'm': moving_frame(9); break;
 		case 'a': aligned_frame(3); break;
 		case 'r': deep(100); break;
+		case 'd': deep(40); break;
 		case 'q': through_library(); break;
 		case 's': through_signal(); break;
 		case 't': through_thread(); break;
