@@ -55,7 +55,7 @@ static int print_info(void)
 	strbuf_printf(
 		&text,
 		"\nBuild\n  version: sonde %s\n  LLVM: none\n  blazesym (advanced symbolization): no\n"
-		"  uprobe DWARF support (dwarf support): no\n  dwunwind (dwarf stack unwinding): no\n"
+		"  uprobe DWARF support (dwarf support): yes\n  dwunwind (dwarf stack unwinding): yes\n"
 		"  library path resolution: yes\n",
 		SONDE_VERSION);
 	features_print(&text);
