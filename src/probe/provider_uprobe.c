@@ -260,11 +260,48 @@ static bool leaves_out_inlined(struct uprobe_match *u)
 	return false;
 }
 
+/* did the compiler change which arguments the function takes? Then argN is not what stands N-th in the source. */
+static bool has_other_arguments(const struct uprobe_match *u, const struct place *place)
+{
+	const struct probe_needs *needs = &u->m->spec->ap->needs;
+
+	if (!needs->is_known || !(needs->args || needs->stack_args) || place->inlined_into.n ||
+	    u->m->spec->offset || u->m->spec->kind != PROBE_UPROBE)
+		return false;
+	return (place->fn && place->fn->is_nocall) ||
+	       (place->sym && place->sym->addr == place->addr &&
+		place->sym->flags & (SYMBOL_CLONE_CONST | SYMBOL_CLONE_ISRA));
+}
+
+static void say_left_out(struct match *m, uint32_t n)
+{
+	struct diag *d = diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
+				      "%u inlined cop%s left out: arg0, arg1, ... are not there", n,
+				      n == 1 ? "y is" : "ies are");
+
+	diag_hint(m->diags, d, "use args.NAME");
+}
+
+static void say_changed(struct uprobe_match *u, const struct place *first, uint32_t n)
+{
+	struct match *m = u->m;
+	STRBUF_AUTO others = { 0 };
+	struct diag *d;
+
+	if (n > 1)
+		strbuf_printf(&others, " (and of %u more)", n - 1);
+	d = diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
+			 "The compiler changed the arguments of '%.*s'%s: arg0, arg1, ... are not "
+			 "those of the source.",
+			 STR_ARG(first->raw.n ? first->raw : first->func), strbuf_cstr(&others));
+	diag_hint(m->diags, d, "use args.NAME, with debug information");
+}
+
 static void add_places(struct uprobe_match *u)
 {
 	struct match *m = u->m;
 	bool leaves_out = leaves_out_inlined(u);
-	uint32_t n_left_out = 0;
+	uint32_t n_left_out = 0, n_changed = 0, changed = 0;
 
 	for (size_t i = 0; i < u->places.v.n; i++) {
 		struct place *place = &u->places.v.v[i];
@@ -281,14 +318,14 @@ static void add_places(struct uprobe_match *u)
 		if (!is_inlined && !m->spec->source_file.n && place->sym &&
 		    place->sym->addr == place->addr && !check_place(u, place->sym, m->spec->offset))
 			continue;
+		if (has_other_arguments(u, place) && n_changed++ == 0)
+			changed = (uint32_t)i;
 		add_point(u, place, m->spec->offset);
 	}
 	if (n_left_out)
-		diag_hint(m->diags,
-			  diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
-				       "%u inlined cop%s left out: arg0, arg1, ... are not there",
-				       n_left_out, n_left_out == 1 ? "y is" : "ies are"),
-			  "use args.NAME");
+		say_left_out(m, n_left_out);
+	if (n_changed)
+		say_changed(u, &u->places.v.v[changed], n_changed);
 }
 
 static void match_address(struct uprobe_match *u)
