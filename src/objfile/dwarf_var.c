@@ -72,6 +72,10 @@ static struct err *get_answer(struct var_question *q, struct wire_in *in)
 					      .is_artificial = r->flags & VAR_ARTIFICIAL,
 					      .line = r->line,
 					      .loc = r->loc };
+		/* rustc does not describe calls; but only optimized code has places that depend on the address, or none */
+		if (q->facts.producer == PRODUCER_RUSTC &&
+		    (r->flags & VAR_IS_LIST || (r->role == DI_PARAM && !(r->flags & VAR_HAS_ATTR))))
+			q->facts.is_optimized = true;
 	}
 	return NULL;
 }
@@ -162,6 +166,10 @@ static bool is_trusted(const struct var_question *q, const struct abi_value *val
 		/* a parameter that is gone, or known: others may have moved up */
 		if (strict && (!(r->flags & VAR_HAS_ATTR) || (r->flags & VAR_IS_CONST)))
 			return false;
+		/* a part of it that is gone is no parameter any more, either */
+		if (strict && (r->flags & VAR_IS_COVERED) && r->loc.n_pieces &&
+		    location_is_partial(&r->loc, q->vars[index[i]].type->size))
+			return false;
 		if ((r->flags & VAR_IS_COVERED) && !(r->flags & (VAR_ON_FRAME | VAR_IS_CONST)) &&
 		    values[i].loc.n_pieces && contradicts(&r->loc, &values[i].loc))
 			return false;
@@ -176,17 +184,51 @@ static bool is_changed(const struct var_question *q)
 		       (SYMBOL_CLONE_CONST | SYMBOL_CLONE_ISRA | SYMBOL_CLONE_PART);
 }
 
+/*
+ * A Rust function without a mangled name may be extern "C", or #[no_mangle] with Rust's own convention: debug information does
+ * not say which. Where one of them contradicts it, it is the other; else what both say is true.
+ */
+static bool is_of_two(const struct var_question *q)
+{
+	return q->facts.lang == LANG_RUST && !q->facts.is_mangled;
+}
+
+static bool assign(struct var_question *q, enum type_lang lang, struct abi_value *values,
+		   const uint32_t *index, uint32_t n)
+{
+	struct abi_value ret = { .type = dwarf_types_get(q->types, q->facts.result_type) };
+
+	abi_assign(lang, values, n, &ret, q->arena);
+	return is_trusted(q, values, index, n);
+}
+
+static bool assign_both(struct var_question *q, struct abi_value *values, const uint32_t *index,
+			uint32_t n)
+{
+	struct abi_value *other = arena_array(q->arena, struct abi_value, n);
+	bool is_rust, is_c;
+
+	memcpy(other, values, n * sizeof(*other));
+	is_rust = assign(q, LANG_RUST, values, index, n);
+	is_c = assign(q, LANG_C, other, index, n);
+	for (uint32_t i = 0; i < n; i++) {
+		if (is_c && !is_rust)
+			values[i] = other[i];
+		else if (is_c && !location_equal(&values[i].loc, &other[i].loc))
+			values[i].loc = (struct location){ 0 };
+	}
+	return is_rust || is_c;
+}
+
 static void apply_abi(struct var_question *q)
 {
-	struct abi_value *values = arena_array(q->arena, struct abi_value, q->n), ret = { 0 };
+	struct abi_value *values = arena_array(q->arena, struct abi_value, q->n);
 	uint32_t *index = arena_array(q->arena, uint32_t, q->n), n;
-	enum type_lang lang = var_abi_lang(q);
 
 	if (is_changed(q) || !list_params(q, values, index, &n))
 		return;
-	ret.type = dwarf_types_get(q->types, q->facts.result_type);
-	abi_assign(lang, values, n, &ret, q->arena);
-	if (!is_trusted(q, values, index, n))
+	if (is_of_two(q) ? !assign_both(q, values, index, n)
+			 : !assign(q, q->facts.lang, values, index, n))
 		return;
 	for (uint32_t i = 0; i < n; i++) {
 		struct di_var *v = &q->vars[index[i]];
@@ -204,15 +246,22 @@ static void apply_abi(struct var_question *q)
 	}
 }
 
-/* Rust: functions for C keep to C's convention */
-enum type_lang var_abi_lang(const struct var_question *q)
-{
-	if (q->facts.lang == LANG_RUST && !q->facts.is_mangled)
-		return LANG_C;
-	return q->facts.lang;
-}
-
 /* ---- results ---- */
+
+/* a result in memory is where the first register pointed to at entry, by either convention */
+static void check_other_result(struct var_question *q, struct di_var *v)
+{
+	struct abi_value c = { .type = v->type };
+	bool is_memory;
+
+	abi_assign(LANG_C, NULL, 0, &c, q->arena);
+	is_memory = v->loc.n_pieces == 1 && c.loc.n_pieces == 1 &&
+		    v->loc.pieces[0].kind == LOC_MEM && c.loc.pieces[0].kind == LOC_MEM;
+	if (!is_memory && !location_equal(&v->loc, &c.loc))
+		v->loc = (struct location){ .why = STR(
+						    "its name does not say whether the function is "
+						    "extern \"C\"") };
+}
 
 static void add_result(struct var_question *q)
 {
@@ -233,9 +282,11 @@ static void add_result(struct var_question *q)
 		v->loc.why = STR(
 			"the compiler may have dropped the result of a function that only this file calls");
 	} else {
-		abi_assign(var_abi_lang(q), NULL, 0, &ret, q->arena);
+		abi_assign(q->facts.lang, NULL, 0, &ret, q->arena);
 		v->loc = ret.loc;
 		v->is_by_abi = true;
+		if (is_of_two(q))
+			check_other_result(q, v);
 	}
 }
 

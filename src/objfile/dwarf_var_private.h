@@ -19,7 +19,6 @@ struct var_question {
 	uint32_t n;
 };
 
-enum type_lang var_abi_lang(const struct var_question *q);
 /* Go: arguments at the entry or behind the stack check, results at RET, by Go's own convention */
 void var_go(struct var_question *q, bool is_inlined, bool at_return);
 
