@@ -246,6 +246,59 @@ static bool is_repeated(const struct copy *c, uint64_t addr)
 	return false;
 }
 
+/* jumps from outside go to addr; those from inside do not */
+static bool is_joined(const struct copy *c, const struct code *part, uint64_t addr, uint64_t above)
+{
+	const struct code_insn *from;
+	bool from_outside = false;
+
+	for (uint32_t it = 0; code_next_pred(part, addr, &it, &from);) {
+		if (!ranges_hold(c->ranges, c->n_ranges, from->addr))
+			from_outside = true;
+		else if (from->addr != above)
+			return false;
+	}
+	return from_outside;
+}
+
+static uint32_t drop_equal(uint64_t *v, uint32_t n)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (!kept || v[kept - 1] != v[i])
+			v[kept++] = v[i];
+	return kept;
+}
+
+/*
+ * Control may come in right behind the first instructions, too, when another way has done their work already (a load that
+ * both ways need, a loop whose first pass is apart). Where straight code leads from the entry to such a place, each
+ * call passes there, and only calls do.
+ */
+static uint64_t join_of(const struct copy *c, uint64_t entry)
+{
+	enum { MAX_STEPS = 8 };
+
+	for (uint32_t p = 0; c->around->is_known && p < c->around->n; p++) {
+		const struct code *part = &c->around->part[p];
+		const struct code_insn *i = code_at(part, entry);
+
+		for (int step = 0; i && step < MAX_STEPS; step++) {
+			uint64_t next = i->addr + i->len;
+
+			if (i->kind == CODE_JCC || i->kind == CODE_CALL ||
+			    i->kind == CODE_CALL_INDIRECT || !code_falls_through(i) ||
+			    !ranges_hold(c->ranges, c->n_ranges, next))
+				break;
+			if (is_joined(c, part, next, i->addr))
+				return next;
+			i = code_at(part, next);
+		}
+	}
+	return entry;
+}
+
 static bool is_gnu(Dwarf_Die *die)
 {
 	Dwarf_Attribute attr;
@@ -288,7 +341,10 @@ uint32_t dwfile_inline_entries(struct dwarf_file *f, Dwarf_Die *die, Dwarf_Die *
 	if (dwfile_rows(f, die, &c.lines, &c.n_lines) &&
 	    key_at(c.lines, c.n_lines, v[0], dwfile_attr_file(die, DW_AT_decl_file), &key))
 		n = add_copies(&c, &key, v, n, MAX_ENTRIES, is_approximate);
+	for (uint32_t i = 0; i < n; i++)
+		v[i] = join_of(&c, v[i]);
 	qsort(v, n, sizeof(*v), compare_u64);
+	n = drop_equal(v, n);
 	for (uint32_t i = 0; i < n && !*is_approximate; i++)
 		*is_approximate = is_repeated(&c, v[i]);
 	*entries = arena_array(&f->scratch, uint64_t, n);
