@@ -120,6 +120,13 @@ static uint64_t first_code(const struct dwarf_index *x, uint64_t die)
 	return lo;
 }
 
+const struct index_code *index_code_of(const struct dwarf_index *x, uint64_t die)
+{
+	uint64_t i = first_code(x, die);
+
+	return i < x->n_codes && x->codes[i].die == die ? &x->codes[i] : NULL;
+}
+
 static struct spans *funcs_of(struct dwarf_file *f, const struct dwarf_index *x,
 			      Dwarf_Die *skeleton)
 {

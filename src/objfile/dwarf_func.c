@@ -9,6 +9,7 @@
 #include "objfile/dwarf_name.h"
 
 #include "base/hashmap.h"
+#include "objfile/symtab.h"
 
 #include <dwarf.h>
 #include <stdlib.h>
@@ -99,6 +100,35 @@ static struct func_name name_of_code(struct dwarf_file *f, const struct dwarf_in
 	return dwfile_func_name(f, &die, r ? r->scope : 0);
 }
 
+/*
+ * gcc cuts a function in two (.part.N, .cold) and describes the piece like another copy of it. Calls come to the piece from
+ * the function alone: it is no entry. Only its symbol tells; piece by piece inlined again, the call stands at the declaration.
+ */
+static bool is_piece(struct search *s, const struct found *found, const struct index_code *c,
+		     Dwarf_Die *die, uint64_t entry)
+{
+	const struct index_code *around;
+	Dwarf_Attribute attr;
+	struct symtab *t;
+	uint32_t first, n;
+
+	if (dwarf_tag(die) == DW_TAG_inlined_subroutine) {
+		around = c->inside ? index_code_of(s->x, c->inside) : NULL;
+		return around && around->root == c->root && found->line &&
+		       attr_u32(die, DW_AT_call_line) == found->line &&
+		       str_eq(dwfile_attr_file(die, DW_AT_call_file), found->file);
+	}
+	if (!dwarf_attr(die, DW_AT_abstract_origin, &attr))
+		return false;
+	t = objfile_symtab(s->f->code);
+	n = symtab_starting_at(t, entry, &first);
+	for (uint32_t i = 0; i < n; i++)
+		if (!(t->v[symtab_sorted(t, first + i)].flags &
+		      (SYMBOL_CLONE_PART | SYMBOL_CLONE_COLD)))
+			return false;
+	return n > 0;
+}
+
 /* an instance on the wire; false when it has no code after all */
 static bool put_instance(struct search *s, struct found *found, const struct index_code *c)
 {
@@ -124,6 +154,8 @@ static bool put_instance(struct search *s, struct found *found, const struct ind
 		own_entry = dwfile_entry(&die, ranges, n_ranges);
 		entries = &own_entry;
 	}
+	if (is_piece(s, found, c, &die, entries[0]))
+		return false;
 	wire_put_u64(out, c->die);
 	wire_put_u8(out, is_inlined);
 	wire_put_u8(out, is_approximate);

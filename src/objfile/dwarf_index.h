@@ -65,6 +65,7 @@ uint64_t index_find(const struct dwarf_index *x, uint32_t hash, uint64_t *n);
 /* text at a place of index_root; empty when there is none */
 struct str index_string(struct dwarf_file *f, uint64_t place);
 const struct index_root *index_root_of(const struct dwarf_index *x, uint64_t die);
+const struct index_code *index_code_of(const struct dwarf_index *x, uint64_t die);
 const struct index_scope *index_scope_of(const struct dwarf_index *x, uint64_t die);
 
 /* dwarf_index_file.c: false when there is none that fits */

@@ -184,6 +184,56 @@ TEST(inlined_copies_are_counted_as_the_program_counts)
 	CHECK(n_inexact <= 2);
 }
 
+/* gcc's clones: a piece of a function is no entry, a copy with fewer arguments is one */
+TEST(pieces_are_no_entries)
+{
+	struct help_break b[64];
+	STRBUF_AUTO out = { 0 };
+	struct arena a = { 0 };
+	struct collected c;
+	struct objfile *f;
+	bool is_approximate;
+	unsigned n;
+
+	help_write(
+		"part.c",
+		"#include <stdio.h>\n#include <stdlib.h>\n"
+		"static int work(int *p, int n)\n"
+		"{\n"
+		"	if (!p)\n"
+		"		return -1;\n"
+		"	for (int i = 0; i < n; i++) { printf(\"%d\\n\", p[i]); p[i] = rand() * p[i]; }\n"
+		"	printf(\"%d\\n\", n); puts(\"a\"); puts(\"b\");\n"
+		"	return p[0] + n;\n"
+		"}\n"
+		"static __attribute__((noinline)) int cst(int a, int k) { puts(\"k\"); return a * k; }\n"
+		"int f1(int *p) { return work(p, 3) + cst(3, 7); }\n"
+		"int f2(int *p) { return work(p, 4); }\n"
+		"int f3(int *p) { return work(p, rand()) + cst(4, 7); }\n"
+		"int main(int argc, char **argv)\n"
+		"{\n"
+		"	int v[10] = { argc };\n"
+		"	return !(f1(v) + f2(v + 1) + f2(v));\n"
+		"}\n");
+	if (!help_sh(
+		    "gcc -O2 -g -fno-pie -no-pie part.c -o part && nm part | grep work.part && nm part | grep cst.constprop"))
+		SKIP("no gcc that makes these clones");
+	f = help_open("part");
+	c = find(f, &a, "work", "");
+	if (CHECK_INT(c.n, 1)) {
+		n = breaks_of(&c.funcs[0], b, 64, &is_approximate);
+		CHECK(help_run("part", b, n, &out));
+		CHECK_INT(hits(b, n), 3);
+		for (unsigned i = 0; i < c.funcs[0].n_instances; i++)
+			CHECK(c.funcs[0].instances[i].is_inlined);
+	}
+	c = find(f, &a, "cst", "");
+	if (CHECK_INT(c.n, 1))
+		CHECK_INT(c.funcs[0].n_instances, 1);
+	objfile_unref(f);
+	arena_free(&a);
+}
+
 /* ---- where it may be ---- */
 
 static void check_found(const char *what, const char *file, bool has_lines)
