@@ -7,29 +7,13 @@
  */
 #include "arch/x86_64/decode.h"
 #include "arch/x86_64/regs.h"
-#include "base/log.h"
 #include "objfile/names.h"
-#include "probe/go_probe.h"
 #include "probe/missing.h"
-#include "probe/places.h"
-#include "probe/shapes.h"
 #include "probe/symbols.h"
-#include "probe/targets.h"
+#include "probe/uprobe_private.h"
 
 #define UNSAFE_TEXT \
 	"Use --unsafe to force attachment. WARNING: This option could lead to data corruption in the target process."
-
-struct uprobe_match {
-	struct match *m;
-	size_t shape;
-	size_t go_shapes[GO_N_FORMS];
-	struct uprobe_shapes shapes;
-	const struct target_file *file;
-	struct places places;
-	bool is_wild;
-	uint32_t n_endless;   /* inlined copies whose end is not known, of a wildcard */
-	struct place endless; /* the first */
-};
 
 /* ---- places ---- */
 
@@ -86,72 +70,6 @@ static bool check_place(struct uprobe_match *u, const struct symbol *s, uint64_t
 	}
 }
 
-/* ---- names ---- */
-
-/* the probe as it was asked for, or for one of many as it can be asked for */
-static struct str name_of_probe(struct uprobe_match *u, const struct place *place, uint64_t offset)
-{
-	struct match *m = u->m;
-	const struct probe_spec *spec = m->spec;
-	const char *provider = provider_names[spec->kind].name;
-	struct str path = u->file->path;
-	STRBUF_AUTO b = { 0 };
-
-	strbuf_printf(&b, "%s:%.*s", provider, STR_ARG(path));
-	if (spec->source_file.n) {
-		strbuf_printf(&b, "@%.*s:%llu", STR_ARG(spec->source_file),
-			      (unsigned long long)spec->line);
-		if (spec->column)
-			strbuf_printf(&b, ":%llu", (unsigned long long)spec->column);
-	} else if (spec->has_address) {
-		strbuf_printf(&b, ":%llu", (unsigned long long)place->addr);
-	} else if (u->is_wild) {
-		struct str name = m->c->raw_names && place->raw.n ? place->raw : place->func;
-
-		strbuf_putc(&b, ':');
-		symbol_print_quoted(name, place->also, &b);
-	} else {
-		STRBUF_AUTO name = { 0 };
-
-		strbuf_add_str(&name, spec->func);
-		if (spec->decl_file.n)
-			strbuf_printf(&name, "@%.*s", STR_ARG(spec->decl_file));
-		strbuf_printf(&b, ":%.*s%s", STR_ARG(spec->ns), spec->ns.n ? ":" : "");
-		symbol_print_quoted(strbuf_str(&name), STR_NULL, &b);
-	}
-	if (offset)
-		strbuf_printf(&b, "+%llu", (unsigned long long)offset);
-	return arena_str(m->c->arena, strbuf_str(&b));
-}
-
-/* which function func says it is: folded ones cannot be told apart */
-static struct str name_of_func(struct uprobe_match *u, const struct place *place)
-{
-	struct str name = u->m->c->raw_names && place->raw.n ? place->raw : place->func;
-	STRBUF_AUTO b = { 0 };
-
-	if (!u->is_wild || !place->also.n)
-		return name;
-	strbuf_printf(&b, "%.*s, %.*s", STR_ARG(name), STR_ARG(place->also));
-	return arena_str(u->m->c->arena, strbuf_str(&b));
-}
-
-static void say_place(struct uprobe_match *u, const struct probe_point *p,
-		      const struct place *place)
-{
-	if (log_level < 1)
-		return;
-	if (place->inlined_into.n)
-		log_verbose("%.*s: at 0x%llx, inlined into %.*s%s", STR_ARG(p->name),
-			    (unsigned long long)p->address, STR_ARG(place->inlined_into),
-			    place->is_approximate ? " (more hits than calls are possible)" : "");
-	else if (place->why)
-		log_verbose("%.*s: %s", STR_ARG(p->name), place->why);
-	if (place->also.n && !u->is_wild)
-		log_verbose("%.*s: the same code is %.*s: calls by any of these names are seen",
-			    STR_ARG(p->name), STR_ARG(place->also));
-}
-
 /* ---- points ---- */
 
 static void add_point_at(struct uprobe_match *u, struct place *place, uint64_t wanted,
@@ -178,11 +96,11 @@ static void add_point_at(struct uprobe_match *u, struct place *place, uint64_t w
 	p->inlined_into = place->inlined_into;
 	p->is_approximate = place->is_approximate;
 	p->entry_address = place->entry;
-	p->symbol = name_of_func(u, place);
+	p->symbol = uprobe_func_name(u, place);
 	p->func_offset = place->inlined_into.n ? 0 : wanted - place->entry;
-	p->name = name_of_probe(u, place, m->spec->source_file.n ? 0 : p->func_offset);
+	p->name = uprobe_probe_name(u, place, m->spec->source_file.n ? 0 : p->func_offset);
 	p->why = place->why;
-	say_place(u, p, place);
+	uprobe_say_place(u, p, place);
 }
 
 static void add_point(struct uprobe_match *u, struct place *place, uint64_t offset)
@@ -234,16 +152,6 @@ static void add_inline_exits(struct uprobe_match *u, struct place *place)
 		add_point_at(u, place, exits[i], exits[i], u->shape, exits[i]);
 }
 
-static void say_endless(const struct uprobe_match *u)
-{
-	if (u->n_endless)
-		diag_warning(u->m->diags, D_PROBE_PLACE, u->m->spec->ap->at,
-			     "Of %u inlined copies the end is not known ('%.*s' in %.*s for one): "
-			     "their returns are not seen.",
-			     u->n_endless, STR_ARG(u->endless.func),
-			     STR_ARG(u->endless.inlined_into));
-}
-
 /*
  * Copies inlined into others have no argument registers: what argN would read there are left-overs. True when the script
  * reads argN, and the places have functions with code of their own, for which it means something.
@@ -273,30 +181,6 @@ static bool has_other_arguments(const struct uprobe_match *u, const struct place
 		place->sym->flags & (SYMBOL_CLONE_CONST | SYMBOL_CLONE_ISRA));
 }
 
-static void say_left_out(struct match *m, uint32_t n)
-{
-	struct diag *d = diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
-				      "%u inlined cop%s left out: arg0, arg1, ... are not there", n,
-				      n == 1 ? "y is" : "ies are");
-
-	diag_hint(m->diags, d, "use args.NAME");
-}
-
-static void say_changed(struct uprobe_match *u, const struct place *first, uint32_t n)
-{
-	struct match *m = u->m;
-	STRBUF_AUTO others = { 0 };
-	struct diag *d;
-
-	if (n > 1)
-		strbuf_printf(&others, " (and of %u more)", n - 1);
-	d = diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
-			 "The compiler changed the arguments of '%.*s'%s: arg0, arg1, ... are not "
-			 "those of the source.",
-			 STR_ARG(first->raw.n ? first->raw : first->func), strbuf_cstr(&others));
-	diag_hint(m->diags, d, "use args.NAME, with debug information");
-}
-
 static void add_places(struct uprobe_match *u)
 {
 	struct match *m = u->m;
@@ -323,9 +207,9 @@ static void add_places(struct uprobe_match *u)
 		add_point(u, place, m->spec->offset);
 	}
 	if (n_left_out)
-		say_left_out(m, n_left_out);
+		uprobe_say_left_out(m, n_left_out);
 	if (n_changed)
-		say_changed(u, &u->places.v.v[changed], n_changed);
+		uprobe_say_changed(u, &u->places.v.v[changed], n_changed);
 }
 
 static void match_address(struct uprobe_match *u)
@@ -431,7 +315,7 @@ void match_uprobe(struct match *m)
 	}
 	if (match_n_points(m) == 0 && !m->is_reported)
 		missing_report(m, &files);
-	say_endless(&u);
+	uprobe_say_endless(&u);
 	shapes_free(&u.shapes);
 	targets_free(&files);
 }
