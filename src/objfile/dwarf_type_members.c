@@ -41,6 +41,19 @@ static struct type_field make_field(struct dwarf_types *t, const struct pending_
 	return f;
 }
 
+/* states of futures are members "0", "3", ...; how they are called stands in the type: work::{async_fn_env#0}::Suspend0 */
+static struct str variant_name(const struct type_variant *v)
+{
+	struct str name = v->type ? v->type->name : STR_NULL;
+	size_t from = name.n;
+
+	if (!v->name.n || v->name.p[0] < '0' || v->name.p[0] > '9')
+		return v->name;
+	while (from > 0 && name.p[from - 1] != ':' && name.p[from - 1] != '>')
+		from--;
+	return from < name.n ? str_sub(name, from, name.n) : v->name;
+}
+
 static void get_variants(struct record *r, struct type *type)
 {
 	struct dwarf_types *t = r->t;
@@ -70,6 +83,7 @@ static void get_variants(struct record *r, struct type *type)
 	for (uint32_t i = 0; i < n; i++) {
 		v[i].value &= mask;
 		v[i].type = ids[i] ? dwarf_types_get(t, ids[i]) : NULL;
+		v[i].name = variant_name(&v[i]);
 	}
 	type->variants = v;
 	type->n_variants = n;
