@@ -223,8 +223,8 @@ static void report(struct match *m)
 			     r->n_refused, r->n_all, STR_ARG(r->refused), r->refusal);
 	if (r->n_warned)
 		diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
-			     "of %u of %u functions not all can be known: '%.*s', %s", r->n_warned,
-			     r->n_all, STR_ARG(r->warned), r->warning);
+			     "%u of %u functions, '%.*s' for one: %s", r->n_warned, r->n_all,
+			     STR_ARG(r->warned), r->warning);
 }
 
 void returns_run(struct match *m)

@@ -83,7 +83,7 @@ struct exits {
 	uint32_t n_rets, n_followed,
 		n_lost;     /* own RETs, tail jumps followed, tail jumps that nothing can follow */
 	struct str lost_to; /* where one of those goes, or empty */
-	bool is_leaf; /* calls nothing */
+	bool is_leaf;       /* calls nothing */
 	bool begins_cheaply; /* with what the kernel emulates: then its way costs a tenth of that of a ret */
 	const char *undecided; /* why the ways out are not all known, or NULL */
 };
