@@ -119,12 +119,12 @@ static void take_context(struct builder *b, uint32_t ctx)
 	unwind_set(b, U_BP, put_load(b, ctx, arch_fp_offset(), 8, false));
 }
 
-/* 3: user mode */
-static uint32_t ring_of(struct builder *b, uint32_t regs)
+/* USER_CS: 64-bit user code; not the kernel, nor the 32-bit programs that it runs, too */
+static uint32_t segment_of(struct builder *b, uint32_t regs)
 {
 	const struct arch_reg *cs = arch_reg_find_script(STR("cs"));
 
-	return put_op_imm(b, IR_AND, put_load(b, regs, cs->offset, 8, false), 3);
+	return put_op_imm(b, IR_AND, put_load(b, regs, cs->offset, 8, false), 0xff);
 }
 
 static void take_registers(struct builder *b, uint32_t task, uint32_t none)
@@ -147,7 +147,7 @@ static void take_registers(struct builder *b, uint32_t task, uint32_t none)
 	case PROBE_WATCHPOINT: {
 		uint32_t in_kernel = new_label(b);
 
-		put_br_imm(b, CC_NE, ring_of(b, context_reg(b)), 3, in_kernel);
+		put_br_imm(b, CC_NE, segment_of(b, context_reg(b)), USER_CS, in_kernel);
 		take_context(b, context_reg(b));
 		put_jmp(b, have);
 		put_label(b, in_kernel);
@@ -157,7 +157,7 @@ static void take_registers(struct builder *b, uint32_t task, uint32_t none)
 	}
 	/* as they were when the process entered the kernel */
 	regs = put_helper(b, BPF_FUNC_task_pt_regs, task);
-	put_br_imm(b, CC_NE, ring_of(b, regs), 3, none);
+	put_br_imm(b, CC_NE, segment_of(b, regs), USER_CS, none);
 	take_context(b, regs);
 	put_label(b, have);
 }
