@@ -10,6 +10,7 @@ are TAP; one is "not ok" when a value is wrong or is missing without evidence. E
     matrix.py --sonde PATH [--work DIR] [-k REGEX] [--quick] [-v]
 """
 import argparse
+import glob
 import os
 import re
 import shutil
@@ -88,6 +89,8 @@ def go_configs():
 
 def go_commands():
     found = [shutil.which("go") or "/usr/local/go/bin/go"]
+    # versions that Debian has beside it (scripts/setup.sh test)
+    found += sorted(glob.glob("/usr/lib/go-*/bin/go"))
     extra = os.environ.get("SONDE_TEST_GO", "")
     found += [p for p in extra.split(":") if p]
     return [p for p in found if os.path.exists(p)]
