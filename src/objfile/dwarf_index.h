@@ -64,6 +64,8 @@ uint32_t index_hash(struct str stem);
 uint64_t index_find(const struct dwarf_index *x, uint32_t hash, uint64_t *n);
 /* text at a place of index_root; empty when there is none */
 struct str index_string(struct dwarf_file *f, uint64_t place);
+/* number of the root with this id in an ascending array, or INDEX_NONE */
+uint32_t index_find_root(const struct index_root *v, size_t n, uint64_t die);
 const struct index_root *index_root_of(const struct dwarf_index *x, uint64_t die);
 const struct index_code *index_code_of(const struct dwarf_index *x, uint64_t die);
 const struct index_scope *index_scope_of(const struct dwarf_index *x, uint64_t die);
