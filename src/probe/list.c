@@ -365,6 +365,23 @@ static struct err *list_one(struct listing *l, struct str text)
 			STR_ARG(str_sub(text, p.provider.n + 1, text.n)));
 }
 
+/* the text up to the next comma that is not in quotes: C++ names have some of their own */
+static struct str split_patterns(struct str *rest)
+{
+	struct str all = *rest;
+	bool quoted = false;
+
+	for (size_t i = 0; i < all.n; i++) {
+		quoted ^= all.p[i] == '"';
+		if (all.p[i] == ',' && !quoted) {
+			*rest = str_sub(all, i + 1, all.n);
+			return str_sub(all, 0, i);
+		}
+	}
+	*rest = STR_NULL;
+	return all;
+}
+
 struct err *probe_list(struct probe_ctx *c, struct str pattern, struct probe_list_opts *o)
 {
 	struct listing l = { .c = c, .o = o };
@@ -377,7 +394,7 @@ struct err *probe_list(struct probe_ctx *c, struct str pattern, struct probe_lis
 		e = list_kinds(&l, (1u << PROBE_N_KINDS) - 1, &all);
 	}
 	while (pattern.n && !e && !l.is_stopped)
-		e = list_one(&l, str_trim(str_split(&pattern, ',')));
+		e = list_one(&l, str_trim(split_patterns(&pattern)));
 	list_flush(&l);
 	strbuf_free(&l.out);
 	return e;
