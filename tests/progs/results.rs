@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Traced program: results that lie where the caller said (a hidden pointer), in two registers, of recursive functions.
-// Prints them as a script's printf does. With an argument, a call that takes so many milliseconds comes first.
+// Prints them as a script's printf does. With a number, a call that takes so many milliseconds comes first; with "threads", threads
+// that panic in a call.
 use std::hint::black_box;
 
 #[derive(Debug, Clone)]
@@ -13,6 +14,9 @@ pub struct Big {
 
 #[inline(never)]
 pub fn make(n: u64) -> Big {
+    if n > 1000000 {
+        panic!("too many");
+    }
     if n > 100 {
         std::thread::sleep(std::time::Duration::from_millis(n));
     }
@@ -39,9 +43,20 @@ pub fn nest(n: u64) -> Vec<u64> {
     v
 }
 
+// every other one ends in the midst of its call
+fn threads() {
+    std::panic::set_hook(Box::new(|_| {}));
+    for i in 0..20u64 {
+        let t = std::thread::spawn(move || make(i + i % 2 * 1000000).a);
+        println!("make = {}", t.join().map_or(-1, |v| v as i64));
+    }
+}
+
 fn main() {
-    if let Some(ms) = std::env::args().nth(1) {
-        make(ms.parse().unwrap());
+    match std::env::args().nth(1).as_deref() {
+        Some("threads") => return threads(),
+        Some(ms) => drop(make(ms.parse().unwrap())),
+        None => (),
     }
     for i in 0..4 {
         println!("make = {:?}", make(i));
