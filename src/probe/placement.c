@@ -22,12 +22,12 @@ struct walk {
 /* can control come here by anything else than falling through? */
 static bool is_entered(const struct walk *w, const struct code_insn *i)
 {
-	if (i->addr == w->from) /* then a probe at the entry would count that, too */
-		return false;
-	if (i->flags & (CODE_TARGET | CODE_AFTER_GAP))
+	bool is_first = i->addr == w->from; /* there, a probe at the entry would count that, too */
+
+	if (i->flags & CODE_ENTERED || (!is_first && i->flags & (CODE_TARGET | CODE_AFTER_GAP)))
 		return true;
 	vec_each(t, &w->edges->targets)
-		if (*t >= i->addr && *t < i->addr + i->len)
+		if (*t >= i->addr + is_first && *t < i->addr + i->len)
 			return true;
 	return false;
 }

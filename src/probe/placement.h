@@ -62,6 +62,19 @@ static inline void placement_edges_free(struct placement_edges *e)
 /* size bytes of code from addr on; false when they cannot be read or are none. code_free. */
 bool placement_decode(struct objfile *f, uint64_t addr, uint64_t size, struct code *ret);
 
+/* ---- placement_foreign.c ---- */
+
+/* a probe that was moved from one address to another of a function */
+struct placement_window {
+	uint64_t start, end; /* of the function */
+	uint64_t from, to;
+	uint32_t point;  /* for the caller: which one it is */
+	bool is_entered; /* code elsewhere in the file may jump to (from, to] */
+};
+
+/* sets is_entered; changes the order */
+void placement_foreign_find(struct objfile *f, struct placement_window *v, size_t n);
+
 /* ---- placement_run.c ---- */
 
 /* the code of the function at entry; false when its size is not known or its bytes cannot be read. code_free. */

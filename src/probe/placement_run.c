@@ -130,8 +130,14 @@ static void explain(struct match *m, struct probe_point *p, const struct placeme
 				 .p;
 }
 
+/* the points of one file that were moved, and what undoes it */
+struct moved {
+	VEC(struct placement_window) windows;
+	VEC(struct probe_point) before; /* windows[].point counts these */
+};
+
 static void place(struct match *m, struct objfile *f, const struct probe_shape *shape,
-		  struct probe_point *p)
+		  struct probe_point *p, struct moved *moved)
 {
 	struct placement_edges edges = { 0 };
 	struct placement_needs needs;
@@ -149,9 +155,18 @@ static void place(struct match *m, struct objfile *f, const struct probe_shape *
 	placement_edges_find(f, &c, &edges);
 	placement_choose(&c, p->address, &edges, &needs, &to);
 	placement_edges_free(&edges);
-	explain(m, p, &to);
-	if (to.address == p->address || !objfile_vaddr_to_offset(f, to.address, &offset))
+	if (to.address != p->address && !objfile_vaddr_to_offset(f, to.address, &offset))
 		return;
+	explain(m, p, &to);
+	if (to.address == p->address)
+		return;
+	vec_push(&moved->windows,
+		 ((struct placement_window){ .start = c.start,
+					     .end = c.end,
+					     .from = p->address,
+					     .to = to.address,
+					     .point = (uint32_t)moved->before.n }));
+	vec_push(&moved->before, *p);
 	p->place_delta += (uint32_t)(to.address - p->address);
 	p->sp_delta += to.sp_delta;
 	p->address = to.address;
@@ -179,7 +194,7 @@ static struct objfile *file_of(struct match *m, const struct probe_point *p)
 
 /* the place that was asked for, or a better one; false: none will do */
 static bool settle(struct match *m, struct objfile *f, const struct probe_shape *shape,
-		   struct probe_point *p)
+		   struct probe_point *p, struct moved *moved)
 {
 	bool is_kernel_return = shape->is_return && shape->return_way == RETURN_KERNEL;
 
@@ -189,12 +204,38 @@ static bool settle(struct match *m, struct objfile *f, const struct probe_shape 
 		p->entry_address = p->address - p->place_delta;
 	if (m->c->placement != PROBE_PLACEMENT_OFF && m->spec->ap->needs.is_known &&
 	    (!shape->is_return || is_kernel_return))
-		place(m, f, shape, p);
+		place(m, f, shape, p, moved);
 	return true;
+}
+
+/* code of other functions may lead behind the entries of some: those get their probes back */
+static void undo_entered(struct objfile *f, struct probe_shape *shape, struct moved *moved)
+{
+	if (f && moved->windows.n)
+		placement_foreign_find(f, moved->windows.v, moved->windows.n);
+	vec_each(w, &moved->windows) {
+		const struct probe_point *before = &moved->before.v[w->point];
+
+		for (uint32_t i = 0; w->is_entered && i < shape->n_points; i++) {
+			struct probe_point *p = &shape->points[i];
+
+			if (p->address != w->to || !str_eq(p->path, before->path))
+				continue;
+			p->why =
+				"at the entry, single-stepped: function at +0: other functions jump into it";
+			p->address = before->address;
+			p->file_offset = before->file_offset;
+			p->place_delta = before->place_delta;
+			p->sp_delta = before->sp_delta;
+		}
+	}
+	vec_free(&moved->windows);
+	vec_free(&moved->before);
 }
 
 void placement_run(struct match *m, struct probe_shape *shape)
 {
+	struct moved moved = { 0 };
 	struct objfile *f = NULL;
 	struct str path = STR_NULL;
 	uint32_t n = 0;
@@ -206,11 +247,13 @@ void placement_run(struct match *m, struct probe_shape *shape)
 		struct probe_point *p = &shape->points[i];
 
 		if (!f || !str_eq(path, p->path)) {
+			undo_entered(f, shape, &moved);
 			path = p->path;
 			f = file_of(m, p);
 		}
-		if (!f || settle(m, f, shape, p))
+		if (!f || settle(m, f, shape, p, &moved))
 			shape->points[n++] = *p;
 	}
+	undo_entered(f, shape, &moved);
 	shape->n_points = n;
 }

@@ -43,6 +43,12 @@ ASM(label_back, "xor %eax,%eax; 1: inc %rax; nop; lea 3f(%rip),%rcx; jmp *(%rcx,
 ASM(two_ways, "xor %eax,%eax; .globl second_way; .type second_way,@function; second_way: "
 	      "push %rbx; pop %rbx; ret; .size second_way, .-second_way");
 long second_way(long a, long b);
+/* a function that goes on in the middle of another one, far and near */
+ASM(joined, "mov %rdi,%rax; 1: test %rsi,%rsi; je 2f; inc %rax; 2: ret");
+ASM(joined_near, "mov %rdi,%rax; .Lmiddle: test %rsi,%rsi; je 2f; inc %rax; 2: ret");
+ASM(joins_near, "mov $3,%eax; jmp .Lmiddle");
+ASM(padding, ".skip 300, 0x90; ret");
+ASM(joins_far, "mov $4,%eax; jmp joined+3");
 
 volatile long shared = 5;
 
@@ -53,7 +59,8 @@ static const struct {
 	{ "at_endbr", at_endbr },   { "at_sub", at_sub },         { "at_lea", at_lea },
 	{ "at_mov", at_mov },       { "at_load", at_load },       { "loop_head", loop_head },
 	{ "cold_back", cold_back }, { "table_back", table_back }, { "label_back", label_back },
-	{ "two_ways", two_ways },   { "at_deref", at_deref },
+	{ "joined", joined },       { "joins_near", joins_near }, { "joined_near", joined_near },
+	{ "joins_far", joins_far }, { "two_ways", two_ways },     { "at_deref", at_deref },
 };
 enum { N_FUNCTIONS = sizeof(functions) / sizeof(*functions) };
 

@@ -149,6 +149,19 @@ TEST(loop_head_is_the_entry)
 	CHECK(o.is_cheap);
 }
 
+/* lock inc (%rdi); push %rbx; ...; a jump behind the lock prefix enters without passing the entry */
+TEST(way_into_the_first_instruction)
+{
+	struct outcome o = PLACE(count_only, 0xf0, 0x48, 0xff, 0x07, 0x53, 0x5b, 0x74, 0xf9, 0xc3);
+
+	CHECK_INT(o.at, 0);
+	CHECK_STR(o.reason, "other code jumps to it");
+	o = PLACE(count_only, 0xf0, 0x48, 0xff, 0x07, 0x53, 0x5b, 0x74, 0xf8, 0xc3);
+	CHECK_INT(o.at, 4);
+	o = try_edges(BYTES(0x48, 0x31, 0xc0, 0x53, 0xc3), count_only, START + 1, true);
+	CHECK_INT(o.at, 0);
+}
+
 TEST(way_in_from_elsewhere)
 {
 	/* xor %eax,%eax; push %rbx, and something (f.cold, a jump table, a symbol) leads to the push */

@@ -338,10 +338,12 @@ static void mark_targets(struct code *c)
 		to = (struct code_insn *)code_holding(c, c->insn[k].target);
 		if (!to)
 			continue;
-		if (to->addr == c->insn[k].target)
+		if (to->addr == c->insn[k].target) {
 			to->flags |= CODE_TARGET;
-		else if (!(to->flags & CODE_LOCKED && to->addr + 1 == c->insn[k].target))
-			c->is_doubtful = true;
+			continue;
+		}
+		to->flags |= CODE_ENTERED;
+		c->is_doubtful |= !(to->flags & CODE_LOCKED && to->addr + 1 == c->insn[k].target);
 	}
 }
 
@@ -367,7 +369,7 @@ void code_decode(const uint8_t *bytes, size_t n, uint64_t start, struct code *re
 	uint8_t *marks = base_alloc(n / 8 + 1);
 	VEC(struct code_insn) insns = { 0 };
 	ZydisDecoder decoder;
-	uint16_t flags = 0;
+	uint32_t flags = 0;
 	size_t pos = 0;
 
 	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);

@@ -48,8 +48,9 @@ enum {
 	/* moves, logic, integer arithmetic but division: nothing but its memory operand can fault */
 	CODE_SIMPLE = 8192,
 	CODE_ARITHMETIC =
-		32768,    /* division, floating point: can trap by its operands, but nothing else */
-	CODE_TLS = 16384, /* its memory operand is at a fixed place of the thread's own block */
+		32768, /* division, floating point: can trap by its operands, but nothing else */
+	CODE_ENTERED = 65536, /* a direct branch goes into the middle of it */
+	CODE_TLS = 16384,     /* its memory operand is at a fixed place of the thread's own block */
 };
 
 /* registers are numbered as in machine code: rax rcx rdx rbx rsp rbp rsi rdi r8 ... r15; masks have 1 << number */
@@ -69,7 +70,7 @@ struct code_insn {
 	uint8_t mem_size; /* bytes of the explicit memory operand; lea: 0 */
 	uint8_t len;
 	uint8_t kind; /* enum code_kind */
-	uint16_t flags;
+	uint32_t flags;
 };
 
 struct code {
