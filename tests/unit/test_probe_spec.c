@@ -103,6 +103,16 @@ TEST(uprobes)
 	CHECK_VIEW(s.source_file, "a.c");
 	CHECK_INT(s.line, 12);
 	CHECK_INT(s.column, 3);
+	CHECK(parse("u:x:\"init@src/a.c\"", false, &s));
+	CHECK_VIEW(s.func, "init");
+	CHECK_VIEW(s.decl_file, "src/a.c");
+	CHECK(parse("u:x:\"init@a.c\"+4", false, &s) && s.offset == 4);
+	CHECK_VIEW(s.decl_file, "a.c");
+	/* Go's receivers are no wildcard */
+	CHECK(parse("u:x:\"main.(*P).Set\"+4", false, &s) && s.offset == 4);
+	CHECK_STR(error_of("u:x:f*+4"), "Cannot use wildcards with an offset");
+	CHECK_STR(error_of("u:x:\"f@\""),
+		  "Invalid uprobe arguments, expected format: uprobe:TARGET:\"FUNCTION@FILE\"");
 	CHECK_STR(error_of("uprobe:f"), "uprobe probe type requires 2 or 3 arguments, found 1");
 	CHECK_STR(error_of("ur:x:f+1"), "Offset not allowed");
 	CHECK_STR(error_of("u:/x*:0x12"), "Cannot use wildcards with absolute address");
