@@ -21,7 +21,6 @@
 
 #define INDEX_MAGIC "sondeix1" /* another number for another layout */
 enum {
-	SMALL = 8 << 20,    /* .debug_info below this is walked each time */
 	MAX_KEPT_MB = 4096, /* of all files together: the oldest go */
 	MAX_FILES_SEEN = 4096,
 };
@@ -54,7 +53,7 @@ static void fill_head(struct dwarf_file *f, const struct dwarf_index *x, struct 
 /* entries in other files have numbers that depend on the order in which those were found */
 static bool is_for_disk(struct dwarf_file *f)
 {
-	return f->files.n == 1 && dwfile_section(f, 0, "info").n >= SMALL;
+	return f->files.n == 1 && dwfile_section(f, 0, "info").n >= f->index_min;
 }
 
 /* ours alone: nobody else could have put something in */

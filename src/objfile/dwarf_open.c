@@ -48,6 +48,7 @@ struct err *dwfile_open(struct objfile *code, struct objfile *debug, struct dwar
 	f->code = code;
 	f->debug = debug;
 	f->names = demangler_new();
+	f->index_min = 8 << 20; /* less is walked in 30 ms */
 	elf_version(EV_CURRENT);
 	e = open_dwarf(f);
 	if (e) {

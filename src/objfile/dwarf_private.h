@@ -61,7 +61,8 @@ struct dwarf_file {
 	bool has_looked_for_package;
 	int split_fd;              /* dwarf_package.c: of the file that stands in for debug, or 0 */
 	struct dwarf_lines *lines; /* dwarf_line.c: line tables by unit */
-	struct dwarf_index *index; /* dwarf_index.c: names */
+	size_t index_min; /* bytes of .debug_info from which on the index is kept on disk */
+	struct dwarf_index *index;  /* dwarf_index.c: names */
 	struct hashmap frame_names; /* dwarf_frames.c: id of a function -> struct str */
 	struct around *around;      /* dwarf_flow.c: code of the function looked at last */
 	struct dwarf_addrs *addrs;  /* dwarf_addr.c: units and functions by address */

@@ -7,6 +7,7 @@
 
 #include "debuginfo_help.h"
 
+#include "objfile/dwarf_index.h"
 #include "objfile/dwarf_private.h"
 
 #include <signal.h>
@@ -658,4 +659,95 @@ TEST(malformed_debug_information)
 		objfile_unref(broken);
 	}
 	objfile_unref(f);
+}
+
+/* ---- the index on disk ---- */
+
+/* the answer to "which functions fit" in this process, with an index however small the file is */
+static bool ask_here(const char *file, const char *pattern, struct arena *a, struct di_func **funcs,
+		     uint32_t *n, bool *was_on_disk)
+{
+	struct objfile *f = help_open(file);
+	struct dwarf_file *d = NULL;
+	const struct dwarf_index *x;
+	struct wire_out question = { 0 }, answer = { 0 };
+	struct wire_in in, out;
+	struct err *e;
+	bool ok = false;
+
+	*n = 0;
+	e = f ? dwfile_open(f, f, &d) : NULL;
+	if (d) {
+		d->index_min = 0;
+		err_free(index_get(d, &x));
+		*was_on_disk = x->map != NULL;
+		wire_put_str(&question, str_from(pattern));
+		wire_put_str(&question, STR(""));
+		in = wire_in_make(question.b.p, question.b.n);
+		e = dwfile_answer(d, DWARF_FUNCTIONS, &in, &answer);
+		out = wire_in_make(answer.b.p, answer.b.n);
+		ok = !e && debuginfo_read_funcs(&out, a, funcs, n);
+	}
+	err_free(e);
+	wire_out_free(&question);
+	wire_out_free(&answer);
+	dwfile_close(d);
+	objfile_unref(f);
+	return ok;
+}
+
+TEST(the_index_is_kept_and_never_believed)
+{
+	struct arena a = { 0 };
+	char dir[256], command[512];
+	struct di_func *funcs;
+	STRBUF_AUTO path = { 0 };
+	uint32_t n, n_first, seed = 99;
+	bool on_disk;
+
+	help_write("counted.c", counted_c);
+	if (!help_sh(
+		    "gcc -O2 -g counted.c -o counted -Wl,--build-id=0xabcdef0123 && mkdir ix && chmod 700 ix"))
+		SKIP("no gcc");
+	snprintf(dir, sizeof(dir), "%s/ix", help_dir());
+	setenv("SONDE_INDEX", dir, 1);
+	CHECK(ask_here("counted", "scale", &a, &funcs, &n, &on_disk));
+	CHECK(!on_disk);
+	n_first = n ? funcs[0].n_instances : 0;
+	CHECK(n == 1 && n_first > 1);
+	CHECK(help_sh("ls ix/abcdef0123.index"));
+	CHECK(ask_here("counted", "scale", &a, &funcs, &n, &on_disk));
+	CHECK(on_disk);
+	CHECK(n == 1 && funcs[0].n_instances == n_first);
+	/* any bytes of it, but those that say which file it is for */
+	CHECK(help_sh("cp ix/abcdef0123.index whole"));
+	for (unsigned round = 0; round < 200; round++) {
+		FILE *f;
+
+		snprintf(command, sizeof(command), "cp whole ix/abcdef0123.index");
+		CHECK(help_sh(command));
+		strbuf_clear(&path);
+		strbuf_printf(&path, "%s/abcdef0123.index", dir);
+		f = fopen(strbuf_cstr(&path), "r+");
+		for (unsigned k = 0; f && k < 1 + round / 10; k++) {
+			fseek(f, 0, SEEK_END);
+			seed = seed * 1664525 + 1013904223;
+			fseek(f, 88 + (seed >> 4) % (ftell(f) - 88), SEEK_SET);
+			fputc((int)(seed >> 24), f);
+		}
+		if (f)
+			fclose(f);
+		ask_here("counted", round % 2 ? "scale" : "*", &a, &funcs, &n, &on_disk);
+		for (uint32_t i = 0; i < n && round % 2; i++)
+			CHECK_VIEW(funcs[i].name, "scale");
+	}
+	/* a part of it, and a folder into which others may write: as if there were none */
+	CHECK(help_sh("head -c 500 whole >ix/abcdef0123.index"));
+	CHECK(ask_here("counted", "scale", &a, &funcs, &n, &on_disk));
+	CHECK(!on_disk && n == 1);
+	CHECK(help_sh("cp whole ix/abcdef0123.index && chmod 777 ix"));
+	CHECK(ask_here("counted", "scale", &a, &funcs, &n, &on_disk));
+	CHECK(!on_disk && n == 1);
+	setenv("SONDE_INDEX", "", 1);
+	arena_free(&a);
 }
