@@ -177,6 +177,8 @@ struct go_pclntab *objfile_go_pclntab(struct objfile *f)
 	if (!g->is_go)
 		return NULL;
 	t = arena_new(&g->arena, struct go_pclntab);
+	t->rows_left = arena_new(&g->arena, uint64_t);
+	*t->rows_left = GO_ROWS_MAX;
 	g->why_no_tab = STR("no .gopclntab that can be read");
 	if (!find_table(f, t))
 		return NULL;

@@ -6,6 +6,7 @@
 #include "objfile/go_private.h"
 
 enum go_tab_version { GO_TAB_1_16, GO_TAB_1_18, GO_TAB_1_20 };
+enum { GO_ROWS_MAX = 1 << 28 /* about a second; large programs have a hundredth of it */ };
 enum { GO_HEADER_TEXT = 24 /* offset of the word "start of the text" in the header */ };
 
 struct go_pclntab {
@@ -22,6 +23,7 @@ struct go_pclntab {
 	struct bytes trees; /* the section that gofunc is in */
 	uint64_t trees_addr;
 	uint32_t n_funcs;
+	uint64_t *rows_left; /* of pc tables, while whole files are read: a hostile file lets all share a long one */
 	struct bytes names, cus, files, pcs, funcs; /* each to the end of the table */
 };
 

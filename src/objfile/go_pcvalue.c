@@ -28,6 +28,7 @@ struct pc_walk {
 	uint64_t pc, limit; /* the row is [start, pc) */
 	uint64_t start;
 	int32_t value;
+	uint64_t *left; /* rows that may still be read; NULL: no limit but the table's end */
 	uint8_t min_lc;
 	bool is_first;
 };
@@ -67,6 +68,10 @@ static bool walk_next(struct pc_walk *w)
 
 	if (w->b.bad || (change == 0 && !w->is_first) || w->pc >= w->limit)
 		return false;
+	if (w->left && (*w->left)-- == 0) {
+		*w->left = 0;
+		return false;
+	}
 	w->is_first = false;
 	run = read_varint(&w->b);
 	if (w->b.bad || run == 0)
@@ -78,13 +83,14 @@ static bool walk_next(struct pc_walk *w)
 	return true;
 }
 
-static bool value_at(const struct go_pclntab *t, const struct go_record *r, uint32_t table,
-		     uint64_t pc, int32_t *ret)
+static bool value_within(const struct go_pclntab *t, const struct go_record *r, uint32_t table,
+			 uint64_t pc, uint64_t *left, int32_t *ret)
 {
 	struct pc_walk w;
 
 	if (!walk_start(t, r, table, &w))
 		return false;
+	w.left = left;
 	while (walk_next(&w))
 		if (pc < w.pc) {
 			*ret = w.value;
@@ -93,12 +99,19 @@ static bool value_at(const struct go_pclntab *t, const struct go_record *r, uint
 	return false;
 }
 
+static bool value_at(const struct go_pclntab *t, const struct go_record *r, uint32_t table,
+		     uint64_t pc, int32_t *ret)
+{
+	return value_within(t, r, table, pc, NULL, ret);
+}
+
 uint64_t go_pcvalue_end(const struct go_pclntab *t, const struct go_record *r, uint32_t table)
 {
 	struct pc_walk w;
 
 	if (!walk_start(t, r, table, &w))
 		return 0;
+	w.left = t->rows_left;
 	while (walk_next(&w))
 		;
 	return w.pc;
@@ -129,14 +142,14 @@ bool go_pcsp_each(const struct go_pclntab *t, const struct go_func *fn,
 /* --- lines -------------------------------------------------------------------------------------------------------- */
 
 static bool line_in(const struct go_pclntab *t, const struct go_record *r, uint64_t pc,
-		    struct str *file, uint32_t *line)
+		    uint64_t *left, struct str *file, uint32_t *line)
 {
 	struct bytes b = t->cus;
 	int32_t number, at_line;
 	uint32_t offset;
 
-	if (!value_at(t, r, r->pcfile, pc, &number) || !value_at(t, r, r->pcln, pc, &at_line) ||
-	    number < 0 || at_line < 0)
+	if (!value_within(t, r, r->pcfile, pc, left, &number) ||
+	    !value_within(t, r, r->pcln, pc, left, &at_line) || number < 0 || at_line < 0)
 		return false;
 	bytes_seek(&b, ((uint64_t)r->cu + (uint32_t)number) * 4);
 	offset = bytes_u32(&b);
@@ -154,7 +167,8 @@ bool go_line_at(const struct go_pclntab *t, uint64_t pc, struct str *file, uint3
 	struct go_record r;
 	uint32_t i;
 
-	return go_tab_find(t, pc, &i) && go_tab_record(t, i, &r) && line_in(t, &r, pc, file, line);
+	return go_tab_find(t, pc, &i) && go_tab_record(t, i, &r) &&
+	       line_in(t, &r, pc, NULL, file, line);
 }
 
 /* --- inlining ----------------------------------------------------------------------------------------------------- */
@@ -224,25 +238,41 @@ uint32_t go_frames_at(const struct go_pclntab *t, uint64_t pc, struct go_frame *
 		while (n + 1 < max && n < MAX_DEPTH && value_at(t, &r, tree.table, pc, &index) &&
 		       index >= 0 && read_call(&tree, index, &call)) {
 			out[n] = (struct go_frame){ .name = call.name };
-			line_in(t, &r, pc, &out[n].file, &out[n].line);
+			line_in(t, &r, pc, NULL, &out[n].file, &out[n].line);
 			n++;
 			pc = call.parent_pc;
 		}
 	}
 	out[n] = (struct go_frame){ .name = go_tab_name(t, r.name) };
-	line_in(t, &r, pc, &out[n].file, &out[n].line);
+	line_in(t, &r, pc, NULL, &out[n].file, &out[n].line);
 	return n + 1;
 }
 
-/* the tree's record [index] covers the rows of its own and of those inlined into it */
-static void widen(const struct inline_tree *tree, const struct pc_walk *w, struct go_inlined *all,
-		  uint32_t n)
+/* a copy, and in which of the others it stands: -1: in none */
+struct numbered {
+	struct go_inlined in;
+	int32_t parent;
+};
+
+static int32_t parent_of(const struct inline_tree *tree, int32_t index)
+{
+	struct inlined_call call;
+	int32_t parent;
+
+	if (!read_call(tree, index, &call) ||
+	    !value_within(tree->t, tree->r, tree->table, call.parent_pc, tree->t->rows_left,
+			  &parent))
+		return -1;
+	return parent;
+}
+
+/* a row belongs to the copy that it names, and to those that this one stands in */
+static void widen(const struct pc_walk *w, struct numbered *all, uint32_t n)
 {
 	int32_t index = w->value;
 
 	for (int depth = 0; depth < MAX_DEPTH && index >= 0 && (uint32_t)index < n; depth++) {
-		struct go_inlined *in = &all[index];
-		struct inlined_call call;
+		struct go_inlined *in = &all[index].in;
 
 		if (!in->end)
 			in->addr = w->start;
@@ -250,17 +280,14 @@ static void widen(const struct inline_tree *tree, const struct pc_walk *w, struc
 			in->is_split = true;
 		if (w->pc > in->end)
 			in->end = w->pc;
-		if (!read_call(tree, index, &call) ||
-		    !value_at(tree->t, tree->r, tree->table, call.parent_pc, &index))
-			return;
+		index = all[index].parent;
 	}
 }
 
-static void fill(const struct inline_tree *tree, uint32_t func, int32_t index,
-		 struct go_inlined *in)
+static void fill(const struct inline_tree *tree, uint32_t func, int32_t index, struct numbered *all)
 {
+	struct go_inlined *in = &all[index].in;
 	struct inlined_call call, outer;
-	int32_t parent;
 
 	in->func = func;
 	if (!read_call(tree, index, &call))
@@ -268,39 +295,55 @@ static void fill(const struct inline_tree *tree, uint32_t func, int32_t index,
 	in->name = call.name;
 	in->start_line = call.start_line;
 	in->caller = go_tab_name(tree->t, tree->r->name);
-	if (value_at(tree->t, tree->r, tree->table, call.parent_pc, &parent) && parent >= 0 &&
-	    read_call(tree, parent, &outer))
+	if (all[index].parent >= 0 && read_call(tree, all[index].parent, &outer))
 		in->caller = outer.name;
-	line_in(tree->t, tree->r, call.parent_pc, &in->call_file, &in->call_line);
+	line_in(tree->t, tree->r, call.parent_pc, tree->t->rows_left, &in->call_file,
+		&in->call_line);
+}
+
+/* how many copies the table of function r speaks of */
+static uint32_t count_copies(const struct go_pclntab *t, const struct go_record *r,
+			     const struct inline_tree *tree)
+{
+	struct pc_walk w;
+	uint32_t n = 0;
+
+	if (!walk_start(t, r, tree->table, &w))
+		return 0;
+	w.left = t->rows_left;
+	while (walk_next(&w))
+		if (w.value >= 0 && (uint32_t)w.value >= n)
+			n = (uint32_t)w.value + 1;
+	return n <= MAX_INLINED ? n : 0;
 }
 
 void go_inlined_each(const struct go_pclntab *t, uint32_t i,
 		     void (*visit)(void *arg, const struct go_inlined *in), void *arg)
 {
-	struct go_inlined *all;
 	struct inline_tree tree;
+	struct numbered *all;
 	struct go_record r;
 	struct pc_walk w;
-	uint32_t n = 0;
+	uint32_t n;
 
-	if (!go_tab_record(t, i, &r) || !tree_of(t, &r, &tree) ||
-	    !walk_start(t, &r, tree.table, &w))
+	if (!go_tab_record(t, i, &r) || !tree_of(t, &r, &tree))
 		return;
-	while (walk_next(&w))
-		if (w.value >= 0 && (uint32_t)w.value >= n)
-			n = (uint32_t)w.value + 1;
-	if (n == 0 || n > MAX_INLINED)
+	n = count_copies(t, &r, &tree);
+	if (!n)
 		return;
 	all = base_alloc(n * sizeof(*all));
+	for (uint32_t k = 0; k < n; k++)
+		all[k].parent = parent_of(&tree, (int32_t)k);
 	walk_start(t, &r, tree.table, &w);
+	w.left = t->rows_left;
 	while (walk_next(&w))
-		widen(&tree, &w, all, n);
+		widen(&w, all, n);
 	for (uint32_t k = 0; k < n; k++) {
-		if (!all[k].end)
+		if (!all[k].in.end)
 			continue;
-		fill(&tree, i, (int32_t)k, &all[k]);
-		if (all[k].name.n)
-			visit(arg, &all[k]);
+		fill(&tree, i, (int32_t)k, all);
+		if (all[k].in.name.n)
+			visit(arg, &all[k].in);
 	}
 	free(all);
 }
@@ -355,17 +398,13 @@ static bool holds_wanted(const struct go_pclntab *t, uint32_t i, const struct fi
 	struct inlined_call call;
 	struct inline_tree tree;
 	struct go_record r;
-	struct pc_walk w;
-	int32_t n = 0;
+	uint32_t n;
 
-	if (!go_tab_record(t, i, &r) || !tree_of(t, &r, &tree) ||
-	    !walk_start(t, &r, tree.table, &w))
+	if (!go_tab_record(t, i, &r) || !tree_of(t, &r, &tree))
 		return false;
-	while (walk_next(&w))
-		if (w.value >= n && w.value < MAX_INLINED)
-			n = w.value + 1;
-	for (int32_t k = 0; k < n; k++)
-		if (read_call(&tree, k, &call) && is_wanted(find, call.name_offset))
+	n = count_copies(t, &r, &tree);
+	for (uint32_t k = 0; k < n; k++)
+		if (read_call(&tree, (int32_t)k, &call) && is_wanted(find, call.name_offset))
 			return true;
 	return false;
 }
