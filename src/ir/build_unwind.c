@@ -127,7 +127,27 @@ static uint32_t segment_of(struct builder *b, uint32_t regs)
 	return put_op_imm(b, IR_AND, put_load(b, regs, cs->offset, 8, false), 0xff);
 }
 
-static void take_registers(struct builder *b, uint32_t task, uint32_t none)
+/*
+ * A sample in the kernel's own work on a breakpoint: ip is behind the one-byte breakpoint, and whether the instruction that
+ * stands there has been carried out already (pushes are, by the kernel) cannot be told. The stack is cut after that instruction.
+ */
+static void stop_at_breakpoint(struct builder *b, struct value buf, uint32_t limit, uint32_t out)
+{
+	enum { BREAKPOINT = 0xcc };
+	struct value byte = mem_new_bytes(b, 8);
+	uint32_t fine = new_label(b), at = put_op_imm(b, IR_SUB, unwind_get(b, U_IP), 1);
+
+	put_store_imm(b, byte.reg, byte.off, 0, 8);
+	mem_read_bytes(b, value_address(b, byte), put_imm(b, 1), at, SPACE_USER);
+	put_br_imm(b, CC_NE, put_load(b, byte.reg, byte.off, 8, false), BREAKPOINT, fine);
+	unwind_add_frame(b, buf, limit, at);
+	unwind_set_imm(b, U_STATUS, FAILED);
+	put_jmp(b, out);
+	put_label(b, fine);
+}
+
+static void take_registers(struct builder *b, uint32_t task, struct value buf, uint32_t limit,
+			   uint32_t none, uint32_t out)
 {
 	uint32_t have = new_label(b), regs;
 
@@ -159,6 +179,7 @@ static void take_registers(struct builder *b, uint32_t task, uint32_t none)
 	regs = put_helper(b, BPF_FUNC_task_pt_regs, task);
 	put_br_imm(b, CC_NE, segment_of(b, regs), USER_CS, none);
 	take_context(b, regs);
+	stop_at_breakpoint(b, buf, limit, out);
 	put_label(b, have);
 }
 
@@ -214,7 +235,8 @@ static void take_uretprobes(struct builder *b, uint32_t task, uint32_t mm)
 	leave_copy(b, unwind_get(b, U_TRAMPOLINE), utask);
 }
 
-static void begin(struct builder *b, uint32_t pid, uint32_t none, uint32_t unknown)
+static void begin(struct builder *b, struct value buf, uint32_t limit, uint32_t pid, uint32_t none,
+		  uint32_t unknown)
 {
 	uint32_t task = put_call(b, BPF_FUNC_get_current_task_btf, 0, NULL), mm, part;
 	int32_t key = b->unwind_at + U_KEY;
@@ -222,7 +244,7 @@ static void begin(struct builder *b, uint32_t pid, uint32_t none, uint32_t unkno
 	for (int i = 0; i < U_BYTES; i += 8)
 		unwind_set_imm(b, i, 0);
 	unwind_set(b, U_HASH, put_imm(b, (int64_t)IMAGE_STACK_HASH_START));
-	take_registers(b, task, none);
+	take_registers(b, task, buf, limit, none, unknown);
 	mm = put_load(b, task, b->unwind.task_mm, 8, false);
 	take_uretprobes(b, task, mm);
 	unwind_set(b, U_FIRST_IP, unwind_get(b, U_IP));
@@ -282,7 +304,7 @@ void unwind_user_stack(struct builder *b, struct value to, struct value buf, uin
 
 	make_maps(b);
 	b->unwind_at = mem_new_bytes(b, U_BYTES).off;
-	begin(b, pid, none, unknown);
+	begin(b, buf, limit, pid, none, unknown);
 	cb = unwind_build_step(b, buf, limit);
 	put_helper(b, BPF_FUNC_loop, put_imm(b, limit), put_func(b, cb->index), frame_base(b),
 		   put_imm(b, 0));

@@ -2,7 +2,12 @@
 /* One frame after another by the rules of cfi_rule.h; see unwind.h. Mirrors ir/build_unwind.c: change both. */
 #include "objfile/unwind.h"
 
-enum step { STEP_ON, STEP_END, STEP_FAIL };
+enum step {
+	STEP_ON,
+	STEP_END,
+	STEP_FAIL,
+	STEP_NOWHERE /* no code can be at the frame's address */
+};
 
 struct walk {
 	const struct unwind_world *w;
@@ -23,7 +28,7 @@ static enum step find_rule(struct walk *k, uint32_t *rule)
 
 	*rule = 0;
 	switch (k->w->find(k->w->arg, k->r.ip - k->back, &t, &vaddr)) {
-	case UNWIND_PLACE_NONE: return STEP_FAIL;
+	case UNWIND_PLACE_NONE: return STEP_NOWHERE;
 	case UNWIND_PLACE_TABLE: *rule = cfi_table_find(t, vaddr); break;
 	default: break;
 	}
@@ -108,7 +113,10 @@ enum unwind_end unwind_stack(const struct unwind_world *w, const struct unwind_r
 
 	for (*n = 0; *n < max && s == STEP_ON; s = step(&k))
 		frames[(*n)++] = k.r.ip;
+	/* what was taken for a return address was none */
+	if (s == STEP_NOWHERE && *n > 1)
+		--*n;
 	if (n_by_pointer)
 		*n_by_pointer = k.n_by_pointer;
-	return s == STEP_END ? UNWIND_WHOLE : s == STEP_FAIL ? UNWIND_FAILED : UNWIND_LIMIT;
+	return s == STEP_END ? UNWIND_WHOLE : s == STEP_ON ? UNWIND_LIMIT : UNWIND_FAILED;
 }

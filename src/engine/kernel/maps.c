@@ -148,7 +148,7 @@ static uint64_t bytes_at_load(const struct engine *e, const struct image_map *m)
 {
 	uint32_t n_values;
 
-	if (m->role == MAP_RING ||
+	if (m->role == MAP_RING || m->flags & BPF_F_NO_PREALLOC ||
 	    (is_plain_hash(m) && prealloc_bytes(e, m) > PREALLOCATED_BYTES_MAX))
 		return 0;
 	if (m->bpf_type == BPF_MAP_TYPE_ARRAY || m->bpf_type == BPF_MAP_TYPE_PERCPU_ARRAY)
