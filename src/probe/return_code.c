@@ -18,7 +18,7 @@ enum {
 struct walk {
 	const struct return_func *fn;
 	struct exits *e;
-	bool follow, is_too_much;
+	bool follow, is_too_much, is_library;
 	VEC(uint64_t)
 	targets; /* starts of functions that tail jumps go to; grows while it is worked off */
 };
@@ -72,6 +72,15 @@ static void follow_to(struct walk *w, uint64_t start)
 		vec_push(&w->targets, start);
 }
 
+/*
+ * Every process of the machine calls the functions that a library offers, and would pay for probes on their RETs. Only
+ * the result is worth that.
+ */
+static bool is_too_dear(struct walk *w, const struct symbol *s)
+{
+	return s && s->bind != SYMBOL_LOCAL && !w->fn->reads_result && w->is_library;
+}
+
 static void tail_jump(struct walk *w, const struct piece *p, const struct code_insn *i,
 		      uint64_t target, bool is_own)
 {
@@ -84,7 +93,7 @@ static void tail_jump(struct walk *w, const struct piece *p, const struct code_i
 		undecided(w, "it leaves by a loop instruction");
 		return;
 	}
-	if (!w->follow || !is_known) {
+	if (!w->follow || !is_known || is_too_dear(w, s)) {
 		lose_tail(w, i, condition, is_own, s ? symbol_name(s) : STR_NULL);
 		return;
 	}
@@ -207,13 +216,16 @@ static void visit_targets(struct walk *w)
 
 void exits_find(const struct return_func *fn, bool follow, struct exits *ret)
 {
-	struct walk w = { .fn = fn, .e = ret, .follow = follow };
+	struct walk w = {
+		.fn = fn, .e = ret, .follow = follow, .is_library = layout_is_library(fn->f)
+	};
 	struct body own = { .f = fn->f };
 
 	*ret = (struct exits){ 0 };
 	for (uint32_t i = 0; i < fn->n_ranges; i++)
 		body_add_piece(&own, fn->ranges[i].start, fn->ranges[i].end);
 	visit_body(&w, &own, true);
+	ret->has_parts = own.pieces.n > fn->n_ranges;
 	body_free(&own);
 	if (!ret->undecided)
 		visit_targets(&w);

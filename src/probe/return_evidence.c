@@ -48,9 +48,7 @@ static const struct sign signs[] = {
 struct search {
 	VEC(char *) seen; /* names of libraries */
 	enum return_danger danger;
-	bool has_other;  /* than throws */
-	bool has_soname; /* the file asked about: the C library can be run, too */
-	unsigned depth;
+	bool has_other; /* than throws */
 	const char *why;
 };
 
@@ -193,7 +191,6 @@ static void look_at_needed(struct search *s, struct objfile *f)
 			return;
 		names.bad = false;
 		bytes_seek(&names, value);
-		s->has_soname |= tag == DT_SONAME && s->depth == 1;
 		if (tag == DT_NEEDED && !names.bad)
 			look_at_library(s, bytes_cstr(&names));
 	}
@@ -201,11 +198,9 @@ static void look_at_needed(struct search *s, struct objfile *f)
 
 static void look_at_file(struct search *s, struct objfile *f)
 {
-	s->depth++;
 	if (!look_at_imports(s, f))
 		found(s, DANGER_MAYBE, "its imports cannot be read");
 	look_at_needed(s, f);
-	s->depth--;
 }
 
 void evidence_find(struct objfile *f, struct return_evidence *ret)
@@ -218,7 +213,7 @@ void evidence_find(struct objfile *f, struct return_evidence *ret)
 		found(&s, DANGER_YES, throws);
 	look_at_file(&s, f);
 	/* a static-pie program looks like a library but has no libraries itself: it counts as one, which is safe */
-	if (f->kind != OBJFILE_DYN || (f->interp.n && !s.has_soname))
+	if (!layout_is_library(f))
 		look_at_definitions(&s, f);
 	else
 		found(&s, DANGER_MAYBE, "it is a library, whose callers are not known");

@@ -119,3 +119,30 @@ uint64_t layout_slot_target(struct objfile *f, uint64_t slot)
 		return 0;
 	return value;
 }
+
+bool layout_is_library(struct objfile *f)
+{
+	const struct objfile_section *dynamic = objfile_find_section(f, STR(".dynamic"));
+	struct bytes entries;
+	struct err *e;
+
+	if (f->kind != OBJFILE_DYN || !dynamic)
+		return false;
+	if (!f->interp.n)
+		return true;
+	e = objfile_section_bytes(f, dynamic, &entries);
+	if (e) {
+		err_free(e);
+		return false;
+	}
+	while (bytes_left(&entries) >= sizeof(Elf64_Dyn)) {
+		uint64_t tag = bytes_u64(&entries);
+
+		bytes_u64(&entries);
+		if (tag == DT_NULL)
+			break;
+		if (tag == DT_SONAME)
+			return true;
+	}
+	return false;
+}

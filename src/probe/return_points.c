@@ -10,6 +10,7 @@
 #include "objfile/symtab.h"
 #include "probe/go_probe.h"
 #include "probe/match_private.h"
+#include "probe/placement.h"
 
 static void say_one(struct match *m, struct str shown, const struct return_plan *plan)
 {
@@ -109,6 +110,14 @@ struct known_file {
 	struct return_evidence evidence;
 };
 
+/* a function whose points are to be made */
+struct planned {
+	struct probe_point point; /* at its entry */
+	struct return_range range;
+	struct return_func fn; /* its evidence is good while no other file is met */
+	struct return_plan plan;
+};
+
 struct returns_run {
 	struct match *m;
 	VEC(struct known_file) files;
@@ -162,14 +171,13 @@ static void say(struct match *m, const struct probe_point *p, const struct retur
 		    plan->refusal ? plan->refusal : plan->why);
 }
 
-static void run_point(struct returns_run *r, const struct probe_point *p)
+/* the plan for the function that begins there; false: none, or what there is was added */
+static bool plan_point(struct returns_run *r, const struct probe_point *p, struct planned *ret)
 {
 	struct match *m = r->m;
 	struct known_file *file = file_of(r, p->path);
 	const struct symbol *s = file->f ? function_at(file->f, p->address) : NULL;
-	struct return_func fn = { .f = file->f, .evidence = &file->evidence };
-	struct return_range range;
-	struct return_plan plan;
+	struct return_func *fn = &ret->fn;
 
 	if (!s) {
 		/* with --unsafe, where nothing is known: the kernel takes what stands on the stack for a return address */
@@ -179,27 +187,91 @@ static void run_point(struct returns_run *r, const struct probe_point *p)
 			match_missing(m, D_PROBE_PLACE,
 				      "'%.*s': a return probe needs the start of a function.",
 				      STR_ARG(p->name));
-		return;
+		return false;
 	}
-	range = (struct return_range){ s->addr, s->addr + s->size };
-	fn.name = symbol_name(s);
-	fn.ranges = &range;
-	fn.n_ranges = 1;
-	fn.lang = lang_of(m->shapes.v[r->from].shape, file->f, fn.name);
-	fn.reads_result = m->reads_result;
-	fn.choice = m->c->return_choice;
-	returns_plan(&fn, m->c->arena, &plan);
-	say(m, p, &plan);
-	if (plan.refusal)
+	ret->point = *p;
+	ret->range = (struct return_range){ s->addr, s->addr + s->size };
+	*fn = (struct return_func){ .f = file->f,
+				    .evidence = &file->evidence,
+				    .name = symbol_name(s),
+				    .ranges = &ret->range,
+				    .n_ranges = 1,
+				    .reads_result = m->reads_result,
+				    .choice = m->c->return_choice };
+	fn->lang = lang_of(m->shapes.v[r->from].shape, file->f, fn->name);
+	returns_plan(fn, m->c->arena, &ret->plan);
+	return true;
+}
+
+/* hand-written code may: compilers make no jumps into the middle of another function */
+static bool may_be_entered(const struct planned *p)
+{
+	return !p->plan.refusal && p->plan.way == RETURN_SITES && !p->plan.has_parts &&
+	       p->fn.lang == LANG_NONE && p->range.end - p->range.start > 1;
+}
+
+/*
+ * The RETs of a function that others jump into are returns of those, too. Its own are told by a note that is made at its
+ * entry, as if it ended in a tail jump there.
+ */
+static void tell_by_entry(struct match *m, struct planned *p)
+{
+	struct return_exit *exits = arena_array(m->c->arena, struct return_exit,
+						p->plan.n_exits + 1);
+	uint32_t n = 0;
+
+	exits[n++] = (struct return_exit){ .addr = p->range.start, .kind = EXIT_TAIL };
+	for (uint32_t i = 0; i < p->plan.n_exits; i++) {
+		if (p->plan.exits[i].kind == EXIT_TAIL)
+			continue;
+		exits[n] = p->plan.exits[i];
+		exits[n++].kind = EXIT_TAIL_RET;
+	}
+	p->plan.exits = exits;
+	p->plan.n_exits = n;
+	p->plan.why =
+		arena_printf(
+			m->c->arena,
+			"%s; other code may jump into it, so its calls are told by their entries",
+			p->plan.why)
+			.p;
+}
+
+static void find_entered(struct match *m, struct objfile *f, struct planned *v, size_t n)
+{
+	struct placement_window *windows = base_alloc((n + 1) * sizeof(*windows));
+	size_t n_windows = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (v[i].fn.f == f && may_be_entered(&v[i]))
+			windows[n_windows++] = (struct placement_window){ .start = v[i].range.start,
+									  .end = v[i].range.end,
+									  .from = v[i].range.start,
+									  .to = v[i].range.end - 1,
+									  .point = (uint32_t)i };
+	if (n_windows)
+		placement_foreign_find(f, windows, n_windows);
+	for (size_t i = 0; i < n_windows; i++)
+		if (windows[i].is_entered)
+			tell_by_entry(m, &v[windows[i].point]);
+	free(windows);
+}
+
+static void add_planned(struct returns_run *r, struct planned *p)
+{
+	say(r->m, &p->point, &p->plan);
+	if (p->plan.refusal)
 		return;
-	add_function(plan.way == RETURN_KERNEL ? kernel_shape(r) : &m->shapes.v[r->from], &fn,
-		     &plan, p);
+	add_function(p->plan.way == RETURN_KERNEL ? kernel_shape(r) : &r->m->shapes.v[r->from],
+		     &p->fn, &p->plan, &p->point);
 }
 
 static void run_shape(struct returns_run *r)
 {
 	struct match_shape *s = &r->m->shapes.v[r->from];
 	typeof(s->points) before = s->points;
+	struct planned *planned = base_alloc((before.n + 1) * sizeof(*planned));
+	size_t n = 0;
 
 	memset(&s->points, 0, sizeof(s->points));
 	s->shape->return_way = RETURN_SITES;
@@ -208,8 +280,14 @@ static void run_shape(struct returns_run *r)
 		if (p->inlined_into.n)
 			vec_push(&r->m->shapes.v[r->from].points, *p);
 		else
-			run_point(r, p);
+			n += plan_point(r, p, &planned[n]);
 	}
+	vec_each(f, &r->files)
+		if (f->f)
+			find_entered(r->m, f->f, planned, n);
+	for (size_t i = 0; i < n; i++)
+		add_planned(r, &planned[i]);
+	free(planned);
 	vec_free(&before);
 }
 

@@ -112,6 +112,7 @@ static void use_sites(const struct return_func *fn, struct exits *e, struct aren
 	ret->way = RETURN_SITES;
 	ret->exits = exits;
 	ret->n_exits = n;
+	ret->has_parts = e->has_parts;
 	if (e->n_followed && !e->n_rets)
 		ret->why = text(a, "%u tail jump%s followed to where they return: %s",
 				e->n_followed, e->n_followed == 1 ? "" : "s", site_reason(fn));

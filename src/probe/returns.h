@@ -53,6 +53,7 @@ struct return_plan {
 	const char *warning; /* what the user has to know, or NULL */
 	const struct return_exit *exits; /* RETURN_SITES; no address twice with the same kind */
 	uint32_t n_exits;
+	bool has_parts; /* code of it lies elsewhere and may jump back */
 };
 
 void returns_plan(const struct return_func *fn, struct arena *a, struct return_plan *ret);
@@ -83,6 +84,7 @@ struct exits {
 	uint32_t n_rets, n_followed,
 		n_lost;     /* own RETs, tail jumps followed, tail jumps that nothing can follow */
 	struct str lost_to; /* where one of those goes, or empty */
+	bool has_parts;     /* pieces besides the given ranges */
 	bool is_leaf;       /* calls nothing */
 	bool begins_cheaply; /* with what the kernel emulates: then its way costs a tenth of that of a ret */
 	const char *undecided; /* why the ways out are not all known, or NULL */
@@ -101,6 +103,8 @@ struct symbol;
 /* the function, or the part of one, that holds addr; *symbol NULL: known by the unwinding table alone. Not of stubs. */
 bool layout_range_at(struct objfile *f, uint64_t addr, struct return_range *ret,
 		     const struct symbol **symbol);
+/* does it offer its functions to others? (The C library can be run, too.) */
+bool layout_is_library(struct objfile *f);
 /* what a slot of the global offset table will hold when that is in the same file; else 0 */
 uint64_t layout_slot_target(struct objfile *f, uint64_t slot);
 
