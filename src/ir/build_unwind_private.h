@@ -38,6 +38,7 @@ enum {
 	FAILED = 2,
 	UNKNOWN = 3, /* tables are missing */
 	INSTANCES_MAX = 8,
+	PENDING_MAX = 64, /* uretprobes of a thread, as the kernel has it */
 	PAGE_BYTES = 4096,
 	LONGEST_INSN = 15,
 	USER_CS = 0x33,

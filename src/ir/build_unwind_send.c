@@ -30,35 +30,41 @@ static uint32_t copy_stack(struct builder *b, struct value rec, uint32_t base)
 	return put_bound(b, size, head + IMAGE_SNAPSHOT_BYTES);
 }
 
-/* as undo_trampoline does, for the consumer, who cannot see the kernel's list */
+/*
+ * As undo_trampoline does, for the consumer, who cannot see the kernel's list. The walk is over: its state is used for this one,
+ * U_SP for the address of the first byte.
+ */
 static void undo_trampolines(struct builder *b, struct value rec, uint32_t base)
 {
 	const struct ir_unwind_opts *u = &b->unwind;
 	const int32_t head = sizeof(struct event_head) + sizeof(struct image_stack_snapshot);
-	uint32_t done = new_label(b), instance = new_vreg(b);
+	uint32_t more, next, instance, off;
+	struct fn_state *cb;
 
 	if (!unwind_knows_instances(b))
 		return;
-	put_mov_to(b, instance, unwind_get(b, U_FIRST_INSTANCE));
-	for (int i = 0; i < INSTANCES_MAX; i++) {
-		struct mem_mark mark = mem_mark(b);
-		uint32_t next = new_label(b), at, off;
-
-		put_br_imm(b, CC_EQ, instance, 0, done);
-		at = unwind_read_kernel(b, put_op_imm(b, IR_ADD, instance, u->instance_stack));
-		off = put_op(b, IR_SUB, at, base);
-		put_br_imm(b, CC_GT, off, IMAGE_SNAPSHOT_BYTES - 8, next);
-		off = put_op_imm(b, IR_AND, off, IMAGE_SNAPSHOT_BYTES - 8);
-		put_store(
-			b, put_op(b, IR_ADD, rec.reg, off), rec.off + head,
-			unwind_read_kernel(b, put_op_imm(b, IR_ADD, instance, u->instance_address)),
-			8);
-		put_label(b, next);
-		put_mov_to(b, instance,
-			   unwind_read_kernel(b, put_op_imm(b, IR_ADD, instance, u->instance_next)));
-		mem_release(b, mark);
-	}
-	put_label(b, done);
+	unwind_set(b, U_INSTANCE, unwind_get(b, U_FIRST_INSTANCE));
+	unwind_set(b, U_SP, base);
+	cb = callback_begin(b, IR_FUNC_LOOP);
+	more = new_label(b);
+	next = new_label(b);
+	instance = unwind_get(b, U_INSTANCE);
+	put_br_imm(b, CC_NE, instance, 0, more);
+	put_ret(b, put_imm(b, 1));
+	put_label(b, more);
+	off = put_op(b, IR_SUB,
+		     unwind_read_kernel(b, put_op_imm(b, IR_ADD, instance, u->instance_stack)),
+		     unwind_get(b, U_SP));
+	put_br_imm(b, CC_GT, off, IMAGE_SNAPSHOT_BYTES - 8, next);
+	off = put_op_imm(b, IR_AND, off, IMAGE_SNAPSHOT_BYTES - 8);
+	put_store(b, put_op(b, IR_ADD, scratch_base(b), off), rec.off + head,
+		  unwind_read_kernel(b, put_op_imm(b, IR_ADD, instance, u->instance_address)), 8);
+	put_label(b, next);
+	unwind_set(b, U_INSTANCE,
+		   unwind_read_kernel(b, put_op_imm(b, IR_ADD, instance, u->instance_next)));
+	callback_end(b, cb);
+	put_helper(b, BPF_FUNC_loop, put_imm(b, PENDING_MAX), put_func(b, cb->index), frame_base(b),
+		   put_imm(b, 0));
 }
 
 void unwind_send_snapshot(struct builder *b, struct value to, struct value buf, uint32_t pid,
