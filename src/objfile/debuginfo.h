@@ -114,6 +114,13 @@ struct err *debuginfo_frames(struct debuginfo *d, uint64_t addr, struct arena *a
  */
 struct type_source *debuginfo_types(struct debuginfo *d, struct type_table *tt);
 
+/*
+ * Rust: the type whose table of methods (of a dyn Trait) is at this address of the file, as the language writes it; empty
+ * when there is none. Copied into the arena.
+ */
+struct err *debuginfo_vtable(struct debuginfo *d, uint64_t addr, struct arena *a,
+			     struct str *type) ERR_MUST;
+
 enum di_role { DI_PARAM, DI_LOCAL, DI_RESULT };
 
 struct di_var {

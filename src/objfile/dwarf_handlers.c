@@ -8,6 +8,7 @@ static dwarf_handler *const handlers[DWARF_N_REQUESTS] = {
 	[DWARF_FRAMES] = dwarf_do_frames,       [DWARF_VARS] = dwarf_do_vars,
 	[DWARF_SIGNATURE] = dwarf_do_signature, [DWARF_INLINE_EXITS] = dwarf_do_inline_exits,
 	[DWARF_TYPE] = dwarf_do_type,           [DWARF_TYPE_NAME] = dwarf_do_type_name,
+	[DWARF_VTABLE] = dwarf_do_vtable,
 };
 
 struct err *dwfile_answer(struct dwarf_file *f, enum dwarf_request r, struct wire_in *in,

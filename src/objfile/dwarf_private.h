@@ -36,6 +36,7 @@ enum dwarf_request {
 	DWARF_SIGNATURE,
 	DWARF_TYPE,      /* a type DIE by id */
 	DWARF_TYPE_NAME, /* a type DIE by its C or C++ name */
+	DWARF_VTABLE,    /* dwarf_vtable.c: Rust's tables of methods */
 	DWARF_N_REQUESTS,
 };
 
@@ -59,6 +60,7 @@ struct dwarf_file {
 	struct arena kept;    /* for what stays until the end */
 	struct demangler *names;
 	bool has_looked_for_package;
+	const char *missing_split; /* name of a split unit that is not to be found, or NULL */
 	int split_fd;              /* dwarf_package.c: of the file that stands in for debug, or 0 */
 	struct dwarf_lines *lines; /* dwarf_line.c: line tables by unit */
 	size_t index_min; /* bytes of .debug_info from which on the index is kept on disk */
@@ -67,6 +69,7 @@ struct dwarf_file {
 	struct around *around;      /* dwarf_flow.c: code of the function looked at last */
 	struct dwarf_addrs *addrs;  /* dwarf_addr.c: units and functions by address */
 	struct dwarf_vars *vars;    /* dwarf_var.c, dwarf_type.c: whatever they keep; in kept */
+	struct hashmap *vtables;    /* dwarf_vtable.c: address -> struct str; in kept */
 };
 
 /*
@@ -78,7 +81,7 @@ typedef struct err *dwarf_handler(struct dwarf_file *f, struct wire_in *in, stru
 dwarf_handler dwarf_do_functions, dwarf_do_function_at, dwarf_do_lines, dwarf_do_rows,
 	dwarf_do_frames;
 dwarf_handler dwarf_do_vars, dwarf_do_inline_exits, dwarf_do_signature, dwarf_do_type,
-	dwarf_do_type_name;
+	dwarf_do_type_name, dwarf_do_vtable;
 
 /* opens libdw over the files; both are borrowed. For the worker and for fuzzers, which have no worker. */
 struct err *dwfile_open(struct objfile *code, struct objfile *debug,

@@ -2,6 +2,9 @@
 /* Joins the symbolizer to the output; see symbols.h. */
 #include "session/symbols.h"
 
+#include "base/cleanup.h"
+#include "objfile/debuginfo.h"
+
 #include <stdio.h>
 
 static void take(const struct symbol_info *s, struct output_symbol *out)
@@ -102,6 +105,24 @@ static bool go_type(void *arg, uint64_t addr, struct strbuf *name, uint8_t *kind
 	return of->go_types && go_types_find(of->go_types, addr, name, kind);
 }
 
+/* Rust's tables of methods have no symbols, debug information knows them */
+static bool rust_type(const struct symbol_info *s, struct strbuf *name)
+{
+	struct arena scratch = { 0 };
+	struct debuginfo *info = NULL;
+	struct str type = STR_NULL;
+	ERR_AUTO e = NULL;
+
+	if (!s->in_file || !s->file)
+		return false;
+	e = objfile_debuginfo(s->file, &info);
+	if (!e && info)
+		e = debuginfo_vtable(info, s->file_addr, &scratch, &type);
+	strbuf_add_str(name, type);
+	arena_free(&scratch);
+	return type.n > 0;
+}
+
 /* Go's type words are known by the file's tables, C++'s tables of virtual functions by their symbols */
 static bool type_name(void *arg, uint32_t pid, uint64_t addr, struct strbuf *name)
 {
@@ -113,9 +134,10 @@ static bool type_name(void *arg, uint32_t pid, uint64_t addr, struct strbuf *nam
 	if (go_type(arg, addr, name, &kind))
 		return true;
 	catch_up(of);
-	if (!symbolizer_user(of->symbolizer, (pid_t)pid, addr, &s) || !s.found ||
-	    !str_starts(s.name, str_from(vtable)))
+	if (!symbolizer_user(of->symbolizer, (pid_t)pid, addr, &s))
 		return false;
+	if (!s.found || !str_starts(s.name, str_from(vtable)))
+		return rust_type(&s, name);
 	strbuf_add_str(name, str_sub(s.name, sizeof(vtable) - 1, s.name.n));
 	return true;
 }
