@@ -54,6 +54,7 @@ void typed_cut(struct typed *t); /* "..." */
 void typed_fault(struct typed *t, uint64_t addr);
 /* what stands for elements that are not there: faults by their address */
 void typed_absent(struct typed *t, const struct typed_segment *s, uint64_t addr);
+void typed_word(struct typed *t, struct str s); /* as it is; JSON: a string */
 /* text in the language's quotes, or plain; what was cut does not look whole */
 void typed_text(struct typed *t, struct str s, bool is_cut);
 
@@ -65,6 +66,15 @@ void typed_close(struct typed_list *l);
 void typed_pair(struct typed_list *list, const struct look *key, struct typed_at key_at,
 		const struct look *val, struct typed_at val_at);
 void typed_put_sequence(struct typed *t, const struct look *l, struct typed_at at);
+/* made of parts (typed_struct.c) */
+void typed_put_struct(struct typed *t, const struct look *l, struct typed_at at);
+void typed_put_variants(struct typed *t, const struct look *l, struct typed_at at);
+void typed_put_bare(struct typed *t, const struct look *l, struct typed_at at);
+void typed_put_wrap(struct typed *t, const struct look *l, struct typed_at at);
+void typed_put_optional(struct typed *t, const struct look *l, struct typed_at at);
+void typed_put_alternative(struct typed *t, const struct look *l, struct typed_at at);
+void typed_put_range(struct typed *t, const struct look *l, struct typed_at at);
+void typed_put_array(struct typed *t, const struct look *l, struct typed_at at);
 /* maps, lists and trees (typed_map.c) */
 void typed_put_swiss(struct typed *t, const struct look *l, struct typed_at at);
 void typed_put_nodes(struct typed *t, const struct look *l, struct typed_at at);

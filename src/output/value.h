@@ -23,10 +23,9 @@ struct value_env {
 	struct output_clock clock;
 	/*
 	 * What the traced program knows at run time. Go: a type word to the type's name ("*errors.errorString") and its
-	 * reflect.Kind (0: not known). Rust: the table of a dyn to the name of the type behind it. False: not known.
+	 * reflect.Kind (0: not known). False: not known.
 	 */
 	bool (*go_type)(void *arg, uint64_t addr, struct strbuf *name, uint8_t *kind);
-	bool (*rust_vtable)(void *arg, uint64_t addr, struct strbuf *name);
 	void *dynamic_arg;
 	bool escape_control; /* text goes to a terminal: control bytes of traced strings as \xNN */
 };

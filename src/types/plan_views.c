@@ -6,11 +6,10 @@
 #include "types/view_private.h"
 
 enum {
-	MAX_ALTERNATIVES = 32,
 	DEQUE_BLOCK = 512, /* bytes of a block of libstdc++'s deque, or one element */
 };
 
-static struct look_num num_of(struct view_place place, uint32_t offset)
+struct look_num plan_num(struct view_place place, uint32_t offset)
 {
 	uint32_t size;
 
@@ -30,8 +29,7 @@ static struct look_num diff_of(struct view_place from, struct view_place to, uin
 	return n;
 }
 
-/* the part of an edge that says where: at the view's pointer */
-static struct capture_edge edge_at(const struct view *v, uint32_t offset, uint32_t max)
+struct capture_edge plan_edge(const struct view *v, uint32_t offset, uint32_t max)
 {
 	return (struct capture_edge){ .ptr_offset = offset + v->ptr.offset,
 				      .ptr_add = v->row->add,
@@ -47,7 +45,7 @@ static void count_by(struct capture_edge *e, struct look_num n, int64_t add)
 	e->count_add = add;
 }
 
-static void one(struct capture_edge *e)
+void plan_one(struct capture_edge *e)
 {
 	e->count_kind = CAPTURE_COUNT_CONST;
 	e->count_add = 1;
@@ -58,11 +56,11 @@ static void one(struct capture_edge *e)
 
 static void plan_text(struct planner *p, struct look *l, const struct view *v, uint32_t offset)
 {
-	struct capture_edge e = edge_at(v, offset, CAPTURE_MAX_TEXT);
+	struct capture_edge e = plan_edge(v, offset, CAPTURE_MAX_TEXT);
 
-	l->num[0] = num_of(v->len, offset);
+	l->num[0] = plan_num(v->len, offset);
 	l->num[0].add = v->row->len_add;
-	l->num[1] = num_of(v->ptr, offset);
+	l->num[1] = plan_num(v->ptr, offset);
 	count_by(&e, l->num[0], v->row->len_add);
 	plan_link(p, plan_links(p, l, 1), &(struct recipe){ .kind = RECIPE_BYTES }, true, e);
 }
@@ -82,16 +80,16 @@ static void plan_sso(struct planner *p, struct look *l, const struct view *v, ui
 
 static void plan_seq(struct planner *p, struct look *l, const struct view *v, uint32_t offset)
 {
-	struct capture_edge e = edge_at(v, offset, CAPTURE_MAX_ELEMENTS);
+	struct capture_edge e = plan_edge(v, offset, CAPTURE_MAX_ELEMENTS);
 	struct recipe r = { .kind = RECIPE_VALUE, .type = v->elem };
 
-	l->num[1] = num_of(v->ptr, offset);
+	l->num[1] = plan_num(v->ptr, offset);
 	if (v->end.type) {
 		l->num[0] = diff_of(v->ptr, v->end, v->elem->size, offset);
 		e.count_kind = CAPTURE_COUNT_DIFF;
 		e.count_offset = l->num[0].end;
 	} else {
-		l->num[0] = num_of(v->len, offset);
+		l->num[0] = plan_num(v->len, offset);
 		count_by(&e, l->num[0], 0);
 	}
 	plan_link(p, plan_links(p, l, 1), &r, true, e);
@@ -100,13 +98,13 @@ static void plan_seq(struct planner *p, struct look *l, const struct view *v, ui
 /* all of the buffer is captured, as far as it goes: where it wraps is for the printer */
 static void plan_ring(struct planner *p, struct look *l, const struct view *v, uint32_t offset)
 {
-	struct capture_edge e = edge_at(v, offset, CAPTURE_MAX_ELEMENTS);
+	struct capture_edge e = plan_edge(v, offset, CAPTURE_MAX_ELEMENTS);
 	struct recipe r = { .kind = RECIPE_VALUE, .type = v->elem };
 
-	l->num[0] = num_of(v->len, offset);
-	l->num[1] = num_of(v->ptr, offset);
-	l->num[2] = num_of(v->head, offset);
-	l->num[3] = num_of(v->cap, offset);
+	l->num[0] = plan_num(v->len, offset);
+	l->num[1] = plan_num(v->ptr, offset);
+	l->num[2] = plan_num(v->head, offset);
+	l->num[3] = plan_num(v->cap, offset);
 	count_by(&e, l->num[3], 0);
 	plan_link(p, plan_links(p, l, 1), &r, true, e);
 }
@@ -117,7 +115,7 @@ static void plan_ring(struct planner *p, struct look *l, const struct view *v, u
  */
 static void plan_deque(struct planner *p, struct look *l, const struct view *v, uint32_t offset)
 {
-	struct capture_edge e = edge_at(v, offset, CAPTURE_MAX_ELEMENTS);
+	struct capture_edge e = plan_edge(v, offset, CAPTURE_MAX_ELEMENTS);
 	uint32_t size = v->elem->size ? v->elem->size : 1;
 	struct view_place at[4];
 	struct recipe r = { .kind = RECIPE_BLOCKS, .type = v->elem };
@@ -142,18 +140,18 @@ static void plan_deque(struct planner *p, struct look *l, const struct view *v, 
 /* vector<bool>: words of 64. num[0] words and num[2] bits (libstdc++), or num[0] bits */
 static void plan_bools(struct planner *p, struct look *l, const struct view *v, uint32_t offset)
 {
-	struct capture_edge e = edge_at(v, offset, CAPTURE_MAX_ELEMENTS);
+	struct capture_edge e = plan_edge(v, offset, CAPTURE_MAX_ELEMENTS);
 	struct recipe r = { .kind = RECIPE_VALUE, .type = type_int(8, false) };
 
-	l->num[1] = num_of(v->ptr, offset);
+	l->num[1] = plan_num(v->ptr, offset);
 	if (v->end.type) {
 		l->num[0] = diff_of(v->ptr, v->end, 8, offset);
-		l->num[2] = num_of(v->head, offset);
+		l->num[2] = plan_num(v->head, offset);
 		e.count_kind = CAPTURE_COUNT_DIFF;
 		e.count_offset = l->num[0].end;
 		e.count_add = 1;
 	} else {
-		l->num[0] = num_of(v->len, offset);
+		l->num[0] = plan_num(v->len, offset);
 		count_by(&e, l->num[0], 1);
 		e.count_shift = 6;
 	}
@@ -164,12 +162,12 @@ static void plan_bools(struct planner *p, struct look *l, const struct view *v, 
 
 static void plan_swiss(struct planner *p, struct look *l, const struct view *v, uint32_t offset)
 {
-	struct capture_edge e = edge_at(v, offset, CAPTURE_MAX_ELEMENTS);
+	struct capture_edge e = plan_edge(v, offset, CAPTURE_MAX_ELEMENTS);
 	struct recipe r = { .kind = RECIPE_VALUE, .type = v->elem };
 	struct look_link *links = plan_links(p, l, 2);
 
-	l->num[0] = num_of(v->len, offset);
-	l->num[1] = num_of(v->flag, offset);
+	l->num[0] = plan_num(v->len, offset);
+	l->num[1] = plan_num(v->flag, offset);
 	/* an empty table's one group is static: nothing stands before it */
 	plan_push_cond(p, (struct capture_cond){ .offset = l->num[0].offset,
 						 .size = l->num[0].size,
@@ -191,12 +189,12 @@ static uint32_t align_up(uint32_t n, uint32_t to)
 static void plan_nodes(struct planner *p, struct look *l, const struct view *v, uint32_t offset)
 {
 	const struct view_row *row = v->row;
-	struct capture_edge e = edge_at(v, offset, 1);
+	struct capture_edge e = plan_edge(v, offset, 1);
 	struct recipe r = { .kind = RECIPE_NODE, .type = v->elem, .right = NO_LINK };
 	struct view_place value, next;
 
-	l->num[0] = num_of(v->len, offset);
-	l->num[1] = num_of(v->ptr, offset);
+	l->num[0] = plan_num(v->len, offset);
+	l->num[1] = plan_num(v->ptr, offset);
 	if (row->inner) {
 		if (!v->elem || !view_walk(v->elem, row->inner, &value) ||
 		    !view_walk(v->elem, row->tail, &next) || !view_drill(&next, true)) {
@@ -211,7 +209,7 @@ static void plan_nodes(struct planner *p, struct look *l, const struct view *v, 
 		r.left = row->kind == LOOK_TREE ? row->left : row->next;
 		r.right = row->kind == LOOK_TREE ? row->right : (uint32_t)NO_LINK;
 	}
-	one(&e);
+	plan_one(&e);
 	plan_link(p, plan_links(p, l, 1), &r, true, e);
 }
 
@@ -221,14 +219,14 @@ static void plan_btree(struct planner *p, struct look *l, const struct view *v, 
 	struct look_link *links = plan_links(p, l, 2);
 	struct view_place key, val;
 
-	l->num[0] = num_of(v->len, offset);
-	l->num[1] = num_of(v->flag, offset);
+	l->num[0] = plan_num(v->len, offset);
+	l->num[1] = plan_num(v->flag, offset);
 	if (!v->elem || !view_walk(v->elem, "%0", &key) || !view_walk(v->elem, "%1", &val)) {
 		l->kind = LOOK_CUT;
 		return;
 	}
 	for (uint32_t height = 0; height < 2; height++) {
-		struct capture_edge e = edge_at(v, offset, 1);
+		struct capture_edge e = plan_edge(v, offset, 1);
 		struct recipe r = { .kind = RECIPE_BTREE,
 				    .type = v->elem,
 				    .key = key.type,
@@ -239,208 +237,10 @@ static void plan_btree(struct planner *p, struct look *l, const struct view *v, 
 							 .size = l->num[1].size,
 							 .mask = UINT64_MAX,
 							 .lo = height });
-		one(&e);
+		plan_one(&e);
 		plan_link(p, &links[height], &r, true, e);
 		p->n_conds--;
 	}
-}
-
-/* ---- one value inside ---- */
-
-static void plan_address(struct look *l, const struct view *v, uint32_t offset)
-{
-	l->kind = LOOK_ADDRESS;
-	l->num[0] = num_of(v->ptr, offset);
-}
-
-static void plan_ref(struct planner *p, struct look *l, const struct view *v, uint32_t offset)
-{
-	struct capture_edge e = edge_at(v, offset, 1);
-	struct view_place target = { v->elem, 0 };
-	bool is_array = str_find(v->type->name, STR("[]")) >= 0 && v->type->lang == LANG_CXX;
-
-	/* of an array behind a pointer nobody knows the length */
-	if (!v->elem || v->elem->kind == TYPE_VOID || v->elem->kind == TYPE_FUNCTION || is_array ||
-	    !type_complete(v->elem) ||
-	    (v->row->inner && !view_walk(v->elem, v->row->inner, &target))) {
-		plan_address(l, v, offset);
-		return;
-	}
-	l->num[0] = num_of(v->ptr, offset);
-	one(&e);
-	e.ptr_add = target.offset;
-	plan_link(p, plan_links(p, l, 1),
-		  &(struct recipe){ .kind = RECIPE_VALUE, .type = target.type }, true, e);
-}
-
-static struct look *plan_parts(struct planner *p, struct look *l, uint32_t n)
-{
-	struct look *parts = plan_looks(p, n);
-
-	l->parts = parts;
-	l->n_parts = parts ? n : 0;
-	if (!parts)
-		l->kind = LOOK_CUT;
-	return parts;
-}
-
-static void plan_inner(struct planner *p, struct look *l, const struct view *v, uint32_t offset)
-{
-	struct look *parts = plan_parts(p, l, 1);
-
-	if (!parts)
-		return;
-	plan_build(p, parts, v->inner.type, offset + v->inner.offset);
-	if (l->kind == LOOK_WRAP)
-		parts->name = str_from(v->row->tail);
-	l->num[0] = num_of(v->flag, offset);
-}
-
-static void plan_optional(struct planner *p, struct look *l, const struct view *v, uint32_t offset)
-{
-	struct look_num flag = num_of(v->flag, offset);
-
-	plan_push_cond(p, (struct capture_cond){ .offset = flag.offset,
-						 .size = flag.size,
-						 .mask = UINT64_MAX,
-						 .invert = true });
-	plan_inner(p, l, v, offset);
-	p->n_conds--;
-}
-
-/* a union of the first alternative and a union of the others */
-static void plan_alternatives(struct planner *p, struct look *l, const struct view *v,
-			      uint32_t offset)
-{
-	struct look *parts = plan_looks(p, MAX_ALTERNATIVES);
-	struct view_place rest = v->inner, head, type;
-	uint32_t at = offset + v->inner.offset;
-
-	l->num[0] = num_of(v->flag, offset);
-	l->parts = parts;
-	if (!parts)
-		l->kind = LOOK_CUT;
-	while (parts && l->n_parts < MAX_ALTERNATIVES && view_walk(rest.type, v->row->head, &head)) {
-		if (!view_walk(head.type, v->row->elem ? v->row->elem : "", &type))
-			break;
-		plan_push_cond(p, (struct capture_cond){ .offset = l->num[0].offset,
-							 .size = l->num[0].size,
-							 .mask = UINT64_MAX,
-							 .lo = l->n_parts });
-		plan_build(p, &parts[l->n_parts++], type.type, at + head.offset);
-		p->n_conds--;
-		if (!view_walk(rest.type, v->row->tail, &rest))
-			break;
-		at += rest.offset;
-	}
-}
-
-/* members of one name, through base classes, in the order of declaration */
-static uint32_t collect(const struct type *t, struct str name, uint32_t offset,
-			struct view_place *out, uint32_t n, unsigned depth)
-{
-	if (depth > MAX_ALTERNATIVES || t->kind != TYPE_STRUCT || !type_complete(t))
-		return n;
-	for (uint32_t i = 0; i < t->n_fields && n < MAX_ALTERNATIVES; i++) {
-		const struct type_field *f = &t->fields[i];
-
-		if (!f->type)
-			continue;
-		if (!f->name.n)
-			n = collect(f->type, name, offset + f->offset, out, n, depth + 1);
-		else if (str_eq(f->name, name))
-			out[n++] = (struct view_place){ f->type, offset + f->offset };
-	}
-	return n;
-}
-
-/* a pair by its two names; a tuple by the name that all its leaves have: libstdc++ holds the last first (is_reversed) */
-static void plan_tuple(struct planner *p, struct look *l, const struct view *v, uint32_t offset)
-{
-	const struct view_row *row = v->row;
-	struct view_place at[MAX_ALTERNATIVES];
-	struct look *parts;
-	uint32_t n = 0;
-
-	if (!row->label) {
-		at[0] = v->inner;
-		n = view_walk(v->type, row->tail, &at[1]) ? 2 : 1;
-	} else {
-		struct view_place from = { v->type, 0 };
-
-		if (row->inner)
-			from = v->inner;
-		n = collect(from.type, str_from(row->label), from.offset, at, 0, 0);
-	}
-	parts = plan_parts(p, l, n);
-	l->label = STR_NULL;
-	for (uint32_t i = 0; parts && i < n; i++) {
-		const struct view_place *from = &at[row->is_reversed ? n - 1 - i : i];
-
-		plan_build(p, &parts[i], from->type, offset + from->offset);
-	}
-}
-
-static void plan_range(struct planner *p, struct look *l, const struct view *v, uint32_t offset)
-{
-	struct look *parts = plan_parts(p, l, 2);
-	struct view_place end;
-
-	if (!parts)
-		return;
-	plan_build(p, &parts[0], v->inner.type, offset + v->inner.offset);
-	if (view_walk(v->type, v->row->tail, &end))
-		plan_build(p, &parts[1], end.type, offset + end.offset);
-	else
-		l->kind = LOOK_CUT;
-}
-
-/* the type's own name without the path, its parameters as they are */
-static struct str last_part(struct str name)
-{
-	size_t from = 0;
-
-	for (size_t i = 0; i + 1 < name.n && name.p[i] != '<'; i++)
-		if (name.p[i] == ':' && name.p[i + 1] == ':')
-			from = i + 2;
-	return str_sub(name, from, name.n);
-}
-
-static void plan_dyn(struct look *l, const struct view *v, uint32_t offset)
-{
-	struct view_place vtable;
-
-	l->num[0] = num_of(v->ptr, offset);
-	if (view_walk(v->type, v->row->tail, &vtable))
-		l->num[1] = look_num_at(offset + vtable.offset, 8);
-}
-
-/* ---- Go ---- */
-
-static void plan_go_map(struct planner *p, struct look *l, const struct type *t, uint32_t offset)
-{
-	struct capture_edge e = { .ptr_offset = offset };
-
-	l->num[1] = look_num_at(offset, 8);
-	one(&e);
-	plan_link(p, plan_links(p, l, 1),
-		  &(struct recipe){ .kind = RECIPE_GO_MAP, .type = t->elem }, true, e);
-}
-
-/* count is 1 for empty interfaces, whose first word is the type itself */
-static void plan_go_face(struct planner *p, struct look *l, const struct view *v, uint32_t offset)
-{
-	struct look_link *links = plan_links(p, l, 2);
-	struct capture_edge e = { .ptr_offset = offset + v->ptr.offset };
-
-	one(&e);
-	l->count = str_is(str_from(v->row->ptr), "_type");
-	l->num[0] = look_num_at(offset + v->ptr.offset, 8);
-	l->num[1] = look_num_at(offset + v->inner.offset, 8);
-	if (!l->count)
-		plan_link(p, &links[0], &(struct recipe){ .kind = RECIPE_ITAB }, true, e);
-	e.ptr_offset = l->num[1].offset;
-	plan_link(p, &links[1], &(struct recipe){ .kind = RECIPE_GO_DATA }, true, e);
 }
 
 void plan_view(struct planner *p, struct look *l, const struct view *v, uint32_t offset)
@@ -456,7 +256,7 @@ void plan_view(struct planner *p, struct look *l, const struct view *v, uint32_t
 	case LOOK_RING: plan_ring(p, l, v, offset); break;
 	case LOOK_DEQUE: plan_deque(p, l, v, offset); break;
 	case LOOK_BOOLS: plan_bools(p, l, v, offset); break;
-	case LOOK_OPAQUE: l->num[0] = num_of(v->len, offset); break;
+	case LOOK_OPAQUE: l->num[0] = plan_num(v->len, offset); break;
 	case LOOK_SWISS: plan_swiss(p, l, v, offset); break;
 	case LOOK_CHAIN:
 	case LOOK_TREE: plan_nodes(p, l, v, offset); break;
@@ -473,11 +273,11 @@ void plan_view(struct planner *p, struct look *l, const struct view *v, uint32_t
 	case LOOK_DYN: plan_dyn(l, v, offset); break;
 	case LOOK_WORD:
 		if (!l->label.n)
-			l->label = last_part(v->type->name);
+			l->label = plan_last_part(v->type->name);
 		break;
 	case LOOK_DURATION:
-		l->num[0] = num_of(v->len, offset);
-		l->num[1] = num_of(v->flag, offset);
+		l->num[0] = plan_num(v->len, offset);
+		l->num[1] = plan_num(v->flag, offset);
 		break;
 	case LOOK_GO_MAP: plan_go_map(p, l, v->type, offset); break;
 	case LOOK_GO_FACE: plan_go_face(p, l, v, offset); break;

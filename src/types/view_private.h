@@ -97,6 +97,22 @@ void plan_build(struct planner *p, struct look *l, const struct type *t, uint32_
 void plan_variants(struct planner *p, struct look *l, const struct type *t, uint32_t offset);
 /* by a view (plan_views.c) */
 void plan_view(struct planner *p, struct look *l, const struct view *v, uint32_t offset);
+struct look_num plan_num(struct view_place place, uint32_t offset);
+/* the part of an edge that says where: at the view's pointer */
+struct capture_edge plan_edge(const struct view *v, uint32_t offset, uint32_t max);
+void plan_one(struct capture_edge *e); /* it leads to one element */
+/* plan_inner.c */
+void plan_address(struct look *l, const struct view *v, uint32_t offset);
+void plan_ref(struct planner *p, struct look *l, const struct view *v, uint32_t offset);
+void plan_inner(struct planner *p, struct look *l, const struct view *v, uint32_t offset);
+void plan_optional(struct planner *p, struct look *l, const struct view *v, uint32_t offset);
+void plan_alternatives(struct planner *p, struct look *l, const struct view *v, uint32_t offset);
+void plan_tuple(struct planner *p, struct look *l, const struct view *v, uint32_t offset);
+void plan_range(struct planner *p, struct look *l, const struct view *v, uint32_t offset);
+void plan_dyn(struct look *l, const struct view *v, uint32_t offset);
+void plan_go_map(struct planner *p, struct look *l, const struct type *t, uint32_t offset);
+void plan_go_face(struct planner *p, struct look *l, const struct view *v, uint32_t offset);
+struct str plan_last_part(struct str name);
 /* the look of an element by its recipe (plan_nodes.c) */
 void plan_recipe(struct planner *p, struct look *l, const struct recipe *r);
 uint32_t plan_recipe_size(const struct recipe *r);
