@@ -78,6 +78,17 @@ static const struct type *no_field(struct sema *s, struct node *n, const struct 
 	return type_poison();
 }
 
+static void put_deref(struct sema *s, struct node **slot)
+{
+	struct node *a = *slot, *deref = node_new(s->arena, NODE_UNARY, a->at);
+
+	deref->op = OP_DEREF;
+	deref->flags = NODE_F_IMPLICIT;
+	deref->unary.a = a;
+	replace(slot, deref);
+	a->next = NULL;
+}
+
 /*
  * What the member is looked for in: what pointers and, in languages that have them, smart pointers lead to. *found: the
  * member was not one of the type's own and stands in *slot now.
@@ -86,14 +97,24 @@ static const struct type *member_of(struct sema *s, struct node **slot, const st
 				    bool *found)
 {
 	struct node *n = *slot;
-	const struct type *base = follow(s, &n->field.a, t);
+	const struct type *base;
 	struct type_field field;
+
+	/* Go's maps and channels are pointers, and have a length themselves */
+	if (t->kind == TYPE_POINTER && t->lang == LANG_GO && target_member(s, slot, t)) {
+		*found = true;
+		return t;
+	}
+	base = follow(s, &n->field.a, t);
 
 	for (unsigned depth = 0; depth < 4; depth++) {
 		if (base->lang <= LANG_C || !type_complete(base) ||
 		    type_find_field(base, n->field.name, &field))
 			break;
 		*found = target_member(s, slot, base);
+		/* its place is what the pointer leads to; when checking, follow() has put that in */
+		if (*found && t->kind == TYPE_POINTER && !s->is_checking)
+			put_deref(s, &(*slot)->call.args);
 		if (*found || !target_follow(s, &n->field.a, base))
 			break;
 		t = infer(s, &n->field.a, WANT_PLACE);

@@ -86,25 +86,37 @@ static bool is_bytes(const struct view *v)
 
 /* ---- by kind ---- */
 
-static bool map_length(const struct type *t, struct view_path *out)
+/* what a Go map or channel points to; a script's dot may have gone through the pointer already */
+static const struct type *go_header(const struct type *t, struct view_path *out)
 {
-	struct view_place n;
-	const struct type *header = t->elem;
+	static const char *const names[] = { "map<", "hash<", "hchan<" };
 
-	/* count of hmap and used of the newer kind both stand first; so does qcount of channels */
-	if (!header || !type_complete(header) ||
-	    (!view_walk(header, "used", &n) && !view_walk(header, "count", &n) &&
-	     !view_walk(header, "qcount", &n)))
-		return false;
-	return step(out, VIEW_STEP_DEREF, 0) && number_at(out, n);
+	if (t->lang != LANG_GO)
+		return NULL;
+	if (t->kind == TYPE_POINTER && t->elem && step(out, VIEW_STEP_DEREF, 0))
+		t = t->elem;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (t->kind == TYPE_STRUCT && str_starts(t->name, str_from(names[i])) &&
+		    type_complete(t))
+			return t;
+	return NULL;
 }
 
-static bool channel_capacity(const struct type *t, struct view_path *out)
+/* maps until 1.23, newer ones, channels */
+static bool go_length(const struct type *header, struct view_path *out)
 {
 	struct view_place n;
 
-	return t->elem && type_complete(t->elem) && view_walk(t->elem, "dataqsiz", &n) &&
-	       step(out, VIEW_STEP_DEREF, 0) && number_at(out, n);
+	return (view_walk(header, "count", &n) || view_walk(header, "used", &n) ||
+		view_walk(header, "qcount", &n)) &&
+	       number_at(out, n);
+}
+
+static bool channel_capacity(const struct type *header, struct view_path *out)
+{
+	struct view_place n;
+
+	return view_walk(header, "dataqsiz", &n) && number_at(out, n);
 }
 
 static bool constant(struct view_path *out, uint64_t value)
@@ -118,10 +130,12 @@ static bool constant(struct view_path *out, uint64_t value)
 static bool length(struct type_table *tt, const struct type *t, const struct view *v,
 		   struct view_path *out)
 {
+	const struct type *header = go_header(t, out);
+
 	if (t->kind == TYPE_ARRAY)
 		return constant(out, t->count);
-	if (t->kind == TYPE_POINTER && t->lang == LANG_GO && !view_is_reference(t))
-		return map_length(t, out);
+	if (header)
+		return go_length(header, out);
 	if (!v)
 		return false;
 	switch (v->row->kind) {
@@ -141,8 +155,10 @@ static bool length(struct type_table *tt, const struct type *t, const struct vie
 
 static bool capacity(const struct type *t, const struct view *v, struct view_path *out)
 {
-	if (t->kind == TYPE_POINTER && t->lang == LANG_GO)
-		return channel_capacity(t, out);
+	const struct type *header = go_header(t, out);
+
+	if (header)
+		return channel_capacity(header, out);
 	if (!v || !v->cap.type)
 		return false;
 	return v->end.type ? difference(out, v, v->cap) : number_at(out, v->cap);
@@ -178,7 +194,7 @@ static bool value_inside(const struct type *t, const struct view *v, struct view
 
 	if (v && v->row->kind == LOOK_OPTIONAL)
 		return address_at(out, v->inner);
-	if (!variant || !variant->type || !variant->type->n_fields)
+	if (!variant || !variant->type || !type_complete(variant->type) || !variant->type->n_fields)
 		return false;
 	return address_at(out, (struct view_place){ variant->type->fields[0].type,
 						    variant->type->fields[0].offset });

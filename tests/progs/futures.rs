@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! A future that is polled three times, a closure with two captured variables, a trait object: for tests/run/values.test.
+//! A future that is polled three times, a closure with two captured variables, a trait object, values behind references: for
+//! tests/run/values.test.
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
@@ -23,6 +25,11 @@ pub fn shape(d: &dyn Area) -> i32 {
 #[inline(never)]
 pub fn apply<F: Fn(i32) -> i32>(f: F) -> i32 {
     f(3)
+}
+
+#[inline(never)]
+pub fn sizes(v: &Vec<u8>, m: &HashMap<u8, u8>, s: &String, o: &Option<u8>) -> usize {
+    v.len() + m.len() + s.len() + o.map_or(0, |n| n as usize)
 }
 
 /// pending at the first poll, ready at the second
@@ -58,6 +65,9 @@ fn main() {
     let (k, s) = (7, String::from("cap"));
     println!("{}", shape(&Sq(3)));
     println!("{}", apply(|x| x + k + s.len() as i32));
+    let mut v = Vec::with_capacity(8);
+    v.extend([1, 2, 3]);
+    println!("{}", sizes(&v, &HashMap::from([(1, 2)]), &s, &Some(9)));
     let w = unsafe { Waker::from_raw(waker()) };
     let mut cx = Context::from_waker(&w);
     let mut f = Box::pin(work(5));

@@ -78,6 +78,12 @@ func show(name string, at unsafe.Pointer, v interface{}) {
 	fmt.Printf("main.%s %p %s\n", name, at, strings.ReplaceAll(fmt.Sprintf("%+v", v), "\n", "|"))
 }
 
+//go:noinline
+func lengths(p *Deep, m map[string]int, c chan int, e error) interface{} {
+	keep = append(keep, p, m, c, e)
+	return MyString("mine")
+}
+
 func main() {
 	p := &P{7, "bee", true}
 	many := map[string]int{}
@@ -108,6 +114,10 @@ func main() {
 	show("V10", unsafe.Pointer(&v10.V), v10.V)
 	v11 := &V11{Deep{P: *p, In: Inner{1, 1e21, [2]uint8{1, 2}}, L: []P{{1, "a", false}}, M: map[string][]int{"q": {1, 2}}, N: p}}
 	show("V11", unsafe.Pointer(&v11.V), v11.V)
+	v11.V.L = append(make([]P, 0, 2), v11.V.L...)
+	c := make(chan int, 3)
+	c <- 1
+	lengths(&v11.V, v08.V, c, fmt.Errorf("w: %w", errors.New("boom")))
 	v12 := &V12{"mine"}
 	show("V12", unsafe.Pointer(&v12.V), v12.V)
 	v13 := &V13{MyMap{"k": -3}}
