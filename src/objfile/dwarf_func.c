@@ -14,7 +14,10 @@
 #include <dwarf.h>
 #include <stdlib.h>
 
-enum { MAX_CHAIN = 1 << 20 };
+enum {
+	MAX_CHAIN = 1 << 20,
+	MAX_FOUND = 50000, /* of one question: all of a large program is no sensible one */
+};
 
 /* one function, from all the roots that describe it */
 struct found {
@@ -301,19 +304,20 @@ static void search_hash(struct search *s, const struct name_wanted *p, uint32_t 
 		try_root(s, s->x->names[first + i].root, p, file);
 }
 
-static void search_glob(struct search *s, const struct name_wanted *p, struct str file)
+static struct err *search_glob(struct search *s, const struct name_wanted *p, struct str file)
 {
 	for (uint32_t i = 0; i < s->x->n_roots; i++) {
-		if (p->last.n) {
-			struct str name = index_string(s->f, s->x->roots[i].name);
-			struct str linkage = index_string(s->f, s->x->roots[i].linkage);
+		struct str name = index_string(s->f, s->x->roots[i].name);
+		struct str linkage = index_string(s->f, s->x->roots[i].linkage);
 
-			if (!str_glob(p->last, index_stem(name)) && !str_glob(p->last, name) &&
-			    !(linkage.n && str_glob(p->text, linkage)))
-				continue;
-		}
+		if (!name_wanted_may_fit(p, name, linkage))
+			continue;
 		try_root(s, i, p, file);
+		if (s->found.n > MAX_FOUND)
+			return err_new(0, "more than %d functions fit '%.*s'", MAX_FOUND,
+				       STR_ARG(p->text));
 	}
+	return NULL;
 }
 
 static int compare_found(const void *a, const void *b)
@@ -348,11 +352,21 @@ struct err *dwarf_do_functions(struct dwarf_file *f, struct wire_in *in, struct 
 	name_wanted_init(&p, text, &f->scratch);
 	TRY(index_get(f, &s.x));
 	if (p.pattern.is_wild) {
-		search_glob(&s, &p, file);
+		struct err *e = search_glob(&s, &p, file);
+
+		if (e) {
+			search_free(&s);
+			return e;
+		}
 	} else {
 		search_hash(&s, &p, p.hash, file);
 		if (p.whole_hash != p.hash)
 			search_hash(&s, &p, p.whole_hash, file);
+	}
+	if (!s.found.n && f->missing_split) {
+		search_free(&s);
+		return err_new(0, "parts of it lie elsewhere and were not found ('%s')",
+			       f->missing_split);
 	}
 	put_all(&s, out);
 	return NULL;

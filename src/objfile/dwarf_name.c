@@ -219,6 +219,63 @@ static struct str without_parameters(struct str s)
 	return s;
 }
 
+static bool is_word(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '_';
+}
+
+/* what manglings spell otherwise: substitutions of C++, blanks and braces of Rust */
+static bool is_abbreviated(struct str s)
+{
+	static const char *const all[] = { "std",       "allocator", "basic_string", "string",
+					   "istream",   "ostream",   "iostream",     "operator",
+					   "anonymous", "namespace", "closure" };
+
+	for (unsigned i = 0; i < sizeof(all) / sizeof(*all); i++)
+		/* a beginning or an end of one may stand for all of it */
+		if (str_find(str_from(all[i]), s) >= 0)
+			return true;
+	return false;
+}
+
+/* the longest run of letters outside of brackets: identifiers stand as they are in all manglings */
+static struct str find_piece(struct str text)
+{
+	struct str best = STR_NULL;
+	int depth = 0;
+
+	if (str_find(text, STR("operator")) >= 0)
+		return best; /* operators have codes: nw for new */
+	for (size_t i = 0, end; i < text.n; i = end) {
+		struct str run;
+
+		end = i + 1;
+		if (strchr("<({[", text.p[i]))
+			depth++;
+		else if (strchr(">)}]", text.p[i]))
+			depth--;
+		if (!is_word(text.p[i]))
+			continue;
+		while (end < text.n && is_word(text.p[end]))
+			end++;
+		run = str_sub(text, i, end);
+		if (depth == 0 && run.n > best.n && run.n >= 3 && !is_abbreviated(run))
+			best = run;
+	}
+	return best;
+}
+
+bool name_wanted_may_fit(const struct name_wanted *w, struct str name, struct str linkage)
+{
+	if (w->last.n && !str_glob(w->last, index_stem(name)) && !str_glob(w->last, name) &&
+	    !(linkage.n && str_glob(w->text, linkage)))
+		return false;
+	if (!w->piece.n || str_find(name, w->piece) >= 0)
+		return true;
+	/* without a linkage name the path is known by the scopes alone */
+	return linkage.n ? str_find(linkage, w->piece) >= 0 : w->has_path;
+}
+
 void name_wanted_init(struct name_wanted *w, struct str text, struct arena *a)
 {
 	struct str parts[MAX_PARTS];
@@ -227,6 +284,8 @@ void name_wanted_init(struct name_wanted *w, struct str text, struct arena *a)
 	*w = (struct name_wanted){ .text = text };
 	name_pattern_init(&w->pattern, text, a);
 	w->whole_hash = index_hash(text);
+	w->has_path = n != 1;
+	w->piece = find_piece(text);
 	w->hash = n ? index_hash(index_stem(parts[n - 1])) : w->whole_hash;
 	/* the last part of "a::*b" must end in b, whatever the star before it stands for */
 	if (n > 1 && !str_ends(text, STR("*")) && !str_ends(text, STR(")")))

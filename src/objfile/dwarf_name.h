@@ -27,9 +27,13 @@ struct name_wanted {
 	uint32_t hash;               /* of the stem of its last part */
 	uint32_t whole_hash;         /* of all of it: linkage names */
 	struct str last;             /* with wildcards: what the last part must fit, or empty */
+	struct str piece; /* with wildcards: stands in each mangled name that fits, or empty */
+	bool has_path;    /* the text has "::" outside of brackets */
 };
 
 void name_wanted_init(struct name_wanted *w, struct str text, struct arena *a);
+/* a quick no, before anything is demangled */
+bool name_wanted_may_fit(const struct name_wanted *w, struct str name, struct str linkage);
 bool name_wanted_fits(const struct name_wanted *w, const struct func_name *n);
 
 /* do the last components of a path fit? "util/hash.c" fits "/src/util/hash.c" */

@@ -182,18 +182,34 @@ bool dwfile_unit(struct dwarf_file *f, Dwarf_Die *skeleton, Dwarf_Die *ret)
 	return true;
 }
 
+static const char *split_name(Dwarf_Die *unit)
+{
+	Dwarf_Attribute attr;
+	const char *name = NULL;
+
+	if (dwarf_attr(unit, DW_AT_dwo_name, &attr) || dwarf_attr(unit, DW_AT_GNU_dwo_name, &attr))
+		name = dwarf_formstring(&attr);
+	return name ? name : "?";
+}
+
 void dwfile_open_split(struct dwarf_file *f)
 {
 	Dwarf_CU *cu = NULL;
 	bool is_missing = false;
-	Dwarf_Die sub;
+	Dwarf_Die die, sub;
 	uint8_t type;
 
-	while (dwarf_get_units(f->dwarf, cu, &cu, NULL, &type, NULL, &sub) == 0) {
+	while (dwarf_get_units(f->dwarf, cu, &cu, NULL, &type, &die, &sub) == 0) {
 		if (type == DW_UT_skeleton && sub.cu)
 			file_number(f, dwarf_cu_getdwarf(sub.cu));
-		is_missing |= type == DW_UT_skeleton && !sub.cu;
+		if (type != DW_UT_skeleton || sub.cu)
+			continue;
+		if (!is_missing)
+			f->missing_split = split_name(&die);
+		is_missing = true;
 	}
+	if (!is_missing)
+		f->missing_split = NULL;
 	if (is_missing && !f->has_looked_for_package) {
 		f->has_looked_for_package = true;
 		package_open(f);

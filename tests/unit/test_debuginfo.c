@@ -331,6 +331,28 @@ TEST(debug_information_is_found_wherever_it_is)
 		SKIP("no compiler");
 }
 
+TEST(split_units_that_are_missing_are_named)
+{
+	struct debuginfo *d = NULL;
+	struct arena a = { 0 };
+	struct collected c = { 0 };
+	struct objfile *f;
+	struct err *e;
+
+	help_write("counted.c", counted_c);
+	if (!help_sh(
+		    "gcc -O2 -gdwarf-5 -gsplit-dwarf -c counted.c -o c.o && gcc c.o -o p && rm c.dwo"))
+		SKIP("no gcc");
+	f = help_open("p");
+	CHECK(!objfile_debuginfo(f, &d));
+	e = d ? debuginfo_functions(d, STR("scale"), STR(""), &a, collect, &c) : NULL;
+	if (CHECK(e))
+		CHECK_HAS(e->msg, "were not found ('c.dwo')");
+	err_free(e);
+	objfile_unref(f);
+	arena_free(&a);
+}
+
 TEST(debug_information_comes_from_a_server)
 {
 	char url[256], cache[256];
@@ -422,7 +444,13 @@ TEST(names_of_cxx)
 		   "app::(anonymous namespace)::hidden", "app::(anonymous namespace)::hidden", 1);
 	check_name("ncc", "plain_c", "plain_c", "plain_c", 1);
 	check_name("ncc", "app::*::handle", "app::Srv::handle(int)", "app::Srv::handle", 2);
+	check_name("ncc", "*Srv*hand*", "app::Srv::handle(int)", "app::Srv::handle", 2);
+	check_name("ncc", "app::*::hidd*", "app::(anonymous namespace)::hidden",
+		   "app::(anonymous namespace)::hidden", 1);
+	check_name("ncc", "*::operator<*", "app::Srv::operator<(app::Srv const&) const",
+		   "app::Srv::operator<", 1);
 	check_name("ncc", "app::nothing", "", "", 0);
+	check_name("ncc", "app::noth*", "", "", 0);
 }
 
 TEST(names_of_rust)
@@ -449,6 +477,7 @@ TEST(names_of_rust)
 		check_name("nrs", "n::tc::show", "n::tc::show<u8>", "n::tc::show", 2);
 		check_name("nrs", "n::tc::show<u32>", "n::tc::show<u32>", "n::tc::show", 1);
 		check_name("nrs", "n::main", "n::main", "n::main", 1);
+		check_name("nrs", "n::tc::sh*", "n::tc::show<u8>", "n::tc::show", 2);
 		check_name("nrs", "n::main::{closure#0}", "n::main::{closure#0}",
 			   "n::main::{closure#0}", 1);
 	}
