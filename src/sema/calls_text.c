@@ -4,6 +4,7 @@
  * types, so they must be known here: from a literal length, from the argument, else max_strlen.
  */
 #include "sema/sema_private.h"
+#include "types/view.h"
 
 /* ---- str and buf ---- */
 
@@ -45,12 +46,30 @@ static int64_t length_of(struct sema *s, struct node *call, uint32_t n, bool *is
 	return value;
 }
 
+/* does a pointer of a traced program lead to a string of its language? */
+static bool leads_to_text(struct sema *s, const struct type *t)
+{
+	for (unsigned depth = 0; depth < 4 && t->kind == TYPE_POINTER; depth++) {
+		t = t->elem;
+		if (view_is_text(s->tt, t))
+			return true;
+	}
+	return false;
+}
+
 static const struct type *call_str(struct sema *s, struct node *call)
 {
 	const struct sema_config *c = &s->unit->config;
 	const struct type *t = infer(s, call_arg(call, 0), 0);
 	bool is_good;
-	int64_t length = length_of(s, call, 1, &is_good), size;
+	int64_t length, size;
+
+	/* str() of a &String is its text, not the bytes of the String */
+	while (call->call.n_args == 1 && !is_unknown(t) && leads_to_text(s, t)) {
+		sema_put_deref(s, call_arg(call, 0));
+		t = infer(s, call_arg(call, 0), 0);
+	}
+	length = length_of(s, call, 1, &is_good);
 
 	if (is_unknown(t) || !is_good)
 		return t == type_poison() || !is_good ? type_poison() : type_none();

@@ -78,7 +78,7 @@ static const struct type *no_field(struct sema *s, struct node *n, const struct 
 	return type_poison();
 }
 
-static void put_deref(struct sema *s, struct node **slot)
+void sema_put_deref(struct sema *s, struct node **slot)
 {
 	struct node *a = *slot, *deref = node_new(s->arena, NODE_UNARY, a->at);
 
@@ -114,7 +114,7 @@ static const struct type *member_of(struct sema *s, struct node **slot, const st
 		*found = target_member(s, slot, base);
 		/* its place is what the pointer leads to; when checking, follow() has put that in */
 		if (*found && t->kind == TYPE_POINTER && !s->is_checking)
-			put_deref(s, &(*slot)->call.args);
+			sema_put_deref(s, &(*slot)->call.args);
 		if (*found || !target_follow(s, &n->field.a, base))
 			break;
 		t = infer(s, &n->field.a, WANT_PLACE);

@@ -233,6 +233,8 @@ const struct type *target_decay(struct sema *s, struct node **slot, const struct
 /* a member that the type has not, but things of its kind have: .len, .cap, .value, or one behind a smart pointer */
 bool target_member(struct sema *s, struct node **slot, const struct type *base);
 /* the place that a Box, Rc, unique_ptr, ... leads to; false: t is none of those */
+/* *p in place of p (infer_place.c) */
+void sema_put_deref(struct sema *s, struct node **slot);
 bool target_follow(struct sema *s, struct node **slot, const struct type *t);
 const struct type *call_view(struct sema *s, struct node *call);
 
