@@ -94,11 +94,15 @@ static unsigned symbol_flags_at(struct debuginfo *d, uint64_t addr)
 	return flags;
 }
 
+static bool is_llvm_code(const struct dwarf_fn_facts *f)
+{
+	return f->is_optimized && (f->producer == PRODUCER_CLANG || f->producer == PRODUCER_RUSTC);
+}
+
 /* LLVM changes signatures of functions that nobody else can call: pointers become what they point to, without a mark */
 static bool may_change_params(const struct dwarf_fn_facts *f)
 {
-	return !f->is_external && f->is_optimized &&
-	       (f->producer == PRODUCER_CLANG || f->producer == PRODUCER_RUSTC);
+	return !f->is_external && is_llvm_code(f);
 }
 
 /* ... and drops results; newer versions mark that (DW_CC_nocall) */
@@ -135,10 +139,48 @@ static bool contradicts(const struct location *l, const struct location *abi)
 	return false;
 }
 
+/*
+ * How many parameters a C++ name says that there are; -1: it does not say. "..." is none. clang leaves out those that travel by
+ * address and are not used.
+ */
+static int params_in_name(struct str name)
+{
+	ptrdiff_t end = -1;
+	int depth = 0, n = 0;
+	size_t i = name.n;
+
+	while (i > 0 && name.p[i - 1] != ')')
+		i--;
+	if (i == 0)
+		return -1;
+	end = (ptrdiff_t)i - 1;
+	for (; i > 0; i--) {
+		char c = name.p[i - 1];
+
+		if (c == ')' || c == ']' || c == '}' ||
+		    (c == '>' && !(i > 1 && name.p[i - 2] == '-')))
+			depth++;
+		else if (c == '(' || c == '[' || c == '{' || c == '<')
+			depth--;
+		if (c == ',' && depth == 1)
+			n++;
+		if (depth == 0)
+			break;
+	}
+	if (i == 0)
+		return -1;
+	name = str_trim(str_sub(name, i, (size_t)end));
+	if (!name.n || str_is(name, "void") || str_is(name, "..."))
+		return 0;
+	return n + 1 - str_ends(name, STR("..."));
+}
+
 /* parameters in order, for the convention; false: the list is not what the function takes */
 static bool list_params(struct var_question *q, struct abi_value *values, uint32_t *index,
 			uint32_t *n)
 {
+	int n_named = params_in_name(q->func->name), n_written = 0;
+
 	*n = 0;
 	for (uint32_t i = 0; i < q->n; i++) {
 		const struct di_var *v = &q->vars[i];
@@ -149,10 +191,11 @@ static bool list_params(struct var_question *q, struct abi_value *values, uint32
 			continue; /* only in the abstract constructor */
 		if (v->is_artificial && str_is(v->name, "__vtt_parm"))
 			return false;
+		n_written += !v->is_artificial;
 		values[*n].type = v->type;
 		index[(*n)++] = i;
 	}
-	return true;
+	return q->facts.lang != LANG_CXX || n_named < 0 || n_named == n_written;
 }
 
 static bool is_trusted(const struct var_question *q, const struct abi_value *values,
@@ -236,6 +279,12 @@ static void apply_abi(struct var_question *q)
 
 		if (q->raw[index[i]].flags & VAR_IS_CONST)
 			continue;
+		/* LLVM's callers pass anything for what they see the function not use */
+		if (is_llvm_code(&q->facts) && !(q->raw[index[i]].flags & VAR_HAS_ATTR)) {
+			v->loc.why =
+				STR("the function does not use it, so callers may pass anything");
+			continue;
+		}
 		if (!location_is_partial(&v->loc, v->type->size) && v->loc.n_pieces)
 			continue;
 		if (!values[i].loc.n_pieces)

@@ -193,6 +193,9 @@ class Evidence:
                     return "in a vector register"
                 if level == "O0":
                     return ""
+                if "clang" in self.config.name and not self.attr(dies, var, "DW_AT_location") \
+                        and not self.attr(dies, var, "DW_AT_const_value"):
+                    return "not used: LLVM's callers may pass anything"
                 if self.has_location(dies, var, pc) and not self.is_borrowed(dies, var, pc):
                     return ""
         if level == "O0":

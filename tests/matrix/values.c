@@ -131,7 +131,7 @@ NOINLINE unsigned char f_wide(__int128 w, unsigned char k)
 	return (unsigned char)(k + 1);
 }
 
-//@ f_unused(args.a args.c) retval
+//@ f_unused(args.a args.b args.c) retval
 NOINLINE int f_unused(int a, int b, int c)
 {
 	(void)b;
@@ -250,7 +250,7 @@ static void calls(int n)
 	printf("R|f_text|%s\n", f_text(texts[n % 2], (unsigned short)(n * 1000)));
 	printf("E|f_wide|%d\n", n + 100);
 	printf("R|f_wide|%d\n", f_wide((__int128)n << 70, (unsigned char)(n + 100)));
-	printf("E|f_unused|%d|%d\n", n, n + 2);
+	printf("E|f_unused|%d|%d|%d\n", n, n + 1, n + 2);
 	printf("R|f_unused|%d\n", f_unused(n, n + 1, n + 2));
 	printf("E|f_clone|%d|%d\n", n, 7);
 	printf("R|f_clone|%d\n", f_clone(n, 7));

@@ -106,6 +106,13 @@ static NOINLINE int f_hidden(int a, Point p)
 	sink = sink + p.y;
 	return a - p.y;
 }
+//@ app::f_left_out(args.k) retval
+NOINLINE int f_left_out(Traced, int k, const std::vector<std::pair<int, int>> &)
+{
+	sink = sink + k; // clang's debug information has no place for the others, nor their names
+	return k + 1;
+}
+
 //@ app::f_locals(args.n) retval
 NOINLINE int f_locals(int n)
 {
@@ -167,6 +174,8 @@ static void calls(int n)
 	printf("R|app::f_template<long>|%ld\n", f_template<long>(n * 100000L, n));
 	printf("E|app::f_hidden|%d|%d\n", n, p.y);
 	printf("R|app::f_hidden|%d\n", f_hidden(n, p));
+	printf("E|app::f_left_out|%d\n", n + 50);
+	printf("R|app::f_left_out|%d\n", f_left_out(t, n + 50, {}));
 	printf("E|app::f_locals|%d\n", n);
 	printf("R|app::f_locals|%d\n", f_locals(n));
 }
