@@ -85,6 +85,7 @@ bench: all
 	@bench/attach $(BUILD)/src/cli/sonde
 	@bench/throughput $(BUILD)/src/cli/sonde
 	@bench/placement $(BUILD)/src/cli/sonde
+	@bench/debuginfo $(BUILD)/src/cli/sonde
 
 install: all
 	@meson install -C $(BUILD)

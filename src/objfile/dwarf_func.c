@@ -274,6 +274,24 @@ static void add_root(struct search *s, uint32_t root, const struct func_name *na
 	vec_push(&found->roots, root);
 }
 
+/* Go's abstract entries name no file: the line table does, at the first code that there is */
+static struct str file_of_code(struct search *s, const struct index_root *r)
+{
+	struct di_range *ranges;
+	Dwarf_Lines *lines;
+	struct row row;
+	Dwarf_Die die;
+	size_t n, i;
+
+	if (r->code >= s->x->n_codes || !dwfile_die(s->f, s->x->codes[r->code].die, &die) ||
+	    !dwfile_ranges(s->f, &die, &ranges) || !dwfile_rows(s->f, &die, &lines, &n))
+		return STR_NULL;
+	i = dwfile_row_at(lines, n, ranges[0].start);
+	return i < n && dwfile_row(lines, i, &row) && row.addr == ranges[0].start
+		       ? str_from(row.file)
+		       : STR_NULL;
+}
+
 static void try_root(struct search *s, uint32_t root, const struct name_wanted *p, struct str file)
 {
 	const struct index_root *r;
@@ -290,6 +308,8 @@ static void try_root(struct search *s, uint32_t root, const struct name_wanted *
 	if (!name.path.n || !name_wanted_fits(p, &name))
 		return;
 	decl_file = dwfile_attr_file(&die, DW_AT_decl_file);
+	if (!decl_file.n && dwfile_lang(&die) == LANG_GO)
+		decl_file = file_of_code(s, r);
 	if (file.n && !name_file_fits(file, decl_file))
 		return;
 	add_root(s, root, &name, &die, decl_file);

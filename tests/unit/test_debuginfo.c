@@ -485,6 +485,10 @@ TEST(names_of_rust)
 
 TEST(names_of_go)
 {
+	struct arena a = { 0 };
+	struct collected c;
+	struct objfile *f;
+
 	help_write(
 		"n.go",
 		"package main\nimport \"fmt\"\ntype P struct{ A int }\n"
@@ -498,6 +502,14 @@ TEST(names_of_go)
 	check_name("ngo", "main.(*P).Set", "main.(*P).Set", "main.(*P).Set", 1);
 	check_name("ngo", "main.main", "main.main", "main.main", 1);
 	check_name("ngo", "main.small", "main.small", "main.small", 1);
+	f = help_open("ngo");
+	c = find(f, &a, "main.small", "n.go");
+	if (CHECK_INT(c.n, 1)) {
+		CHECK(c.funcs[0].n_instances == 1 && c.funcs[0].instances[0].is_inlined);
+		CHECK_VIEW(c.funcs[0].instances[0].caller, "main.main");
+	}
+	objfile_unref(f);
+	arena_free(&a);
 	check_name("ngo", "main.add[...]", "main.add[float64]", "main.add", 2);
 }
 
