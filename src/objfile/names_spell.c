@@ -74,11 +74,49 @@ static const struct {
 	{ "{{closure}}", "{closure}" },
 };
 
+enum { IS_IDENT = 1, IS_TOKEN = 2, IS_COMMA = 4, IS_ALIAS = 8 };
+
+/* which characters end a run that can be copied as it is */
+static const uint8_t classes[256] = {
+	['a' ... 'f'] = IS_IDENT,
+	['h' ... 'r'] = IS_IDENT,
+	['t' ... 'z'] = IS_IDENT,
+	['A' ... 'Z'] = IS_IDENT,
+	['0' ... '9'] = IS_IDENT,
+	['_'] = IS_IDENT,
+	['$'] = IS_IDENT,
+	[0x80 ... 0xff] = IS_IDENT,
+	['g'] = IS_IDENT | IS_TOKEN,
+	['s'] = IS_IDENT | IS_TOKEN | IS_ALIAS,
+	[' '] = IS_TOKEN,
+	['['] = IS_TOKEN,
+	['%'] = IS_TOKEN,
+	[':'] = IS_TOKEN,
+	[','] = IS_COMMA,
+	['{'] = IS_ALIAS,
+};
+
+/* where the next character of this class stands, from i on; those in the middle of words are none */
+static size_t plain_run(struct str s, size_t i, unsigned stop)
+{
+	const uint8_t *p = (const uint8_t *)s.p;
+
+	for (; i < s.n; i++)
+		if (classes[p[i]] & stop &&
+		    !(i && classes[p[i]] & IS_IDENT && classes[p[i - 1]] & IS_IDENT))
+			break;
+	return i;
+}
+
 /* replacements of one token at *i; false: copy the character */
 static bool copy_special(struct str s, size_t *i, struct strbuf *out)
 {
 	bool at_start = *i == 0 || (!name_is_ident(s.p[*i - 1]) && s.p[*i - 1] != ':');
 
+	if (!(classes[(uint8_t)s.p[*i]] & IS_TOKEN))
+		return false;
+
+	at_start = at_start && name_starts_at(s, *i, "std::_");
 	for (size_t k = 0; at_start && k < sizeof(inline_namespaces) / sizeof(char *); k++)
 		if (name_starts_at(s, *i, inline_namespaces[k])) {
 			strbuf_puts(out, "std::");
@@ -124,8 +162,15 @@ static bool copy_special(struct str s, size_t *i, struct strbuf *out)
 static void copy_tokens(struct str s, bool is_key, struct strbuf *out)
 {
 	for (size_t i = 0; i < s.n;) {
-		char c = s.p[i], last = out->n ? out->p[out->n - 1] : ' ';
+		size_t run = plain_run(s, i, IS_TOKEN);
+		char c, last;
 
+		strbuf_add(out, s.p + i, run - i);
+		i = run;
+		if (i == s.n)
+			break;
+		c = s.p[i];
+		last = out->n ? out->p[out->n - 1] : ' ';
 		if (copy_special(s, &i, out))
 			continue;
 		i++;
@@ -146,19 +191,23 @@ static void copy_tokens(struct str s, bool is_key, struct strbuf *out)
 static void fold_defaults(struct str s, struct strbuf *out)
 {
 	for (size_t i = 0; i < s.n;) {
-		size_t at = i + 1;
+		size_t at = plain_run(s, i, IS_COMMA) + 1;
 		bool is_done = false;
 
-		if (s.p[i] == ',') {
-			while (at < s.n && s.p[at] == ' ')
-				at++;
-			for (size_t k = 0; k < sizeof(default_args) / sizeof(char *); k++)
-				if (name_starts_at(s, at, default_args[k])) {
-					i = name_skip_group(s, at + strlen(default_args[k]) - 1);
-					is_done = true;
-					break;
-				}
-		}
+		strbuf_add(out, s.p + i, at - 1 - i);
+		i = at - 1;
+		if (i == s.n)
+			break;
+		while (at < s.n && s.p[at] == ' ')
+			at++;
+		for (size_t k = 0;
+		     name_starts_at(s, at, "std::") && k < sizeof(default_args) / sizeof(char *);
+		     k++)
+			if (name_starts_at(s, at, default_args[k])) {
+				i = name_skip_group(s, at + strlen(default_args[k]) - 1);
+				is_done = true;
+				break;
+			}
 		if (!is_done)
 			strbuf_putc(out, s.p[i++]);
 	}
@@ -167,15 +216,20 @@ static void fold_defaults(struct str s, struct strbuf *out)
 static void fold_aliases(struct str s, struct strbuf *out)
 {
 	for (size_t i = 0; i < s.n;) {
-		bool is_done = false;
+		size_t run = plain_run(s, i, IS_ALIAS);
+		bool is_done = false,
+		     may_be = name_starts_at(s, run, "std::basic_") || name_starts_at(s, run, "{{");
 
-		for (size_t k = 0; k < sizeof(aliases) / sizeof(aliases[0]) && !is_done; k++)
+		strbuf_add(out, s.p + i, run - i);
+		i = run;
+		for (size_t k = 0;
+		     may_be && k < sizeof(aliases) / sizeof(aliases[0]) && i < s.n && !is_done; k++)
 			if (name_starts_at(s, i, aliases[k].text)) {
 				strbuf_puts(out, aliases[k].spelled);
 				i += strlen(aliases[k].text);
 				is_done = true;
 			}
-		if (!is_done)
+		if (!is_done && i < s.n)
 			strbuf_putc(out, s.p[i++]);
 	}
 }
@@ -228,11 +282,46 @@ static void fold_impl(struct str s, struct strbuf *out)
 	strbuf_add_str(out, str_sub(s, end, s.n));
 }
 
+/* nothing in it is spelled in several ways: most names of C, Go, and much of Rust. One look at each character. */
+static bool is_spelled(struct str s, bool is_key)
+{
+	if (s.n && s.p[0] == '<')
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		switch (s.p[i]) {
+		case '[':
+		case '%': return false;
+		case ' ':
+			if (is_key || i == 0 || i + 1 == s.n || s.p[i + 1] == ' ' ||
+			    s.p[i - 1] == '>')
+				return false;
+			break;
+		case '{':
+			if (i + 1 < s.n && s.p[i + 1] == '{')
+				return false;
+			break;
+		case ':':
+			if (name_starts_at(s, i, "::<"))
+				return false;
+			break;
+		case 's':
+			if (name_starts_at(s, i, "std::"))
+				return false;
+			break;
+		case 'g':
+			if (name_starts_at(s, i, "go.shape."))
+				return false;
+			break;
+		default: break;
+		}
+	return true;
+}
+
 void name_spell(struct str name, bool is_key, struct strbuf *out)
 {
 	struct strbuf a = { 0 }, b = { 0 };
 
-	if (name.n > NAME_LIMIT) {
+	if (name.n > NAME_LIMIT || is_spelled(name, is_key)) {
 		strbuf_add_str(out, name);
 		return;
 	}
