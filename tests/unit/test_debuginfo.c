@@ -455,7 +455,9 @@ TEST(names_of_cxx)
 
 TEST(names_of_rust)
 {
-	static const char *const schemes[] = { "", "-C symbol-mangling-version=v0" };
+	static const char *const schemes[] = { "", "-C symbol-mangling-version=v0",
+					       "-C split-debuginfo=unpacked",
+					       "-C split-debuginfo=packed" };
 	char command[256];
 
 	help_write(
@@ -467,7 +469,7 @@ TEST(names_of_rust)
 		"#[inline(never)] fn apply(f: &dyn Fn(u32) -> u32, n: u32) -> u32 { f(n) }\n"
 		"fn main() { let n = std::env::args().count() as u32; let c = |x| x + n;\n"
 		" println!(\"{} {} {} {}\", tc::Sq(n).area(), tc::show(1u8), tc::show(n), apply(&c, 3)); }\n");
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 4; i++) {
 		snprintf(command, sizeof(command), "rustc -g -O %s n.rs -o nrs", schemes[i]);
 		if (!help_sh(command))
 			SKIP("no rustc");
