@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 /* clang-format off */
@@ -173,6 +174,11 @@ static struct err *add_path(struct resolved *r, pid_t pid, struct str spec)
 	struct stat st;
 
 	if (stat(open_path, &st)) {
+		int code = errno;
+
+		if (root_pid && kill(root_pid, 0) && errno == ESRCH)
+			return err_new(0, "process %d does not exist", (int)root_pid);
+		errno = code;
 		if (root_pid && proc_has_own_root(pid))
 			return err_new(errno, "'%.*s' in the root of process %d", STR_ARG(spec),
 				       (int)pid);

@@ -212,10 +212,18 @@ static bool is_readable(const struct sema *s, const struct node *n, const struct
 
 /* ---- args, locals, retval ---- */
 
-/* all parameters, or all results, as a record */
-static struct node *whole(struct sema *s, struct span at, enum probe_var_role role)
+/* results that have no names: what compilers call them is none */
+static bool is_nameless(struct str name)
 {
-	struct node *list = node_new(s->arena, NODE_RECORD, at), **tail = &list->list.items;
+	return name.n == 0 || name.p[0] == '~';
+}
+
+/* all parameters, or all results: a record, or a tuple where there are no names */
+static struct node *whole(struct sema *s, struct span at, enum probe_var_role role, uint32_t first)
+{
+	bool is_tuple = role == PVAR_RESULT && is_nameless(s->shape->vars[first].name);
+	struct node *list = node_new(s->arena, is_tuple ? NODE_TUPLE : NODE_RECORD, at),
+		    **tail = &list->list.items;
 
 	for (uint32_t i = 0; i < s->shape->n_vars; i++) {
 		const struct probe_var *v = &s->shape->vars[i];
@@ -223,6 +231,13 @@ static struct node *whole(struct sema *s, struct span at, enum probe_var_role ro
 
 		if (v->role != role || v->is_artificial)
 			continue;
+		if (is_tuple) {
+			*tail = node_int(s, at, 0, NULL);
+			put_var(s, tail, i, WANT_SHOWN);
+			tail = &(*tail)->next;
+			list->list.n++;
+			continue;
+		}
 		item = node_new(s->arena, NODE_NAMED, at);
 		item->named.name = v->name.n ? v->name
 					     : arena_printf(s->arena, "_%u", list->list.n);
@@ -316,7 +331,7 @@ static bool replace_whole(struct sema *s, struct node **slot, unsigned want)
 		n->type = type_poison();
 		return false;
 	}
-	replace(slot, whole(s, n->at, role));
+	replace(slot, whole(s, n->at, role, first));
 	return true;
 }
 
