@@ -15,6 +15,8 @@
 #define UNSAFE_TEXT \
 	"Use --unsafe to force attachment. WARNING: This option could lead to data corruption in the target process."
 
+enum { MAX_FUNCTION = 1 << 20 };
+
 /* ---- places ---- */
 
 static enum code_boundary boundary_of(struct objfile *f, uint64_t start, uint64_t addr)
@@ -124,6 +126,54 @@ static void add_point(struct uprobe_match *u, struct place *place, uint64_t offs
 	add_point_at(u, place, wanted, addr, base, m->spec->kind == PROBE_URETPROBE ? 0 : wanted);
 }
 
+static bool is_inside(const struct di_instance *inst, uint64_t addr)
+{
+	for (uint32_t i = 0; i < inst->n_ranges; i++)
+		if (addr >= inst->ranges[i].start && addr < inst->ranges[i].end)
+			return true;
+	return false;
+}
+
+/*
+ * Does whoever enters the copy leave the function around it, and nobody leaves that elsewhere? So it is when the copy ends in
+ * the only tail jump. Then the return of the one is that of the other.
+ */
+static bool ends_its_function(struct uprobe_match *u, const struct place *place)
+{
+	const struct symbol *s = place->sym;
+	CODE_AUTO code = { 0 };
+	uint32_t n_ways = 0;
+	uint8_t *bytes;
+	bool is_all = true;
+
+	if (!place->inst || !s || !s->size || s->size > MAX_FUNCTION)
+		return false;
+	bytes = base_alloc(s->size);
+	if (objfile_read_vaddr(u->file->f, s->addr, bytes, s->size))
+		code_decode(bytes, s->size, s->addr, &code);
+	free(bytes);
+	for (uint32_t i = 0; i < code.n && is_all; i++) {
+		const struct code_insn *in = &code.insn[i];
+
+		if (in->kind != CODE_RET && in->kind != CODE_JMP_INDIRECT &&
+		    !code_is_jump_out(&code, in))
+			continue;
+		n_ways++;
+		is_all = in->kind != CODE_JCC && is_inside(place->inst, in->addr);
+	}
+	return is_all && n_ways == 1 && !code.n_bad;
+}
+
+static void add_outer_return(struct uprobe_match *u, const struct place *place)
+{
+	struct place outer = *place;
+
+	outer.addr = outer.entry = place->sym->addr;
+	outer.inlined_into = STR_NULL;
+	outer.why = "it ends the function that it is inlined into";
+	add_point_at(u, &outer, outer.addr, outer.addr, u->shape, place->addr);
+}
+
 /* returns of a copy that is inlined: behind it */
 static void add_inline_exits(struct uprobe_match *u, struct place *place)
 {
@@ -139,6 +189,10 @@ static void add_inline_exits(struct uprobe_match *u, struct place *place)
 					   &exits, &n);
 	if (e) {
 		targets_report(u->m, e);
+		return;
+	}
+	if (n == 0 && ends_its_function(u, place)) {
+		add_outer_return(u, place);
 		return;
 	}
 	if (n == 0 && u->is_wild && u->n_endless++ == 0)
