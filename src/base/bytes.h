@@ -80,6 +80,24 @@ static inline uint64_t bytes_uleb(struct bytes *b)
 	}
 }
 
+/* signed LEB128: the last byte's second bit is the sign of all that is not written */
+static inline int64_t bytes_sleb(struct bytes *b)
+{
+	uint64_t v = 0;
+
+	for (unsigned shift = 0;; shift += 7) {
+		uint8_t byte = bytes_u8(b);
+
+		if (shift < 64)
+			v |= (uint64_t)(byte & 0x7f) << shift;
+		if (byte & 0x80 && !b->bad)
+			continue;
+		if (byte & 0x40 && shift + 7 < 64)
+			v |= ~0ULL << (shift + 7);
+		return (int64_t)v;
+	}
+}
+
 /* a NUL-terminated string, without the NUL; bad when there is no NUL before the end */
 static inline struct str bytes_cstr(struct bytes *b)
 {

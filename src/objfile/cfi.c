@@ -78,9 +78,9 @@ static void read_cie_body(struct cfi_reader *r, struct cfi_cie *c, struct bytes 
 	c->is_bad = version != 1 && version != 3 && version != 4;
 	if (version == 4)
 		c->is_bad |= bytes_u8(&e) != 8 || bytes_u8(&e) != 0;
-	c->code_align = cfi_read_uleb(&e);
-	c->data_align = cfi_read_sleb(&e);
-	ra = version == 1 ? bytes_u8(&e) : cfi_read_uleb(&e);
+	c->code_align = bytes_uleb(&e);
+	c->data_align = bytes_sleb(&e);
+	ra = version == 1 ? bytes_u8(&e) : bytes_uleb(&e);
 	c->is_bad |= ra != REG_RA || (text.n && text.p[0] != 'z');
 	if (text.n && text.p[0] == 'z')
 		read_augmentation(r, c, text, &e);

@@ -84,8 +84,6 @@ struct cfi_reader {
 /* false: an operation that is not known, or bytes that end too early. Rows go to r->raw when has_rows is set */
 bool cfi_run(struct cfi_reader *r, const struct cfi_cie *c, struct cfi_state *state, uint64_t pc,
 	     bool has_rows, struct bytes program);
-uint64_t cfi_read_uleb(struct bytes *b);
-int64_t cfi_read_sleb(struct bytes *b);
 uint64_t cfi_read_value(struct bytes *b, uint8_t encoding);
 uint64_t cfi_read_pointer(const struct cfi_reader *r, struct bytes *b, uint8_t encoding);
 struct bytes cfi_take_block(struct bytes *b);

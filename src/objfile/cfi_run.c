@@ -7,48 +7,16 @@
 
 /* ---- numbers ---- */
 
-uint64_t cfi_read_uleb(struct bytes *b)
-{
-	uint64_t v = 0;
-	unsigned shift = 0;
-	uint8_t c;
-
-	do {
-		c = bytes_u8(b);
-		if (shift < 64)
-			v |= (uint64_t)(c & 0x7f) << shift;
-		shift += 7;
-	} while (c & 0x80 && !b->bad);
-	return v;
-}
-
-int64_t cfi_read_sleb(struct bytes *b)
-{
-	uint64_t v = 0;
-	unsigned shift = 0;
-	uint8_t c;
-
-	do {
-		c = bytes_u8(b);
-		if (shift < 64)
-			v |= (uint64_t)(c & 0x7f) << shift;
-		shift += 7;
-	} while (c & 0x80 && !b->bad);
-	if (c & 0x40 && shift < 64)
-		v |= ~0ULL << shift;
-	return (int64_t)v;
-}
-
 uint64_t cfi_read_value(struct bytes *b, uint8_t encoding)
 {
 	switch (encoding & 0x0f) {
 	case 0x00:
 	case 0x04:
 	case 0x0c: return bytes_u64(b);
-	case 0x01: return cfi_read_uleb(b);
+	case 0x01: return bytes_uleb(b);
 	case 0x02: return bytes_u16(b);
 	case 0x03: return bytes_u32(b);
-	case 0x09: return (uint64_t)cfi_read_sleb(b);
+	case 0x09: return (uint64_t)bytes_sleb(b);
 	case 0x0a: return (uint64_t)(int16_t)bytes_u16(b);
 	case 0x0b: return (uint64_t)(int32_t)bytes_u32(b);
 	default: b->bad = true; return 0;
@@ -99,7 +67,7 @@ static uint8_t take_literal(struct bytes *e)
 /* what stands behind breg7 8: (((rip & 15) >= K) << 3) + */
 static bool is_plt(struct bytes *e, int64_t *k)
 {
-	return take_op(e, OP_BREG0 + REG_RA) && cfi_read_sleb(e) == 0 && take_literal(e) == 15 &&
+	return take_op(e, OP_BREG0 + REG_RA) && bytes_sleb(e) == 0 && take_literal(e) == 15 &&
 	       take_op(e, OP_AND) && (*k = take_literal(e), take_op(e, OP_GE)) &&
 	       take_literal(e) == 3 && take_op(e, OP_SHL) && take_op(e, OP_PLUS);
 }
@@ -113,7 +81,7 @@ static void set_cfa_expression(struct cfi_state *s, struct bytes e)
 	if (op < OP_BREG0 || op >= OP_BREG0 + 32)
 		return;
 	s->reg = op - OP_BREG0;
-	s->offset = cfi_read_sleb(&e);
+	s->offset = bytes_sleb(&e);
 	if (e.bad)
 		return;
 	if (!bytes_left(&e)) {
@@ -124,7 +92,7 @@ static void set_cfa_expression(struct cfi_state *s, struct bytes e)
 		bytes_u8(&e);
 		if (!bytes_left(&e))
 			s->form = CFA_DEREF;
-		else if (take_op(&e, OP_PLUS_UCONST) && cfi_read_uleb(&e) == 8 && !bytes_left(&e))
+		else if (take_op(&e, OP_PLUS_UCONST) && bytes_uleb(&e) == 8 && !bytes_left(&e))
 			s->form = CFA_DEREF_8;
 	} else if (s->reg == REG_SP && s->offset == 8 && is_plt(&e, &k) && !e.bad) {
 		s->form = CFA_PLT;
@@ -138,7 +106,7 @@ static struct cfi_place place_of_expression(struct bytes e)
 	struct cfi_place p = { .how = SAVED_AT_REG, .reg = op - (uint32_t)OP_BREG0 };
 
 	if (op >= OP_BREG0 && op < OP_BREG0 + 32)
-		p.offset = cfi_read_sleb(&e);
+		p.offset = bytes_sleb(&e);
 	if (op < OP_BREG0 || op >= OP_BREG0 + 32 || e.bad || bytes_left(&e))
 		return (struct cfi_place){ .how = SAVED_ODD };
 	return p;
@@ -252,7 +220,7 @@ static void advance(struct machine *m, uint64_t by)
 
 struct bytes cfi_take_block(struct bytes *b)
 {
-	uint64_t n = cfi_read_uleb(b);
+	uint64_t n = bytes_uleb(b);
 	const uint8_t *p = n <= bytes_left(b) ? bytes_take(b, n) : NULL;
 
 	if (!p)
@@ -262,7 +230,7 @@ struct bytes cfi_take_block(struct bytes *b)
 
 static void set_expression(struct machine *m, struct bytes *b, bool is_value)
 {
-	uint64_t reg = cfi_read_uleb(b);
+	uint64_t reg = bytes_uleb(b);
 	struct bytes e = cfi_take_block(b);
 	struct cfi_place *p = place_for(m, reg);
 
@@ -286,17 +254,17 @@ static bool run_extended(struct machine *m, uint8_t op, struct bytes *b)
 	case 0x03: advance(m, bytes_u16(b)); return true;
 	case 0x04: advance(m, bytes_u32(b)); return true;
 	case 0x05:
-		reg = cfi_read_uleb(b);
-		set_place(m, reg, SAVED_AT_CFA, (int64_t)(cfi_read_uleb(b) * (uint64_t)align));
+		reg = bytes_uleb(b);
+		set_place(m, reg, SAVED_AT_CFA, (int64_t)(bytes_uleb(b) * (uint64_t)align));
 		return true;
-	case 0x06: restore_place(m, cfi_read_uleb(b)); return true;
-	case 0x07: set_place(m, cfi_read_uleb(b), SAVED_UNDEFINED, 0); return true;
-	case 0x08: set_place(m, cfi_read_uleb(b), SAVED_SAME, 0); return true;
+	case 0x06: restore_place(m, bytes_uleb(b)); return true;
+	case 0x07: set_place(m, bytes_uleb(b), SAVED_UNDEFINED, 0); return true;
+	case 0x08: set_place(m, bytes_uleb(b), SAVED_SAME, 0); return true;
 	case 0x09:
 	case 0x14: /* in another register; the value itself is CFA + offset */
 	case 0x15:
-		set_place(m, cfi_read_uleb(b), SAVED_ODD, 0);
-		cfi_read_uleb(b);
+		set_place(m, bytes_uleb(b), SAVED_ODD, 0);
+		bytes_uleb(b);
 		return true;
 	case 0x0a:
 		if (m->depth == STATES_MAX)
@@ -309,27 +277,27 @@ static bool run_extended(struct machine *m, uint8_t op, struct bytes *b)
 		m->now = m->stack[--m->depth];
 		return true;
 	case 0x0c:
-		reg = cfi_read_uleb(b);
-		set_cfa(m, reg, (int64_t)cfi_read_uleb(b));
+		reg = bytes_uleb(b);
+		set_cfa(m, reg, (int64_t)bytes_uleb(b));
 		return true;
-	case 0x0d: set_cfa(m, cfi_read_uleb(b), m->now.offset); return true;
-	case 0x0e: m->now.offset = (int64_t)cfi_read_uleb(b); return true;
+	case 0x0d: set_cfa(m, bytes_uleb(b), m->now.offset); return true;
+	case 0x0e: m->now.offset = (int64_t)bytes_uleb(b); return true;
 	case 0x0f: set_cfa_expression(&m->now, cfi_take_block(b)); return true;
 	case 0x10: set_expression(m, b, false); return true;
 	case 0x11:
-		reg = cfi_read_uleb(b);
+		reg = bytes_uleb(b);
 		set_place(m, reg, SAVED_AT_CFA,
-			  (int64_t)((uint64_t)cfi_read_sleb(b) * (uint64_t)align));
+			  (int64_t)((uint64_t)bytes_sleb(b) * (uint64_t)align));
 		return true;
 	case 0x12:
-		reg = cfi_read_uleb(b);
-		set_cfa(m, reg, (int64_t)((uint64_t)cfi_read_sleb(b) * (uint64_t)align));
+		reg = bytes_uleb(b);
+		set_cfa(m, reg, (int64_t)((uint64_t)bytes_sleb(b) * (uint64_t)align));
 		return true;
 	case 0x13:
-		m->now.offset = (int64_t)((uint64_t)cfi_read_sleb(b) * (uint64_t)align);
+		m->now.offset = (int64_t)((uint64_t)bytes_sleb(b) * (uint64_t)align);
 		return true;
 	case 0x16: set_expression(m, b, true); return true;
-	case 0x2e: cfi_read_uleb(b); return true; /* size of pushed arguments */
+	case 0x2e: bytes_uleb(b); return true; /* size of pushed arguments */
 	default: return false;
 	}
 }
@@ -343,7 +311,7 @@ static bool run(struct machine *m, struct bytes b)
 		case 1: advance(m, low); break;
 		case 2:
 			set_place(m, low, SAVED_AT_CFA,
-				  (int64_t)(cfi_read_uleb(&b) * (uint64_t)m->cie->data_align));
+				  (int64_t)(bytes_uleb(&b) * (uint64_t)m->cie->data_align));
 			break;
 		case 3: restore_place(m, low); break;
 		default:

@@ -150,24 +150,9 @@ bool go_find_word(struct objfile *f, uint64_t value, uint64_t after, uint64_t *r
 
 /* --- the note ----------------------------------------------------------------------------------------------------- */
 
-static uint64_t read_uvarint(struct bytes *b)
-{
-	uint64_t v = 0;
-
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		uint8_t c = bytes_u8(b);
-
-		v |= (uint64_t)(c & 0x7f) << shift;
-		if (!(c & 0x80))
-			return v;
-	}
-	b->bad = true;
-	return 0;
-}
-
 static struct str read_inline_string(struct arena *a, struct bytes *b, size_t max)
 {
-	uint64_t n = read_uvarint(b);
+	uint64_t n = bytes_uleb(b);
 	const uint8_t *p;
 
 	if (n > max)

@@ -49,17 +49,11 @@ static bool walk_start(const struct go_pclntab *t, const struct go_record *r, ui
 
 static uint32_t read_varint(struct bytes *b)
 {
-	uint32_t v = 0;
+	uint64_t v = bytes_uleb(b);
 
-	for (unsigned shift = 0; shift < 35; shift += 7) {
-		uint8_t c = bytes_u8(b);
-
-		v |= (uint32_t)(c & 0x7f) << (shift & 31);
-		if (!(c & 0x80))
-			return v;
-	}
-	b->bad = true;
-	return 0;
+	if (v > UINT32_MAX)
+		b->bad = true;
+	return (uint32_t)v;
 }
 
 static bool walk_next(struct pc_walk *w)

@@ -138,23 +138,19 @@ static bool read_name(struct objfile *f, uint64_t addr, uint64_t end, struct are
 		      struct str *ret)
 {
 	uint8_t head[6];
-	size_t room = end - addr < sizeof(head) ? end - addr : sizeof(head), at = 1;
-	uint32_t n = 0;
+	size_t room = end - addr < sizeof(head) ? end - addr : sizeof(head);
+	struct bytes b = bytes_make(head, room);
+	uint64_t n;
 	char *text;
 
 	if (!objfile_read_vaddr(f, addr, head, room))
 		return false;
-	for (unsigned shift = 0;; shift += 7) {
-		if (at >= room || shift > 21)
-			return false;
-		n |= (uint32_t)(head[at] & 0x7f) << shift;
-		if (!(head[at++] & 0x80))
-			break;
-	}
-	if (n == 0 || n > MAX_NAME || n > end - addr - at)
+	bytes_u8(&b);
+	n = bytes_uleb(&b);
+	if (b.bad || n == 0 || n > MAX_NAME || n > end - addr - b.pos)
 		return false;
 	text = arena_alloc(a, n + 1);
-	if (!objfile_read_vaddr(f, addr + at, text, n))
+	if (!objfile_read_vaddr(f, addr + b.pos, text, n))
 		return false;
 	*ret = str_make(text, n);
 	return true;
