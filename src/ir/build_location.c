@@ -361,10 +361,3 @@ struct value build_target_var(struct builder *b, struct node *call)
 	}
 	return place_or_number(b, put_together(&s, l, t));
 }
-
-/* until src/ir/build_return.c is there */
-__attribute__((weak)) uint32_t build_entry_reg(struct builder *b, uint16_t reg)
-{
-	build_limit(b, D_LIMIT_CODE, b->at, "registers at entry are not kept yet");
-	return put_imm(b, 0);
-}
