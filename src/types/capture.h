@@ -108,8 +108,8 @@ struct capture {
 	uint32_t n_nodes;
 	const struct capture_edge *edges;
 	uint32_t n_edges;
-	uint32_t root_elems; /* elements of the first segment: 1 */
-	uint32_t max_bytes;  /* of the stored form, head included; a multiple of 8 */
+	uint32_t root_elems;             /* elements of the first segment: 1 */
+	uint32_t max_bytes;              /* of the stored form, head included; a multiple of 8 */
 	const struct look *const *looks; /* of an element of each node: how it is printed (look.h) */
 };
 

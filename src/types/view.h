@@ -18,9 +18,9 @@
 enum view_attr {
 	VIEW_LEN, /* elements, or bytes of text */
 	VIEW_CAP,
-	VIEW_TEXT,     /* address of the bytes of something like a string; its length is VIEW_LEN */
-	VIEW_TARGET,   /* what a reference, Box, Rc, unique_ptr, ... leads to: address of it */
-	VIEW_DATA,     /* address of the first element of a sequence */
+	VIEW_TEXT,   /* address of the bytes of something like a string; its length is VIEW_LEN */
+	VIEW_TARGET, /* what a reference, Box, Rc, unique_ptr, ... leads to: address of it */
+	VIEW_DATA,   /* address of the first element of a sequence */
 	VIEW_IS_READY, /* Poll, Option, optional: it is when the number is value (is_inverted: is not) */
 	VIEW_VALUE, /* the value inside of a Poll, Option, Result, optional: address of it (in place) */
 	VIEW_STATE, /* async_state: the discriminant of a future */
@@ -54,7 +54,7 @@ struct view_path {
 	uint64_t mask; /* 0: all bits */
 	uint32_t end_offset, divide;
 	uint64_t value;
-	bool is_inverted; /* IS_READY: any other number than value */
+	bool is_inverted;                          /* IS_READY: any other number than value */
 	const struct view_path *if_clear, *if_set; /* CHOICE: both from the value's place */
 	const struct type *type; /* ADDRESS: of what lies there; NUMBER: integer or enum */
 };
