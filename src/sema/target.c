@@ -322,6 +322,10 @@ static bool replace_whole(struct sema *s, struct node **slot, unsigned want)
 	}
 	if (role == PVAR_RESULT && !s->shape->is_return)
 		return false;
+	if (count == 0 && want & WANT_SHOWN && role != PVAR_RESULT) {
+		replace(slot, node_string(s, n->at, STR("{}")));
+		return true;
+	}
 	if (count == 0) {
 		sema_error(s, D_SEMA_NO_FIELD, n->at, "'%.*s' has no %s",
 			   STR_ARG(s->shape->points[0].symbol),
