@@ -7,6 +7,7 @@ tests/run/scripts for scripts, the traced programs of tests/progs for ELF files.
 BUILD/findings and named.
 """
 import argparse
+import concurrent.futures
 import os
 import re
 import shutil
@@ -136,6 +137,24 @@ def run(cmd, limit):
         return 1, f"no end after {limit} s\n{e.output or ''}"
 
 
+def fuzz(o, folder, findings, name):
+    """-> (exit status, output) of one fuzzer: what broke it before, then new inputs"""
+    kind, longest, words = KINDS.get(name, (None, 4096, None))
+    binary = os.path.join(folder, name)
+    old = os.path.join(HERE, "findings", name)
+    if os.path.isdir(old):
+        status, out = run([binary, *(os.path.join(old, f) for f in sorted(os.listdir(old)))], 120)
+        if status:
+            return status, out
+    with tempfile.TemporaryDirectory(prefix="sonde-fuzz-") as corpus:
+        seeds(kind, o.build, corpus)
+        cmd = [binary, corpus, f"-max_total_time={o.seconds}", f"-max_len={longest}", "-timeout=10",
+               "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={findings}/{name}-"]
+        if words:
+            cmd.append("-dict=" + os.path.join(HERE, words))
+        return run(cmd, o.seconds + 120)
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("--build", required=True)
@@ -148,26 +167,16 @@ def main():
     findings = os.path.join(o.build, "findings")
     os.makedirs(findings, exist_ok=True)
     failed = 0
-    for n, name in enumerate(names, 1):
-        kind, longest, words = KINDS.get(name, (None, 4096, None))
-        binary = os.path.join(folder, name)
-        old = os.path.join(HERE, "findings", name)
-        status, out = (run([binary, *(os.path.join(old, f) for f in sorted(os.listdir(old)))], 120)
-                       if os.path.isdir(old) else (0, ""))
-        if not status:
-            with tempfile.TemporaryDirectory(prefix="sonde-fuzz-") as corpus:
-                seeds(kind, o.build, corpus)
-                cmd = [binary, corpus, f"-max_total_time={o.seconds}", f"-max_len={longest}", "-timeout=10",
-                       "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={findings}/{name}-"]
-                if words:
-                    cmd.append("-dict=" + os.path.join(HERE, words))
-                status, out = run(cmd, o.seconds + 120)
-        done = re.search(r"number_of_executed_units: (\d+)", out)
-        failed += bool(status)
-        print(f"{'not ok' if status else 'ok'} {n} - {name}, {done.group(1) if done else '?'} inputs", flush=True)
-        if status:
-            for line in out.splitlines()[-50:]:
-                print("# " + line)
+    # one on each CPU: a fuzzer is one thread
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        results = pool.map(lambda name: fuzz(o, folder, findings, name), names)
+        for n, (name, (status, out)) in enumerate(zip(names, results), 1):
+            done = re.search(r"number_of_executed_units: (\d+)", out)
+            failed += bool(status)
+            print(f"{'not ok' if status else 'ok'} {n} - {name}, {done.group(1) if done else '?'} inputs", flush=True)
+            if status:
+                for line in out.splitlines()[-50:]:
+                    print("# " + line)
     print(f"1..{len(names)}")
     return 1 if failed or not names else 0
 
