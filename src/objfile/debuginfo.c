@@ -54,8 +54,3 @@ struct err *objfile_debuginfo(struct objfile *f, struct debuginfo **ret)
 	*ret = f->priv->debuginfo = d;
 	return NULL;
 }
-
-const char *debuginfo_path(const struct debuginfo *d)
-{
-	return d->debug->path;
-}

@@ -24,8 +24,6 @@ struct debuginfo;
 
 /* *ret NULL without an error: the file has no debug information. It belongs to the objfile and lives as long. */
 struct err *objfile_debuginfo(struct objfile *f, struct debuginfo **ret) ERR_MUST;
-/* where the DWARF was read from: the file itself or a separate one, for -v */
-const char *debuginfo_path(const struct debuginfo *d);
 
 /* ---- functions (dwarf_func.c) ---- */
 

@@ -22,11 +22,6 @@ int go_abi_reg_offset(unsigned n)
 	return n < GO_N_INT_REGS ? arch_reg_find_script(str_from(int_regs[n]))->offset : -1;
 }
 
-int go_abi_g_offset(void)
-{
-	return arch_reg_find_script(STR("r14"))->offset;
-}
-
 /* --- what a type is to the convention --------------------------------------------------------------------------- */
 
 enum leaf { LEAF_NONE, LEAF_WORD, LEAF_FLOAT, LEAF_COMPLEX };

@@ -36,7 +36,5 @@ bool go_abi_assign(struct go_abi_value *v, uint32_t n, bool in_regs, struct aren
 int go_abi_dict_index(struct str name, unsigned minor);
 /* n-th word in registers (0..8): offset in struct pt_regs; -1 beyond */
 int go_abi_reg_offset(unsigned n);
-/* offset in struct pt_regs of the register that holds g in Go code (r14) */
-int go_abi_g_offset(void);
 
 #endif

@@ -173,31 +173,21 @@ struct go_pclntab *objfile_go_pclntab(struct objfile *f)
 	if (g->has_tab)
 		return g->tab;
 	g->has_tab = true;
-	g->why_no_tab = STR("it was not made by the Go linker");
 	if (!g->is_go)
 		return NULL;
 	t = arena_new(&g->arena, struct go_pclntab);
 	t->rows_left = arena_new(&g->arena, uint64_t);
 	*t->rows_left = GO_ROWS_MAX;
-	g->why_no_tab = STR("no .gopclntab that can be read");
 	if (!find_table(f, t))
 		return NULL;
 	t->wrapper_id = go_wrapper_id(objfile_go_buildinfo(f)->minor);
 	go_module_find(f, g, t->addr, t->addr + t->names_offset);
-	g->why_no_tab = STR("the start of its text is not known");
 	if (!find_text(f, t, &g->module))
 		return NULL;
 	t->file = f;
 	take_trees(f, t, g->module.gofunc);
-	g->why_no_tab = STR_NULL;
 	g->tab = t;
 	return t;
-}
-
-struct str go_pclntab_why(struct objfile *f)
-{
-	objfile_go_pclntab(f);
-	return go_info_of(f)->why_no_tab;
 }
 
 /* --- functions ---------------------------------------------------------------------------------------------------- */

@@ -45,9 +45,8 @@ struct go_inlined {
 	uint32_t start_line; /* of the "func" keyword; 0: not known */
 };
 
-/* NULL when the file has none that can be read; go_pclntab_why says why */
+/* NULL when the file has none that can be read */
 struct go_pclntab *objfile_go_pclntab(struct objfile *f);
-struct str go_pclntab_why(struct objfile *f);
 
 uint32_t go_pclntab_count(const struct go_pclntab *t);
 /* false when entry i is malformed */

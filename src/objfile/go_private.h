@@ -16,8 +16,7 @@ struct go_info {
 	bool is_go;
 	bool has_build, has_tab, has_module, has_facts; /* looked for, found or not */
 	struct go_buildinfo build;
-	struct go_pclntab *tab; /* NULL: none that can be read, why_no_tab says why */
-	struct str why_no_tab;
+	struct go_pclntab *tab; /* NULL: none that can be read */
 	struct go_module module;
 	struct go_runtime_facts facts;
 };

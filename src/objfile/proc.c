@@ -164,14 +164,6 @@ const struct proc_map *proc_maps_find(const struct proc_maps *m, uint64_t addr)
 
 /* --- one process ------------------------------------------------------------------------------------------------ */
 
-bool proc_exists(pid_t pid)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-	return access(path, F_OK) == 0;
-}
-
 /* n-th field of /proc/PID/stat, 1 = pid; counted behind the name, which may hold blanks and brackets */
 static bool stat_field(pid_t pid, unsigned n, uint64_t *ret)
 {
@@ -195,13 +187,6 @@ uint64_t proc_start_time(pid_t pid)
 	uint64_t v;
 
 	return stat_field(pid, 22, &v) ? v : 0;
-}
-
-pid_t proc_ppid(pid_t pid)
-{
-	uint64_t v;
-
-	return stat_field(pid, 4, &v) ? (pid_t)v : 0;
 }
 
 /* the value of a "Key:\tvalue" line of /proc/PID/status; a view into *text */

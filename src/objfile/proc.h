@@ -34,12 +34,10 @@ void proc_maps_parse(struct str text, struct proc_maps *ret);
 void proc_maps_free(struct proc_maps *m);
 const struct proc_map *proc_maps_find(const struct proc_maps *m, uint64_t addr);
 
-bool proc_exists(pid_t pid);
 /* clock ticks since boot; with the pid it names a process for good. 0: no such process */
 uint64_t proc_start_time(pid_t pid);
 /* path of the executable, seen from the process's root ("(deleted)" cut off); malloc'ed */
 struct err *proc_exe(pid_t pid, char **ret) ERR_MUST;
-pid_t proc_ppid(pid_t pid);          /* 0: no such process */
 uid_t proc_uid(pid_t pid, bool *ok); /* whose files it makes */
 pid_t proc_ns_pid(pid_t pid);        /* its number in its own pid namespace */
 /* true when pid's mount namespace or root differs from ours */

@@ -125,6 +125,4 @@ bool code_next_pred(const struct code *c, uint64_t addr, uint32_t *it,
 /* does a direct branch anywhere in the function go to an address in [from, to)? */
 bool code_branches_into(const struct code *c, uint64_t from, uint64_t to);
 
-const char *code_kind_name(enum code_kind kind);
-
 #endif

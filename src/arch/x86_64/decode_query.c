@@ -135,23 +135,3 @@ bool code_branches_into(const struct code *c, uint64_t from, uint64_t to)
 	}
 	return false;
 }
-
-const char *code_kind_name(enum code_kind kind)
-{
-	static const char *const names[] = {
-		[CODE_OTHER] = "other",
-		[CODE_RET] = "ret",
-		[CODE_JMP] = "jmp",
-		[CODE_JMP_INDIRECT] = "indirect jmp",
-		[CODE_JCC] = "conditional jump",
-		[CODE_CALL] = "call",
-		[CODE_CALL_INDIRECT] = "indirect call",
-		[CODE_NOP] = "nop",
-		[CODE_PUSH] = "push",
-		[CODE_ENDBR] = "endbr64",
-		[CODE_TRAP] = "trap",
-		[CODE_SYSCALL] = "syscall",
-	};
-
-	return names[kind];
-}
