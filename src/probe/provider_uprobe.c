@@ -105,21 +105,28 @@ static void add_point_at(struct uprobe_match *u, struct place *place, uint64_t w
 	uprobe_say_place(u, p, place);
 }
 
+/* the shape for this address; *go: what it is in Go code, form GO_FORM_NONE elsewhere */
+static size_t shape_at(struct uprobe_match *u, const struct place *place, uint64_t addr,
+		       struct go_site *go)
+{
+	*go = (struct go_site){ .form = GO_FORM_NONE };
+	if (!place->sym || !objfile_is_go(u->file->f))
+		return u->shape;
+	go_site_find(u->file->f, place->sym, addr - place->sym->addr, go);
+	return go->form == GO_FORM_NONE ? u->shape
+					: go_site_shape(u->m, u->file->f, go, u->go_shapes);
+}
+
 static void add_point(struct uprobe_match *u, struct place *place, uint64_t offset)
 {
 	struct match *m = u->m;
-	struct go_site go = { .form = GO_FORM_NONE };
+	struct go_site go;
 	uint64_t wanted = place->addr + offset, addr = wanted;
-	size_t base = u->shape;
+	size_t base = shape_at(u, place, wanted, &go);
 
-	if (place->sym && objfile_is_go(u->file->f)) {
-		go_site_find(u->file->f, place->sym, wanted - place->sym->addr, &go);
-		if (go.form != GO_FORM_NONE)
-			base = go_site_shape(m, u->file->f, &go, u->go_shapes);
-		if (go.form != GO_FORM_NONE && !place->inlined_into.n && !m->spec->has_address &&
-		    m->spec->kind == PROBE_UPROBE && !m->spec->source_file.n)
-			addr = go.addr;
-	}
+	if (go.form != GO_FORM_NONE && !place->inlined_into.n && !m->spec->has_address &&
+	    m->spec->kind == PROBE_UPROBE && !m->spec->source_file.n)
+		addr = go.addr;
 	if (addr != wanted)
 		place->why = "behind the stack check, which runs again when the stack grows";
 	/* where a debugger would look: at the entry registers are as the caller set them, behind Go's check too */
@@ -167,17 +174,20 @@ static bool ends_its_function(struct uprobe_match *u, const struct place *place)
 static void add_outer_return(struct uprobe_match *u, const struct place *place)
 {
 	struct place outer = *place;
+	struct go_site go;
 
 	outer.addr = outer.entry = place->sym->addr;
 	outer.inlined_into = STR_NULL;
 	outer.why = "it ends the function that it is inlined into";
-	add_point_at(u, &outer, outer.addr, outer.addr, u->shape, place->addr);
+	add_point_at(u, &outer, outer.addr, outer.addr, shape_at(u, &outer, outer.addr, &go),
+		     place->addr);
 }
 
 /* returns of a copy that is inlined: behind it */
 static void add_inline_exits(struct uprobe_match *u, struct place *place)
 {
 	const uint64_t *exits = NULL;
+	struct go_site go;
 	struct err *e = NULL;
 	uint32_t n = 0;
 
@@ -202,8 +212,11 @@ static void add_inline_exits(struct uprobe_match *u, struct place *place)
 			     "'%.*s', inlined into %.*s: where it ends is not known, returns of "
 			     "this copy are not seen.",
 			     STR_ARG(place->func), STR_ARG(place->inlined_into));
-	for (uint32_t i = 0; i < n; i++)
-		add_point_at(u, place, exits[i], exits[i], u->shape, exits[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		size_t base = shape_at(u, place, exits[i], &go);
+
+		add_point_at(u, place, exits[i], exits[i], base, exits[i]);
+	}
 }
 
 /*
