@@ -191,7 +191,6 @@ void kernel_packets_close(struct engine *e);
 int kernel_packets_fd(const struct engine *e); /* -1: none */
 /* deliver what waits; the number of samples passed */
 uint64_t kernel_packets_drain(struct engine *e, engine_event_fn *fn, void *arg);
-uint64_t kernel_packets_lost(const struct engine *e);
 
 /* ---- describe.c ---- */
 /* say what was loaded, with -v */

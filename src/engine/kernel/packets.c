@@ -16,7 +16,6 @@ struct kernel_packets {
 	struct perf_buffer *buffer;
 	engine_event_fn *fn; /* during a poll */
 	void *arg;
-	uint64_t lost;
 };
 
 static void take_sample(void *ctx, int cpu, void *data, __u32 size)
@@ -26,13 +25,6 @@ static void take_sample(void *ctx, int cpu, void *data, __u32 size)
 	if (p->fn && size >= sizeof(struct event_head))
 		p->fn(p->arg, data, (const char *)data + sizeof(struct event_head),
 		      size - (uint32_t)sizeof(struct event_head));
-}
-
-static void take_lost(void *ctx, int cpu, __u64 n)
-{
-	struct kernel_packets *p = ctx;
-
-	p->lost += n;
 }
 
 static int find_map(const struct engine *e)
@@ -51,7 +43,8 @@ struct err *kernel_packets_open(struct engine *e)
 	if (map < 0)
 		return NULL;
 	p = base_alloc(sizeof(*p));
-	p->buffer = perf_buffer__new(map, PAGES_PER_CPU, take_sample, take_lost, p, NULL);
+	/* what does not fit is counted by the program: the helper fails there */
+	p->buffer = perf_buffer__new(map, PAGES_PER_CPU, take_sample, NULL, p, NULL);
 	if (!p->buffer) {
 		int code = errno;
 
@@ -79,11 +72,6 @@ uint64_t kernel_packets_drain(struct engine *e, engine_event_fn *fn, void *arg)
 	n = perf_buffer__consume(p->buffer);
 	p->fn = NULL;
 	return n > 0 ? (uint64_t)n : 0;
-}
-
-uint64_t kernel_packets_lost(const struct engine *e)
-{
-	return e->packets ? e->packets->lost : 0;
 }
 
 void kernel_packets_close(struct engine *e)
