@@ -194,6 +194,8 @@ struct err *debuginfo_signature(struct debuginfo *d, const struct di_func *f, st
 	*n = 0;
 	wire_put_u64(&out, f->id);
 	TRY(ask(&q, DWARF_SIGNATURE, &out));
+	if (q.facts.lang == LANG_GO)
+		var_go_drop_twins(&q);
 	type = dwarf_types_get(q.types, q.facts.result_type);
 	if (type->kind != TYPE_VOID && q.facts.lang != LANG_GO)
 		q.vars[q.n++] =

@@ -50,7 +50,7 @@ static void drop(struct var_question *q, bool at_return)
 }
 
 /* Go 1.26 describes a result that a deferred function changes twice; no two parameters or results have one name */
-static void drop_twins(struct var_question *q)
+void var_go_drop_twins(struct var_question *q)
 {
 	uint32_t kept = 0;
 
@@ -69,7 +69,7 @@ static void drop_twins(struct var_question *q)
 
 void var_go(struct var_question *q, bool is_inlined, bool at_return)
 {
-	drop_twins(q);
+	var_go_drop_twins(q);
 	for (uint32_t i = 0; i < q->n; i++) {
 		if (is_dictionary(q->vars[i].name))
 			q->vars[i].is_artificial = true;

@@ -26,5 +26,7 @@ void var_add_result(struct var_question *q);
 void var_fill_padding(struct arena *a, const struct type *t, struct location *l);
 /* Go: arguments at the entry or behind the stack check, results at RET, by Go's own convention */
 void var_go(struct var_question *q, bool is_inlined, bool at_return);
+/* what Go's debug information says twice is said once */
+void var_go_drop_twins(struct var_question *q);
 
 #endif
