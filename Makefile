@@ -76,7 +76,7 @@ fuzz: build-fuzz/build.ninja
 	@$(NINJA) -C build-fuzz
 	@python3 tests/fuzz/run.py --build build-fuzz --seconds $(SECONDS)
 
-# the runtime tests again and again under ASan and UBSan, for SECONDS
+# servers under load while probes come and go, and the runtime tests again and again under ASan and UBSan, SECONDS each
 soak: all asan
 	@python3 tests/all.py soak --seconds $(SECONDS)
 

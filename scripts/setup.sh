@@ -14,7 +14,7 @@ build="gcc libc6-dev make meson ninja-build pkg-config libelf-dev libdw-dev libb
     libzycore-dev libiberty-dev zlib1g-dev libzstd-dev liblzma-dev libbz2-dev"
 demo="redis-server redis-tools procps util-linux"
 test="clang-14 libclang-rt-14-dev clang-format-14 llvm-14 g++ python3-minimal python3 curl openssl nginx-light
-    valgrind bpftrace systemtap-sdt-dev binutils strace xz-utils tmux bpftool time iproute2 zip bash"
+    valgrind bpftrace systemtap-sdt-dev binutils strace xz-utils tmux bpftool time iproute2 zip bash dwz libdebuginfod1"
 static="dpkg-dev xz-utils curl"
 
 usage() {

@@ -5,8 +5,11 @@ Reads the text of llvm-dwarfdump, nothing of sonde. It errs on the side of "ther
 """
 import bisect
 import re
+import shutil
 import subprocess
 
+# llvm-14 has the one with the number, the package "llvm" a link to it
+DWARFDUMP = shutil.which("llvm-dwarfdump-14") or shutil.which("llvm-dwarfdump")
 DIE = re.compile(r"^0x([0-9a-f]+):( *)(DW_TAG_\w+|NULL)")
 ATTR = re.compile(r"^\s+(DW_AT_\w+)\s*\((.*)$")
 RANGE = re.compile(r"\[0x([0-9a-f]+), 0x([0-9a-f]+)\)(?:: ?(.*))?")
@@ -50,7 +53,7 @@ class Evidence:
     def __init__(self, binary, config):
         self.config = config
         self.functions = {}
-        text = subprocess.run(["llvm-dwarfdump", "--debug-info", binary], stdout=subprocess.PIPE,
+        text = subprocess.run([DWARFDUMP, "--debug-info", binary], stdout=subprocess.PIPE,
                               text=True, errors="replace").stdout
         self.dies = [parse(text)]
         self.symbols = subprocess.run(["nm", "-C", binary], stdout=subprocess.PIPE, text=True,

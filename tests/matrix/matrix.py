@@ -275,8 +275,8 @@ def main():
     base = opts.work or tempfile.mkdtemp(prefix="sonde-matrix-")
     print(f"{'# values':41}{'right':>7}{'gone':>6}{'unproven':>10}{'wrong':>7}")
     seen, count = set(), 0
-    if os.geteuid() or not shutil.which("llvm-dwarfdump"):
-        print("ok 1 - matrix # SKIP needs root and llvm-dwarfdump")
+    if os.geteuid() or not evidence.DWARFDUMP:
+        print("ok 1 - matrix # SKIP needs root and llvm-dwarfdump-14")
         return
     for n, config in enumerate(configs()):
         if not re.search(opts.k, config.name + " " + config.source):

@@ -12,7 +12,6 @@ import argparse
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 
@@ -97,7 +96,7 @@ def blocks(die, pc, proof):
 
 class Program:
     def __init__(self, path):
-        text = subprocess.run(["llvm-dwarfdump", "--debug-info", path], stdout=subprocess.PIPE,
+        text = subprocess.run([evidence.DWARFDUMP, "--debug-info", path], stdout=subprocess.PIPE,
                               text=True, errors="replace").stdout
         self.dies = evidence.parse(text)
         self.proof = evidence.Evidence.__new__(evidence.Evidence)
@@ -149,8 +148,8 @@ def main():
     p.add_argument("programs", nargs="+")
     opts = p.parse_args()
     failed = False
-    if not shutil.which("llvm-dwarfdump"):
-        print("ok 1 - locations # SKIP needs llvm-dwarfdump")
+    if not evidence.DWARFDUMP:
+        print("ok 1 - locations # SKIP needs llvm-dwarfdump-14")
         return
     for number, path in enumerate(opts.programs, 1):
         program = Program(path)
