@@ -547,6 +547,7 @@ TEST(assignment)
 	check_abi("bwi/b", false, "[8] [12] [16] [24]", 24);
 	check_abi("sb/sf", false, "[8] [24] [32] [48]", 48);
 	check_abi("", true, "", 0);
+	type_table_free(&tt);
 	arena_free(&types_arena);
 }
 
@@ -569,6 +570,7 @@ TEST(unknown_layout)
 	v[1].type = go_struct(16, 1, (const struct type *[]){ type_int(8, true) },
 			      (uint32_t[]){ 0 });
 	CHECK(go_abi_assign(v, 2, true, &types_arena, &bytes));
+	type_table_free(&tt);
 	arena_free(&types_arena);
 }
 

@@ -65,6 +65,7 @@ static void check_exits(const char *name, int own, unsigned followed, unsigned b
 	struct return_evidence evidence = { 0 };
 	struct exits e;
 	unsigned n[4] = { 0 };
+	bool is_fine = true;
 
 	if (!find(name, &fn, &range, &evidence))
 		return;
@@ -73,8 +74,13 @@ static void check_exits(const char *name, int own, unsigned followed, unsigned b
 		n[x->kind]++;
 	if (!CHECK((e.undecided != NULL) == (own < 0)))
 		printf("# %s: %s\n", name, e.undecided ? e.undecided : "decided");
-	if (own >= 0 && !(CHECK_INT(n[EXIT_RET], own) & CHECK_INT(n[EXIT_TAIL], followed) &
-			  CHECK_INT(n[EXIT_TAIL_RET], behind) & CHECK_INT(e.n_lost, lost)))
+	if (own >= 0) {
+		is_fine &= CHECK_INT(n[EXIT_RET], own);
+		is_fine &= CHECK_INT(n[EXIT_TAIL], followed);
+		is_fine &= CHECK_INT(n[EXIT_TAIL_RET], behind);
+		is_fine &= CHECK_INT(e.n_lost, lost);
+	}
+	if (!is_fine)
 		printf("# in %s\n", name);
 	exits_free(&e);
 }
