@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Fuzzer of the ELF reader and of what stands on it: sections, symbols, USDT notes. Any bytes end in an error or in data. */
-#include "objfile/elf.h"
 
 #include "objfile/symtab.h"
 #include "objfile/usdt.h"
 
+#include "fuzz_file.h"
+
 #include <stdio.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -51,18 +50,10 @@ static void read_all(struct objfile *f)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct objfile *f = NULL;
-	struct err *e;
-	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+	struct objfile *f = fuzz_open(data, size);
 
-	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
-		return -1;
-	e = objfile_open_fd(fd, "fuzz", &f);
-	close(fd);
-	if (e) {
-		err_free(e);
+	if (!f)
 		return 0;
-	}
 	read_all(f);
 	objfile_unref(f);
 	return 0;

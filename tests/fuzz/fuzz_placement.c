@@ -3,12 +3,10 @@
  * Fuzzer of what placement reads of a file: the code of functions, the pieces that they jump to, their jump tables, stored
  * labels. The place of each function must be in the function, and be taken only where all that was read allows it.
  */
-#include "objfile/elf.h"
 #include "objfile/symtab.h"
 #include "probe/placement.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
+#include "fuzz_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,19 +33,11 @@ static void place(struct objfile *f, uint64_t entry)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct objfile *f = NULL;
+	struct objfile *f = fuzz_open(data, size);
 	struct symtab *t;
-	struct err *e;
-	int fd = memfd_create("fuzz", MFD_CLOEXEC);
 
-	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
-		return -1;
-	e = objfile_open_fd(fd, "fuzz", &f);
-	close(fd);
-	if (e) {
-		err_free(e);
+	if (!f)
 		return 0;
-	}
 	t = objfile_symtab(f);
 	for (uint32_t i = 0; i < t->n && i < FUNCTIONS; i++)
 		place(f, t->v[i].addr);

@@ -7,9 +7,9 @@
 
 #include "objfile/symtab.h"
 
+#include "fuzz_file.h"
+
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -45,19 +45,11 @@ static void look_at(struct objfile *f, const struct symbol *s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct objfile *f = NULL;
+	struct objfile *f = fuzz_open(data, size);
 	struct symtab *t;
-	struct err *e;
-	int fd = memfd_create("fuzz", MFD_CLOEXEC);
 
-	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
-		return -1;
-	e = objfile_open_fd(fd, "fuzz", &f);
-	close(fd);
-	if (e) {
-		err_free(e);
+	if (!f)
 		return 0;
-	}
 	t = objfile_symtab(f);
 	for (uint32_t i = 0, n = 0; i < t->n && n < FUNCTIONS; i++)
 		if (symbol_is_func(&t->v[i]) && t->v[i].size) {
