@@ -341,13 +341,31 @@ static bool replace_whole(struct sema *s, struct node **slot, unsigned want)
 
 static bool replace_state(struct sema *s, struct node **slot);
 
+/* a pattern takes in functions that nothing is known of: where arguments are shown, that is what is shown of theirs */
+static bool replace_unknown(struct sema *s, struct node **slot, unsigned want)
+{
+	const struct builtin *b = builtin_of(*slot);
+	const struct attach_point *ap = s->inst ? s->inst->clause->points : NULL;
+
+	if (!(want & WANT_SHOWN) || !b || (b->id != BUILTIN_ARGS && b->id != BUILTIN_LOCALS) ||
+	    (s->shape->kind != PROBE_UPROBE && s->shape->kind != PROBE_URETPROBE))
+		return false;
+	while (ap && !str_has_glob(ap->text))
+		ap = ap->next;
+	if (ap)
+		replace(slot, node_string(s, (*slot)->at, STR("<no debug information>")));
+	return ap != NULL;
+}
+
 bool target_replace(struct sema *s, struct node **slot, unsigned want)
 {
 	struct node *n = *slot;
 
 	/* a typed record of the probe's (tracepoints, fentry) is no business of this file */
-	if (!s->shape || !s->shape->vars || s->shape->args || !s->shape->n_points)
+	if (!s->shape || s->shape->args || !s->shape->n_points)
 		return false;
+	if (!s->shape->vars)
+		return replace_unknown(s, slot, want);
 	if (n->kind == NODE_FIELD || n->kind == NODE_TUPLE_FIELD)
 		return replace_member(s, slot, want);
 	if (builtin_of(n) && builtin_of(n)->id == BUILTIN_ASYNC_STATE)
