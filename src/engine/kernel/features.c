@@ -88,18 +88,12 @@ static bool check_iter_helper(union feature_arg helper)
 	return id && helper_in(BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, id, helper.number);
 }
 
-static uint32_t fentry_target(void)
-{
-	uint32_t id = features_btf_id("bpf_fentry_test1", BTF_FUNCTION);
-
-	return id ? id : features_btf_id("do_sys_openat2", BTF_FUNCTION);
-}
-
+/* as our programs call it: on a raw tracepoint, which kernels without fentry have, too */
 static bool check_tracing_helper(union feature_arg helper)
 {
-	uint32_t id = fentry_target();
+	uint32_t id = features_btf_id("btf_trace_sys_enter", BTF_TYPEDEF);
 
-	return id && helper_in(BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, id, helper.number);
+	return id && helper_in(BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, id, helper.number);
 }
 
 static bool check_file(union feature_arg path)
@@ -222,6 +216,13 @@ static bool check_uprobe_multi_process(union feature_arg unused)
 static bool check_nop5(union feature_arg unused)
 {
 	return features_try_nop5();
+}
+
+static uint32_t fentry_target(void)
+{
+	uint32_t id = features_btf_id("bpf_fentry_test1", BTF_FUNCTION);
+
+	return id ? id : features_btf_id("do_sys_openat2", BTF_FUNCTION);
 }
 
 /* loading does not tell: kernels without ftrace load such programs and refuse to attach them */

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#define BTF_TYPEDEF 8   /* BTF_KIND_TYPEDEF */
 #define BTF_FUNCTION 12 /* BTF_KIND_FUNC */
 
 /*
