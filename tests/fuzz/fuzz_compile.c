@@ -123,7 +123,7 @@ static bool no_user_symbol(void *arg, const struct probe_point *p, struct str na
 			   struct call_uaddr *out)
 {
 	*out = (struct call_uaddr){
-		.address = 0x4000, .probe_address = 0x1000, .size = 8, .is_pie = true
+		.address = 0x4000, .size = 8, .is_pie = true
 	};
 	return name.n > 1;
 }

@@ -31,6 +31,7 @@ KINDS = {
     "fuzz_proc": ("texts", 4096, None),
     "fuzz_gotab": ("gotabs", 4096, None),
     "fuzz_dwarf": ("dwarfs", 4096, None),
+    "fuzz_btf": ("btfs", 4096, None),
 }
 OPERANDS = ["-4@%eax 8@152(%rdi)", "8@$5 -1@-44(%rbp)", "-8@(%rdx,%rax,8)", "4@global+8(%rip)", "8f@%xmm0"]
 NAMES = ["_ZN3foo3barEv", "_RNvC6_123foo3bar", "_ZN4core3fmt9Formatter9write_str17h0123456789abcdefE",
@@ -112,6 +113,10 @@ def seeds(kind, build, folder):
         for i, magic in enumerate((0xfffffff1, 0xfffffff0, 0xfffffffa)):
             with open(os.path.join(folder, str(i)), "wb") as f:
                 f.write(bytes([0x10 | i]) + go_table(magic)[1:])
+    elif kind == "btfs":
+        subprocess.run("clang-14 -target bpf -g -O1 -x c -c -o o.o - && objcopy -I elf64-little -O binary "
+                       "--only-section=.BTF --set-section-flags .BTF=alloc o.o seed; rm -f o.o", shell=True, cwd=folder,
+                       input=DWARF_SOURCE, text=True, capture_output=True)
     elif kind == "dwarfs":
         dwarf_seeds(folder)
     elif kind == "frames":
