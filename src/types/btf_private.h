@@ -42,6 +42,8 @@ struct btfsrc {
 	uint32_t n_enumerators;
 };
 
+/* BTF that the kernel did not make: may it be followed? (btf_check.c) */
+bool btfsrc_is_sound(const struct btf *btf);
 /* typedefs, const, volatile, restrict and type tags taken off; *is_user when a tag said "user". 0 is void */
 uint32_t btfsrc_strip(const struct btfsrc *s, uint32_t id, bool *is_user);
 enum btfsrc_kind btfsrc_kind_of(const struct btf_type *t);

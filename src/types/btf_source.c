@@ -116,6 +116,13 @@ bool btfsrc_open(struct btfsrc *s)
 		s->error = err_new(errno, "read BTF from '%s'", s->path);
 		return false;
 	}
+	/* the kernel has looked at its own with more care than we could */
+	if (strncmp(s->path, "/sys/kernel/btf/", 16) && !btfsrc_is_sound(s->btf)) {
+		btf__free(s->btf);
+		s->btf = NULL;
+		s->error = err_new(0, "the BTF of '%s' is malformed", s->path);
+		return false;
+	}
 	s->first_id = s->below ? s->below->end_id : 1;
 	s->end_id = btf__type_cnt(s->btf);
 	s->made = base_alloc((s->end_id + (size_t)1) * sizeof(*s->made));
