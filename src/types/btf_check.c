@@ -127,7 +127,9 @@ static bool walk(struct checking *c, uint32_t id, unsigned depth)
 			     walk(c, btf_members(t)[i].type, depth + 1);
 		break;
 	case BTF_KIND_ARRAY:
-		ok = is_value(c, btf_array(t)->type) && walk(c, btf_array(t)->type, depth + 1);
+		/* none of its elements is in it: a flexible array may be of what it ends */
+		ok = is_value(c, btf_array(t)->type) &&
+		     (!btf_array(t)->nelems || walk(c, btf_array(t)->type, depth + 1));
 		break;
 	case BTF_KIND_TYPEDEF:
 	case BTF_KIND_VOLATILE:
