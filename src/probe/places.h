@@ -25,6 +25,7 @@ struct place {
 	bool is_approximate;
 	const char *
 		why; /* this place and not the symbol's: "what the IFUNC ... is in process 12"; or NULL */
+	uint64_t shift; /* the probe stands so far behind what it is named after */
 };
 
 struct places {

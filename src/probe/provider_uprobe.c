@@ -99,7 +99,7 @@ static void add_point_at(struct uprobe_match *u, struct place *place, uint64_t w
 	p->is_approximate = place->is_approximate;
 	p->entry_address = place->entry;
 	p->symbol = uprobe_func_name(u, place);
-	p->func_offset = place->inlined_into.n ? 0 : wanted - place->entry;
+	p->func_offset = place->inlined_into.n ? 0 : wanted - place->shift - place->entry;
 	p->name = uprobe_probe_name(u, place, m->spec->source_file.n ? 0 : p->func_offset);
 	p->why = place->why;
 	uprobe_say_place(u, p, place);
@@ -117,6 +117,51 @@ static size_t shape_at(struct uprobe_match *u, const struct place *place, uint64
 					: go_site_shape(u->m, u->file->f, go, u->go_shapes);
 }
 
+/* does every call that enters at from come to to, once, and nobody else? */
+static bool is_straight(struct objfile *f, const struct symbol *s, uint64_t from, uint64_t to)
+{
+	CODE_AUTO code = { 0 };
+	bool is_fine = s->size && s->size <= MAX_FUNCTION && to < s->addr + s->size;
+	uint8_t *bytes = is_fine ? base_alloc(s->size) : NULL;
+
+	if (is_fine && objfile_read_vaddr(f, s->addr, bytes, s->size))
+		code_decode(bytes, s->size, s->addr, &code);
+	free(bytes);
+	is_fine = is_fine && code_is_boundary(&code, to) == CODE_BOUNDARY_YES &&
+		  !code_branches_into(&code, from, to + 1);
+	for (uint32_t i = 0; i < code.n && is_fine; i++) {
+		const struct code_insn *in = &code.insn[i];
+		bool is_plain = in->kind == CODE_OTHER || in->kind == CODE_NOP ||
+				in->kind == CODE_PUSH || in->kind == CODE_ENDBR;
+
+		is_fine = in->addr < from || in->addr >= to || is_plain;
+	}
+	return is_fine;
+}
+
+/*
+ * Where a probe on a function stands whose arguments by name are read: behind the stores of those that come in vector registers,
+ * if nothing is read that was at the entry alone.
+ */
+static uint64_t behind_stores(struct uprobe_match *u, struct place *place)
+{
+	const struct probe_spec *spec = u->m->spec;
+	const struct probe_needs *needs = &spec->ap->needs;
+	uint64_t to;
+
+	if (spec->kind != PROBE_UPROBE || spec->offset || spec->has_address ||
+	    spec->source_file.n || place->inlined_into.n || !place->sym ||
+	    place->sym->addr != place->addr || !needs->is_known || needs->args ||
+	    needs->stack_args || needs->anything)
+		return place->addr;
+	to = shapes_readable_from(&u->shapes, &u->places, place, place->addr);
+	if (to == place->addr || !is_straight(u->file->f, place->sym, place->addr, to))
+		return place->addr;
+	place->why = "behind the stores of arguments in vector registers";
+	place->shift = to - place->addr;
+	return to;
+}
+
 static void add_point(struct uprobe_match *u, struct place *place, uint64_t offset)
 {
 	struct match *m = u->m;
@@ -124,6 +169,8 @@ static void add_point(struct uprobe_match *u, struct place *place, uint64_t offs
 	uint64_t wanted = place->addr + offset, addr = wanted;
 	size_t base = shape_at(u, place, wanted, &go);
 
+	if (go.form == GO_FORM_NONE)
+		addr = wanted = offset ? wanted : behind_stores(u, place);
 	if (go.form != GO_FORM_NONE && !place->inlined_into.n && !m->spec->has_address &&
 	    m->spec->kind == PROBE_UPROBE && !m->spec->source_file.n)
 		addr = go.addr;

@@ -68,6 +68,30 @@ static void find_vars(struct uprobe_shapes *s, struct places *p, struct place *p
 	g->locs = locs;
 }
 
+static bool is_in_vector(const struct location *l)
+{
+	for (uint32_t i = 0; i < l->n_pieces; i++)
+		if (l->pieces[i].kind == LOC_FLOAT_REG)
+			return true;
+	return false;
+}
+
+uint64_t shapes_readable_from(struct uprobe_shapes *s, struct places *p, struct place *place,
+			      uint64_t pc)
+{
+	struct shape_group g = { .n = 0 };
+	uint64_t from = pc;
+
+	if (!places_info(p) || !shapes_wants_vars(s->m))
+		return pc;
+	find_vars(s, p, place, pc, &g);
+	for (uint32_t i = 0; i < g.n; i++)
+		if (g.vars[i].role == PVAR_PARAM && is_in_vector(&g.locs[i]) &&
+		    g.locs[i].nearest > from)
+			from = g.locs[i].nearest;
+	return from;
+}
+
 static bool is_same(const struct shape_group *a, const struct shape_group *b)
 {
 	if (a->base != b->base || a->n != b->n || a->types != b->types || a->lang != b->lang)

@@ -27,6 +27,12 @@ bool shapes_wants_vars(const struct match *m);
  */
 size_t shapes_of_place(struct uprobe_shapes *s, struct places *p, struct place *place, size_t base,
 		       uint64_t pc, const struct location **locs);
+/*
+ * Arguments in vector registers are out of a program's reach; unoptimized code stores them at once. From which address on they can
+ * be read from memory; pc when there are none, or nowhere.
+ */
+uint64_t shapes_readable_from(struct uprobe_shapes *s, struct places *p, struct place *place,
+			      uint64_t pc);
 void shapes_free(struct uprobe_shapes *s);
 
 #endif
