@@ -10,12 +10,13 @@
 #include <stdlib.h>
 
 /* deeper than any C that somebody wrote; what prints and completes types calls itself as deep */
-enum { MAX_DEPTH = 64 };
+enum { MAX_DEPTH = 64, MAX_STEPS = 1 << 24 };
 
 struct checking {
 	const struct btf *btf;
 	uint32_t n;     /* ids below it exist */
 	uint8_t *state; /* by id: 0 not seen, 1 being walked, 2 sound */
+	uint32_t steps; /* of has_end: what branches at each level would take for ever */
 };
 
 static const char *name_of(const struct checking *c, const struct btf_type *t)
@@ -143,28 +144,48 @@ static bool walk(struct checking *c, uint32_t id, unsigned depth)
 	return ok;
 }
 
-/* chains of pointers and prototypes that never come to a type with a name: printing one would never end */
-static bool has_end(const struct checking *c, uint32_t id, unsigned depth)
+static bool has_end(struct checking *c, uint32_t id, unsigned depth);
+
+/* a struct without a name is printed with all that is in it */
+static bool members_have_ends(struct checking *c, const struct btf_type *t, unsigned depth)
+{
+	if (*name_of(c, t))
+		return true;
+	for (uint32_t i = 0; i < btf_vlen(t); i++)
+		if (!has_end(c, btf_members(t)[i].type, depth + 1))
+			return false;
+	return true;
+}
+
+static bool params_have_ends(struct checking *c, const struct btf_type *t, unsigned depth)
+{
+	for (uint32_t i = 0; i < btf_vlen(t); i++)
+		if (!has_end(c, btf_params(t)[i].type, depth + 1))
+			return false;
+	return has_end(c, t->type, depth + 1);
+}
+
+/* does every way through pointers, prototypes and nameless structs come to a type with a name? Else printing it never ends */
+static bool has_end(struct checking *c, uint32_t id, unsigned depth)
 {
 	const struct btf_type *t = id ? btf__type_by_id(c->btf, id) : NULL;
-	uint32_t kind = t ? btf_kind(t) : BTF_KIND_UNKN;
 
-	if (depth > MAX_DEPTH)
-		return false;
-	if (kind == BTF_KIND_PTR)
-		return is_value(c, t->type) && has_end(c, t->type, depth + 1);
-	if (kind == BTF_KIND_ARRAY)
-		return has_end(c, btf_array(t)->type, depth + 1);
-	if (kind == BTF_KIND_VOLATILE || kind == BTF_KIND_CONST || kind == BTF_KIND_RESTRICT ||
-	    kind == BTF_KIND_TYPE_TAG)
-		return has_end(c, t->type, depth + 1);
-	if (kind != BTF_KIND_FUNC_PROTO)
+	if (!t)
 		return true;
-	/* a breadth of parameters at each level would be a tree: callbacks that take callbacks end soon */
-	for (uint32_t i = 0; i < btf_vlen(t) && i < 64; i++)
-		if (!has_end(c, btf_params(t)[i].type, depth + 16))
-			return false;
-	return has_end(c, t->type, depth + 16);
+	if (depth > MAX_DEPTH || ++c->steps > MAX_STEPS)
+		return false;
+	switch (btf_kind(t)) {
+	case BTF_KIND_PTR:
+	case BTF_KIND_VOLATILE:
+	case BTF_KIND_CONST:
+	case BTF_KIND_RESTRICT:
+	case BTF_KIND_TYPE_TAG: return is_value(c, t->type) && has_end(c, t->type, depth + 1);
+	case BTF_KIND_ARRAY: return has_end(c, btf_array(t)->type, depth + 1);
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION: return members_have_ends(c, t, depth);
+	case BTF_KIND_FUNC_PROTO: return params_have_ends(c, t, depth);
+	default: return true;
+	}
 }
 
 bool btfsrc_is_sound(const struct btf *btf)
