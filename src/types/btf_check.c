@@ -10,13 +10,13 @@
 #include <stdlib.h>
 
 /* deeper than any C that somebody wrote; what prints and completes types calls itself as deep */
-enum { MAX_DEPTH = 64, MAX_STEPS = 1 << 24 };
+enum { MAX_DEPTH = 64, MAX_STEPS = 4096 };
 
 struct checking {
 	const struct btf *btf;
 	uint32_t n;     /* ids below it exist */
 	uint8_t *state; /* by id: 0 not seen, 1 being walked, 2 sound */
-	uint32_t steps; /* of has_end: what branches at each level would take for ever */
+	uint32_t steps; /* of has_end for one type: what branches at each level prints for ever */
 };
 
 static const char *name_of(const struct checking *c, const struct btf_type *t)
@@ -198,8 +198,10 @@ bool btfsrc_is_sound(const struct btf *btf)
 	if (!ok)
 		return false;
 	c.state = base_alloc(c.n);
-	for (uint32_t id = 1; id < c.n && ok; id++)
+	for (uint32_t id = 1; id < c.n && ok; id++) {
+		c.steps = 0;
 		ok = walk(&c, id, 0) && has_end(&c, id, 0);
+	}
 	free(c.state);
 	return ok;
 }
