@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 /* deeper than any C that somebody wrote; what prints and completes types calls itself as deep */
-enum { MAX_DEPTH = 64, MAX_STEPS = 4096 };
+enum { MAX_DEPTH = 64, MAX_STEPS = 4096, MAX_HOLE_BITS = 1 << 16 };
 
 struct checking {
 	const struct btf *btf;
@@ -188,6 +188,25 @@ static bool has_end(struct checking *c, uint32_t id, unsigned depth)
 	}
 }
 
+/* holes in a struct are printed as bit-fields, a line for each word: none may be larger than compilers make them */
+static bool holes_are_small(const struct checking *c, const struct btf_type *t)
+{
+	uint64_t end = 0;
+
+	if (!btf_is_composite(t))
+		return true;
+	for (uint32_t i = 0; i < btf_vlen(t); i++) {
+		uint64_t at = btf_member_bit_offset(t, i);
+		int64_t size = btf__resolve_size(c->btf, btf_members(t)[i].type);
+
+		if (at > end + MAX_HOLE_BITS)
+			return false;
+		at += size > 0 ? (uint64_t)size * 8 : 0;
+		end = at > end ? at : end;
+	}
+	return (uint64_t)t->size * 8 <= end + MAX_HOLE_BITS;
+}
+
 bool btfsrc_is_sound(const struct btf *btf)
 {
 	struct checking c = { .btf = btf, .n = btf__type_cnt(btf) };
@@ -200,7 +219,8 @@ bool btfsrc_is_sound(const struct btf *btf)
 	c.state = base_alloc(c.n);
 	for (uint32_t id = 1; id < c.n && ok; id++) {
 		c.steps = 0;
-		ok = walk(&c, id, 0) && has_end(&c, id, 0);
+		ok = walk(&c, id, 0) && has_end(&c, id, 0) &&
+		     holes_are_small(&c, btf__type_by_id(btf, id));
 	}
 	free(c.state);
 	return ok;
