@@ -39,6 +39,13 @@ language() { # command package
     command -v "$1" >/dev/null 2>&1 || echo "$2"
 }
 
+# Debian's rustc is of 2022; rustc-web is its own, newer build for browsers, and stands in for it
+rust() {
+    local minor
+    minor=$(rustc --version 2>/dev/null | sed -n 's/^rustc 1\.\([0-9]*\).*/\1/p')
+    [ "${minor:-0}" -ge 70 ] || echo rustc-web
+}
+
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
@@ -88,7 +95,7 @@ case "${1:-}" in
 build) packages=$build ;;
 demo) packages="$build $demo" ;;
 static) packages="$build $static" ;;
-test) packages="$build $demo $test $(language go golang-go) $(language rustc rustc) \
+test) packages="$build $demo $test $(language go golang-go) $(rust) \
     $(language javac openjdk-17-jdk-headless) $(language node nodejs)"
     # Go's tables and conventions change: an old version beside the newest, where the distribution has it
     apt-cache show golang-1.19-go >/dev/null 2>&1 && packages="$packages golang-1.19-go"
