@@ -42,7 +42,7 @@ language() { # command package
 # Debian's rustc is of 2022; rustc-web is its own, newer build for browsers, and stands in for it
 rust() {
     local minor
-    minor=$(rustc --version 2>/dev/null | sed -n 's/^rustc 1\.\([0-9]*\).*/\1/p')
+    minor=$({ rustc --version 2>/dev/null || true; } | sed -n 's/^rustc 1\.\([0-9]*\).*/\1/p')
     [ "${minor:-0}" -ge 70 ] || echo rustc-web
 }
 
