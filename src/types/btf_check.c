@@ -165,7 +165,10 @@ static bool params_have_ends(struct checking *c, const struct btf_type *t, unsig
 	return has_end(c, t->type, depth + 1);
 }
 
-/* does every way through pointers, prototypes and nameless structs come to a type with a name? Else printing it never ends */
+/*
+ * Does every way through pointers, typedefs, prototypes and nameless structs come to a struct or number? Else making or
+ * printing it never ends.
+ */
 static bool has_end(struct checking *c, uint32_t id, unsigned depth)
 {
 	const struct btf_type *t = id ? btf__type_by_id(c->btf, id) : NULL;
@@ -176,6 +179,7 @@ static bool has_end(struct checking *c, uint32_t id, unsigned depth)
 		return false;
 	switch (btf_kind(t)) {
 	case BTF_KIND_PTR:
+	case BTF_KIND_TYPEDEF:
 	case BTF_KIND_VOLATILE:
 	case BTF_KIND_CONST:
 	case BTF_KIND_RESTRICT:
