@@ -281,13 +281,37 @@ bool proc_has_own_root(pid_t pid)
 	return n > 0 && own_n > 0 && (n != own_n || memcmp(ns, own_ns, (size_t)n) != 0);
 }
 
+/*
+ * A path that the kernel gives for a file in a root of another name: when that root is itself a folder of its namespace (chroot),
+ * the path begins with the folder's. The part behind it; NULL: it does not.
+ */
+static const char *path_behind_root(int root, const char *path)
+{
+	char self[64], name[PATH_MAX];
+	ssize_t n;
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", root);
+	n = readlink(self, name, sizeof(name));
+	if (n <= 1 || n == sizeof(name) || strncmp(path, name, (size_t)n) || path[n] != '/')
+		return NULL;
+	return path + n;
+}
+
 static int open_beneath(int root, const char *path, uint64_t flags)
 {
 	struct open_how how = { .flags = flags | O_CLOEXEC,
 				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
 	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	const char *behind;
 
-	return fd < 0 ? -errno : fd;
+	if (fd >= 0)
+		return fd;
+	if (errno != ENOENT)
+		return -errno;
+	behind = path_behind_root(root, path);
+	if (behind)
+		fd = (int)syscall(SYS_openat2, root, behind, &how, sizeof(how));
+	return fd < 0 ? -ENOENT : fd;
 }
 
 int proc_open_in_root(pid_t pid, const char *path, bool follow)
@@ -331,6 +355,7 @@ char *proc_root_path(pid_t pid, struct str path)
 	char self[64], real[PATH_MAX];
 	FD_AUTO root = -1;
 	FD_AUTO fd = -1;
+	const char *behind;
 	char *ret;
 	struct stat st;
 	ssize_t n;
@@ -349,6 +374,14 @@ char *proc_root_path(pid_t pid, struct str path)
 			if (is_file(ret, &st))
 				return ret;
 			free(ret);
+			behind = path_behind_root(root, real);
+			if (behind) {
+				if (asprintf(&ret, "/proc/%d/root%s", (int)pid, behind) < 0)
+					base_out_of_memory();
+				if (is_file(ret, &st))
+					return ret;
+				free(ret);
+			}
 			if (is_file(real, &st))
 				return base_strdup(real);
 		}
