@@ -13,6 +13,14 @@ struct shape_group {
 	enum type_lang lang;
 };
 
+/* a place is asked about twice where it is: once for where the probe goes, once for its shape */
+struct asked_vars {
+	const struct di_func *fn;
+	const struct di_instance *inst;
+	uint64_t pc;
+	struct shape_group found;
+};
+
 bool shapes_wants_vars(const struct match *m)
 {
 	const struct probe_needs *needs = &m->spec->ap->needs;
@@ -27,9 +35,8 @@ static enum probe_var_role role_of(enum di_role role)
 	return role == DI_PARAM ? PVAR_PARAM : role == DI_LOCAL ? PVAR_LOCAL : PVAR_RESULT;
 }
 
-/* what can be read at the place; n 0: nothing is known of it */
-static void find_vars(struct uprobe_shapes *s, struct places *p, struct place *place, uint64_t pc,
-		      struct shape_group *g)
+static void ask_for_vars(struct uprobe_shapes *s, struct places *p, struct place *place,
+			 uint64_t pc, struct shape_group *g)
 {
 	struct arena *a = s->m->c->arena;
 	bool at_return = s->m->spec->kind == PROBE_URETPROBE;
@@ -38,9 +45,6 @@ static void find_vars(struct uprobe_shapes *s, struct places *p, struct place *p
 	struct location *locs;
 	struct err *e;
 
-	place_fill_info(p, place);
-	if (!place->fn)
-		return;
 	g->lang = place->fn->lang;
 	e = debuginfo_vars(p->info, place->fn, place->inst, pc, at_return, s->m->c->types, a,
 			   &found, &g->n);
@@ -66,6 +70,27 @@ static void find_vars(struct uprobe_shapes *s, struct places *p, struct place *p
 	}
 	g->vars = vars;
 	g->locs = locs;
+}
+
+/* what can be read at the place; n 0: nothing is known of it */
+static void find_vars(struct uprobe_shapes *s, struct places *p, struct place *place, uint64_t pc,
+		      struct shape_group *g)
+{
+	struct asked_vars *asked = s->asked;
+
+	place_fill_info(p, place);
+	if (!place->fn)
+		return;
+	if (!asked)
+		asked = s->asked = arena_new(s->m->c->arena, struct asked_vars);
+	if (asked->fn != place->fn || asked->inst != place->inst || asked->pc != pc) {
+		*asked = (struct asked_vars){ .fn = place->fn, .inst = place->inst, .pc = pc };
+		ask_for_vars(s, p, place, pc, &asked->found);
+	}
+	g->lang = asked->found.lang;
+	g->vars = asked->found.vars;
+	g->locs = asked->found.locs;
+	g->n = asked->found.n;
 }
 
 static bool is_in_vector(const struct location *l)

@@ -16,7 +16,9 @@ struct shape_group;
 struct uprobe_shapes {
 	struct match *m;
 	VEC(struct shape_group) groups; /* shapes.c */
-	bool is_full;                   /* there were more than SHAPES_MAX: reported */
+	struct asked_vars
+		*asked; /* what was found at the place asked about last; in the match's arena */
+	bool is_full;   /* there were more than SHAPES_MAX: reported */
 };
 
 /* what the script may read by name at these points: nothing needs to be asked when it reads nothing */
