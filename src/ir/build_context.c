@@ -101,9 +101,9 @@ static uint32_t usdt_memory(struct builder *b, const struct usdt_operand *o)
 		addr = put_op(b, IR_ADD, addr,
 			      put_op_imm(b, IR_MUL, load_reg(b, o->index_offset), o->scale));
 	if (o->is_file_addr) { /* the file's address plus where it was loaded: this probe's address tells */
-		uint32_t bias = put_op_imm(b, IR_SUB, load_reg(b, arch_ip_offset()),
-					   (int64_t)(b->shape->points[0].address -
-						     b->shape->points[0].place_delta));
+		uint32_t bias = put_op_imm(
+			b, IR_SUB, load_reg(b, arch_ip_offset()),
+			(int64_t)(b->shape->points[0].address - b->shape->points[0].place_delta));
 
 		addr = put_op(b, IR_ADD, addr, bias);
 	}
@@ -451,8 +451,6 @@ static uint32_t site_row(struct builder *b, const struct type *t,
 	const struct probe_shape *s = b->shape;
 	uint32_t row = round_up8(t->size);
 	char *rows = arena_alloc(b->arena, (size_t)s->n_points * row);
-	struct value base;
-	uint32_t cookie;
 
 	for (uint32_t i = 0; i < s->n_points; i++) {
 		struct str name = text(&s->points[i]);
@@ -461,10 +459,7 @@ static uint32_t site_row(struct builder *b, const struct type *t,
 		if (s->points[i].cookie < s->n_points)
 			memcpy(rows + (size_t)s->points[i].cookie * row, name.p, n);
 	}
-	base = const_bytes(b, rows, s->n_points * row, t);
-	cookie = put_helper(b, BPF_FUNC_get_attach_cookie, context_reg(b));
-	cookie = put_op_imm(b, IR_MUL, put_bound(b, cookie, s->n_points - 1), row);
-	return put_op(b, IR_ADD, base.reg, cookie);
+	return build_site_row(b, rows, row);
 }
 
 static struct str point_name(const struct probe_point *p)
@@ -548,7 +543,8 @@ build_call_fn *call_builder_context(enum builtin_id id)
 		[BUILTIN_PROBE] = call_probe,
 		[BUILTIN_FUNC] = call_func,
 		[BUILTIN_TARGET_VAR] = build_target_var,
-		[BUILTIN_VIEW] = build_view,        [BUILTIN_TYPENAME] = build_typename,
+		[BUILTIN_VIEW] = build_view,
+		[BUILTIN_TYPENAME] = build_typename,
 	};
 
 	return table[id];

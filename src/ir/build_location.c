@@ -29,21 +29,25 @@ static const struct loc_piece *piece_of(const struct site *s, uint32_t point)
 
 /* ---- what differs between points ---- */
 
-/* the row of this point in a table of n_points words */
+uint32_t build_site_row(struct builder *b, const void *rows, uint32_t size)
+{
+	uint32_t n = b->shape->n_points;
+	struct value table = const_bytes(b, rows, n * size, type_none());
+	uint32_t cookie = put_helper(b, BPF_FUNC_get_attach_cookie, context_reg(b));
+
+	cookie = put_op_imm(b, IR_MUL, put_bound(b, cookie, n - 1), size);
+	return put_op(b, IR_ADD, value_address(b, table), cookie);
+}
+
 static uint32_t table_word(struct builder *b, const int64_t *words)
 {
 	const struct probe_shape *shape = b->shape;
 	int64_t *rows = arena_array(b->arena, int64_t, shape->n_points);
-	struct value table;
-	uint32_t cookie;
 
 	for (uint32_t i = 0; i < shape->n_points; i++)
 		if (shape->points[i].cookie < shape->n_points)
 			rows[shape->points[i].cookie] = words[i];
-	table = const_bytes(b, rows, shape->n_points * 8, type_int(8, false));
-	cookie = put_helper(b, BPF_FUNC_get_attach_cookie, context_reg(b));
-	cookie = put_op_imm(b, IR_MUL, put_bound(b, cookie, shape->n_points - 1), 8);
-	return put_load(b, put_op(b, IR_ADD, value_address(b, table), cookie), 0, 8, false);
+	return put_load(b, build_site_row(b, rows, sizeof(*rows)), 0, 8, false);
 }
 
 static bool all_equal(const struct probe_shape *shape, const int64_t *words)

@@ -343,6 +343,8 @@ build_call_fn build_goid; /* build_go.c */
 /* a number of 32 bits for the goroutine that runs; an address in its stack as the distance from the top, which moves with it */
 uint32_t build_goroutine(struct builder *b);
 uint32_t build_go_depth(struct builder *b, uint32_t addr);
+/* address of this point's row in a table of n_points rows, which stand by cookie */
+uint32_t build_site_row(struct builder *b, const void *rows, uint32_t size);
 /* a number that each point has one of, by index: written into the code where they are equal, else a row by cookie */
 uint32_t build_site_number(struct builder *b, const int64_t *words);
 /* a value with what it points to: to is a TYPE_CAPTURE */
