@@ -13,6 +13,7 @@ import sys
 MAY = {
     "base": None,  # libc only
     "diag": [],
+    "proto": [],
     "types": [],
     "arch": ["types"],
     "lang": ["types"],
@@ -28,6 +29,7 @@ MAY = {
                       "arch", "ebpf/insn.h"],
     "engine/user": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "probe/providers.def", "arch"],
     "output": ["image", "types", "objfile", "probe/point.h", "engine/engine.h"],
+    "stream": ["proto", "image", "types", "objfile", "output", "probe/point.h", "engine/engine.h"],
     "session": "all",
     "cli": "all",
 }
