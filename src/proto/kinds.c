@@ -20,9 +20,10 @@ const struct proto_kind_info proto_kinds[PROTO_N_KINDS] = {
 };
 /* clang-format on */
 
-/* "data" is no protocol to be recognised: it stands last, and says no */
 const struct proto_ops *const proto_all[] = {
-	&proto_data,
+#define DECODER(name) &proto_##name,
+#include "proto/decoders.def"
+#undef DECODER
 	NULL,
 };
 

@@ -30,9 +30,9 @@ enum proto_role {
 
 /* who passed bytes, and when. A decoder copies it, whole, from the piece in which a message begins */
 struct proto_at {
-	uint64_t nsecs; /* CLOCK_MONOTONIC, when the call with these bytes was seen */
+	uint64_t nsecs; /* CLOCK_BOOTTIME, when the call with these bytes was seen */
 	uint64_t cgroup;
-	uint32_t pid, tid;
+	uint32_t pid, tid, uid, gid;
 	char comm[16];
 };
 
