@@ -5,6 +5,7 @@
 #   scripts/setup.sh demo      build + a redis to trace
 #   scripts/setup.sh test      demo + the second compiler, the traced programs, the peers
 #   scripts/setup.sh static    build + what makes libZydis.a (Debian ships no archive of it)
+#   scripts/setup.sh vm        test + QEMU, and two of Debian's kernels in build-vm (not installed)
 #
 # Services that come with a package (redis, nginx) are not started. Tools that stand in PATH in a newer
 # version than Debian's (go, rustc, java) are taken as they are.
@@ -14,11 +15,12 @@ build="gcc libc6-dev make meson ninja-build pkg-config libelf-dev libdw-dev libb
     libzycore-dev libiberty-dev zlib1g-dev libzstd-dev liblzma-dev libbz2-dev"
 demo="redis-server redis-tools procps util-linux"
 test="clang-14 libclang-rt-14-dev clang-format-14 llvm-14 g++ python3-minimal python3 curl openssl nginx-light
-    valgrind bpftrace systemtap-sdt-dev binutils strace xz-utils tmux bpftool time iproute2 zip bash dwz libdebuginfod1"
+    valgrind bpftrace systemtap-sdt-dev binutils strace xz-utils tmux bpftool time iproute2 zip bash dwz pahole libdebuginfod1"
 static="dpkg-dev xz-utils curl"
+vm="qemu-system-x86 qemu-system-data seabios libzstd1 liblz4-1"
 
 usage() {
-    sed -n '2,11s/^# \{0,1\}//p' "$0"
+    sed -n '2,12s/^# \{0,1\}//p' "$0"
     exit 2
 }
 
@@ -95,16 +97,18 @@ case "${1:-}" in
 build) packages=$build ;;
 demo) packages="$build $demo" ;;
 static) packages="$build $static" ;;
-test) packages="$build $demo $test $(language go golang-go) $(rust) \
+test | vm) packages="$build $demo $test $(language go golang-go) $(rust) \
     $(language javac openjdk-17-jdk-headless) $(language node nodejs)"
     # Go's tables and conventions change: an old version beside the newest, where the distribution has it
     apt-cache show golang-1.19-go >/dev/null 2>&1 && packages="$packages golang-1.19-go"
     # values of both C++ libraries
     apt-cache show libc++-14-dev >/dev/null 2>&1 && packages="$packages libc++-14-dev libc++abi-14-dev"
     # the acceptance figures are for Debian's OpenJDK 17, whatever else stands in PATH
-    ls /usr/lib/jvm/java-17-openjdk-*/bin/java >/dev/null 2>&1 || packages="$packages openjdk-17-jdk-headless" ;;
+    ls /usr/lib/jvm/java-17-openjdk-*/bin/java >/dev/null 2>&1 || packages="$packages openjdk-17-jdk-headless"
+    [ "$1" = test ] || packages="$packages $vm" ;;
 *) usage ;;
 esac
 # shellcheck disable=SC2086
 install $packages
 mount_filesystems
+[ "$1" != vm ] || "$(dirname "$0")/vm-kernels.sh"

@@ -5,19 +5,14 @@
  */
 #include "cli/opts.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
-#include <linux/magic.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 
 /* clang-format off */
 enum long_only {
 	OPT_INFO = 256, OPT_NO_WARNINGS, OPT_INCLUDE, OPT_UNSAFE, OPT_NO_FEATURE, OPT_DRY_RUN, OPT_TEST, OPT_BENCH,
 	OPT_MODE, OPT_FMT, OPT_PROBE_FILTER, OPT_TRACEABLE, OPT_DEBUGINFO, OPT_FOLLOW, OPT_CGROUP, OPT_CONTAINER,
-	OPT_IGNORED, OPT_IGNORED_ARG,
+	OPT_ROTATE, OPT_IGNORED, OPT_IGNORED_ARG,
 };
 /* clang-format on */
 
@@ -48,6 +43,10 @@ static const struct option long_options[] = {
 	{ "follow", no_argument, NULL, OPT_FOLLOW },
 	{ "cgroup", required_argument, NULL, OPT_CGROUP },
 	{ "container", required_argument, NULL, OPT_CONTAINER },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "duration", required_argument, NULL, OPT_DURATION },
+	{ "max-events", required_argument, NULL, OPT_MAX_EVENTS },
+	{ "rotate", required_argument, NULL, OPT_ROTATE },
 	/* accepted for scripts that carry them; they change nothing here */
 	{ "usdt-file-activation", no_argument, NULL, OPT_IGNORED },
 	{ "verify-llvm-ir", no_argument, NULL, OPT_IGNORED },
@@ -65,6 +64,7 @@ void cli_print_help(const char *name, FILE *to)
 		"  %s [options] -e 'PROGRAM' [parameters]\n"
 		"  %s -l [PATTERN|FILE]\n"
 		"  %s demangle [NAME...]\n"
+		"  %s NAME [options]        a tool; %s help lists them\n"
 		"\n"
 		"what to trace:\n"
 		"  -e PROGRAM             the script itself; FILE may be - for standard input\n"
@@ -73,10 +73,14 @@ void cli_print_help(const char *name, FILE *to)
 		"  --follow               children of the traced processes too, until the last one has ended\n"
 		"  --cgroup PATH          only processes of this cgroup\n"
 		"  --container ID         only processes of this container\n"
+		"  --duration S           end after so many seconds (also 500ms, 2m)\n"
+		"  --max-events N         end after N printed events\n"
 		"\n"
 		"output:\n"
-		"  -f FORMAT              text (default) or json, one object a line\n"
+		"  -f FORMAT, --json      text (default) or json, one object a line\n"
 		"  -o, --output FILE      write there instead of standard output\n"
+		"  --rotate SIZE[,KEEP]   set the output file aside as FILE.1, FILE.2, ... when it has grown to SIZE (10M), and\n"
+		"                         keep KEEP of them (default 5)\n"
 		"  -B MODE                buffering: line (default), full, none\n"
 		"  -q, --quiet            do not say how many probes are attached\n"
 		"  -k, --warnings         report failed memory reads and look-ups (-kk: all)\n"
@@ -109,25 +113,7 @@ void cli_print_help(const char *name, FILE *to)
 		"  %s -e 'uprobe:libc:malloc { @[comm] = count(); }'\n"
 		"  %s -e 'tracepoint:syscalls:sys_enter_openat { printf(\"%%s %%s\\n\", comm, str(args.filename)); }'\n"
 		"  %s -l 'usdt:/usr/bin/python3:*'\n",
-		name, name, name, name, name, name, name);
-}
-
-static ERR_MUST struct err *parse_pid(const char *text, struct session_opts *s)
-{
-	static const char hint[] = "pass the number that ps shows: -p 4711";
-	enum { PID_MAX = 4194304 }; /* the kernel's limit */
-	char *end;
-	long long pid = strtoll(text, &end, 10);
-
-	if (end == text)
-		return err_hint(err_new(0, "Failed to parse pid: invalid integer: %s", text), hint);
-	if (*end)
-		return err_hint(err_new(0, "Failed to parse pid: invalid trailing bytes: %s", text),
-				hint);
-	if (pid <= 0 || pid > PID_MAX)
-		return err_hint(err_new(0, "Pid out of range: %s", text), hint);
-	vec_push(&s->pids, (pid_t)pid);
-	return NULL;
+		name, name, name, name, name, name, name, name, name);
 }
 
 static ERR_MUST struct err *parse_debug(const char *text, unsigned *debug)
@@ -169,18 +155,6 @@ static ERR_MUST struct err *parse_debug(const char *text, unsigned *debug)
 	return NULL;
 }
 
-static ERR_MUST struct err *parse_format(const char *text, enum output_format *format)
-{
-	if (!strcmp(text, "text"))
-		*format = OUTPUT_TEXT;
-	else if (!strcmp(text, "json"))
-		*format = OUTPUT_JSON;
-	else
-		return err_hint(err_new(0, "Invalid output format \"%s\"", text),
-				"Valid formats: 'text', 'json'");
-	return NULL;
-}
-
 static ERR_MUST struct err *parse_buffering(const char *text, enum sink_mode *mode)
 {
 	if (!strcmp(text, "line"))
@@ -192,6 +166,34 @@ static ERR_MUST struct err *parse_buffering(const char *text, enum sink_mode *mo
 	else
 		return err_hint(err_new(0, "unknown buffering '%s'", text),
 				"-B takes line, full or none");
+	return NULL;
+}
+
+/* "10M", "500K,3" */
+static ERR_MUST struct err *parse_rotation(const char *text, struct session_opts *s)
+{
+	enum { KEEP = 5, KEEP_MAX = 1000 };
+	char *end;
+	unsigned long long n = isdigit((unsigned char)*text) ? strtoull(text, &end, 10) : 0;
+	unsigned shift = 0;
+
+	s->rotate_keep = KEEP;
+	if (n && *end)
+		switch (*end) {
+		case 'k':
+		case 'K': shift = 10, end++; break;
+		case 'm':
+		case 'M': shift = 20, end++; break;
+		case 'g':
+		case 'G': shift = 30, end++; break;
+		default: break;
+		}
+	if (n && *end == ',' && isdigit((unsigned char)end[1]))
+		s->rotate_keep = (unsigned)strtoul(end + 1, &end, 10);
+	if (!n || *end || n > UINT64_MAX >> shift || s->rotate_keep > KEEP_MAX)
+		return err_hint(err_new(0, "cannot understand the size '%s' behind --rotate", text),
+				"write bytes, or 500K, 10M, 1G; and how many old files to keep: 10M,3");
+	s->rotate_bytes = n << shift;
 	return NULL;
 }
 
@@ -211,22 +213,6 @@ static ERR_MUST struct err *parse_mode(const char *text, struct session_opts *s)
 	return NULL;
 }
 
-/* the id of a cgroup v2 folder is its inode number */
-static ERR_MUST struct err *parse_cgroup(const char *text, struct session_opts *s)
-{
-	struct statfs fs;
-	struct stat st;
-
-	if (stat(text, &st) || statfs(text, &fs))
-		return err_new(errno, "open cgroup '%s'", text);
-	if (!S_ISDIR(st.st_mode) || fs.f_type != CGROUP2_SUPER_MAGIC)
-		return err_hint(
-			err_new(0, "'%s' is no cgroup", text),
-			"pass a folder of the cgroup v2 hierarchy, e.g. /sys/fs/cgroup/system.slice");
-	s->cgroup_id = st.st_ino;
-	return NULL;
-}
-
 static ERR_MUST struct err *parse_one(int opt, const char *arg, struct cli_opts *c)
 {
 	struct session_opts *s = &c->session;
@@ -238,10 +224,10 @@ static ERR_MUST struct err *parse_one(int opt, const char *arg, struct cli_opts 
 	case 'h': c->action = ACTION_HELP; break;
 	case 'V': c->action = ACTION_VERSION; break;
 	case OPT_INFO: c->action = ACTION_INFO; break;
-	case 'p': return parse_pid(arg, s);
+	case 'p': return session_opts_add_pids(s, arg);
 	case 'c': s->command = arg; break;
 	case 'o': s->output_path = arg; break;
-	case 'f': return parse_format(arg, &s->format);
+	case 'f': return session_opts_set_format(s, arg);
 	case 'B': return parse_buffering(arg, &s->buffering);
 	case 'q': s->is_quiet = true; break;
 	case 'k': s->warn_level++; break;
@@ -260,7 +246,11 @@ static ERR_MUST struct err *parse_one(int opt, const char *arg, struct cli_opts 
 	case OPT_TRACEABLE: s->traceable = arg; break;
 	case OPT_DEBUGINFO: vec_push(&s->debuginfo, str_from(arg)); break;
 	case OPT_FOLLOW: s->follow = true; break;
-	case OPT_CGROUP: return parse_cgroup(arg, s);
+	case OPT_CGROUP: return session_opts_set_cgroup(s, arg);
+	case OPT_ROTATE: return parse_rotation(arg, s);
+	case OPT_JSON: s->format = OUTPUT_JSON; break;
+	case OPT_DURATION: return session_opts_set_duration(s, arg);
+	case OPT_MAX_EVENTS: return session_opts_set_max_events(s, arg);
 	case OPT_CONTAINER: return session_find_container(arg, &s->cgroup_id);
 	default: break; /* accepted and ignored */
 	}
@@ -319,6 +309,8 @@ struct err *cli_opts_parse(int argc, char **argv, struct cli_opts *ret)
 	if (ret->session.follow && !ret->session.pids.n && !ret->session.command)
 		return err_hint(err_new(0, "--follow needs a process to start from"),
 				"add -p PID or -c COMMAND");
+	if (ret->session.rotate_bytes && !ret->session.output_path)
+		return err_hint(err_new(0, "--rotate needs a file"), "add -o FILE");
 	if (ret->action == ACTION_RUN && !ret->program && !ret->script)
 		return err_hint(err_new(0, "no script given"),
 				"pass a file, or a program with -e; see --help");

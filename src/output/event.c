@@ -85,7 +85,8 @@ struct err *output_new(const struct image *im, struct sources *sources,
 	o->opts = *opts;
 	o->image = im;
 	o->sources = sources;
-	o->out = (struct sink){ .fd = opts->fd, .mode = opts->buffering, .give_up = opts->give_up };
+	o->out = (struct sink){ .fd = opts->fd, .mode = opts->buffering, .give_up = opts->give_up,
+				  .rotation = opts->rotation };
 	o->env = (struct value_env){
 		.symbols = symbols,
 		.stack = read_stack,

@@ -18,6 +18,7 @@ enum output_format { OUTPUT_TEXT, OUTPUT_JSON };
 struct output_opts {
 	enum output_format format;
 	enum sink_mode buffering;
+	struct sink_rotation rotation;
 	int fd;                   /* ordinary output */
 	int err_fd;               /* messages */
 	bool colour;              /* of messages */

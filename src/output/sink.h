@@ -17,6 +17,14 @@ enum sink_mode {
 	SINK_NONE, /* after each event */
 };
 
+/* a file that is set aside when it has grown: FILE becomes FILE.1, FILE.1 becomes FILE.2, the oldest goes */
+struct sink_rotation {
+	const char *path;   /* borrowed */
+	uint64_t max_bytes; /* what a file may hold; 0: no rotation. One event may be larger */
+	unsigned keep;      /* how many old files stay */
+	uint64_t n_bytes;   /* in the present file */
+};
+
 struct sink {
 	int fd; /* negative: nothing is written, pending grows (results of tests are taken from there) */
 	enum sink_mode mode;
@@ -24,6 +32,7 @@ struct sink {
 	int error; /* errno of the first failed write; EPIPE: the reader is gone */
 	/* when it points at something > 1 (the user pressed Ctrl-C again), a write that blocks is given up */
 	const volatile sig_atomic_t *give_up;
+	struct sink_rotation rotation; /* the sink then opens files of its own in place of *fd: same number */
 };
 
 /* add bytes to pending directly, then call this: it writes what the mode wants written after an event */

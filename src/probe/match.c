@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "objfile/demangle.h"
 #include "objfile/elf.h"
+#include "probe/file_btf.h"
 #include "probe/placement.h"
 #include "probe/returns.h"
 
@@ -31,8 +32,10 @@ void probe_ctx_init(struct probe_ctx *c, struct arena *arena, struct type_table 
 
 void probe_ctx_free(struct probe_ctx *c)
 {
+	file_btf_free(c->file_btf);
 	objfile_cache_free(c->files);
 	demangler_free(c->demangler);
+	c->file_btf = NULL;
 	c->files = NULL;
 	c->demangler = NULL;
 }

@@ -19,6 +19,7 @@
 struct objfile_cache;
 struct demangler;
 struct err;
+struct file_btf;
 
 /* config return_probe: how returns of user functions are noticed */
 enum return_choice { RETURN_AUTO, RETURN_FORCE_KERNEL, RETURN_FORCE_SITES };
@@ -59,6 +60,7 @@ struct probe_ctx {
 	struct objfile_cache *files;
 	struct demangler *demangler;
 	struct type_source *tracepoint_types; /* provider_tracepoint.c */
+	struct file_btf *file_btf;            /* file_btf.c */
 };
 
 /* btf may be shared with others (the script's type chain) and is not freed by probe_ctx_free */

@@ -3,6 +3,7 @@
 #include "probe/shapes.h"
 
 #include "base/cleanup.h"
+#include "probe/file_btf.h"
 
 struct shape_group {
 	size_t base, shape; /* index into the match's shapes */
@@ -78,6 +79,12 @@ static void find_vars(struct uprobe_shapes *s, struct places *p, struct place *p
 {
 	struct asked_vars *asked = s->asked;
 
+	if (!places_info(p)) {
+		g->lang = LANG_C;
+		file_btf_vars(s->m->c, file_btf(s->m->c, p->f), place, pc,
+			      s->m->spec->kind == PROBE_URETPROBE, &g->vars, &g->locs, &g->n);
+		return;
+	}
 	place_fill_info(p, place);
 	if (!place->fn)
 		return;
@@ -154,6 +161,8 @@ size_t shapes_of_place(struct uprobe_shapes *s, struct places *p, struct place *
 	*locs = NULL;
 	if (places_info(p))
 		g.types = debuginfo_types(p->info, s->m->c->types);
+	else if (file_btf(s->m->c, p->f))
+		g.types = btfsrc_source(file_btf(s->m->c, p->f));
 	if (g.types && shapes_wants_vars(s->m))
 		find_vars(s, p, place, pc, &g);
 	if (!g.types)

@@ -35,6 +35,7 @@ struct run {
 	int out_fd;
 	bool is_attached;
 	uint64_t stop_ns;   /* when Ctrl-C was seen; 0: not yet */
+	uint64_t n_printed; /* events of --max-events */
 	uint64_t n_skipped; /* events that were waiting then and were not printed any more */
 	bool is_ending;     /* the end programs have run: what they print is always shown */
 	int status;
@@ -68,6 +69,9 @@ static ERR_MUST struct err *open_output(struct run *r)
 	struct output_opts oo = {
 		.format = o->format,
 		.buffering = o->buffering,
+		.rotation = { .path = o->output_path,
+			      .max_bytes = o->rotate_bytes,
+			      .keep = o->rotate_keep },
 		.err_fd = STDERR_FILENO,
 		.colour = r->c.is_colour,
 		.no_warnings = o->no_warnings,
@@ -135,6 +139,37 @@ static ERR_MUST struct err *open_engine(struct run *r)
 
 /* ---- events ---- */
 
+/* does this event print something for a hit? begin's heading and end's sums are none */
+static bool is_counted(const struct run *r, const struct event_head *head)
+{
+	enum probe_kind kind = r->c.image->progs[head->prog]->shape->kind;
+
+	if (kind == PROBE_BEGIN || kind == PROBE_END)
+		return false;
+	switch (r->c.image->events[head->layout]->kind) {
+	case EVENT_PRINTF:
+	case EVENT_PRINT:
+	case EVENT_PRINT_MAP:
+	case EVENT_PRINT_MAP_KEY:
+	case EVENT_TIME:
+	case EVENT_JOIN:
+	case EVENT_CAT: return true;
+	default: return false;
+	}
+}
+
+/* --max-events: false: there were enough. The exit word keeps the programs from making more */
+static bool is_wanted(struct run *r, const struct event_head *head)
+{
+	if (!r->o->max_events || head->prog >= r->c.image->n_progs || !is_counted(r, head))
+		return true;
+	if (r->n_printed >= r->o->max_events)
+		return false;
+	if (++r->n_printed == r->o->max_events)
+		ops->globals(r->engine)->exiting = 1;
+	return true;
+}
+
 /*
  * Events that wait when the user presses Ctrl-C are still printed, but not for longer than half a second: printing can be slow
  * (system(), a terminal), and there can be many.
@@ -148,6 +183,8 @@ static void on_event(void *arg, const struct event_head *head, const void *paylo
 		output_event(r->out, head, payload, size);
 		return;
 	}
+	if (!is_wanted(r, head))
+		return;
 	if (signals_stop && !r->is_ending) {
 		uint64_t now = now_ns();
 
@@ -298,6 +335,8 @@ static ERR_MUST struct err *trace(struct run *r)
 	}
 	announce(r, &res);
 	child_release(&r->child);
+	if (r->o->duration_ns)
+		signals_stop_in(r->o->duration_ns);
 	err = has_events(r->c.image) && !r->o->is_dry_run ? loop(r) : NULL;
 	/* what exit() came behind of is acted on while the probes are still there */
 	if (!err)

@@ -38,8 +38,29 @@ uint32_t btfsrc_strip(const struct btfsrc *s, uint32_t id, bool *is_user)
 	return 0;
 }
 
+/*
+ * pahole writes a program's float and double as integers without a mark. Taken for integers they would be looked for in the
+ * wrong registers, so names decide; what has no name of C's integers is bytes that nobody may conclude anything from.
+ */
+static const struct type *make_program_number(struct btfsrc *s, const struct btf_type *t)
+{
+	static const char *const integers[] = { "int", "char", "long", "short", "ool", "signed" };
+	struct str name = btfsrc_string(s, t->name_off);
+
+	if (str_is(name, "float") || str_is(name, "double") || str_is(name, "long double"))
+		return type_float(t->size);
+	for (size_t i = 0; i < sizeof(integers) / sizeof(*integers); i++)
+		if (str_find(name, str_from(integers[i])) >= 0 && str_find(name, STR("omplex")) < 0)
+			return NULL; /* it is what it says */
+	return type_array(s->base.table, type_int(1, false), t->size);
+}
+
 static const struct type *make_int(struct btfsrc *s, const struct btf_type *t)
 {
+	const struct type *number = s->bytes ? make_program_number(s, t) : NULL;
+
+	if (number)
+		return number;
 	if (btf_int_encoding(t) & BTF_INT_BOOL && t->size == 1)
 		return type_bool();
 	/* kernels since 6.2 are built with unsigned char; for scripts a plain char is what text is made of */
@@ -159,7 +180,8 @@ static const struct type *make(struct btfsrc *s, uint32_t id, unsigned depth)
 	switch (btf_kind(t)) {
 	case BTF_KIND_INT: made = make_int(s, t); break;
 	case BTF_KIND_FLOAT: /* no such number in BPF programs: its bytes */
-		made = type_array(s->base.table, type_int(1, false), t->size);
+		made = s->bytes ? type_float(t->size) :
+				  type_array(s->base.table, type_int(1, false), t->size);
 		break;
 	case BTF_KIND_ENUM:
 	case BTF_KIND_ENUM64: made = make_enum(s, t); break;

@@ -26,6 +26,8 @@ struct btfsrc {
 	struct type_source base; /* first: a struct type_source * of ours is a struct btfsrc * */
 	char *path;
 	struct btfsrc *below; /* what a module's types build upon */
+	const void *bytes;    /* not a file: borrowed until it is opened */
+	size_t n_bytes;
 	struct btf *btf;
 	bool tried;
 	struct err *error;

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -39,6 +40,15 @@ struct btfsrc *btfsrc_new_kernel(struct type_table *tt)
 	const char *path = getenv("BPFTRACE_BTF");
 
 	return btfsrc_new_file(tt, path && *path ? path : VMLINUX_BTF, NULL);
+}
+
+struct btfsrc *btfsrc_new_bytes(struct type_table *tt, const char *name, const void *bytes, size_t n)
+{
+	struct btfsrc *s = btfsrc_new_file(tt, name, NULL);
+
+	s->bytes = bytes;
+	s->n_bytes = n;
+	return s;
 }
 
 void btfsrc_free(struct btfsrc *s)
@@ -108,16 +118,20 @@ bool btfsrc_open(struct btfsrc *s)
 		return false;
 	}
 	/* libbpf builds upon a base only from a file */
-	if (!s->below)
+	if (s->bytes) {
+		libbpf_set_print(NULL); /* its opinion of malformed BTF: ours is in the error */
+		s->btf = s->n_bytes <= UINT32_MAX ? btf__new(s->bytes, (uint32_t)s->n_bytes) : NULL;
+	} else if (!s->below) {
 		s->btf = parse_mapped(s->path);
-	if (!s->btf)
+	}
+	if (!s->btf && !s->bytes)
 		s->btf = btf__parse_split(s->path, s->below ? s->below->btf : NULL);
 	if (!s->btf) {
 		s->error = err_new(errno, "read BTF from '%s'", s->path);
 		return false;
 	}
 	/* the kernel has looked at its own with more care than we could */
-	if (strncmp(s->path, "/sys/kernel/btf/", 16) && !btfsrc_is_sound(s->btf)) {
+	if ((s->bytes || strncmp(s->path, "/sys/kernel/btf/", 16)) && !btfsrc_is_sound(s->btf)) {
 		btf__free(s->btf);
 		s->btf = NULL;
 		s->error = err_new(0, "the BTF of '%s' is malformed", s->path);

@@ -31,6 +31,11 @@ enum btfsrc_kind {
 struct btfsrc *btfsrc_new_kernel(struct type_table *tt);
 /* base: types that this file builds upon (a module upon the kernel), or NULL. path is copied */
 struct btfsrc *btfsrc_new_file(struct type_table *tt, const char *path, struct btfsrc *base);
+/*
+ * BTF that a program carries (its section .BTF): n bytes that stay until the first question; name is for messages, copied. Numbers
+ * that BPF programs lack (float, double) are there, for printing.
+ */
+struct btfsrc *btfsrc_new_bytes(struct type_table *tt, const char *name, const void *bytes, size_t n);
 void btfsrc_free(struct btfsrc *s);
 struct type_source *btfsrc_source(struct btfsrc *s);
 /* "vmlinux", "nf_tables", ...: the last part of the path */
