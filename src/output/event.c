@@ -85,8 +85,10 @@ struct err *output_new(const struct image *im, struct sources *sources,
 	o->opts = *opts;
 	o->image = im;
 	o->sources = sources;
-	o->out = (struct sink){ .fd = opts->fd, .mode = opts->buffering, .give_up = opts->give_up,
-				  .rotation = opts->rotation };
+	o->out = (struct sink){ .fd = opts->fd,
+				.mode = opts->buffering,
+				.give_up = opts->give_up,
+				.rotation = opts->rotation };
 	o->env = (struct value_env){
 		.symbols = symbols,
 		.stack = read_stack,
@@ -105,6 +107,8 @@ struct err *output_new(const struct image *im, struct sources *sources,
 	o->was_zeroed = base_alloc(im->n_maps + 1);
 	for (uint32_t i = 0; !err && i < im->n_events; i++)
 		err = prepare_layout(o, i, &max_size);
+	if (!err)
+		err = pictures_new(&opts->pictures, im, &o->pictures);
 	if (err) {
 		output_free(o);
 		return err;
@@ -122,6 +126,7 @@ void output_free(struct output *o)
 	sink_free(&o->out);
 	arena_free(&o->formats_arena);
 	pcap_close_all(&o->pcaps);
+	pictures_free(o->pictures);
 	cgroup_forget();
 	users_forget();
 	free(o->formats);
@@ -260,12 +265,39 @@ static struct err *emit_aggregate(struct output *o, const struct image_map *map,
 	return err;
 }
 
+struct draw {
+	struct output *o;
+	uint32_t map;
+};
+
+static void draw_entry(void *arg, const void *key, int64_t value)
+{
+	struct draw *d = arg;
+
+	pictures_add(d->o->pictures, d->map, &d->o->env, key, value);
+}
+
+/* a map with stacks, as a picture instead of text: all of it, whatever the top is */
+static struct err *draw_map(struct output *o, uint32_t index, const struct mapdump *m)
+{
+	struct draw d = { o, index };
+	struct err *err;
+
+	pictures_begin(o->pictures, index);
+	err = mapdump_each(m, o->ops, o->engine, index, draw_entry, &d);
+	if (!err)
+		pictures_end(o->pictures, index, &o->out.pending);
+	return err;
+}
+
 static struct err *dump_map(struct output *o, uint32_t index, struct mapdump d)
 {
 	d.map = o->image->maps[index];
 	d.env = &o->env;
 	d.is_json = o->opts.format == OUTPUT_JSON;
 	d.is_zero_a_value = o->was_zeroed[index];
+	if (pictures_take(o->pictures, index) && !d.only_key)
+		return draw_map(o, index, &d);
 	return mapdump_put(&d, o->ops, o->engine, index, &o->out.pending);
 }
 
@@ -359,8 +391,11 @@ static void emit_map_event(struct output *o, const struct event_layout *l)
 		complain_error(o, o->ops->map_clear(o->engine, l->map));
 	else
 		complain_error(o, o->ops->map_zero(o->engine, l->map));
-	if (l->kind != EVENT_PRINT_MAP)
-		o->was_zeroed[l->map] = l->kind == EVENT_ZERO;
+	if (l->kind == EVENT_PRINT_MAP)
+		return;
+	o->was_zeroed[l->map] = l->kind == EVENT_ZERO;
+	if (o->pictures)
+		pictures_commit(o->pictures, l->map);
 }
 
 static void note_process(struct output *o, const char *payload)
@@ -467,4 +502,17 @@ void output_maps(struct output *o)
 		sink_event_end(&o->out);
 	}
 	free(sorted);
+}
+
+struct err *output_pictures(struct output *o)
+{
+	uint64_t n_negative = 0;
+
+	if (!o->pictures)
+		return NULL;
+	TRY(pictures_write(o->pictures, &n_negative));
+	if (n_negative)
+		output_complain(o, "%llu values below zero are not in the picture\n",
+				(unsigned long long)n_negative);
+	return NULL;
 }

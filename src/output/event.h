@@ -9,6 +9,7 @@
 #define SONDE_OUTPUT_EVENT_H
 
 #include "engine/engine.h"
+#include "output/pictures.h"
 #include "output/printf.h"
 #include "output/sink.h"
 #include "output/value.h"
@@ -29,6 +30,7 @@ struct output_opts {
 	struct str trunc_trailer; /* str_trunc_trailer */
 	uint64_t max_cat_bytes;
 	const volatile sig_atomic_t *give_up; /* see sink.h; may be NULL */
+	struct picture_opts pictures;
 };
 
 struct output {
@@ -48,6 +50,7 @@ struct output {
 	uint64_t n_errors; /* errorf() events and faults (quiet ones not): a test that has one failed */
 	bool is_exiting;         /* an exit event came */
 	struct pcap_file *pcaps; /* of skboutput() */
+	struct pictures *pictures; /* NULL: all maps as text */
 };
 
 /* symbols may be NULL: addresses are printed. Strings and the image are borrowed */
@@ -71,6 +74,8 @@ void output_end(struct output *o);
 /* every script map that is printed at exit, by name */
 void output_maps(struct output *o);
 void output_map(struct output *o, uint32_t map, int64_t top, int64_t div);
+/* --svg, --speedscope: the files, when all maps are printed */
+struct err *output_pictures(struct output *o) ERR_MUST;
 
 struct output_test {
 	struct str name;

@@ -278,30 +278,62 @@ static void add_zero(struct dump *d)
 	add_plain(d, "", zero);
 }
 
+static ERR_MUST struct err *read_map(struct dump *d, const struct engine_ops *ops, struct engine *e,
+				     uint32_t index)
+{
+	const struct image_map *map = d->d->map;
+
+	d->map = map;
+	d->key = map->is_scalar ? NULL : map->key_type;
+	d->value = map->value_type;
+	d->n_cpus = 1;
+	arena_init(&d->arena);
+	d->has_stacks = d->key && value_has_user_stack(d->key);
+	return ops->map_each(e, index, add_element, d);
+}
+
+static struct err *free_map(struct dump *d, struct err *err)
+{
+	vec_each(it, &d->entries) {
+		hist_free(&it->hist);
+		tseries_free(&it->tseries);
+	}
+	vec_free(&d->entries);
+	hashmap_free(&d->by_key);
+	arena_free(&d->arena);
+	return err ? err_wrap(err, "print map '%.*s'", STR_ARG(d->map->name)) : NULL;
+}
+
 struct err *mapdump_put(const struct mapdump *m, const struct engine_ops *ops, struct engine *e,
 			uint32_t index, struct strbuf *out)
 {
-	const struct image_map *map = m->map;
-	struct dump d = { .d = m,
-			  .map = map,
-			  .key = map->is_scalar ? NULL : map->key_type,
-			  .value = map->value_type,
-			  .n_cpus = 1 };
-	struct err *err;
+	struct dump d = { .d = m };
+	struct err *err = read_map(&d, ops, e, index);
 
-	arena_init(&d.arena);
-	d.has_stacks = d.key && value_has_user_stack(d.key);
-	err = ops->map_each(e, index, add_element, &d);
 	if (!err && !d.entries.n && !d.key && m->print_empty_scalar && !has_buckets(d.value))
 		add_zero(&d);
 	if (!err && d.entries.n)
 		put_all(&d, out);
-	vec_each(it, &d.entries) {
-		hist_free(&it->hist);
-		tseries_free(&it->tseries);
+	return free_map(&d, err);
+}
+
+struct err *mapdump_each(const struct mapdump *m, const struct engine_ops *ops, struct engine *e,
+			 uint32_t index, void (*visit)(void *arg, const void *key, int64_t value),
+			 void *arg)
+{
+	struct dump d = { .d = m };
+	struct err *err = read_map(&d, ops, e, index);
+	int64_t div = m->div > 1 ? (int64_t)m->div : 1;
+
+	if (!err)
+		qsort_r(d.entries.v, d.entries.n, sizeof(*d.entries.v), entry_order, &d);
+	for (size_t i = 0; !err && i < d.entries.n; i++) {
+		const struct entry *it = &d.entries.v[i];
+		uint64_t value = is_hist(d.value)              ? hist_total(&it->hist)
+				 : d.value->kind == TYPE_STATS ? it->number.total
+							       : it->number.value;
+
+		visit(arg, it->key, (int64_t)value / div);
 	}
-	vec_free(&d.entries);
-	hashmap_free(&d.by_key);
-	arena_free(&d.arena);
-	return err ? err_wrap(err, "print map '%.*s'", STR_ARG(map->name)) : NULL;
+	return free_map(&d, err);
 }

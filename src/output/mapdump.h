@@ -29,4 +29,10 @@ struct mapdump {
 struct err *mapdump_put(const struct mapdump *d, const struct engine_ops *ops, struct engine *e,
 			uint32_t index, struct strbuf *out) ERR_MUST;
 
+/* the same entries to a visitor, in order; value as it would be printed, histograms as the number of their values */
+struct err *mapdump_each(const struct mapdump *d, const struct engine_ops *ops, struct engine *e,
+			 uint32_t index,
+			 void (*visit)(void *arg, const void *key, int64_t value),
+			 void *arg) ERR_MUST;
+
 #endif

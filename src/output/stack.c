@@ -182,30 +182,44 @@ void value_settle_stacks(const struct value_env *env, const struct type *t, void
 		value_settle_stacks(env, t->fields[i].type, (char *)data + t->fields[i].offset);
 }
 
+/* the frames, leaf first; *n of them, NULL when they were not kept. The caller frees them */
+static uint64_t *load_frames(const struct value_env *env, const struct type *t, const void *data,
+			     uint32_t *pid, uint32_t *n)
+{
+	struct stored_stack s;
+	uint64_t *frames;
+	uint32_t unwound;
+
+	memcpy(&s, data, sizeof(s));
+	*pid = s.pid;
+	*n = s.n_frames < t->count ? s.n_frames : t->count;
+	if (*n > MAX_FRAMES)
+		*n = MAX_FRAMES;
+	frames = base_alloc((*n + 1) * sizeof(*frames));
+	if (!*n)
+		return frames;
+	unwound = unwound_frames(env, t, &s.hash, frames, *n);
+	if (unwound)
+		*n = unwound;
+	else if (!env->stack || !env->stack(env->stack_arg, s.hash, frames, *n)) {
+		free(frames);
+		return NULL;
+	}
+	return frames;
+}
+
 void value_put_stack(const struct value_env *env, enum value_form form, const struct type *t,
 		     const void *data, struct strbuf *out)
 {
-	struct stored_stack s;
-	FREE_AUTO uint64_t *frames = NULL;
 	struct frame f = { .type = t };
-	uint32_t n, unwound;
+	uint32_t n;
+	FREE_AUTO uint64_t *frames = load_frames(env, t, data, &f.pid, &n);
 
-	memcpy(&s, data, sizeof(s));
-	n = s.n_frames < t->count ? s.n_frames : t->count;
-	if (n > MAX_FRAMES)
-		n = MAX_FRAMES;
 	strbuf_putc(out, '\n');
-	if (!n)
-		return;
-	frames = base_alloc(n * sizeof(*frames));
-	unwound = unwound_frames(env, t, &s.hash, frames, n);
-	if (unwound)
-		n = unwound;
-	else if (!env->stack || !env->stack(env->stack_arg, s.hash, frames, n)) {
+	if (!frames) {
 		strbuf_puts(out, PADDING "<stack not kept>\n");
 		return;
 	}
-	f.pid = s.pid;
 	for (uint32_t i = 0; i < n; i++) {
 		if (frames[i] == UNWIND_FAILED) {
 			strbuf_puts(out, PADDING "<unwind failure>\n");
@@ -213,5 +227,71 @@ void value_put_stack(const struct value_env *env, enum value_form form, const st
 		}
 		f.addr = frames[i];
 		put_frame(env, form, &f, out);
+	}
+}
+
+/* the last part of a path */
+static struct str base_name(struct str path)
+{
+	size_t start = path.n;
+
+	while (start > 0 && path.p[start - 1] != '/')
+		start--;
+	return str_sub(path, start, path.n);
+}
+
+/* the function with code of its own; true: see put_symbol */
+static bool visit_symbol(const struct value_env *env, const struct frame *f, stack_frame_fn *visit,
+			 void *arg)
+{
+	bool is_user = f->type->kind == TYPE_USTACK;
+	struct stack_frame v = { .kind = is_user ? STACK_FRAME_USER : STACK_FRAME_KERNEL };
+	STRBUF_AUTO name = { 0 };
+	struct output_symbol sym;
+
+	if (!find_symbol(env, is_user, f->pid, f->addr, &sym))
+		sym = (struct output_symbol){ 0 };
+	if (str_is(sym.module, "perf map"))
+		v.kind = STACK_FRAME_JIT;
+	v.name = sym.name;
+	if (!sym.name.n && sym.module.n) {
+		strbuf_printf(&name, "[%.*s]", STR_ARG(base_name(sym.module)));
+		v.name = strbuf_str(&name);
+	} else if (!sym.name.n) {
+		v.name = STR("[unknown]");
+	}
+	visit(arg, &v);
+	return str_is(sym.name, "__restore_rt");
+}
+
+void value_stack_frames(const struct value_env *env, const struct type *t, const void *data,
+			stack_frame_fn *visit, void *arg)
+{
+	const struct output_symbols *s = env->symbols;
+	struct stack_frame mark = { STACK_FRAME_MARK, STR("[stack not kept]") };
+	struct frame f = { .type = t };
+	uint32_t n;
+	FREE_AUTO uint64_t *frames = load_frames(env, t, data, &f.pid, &n);
+
+	if (!frames)
+		visit(arg, &mark);
+	for (uint32_t i = 0; frames && i < n; i++) {
+		const struct output_line *l = NULL;
+		size_t n_lines = 0;
+
+		if (frames[i] == UNWIND_FAILED) {
+			mark.name = STR("[unwind failure]");
+			visit(arg, &mark);
+			break;
+		}
+		f.addr = frames[i];
+		if (t->kind == TYPE_USTACK && s && s->lines)
+			l = s->lines(s->arg, f.pid, f.addr, f.is_call, &n_lines);
+		for (; n_lines && l->is_inlined; l++, n_lines--) {
+			struct stack_frame in = { STACK_FRAME_INLINED, l->func };
+
+			visit(arg, &in);
+		}
+		f.is_call = !visit_symbol(env, &f, visit, arg);
 	}
 }

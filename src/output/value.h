@@ -68,6 +68,21 @@ void value_settle_stacks(const struct value_env *env, const struct type *t, void
 /* stacks (stack.c): text with a line for each frame, starting with a newline */
 void value_put_stack(const struct value_env *env, enum value_form form, const struct type *t,
 		     const void *data, struct strbuf *out);
+/* the same as functions, leaf first, inlined ones as frames of their own; names are valid during the call */
+enum stack_frame_kind {
+	STACK_FRAME_USER,
+	STACK_FRAME_KERNEL,
+	STACK_FRAME_INLINED,
+	STACK_FRAME_JIT,  /* named by a perf map */
+	STACK_FRAME_MARK, /* no function: why there are no more frames */
+};
+struct stack_frame {
+	enum stack_frame_kind kind;
+	struct str name; /* [object], or [unknown], where nothing names the address */
+};
+typedef void stack_frame_fn(void *arg, const struct stack_frame *f);
+void value_stack_frames(const struct value_env *env, const struct type *t, const void *data,
+			stack_frame_fn *visit, void *arg);
 void value_put_address(uint64_t addr, struct strbuf *out);
 /* typed.c: a capture, or (TYPE_STRUCT of Rust, Go, C++) bytes alone, in the notation of the program's language */
 void value_put_typed(const struct value_env *env, enum value_form form, const struct type *t,
