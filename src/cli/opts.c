@@ -11,7 +11,8 @@
 /* clang-format off */
 enum long_only {
 	OPT_INFO = 256, OPT_NO_WARNINGS, OPT_INCLUDE, OPT_UNSAFE, OPT_NO_FEATURE, OPT_DRY_RUN, OPT_TEST, OPT_BENCH,
-	OPT_MODE, OPT_FMT, OPT_PROBE_FILTER, OPT_TRACEABLE, OPT_DEBUGINFO, OPT_FOLLOW, OPT_CGROUP, OPT_CONTAINER,
+	OPT_MODE, OPT_FMT, OPT_PROBE_FILTER, OPT_TRACEABLE, OPT_DEBUGINFO, OPT_FOLLOW, OPT_CGROUP, OPT_CONTAINER, OPT_JSON,
+	OPT_DURATION, OPT_MAX_EVENTS, OPT_FOLDED, OPT_SVG, OPT_SPEEDSCOPE,
 	OPT_ROTATE, OPT_IGNORED, OPT_IGNORED_ARG,
 };
 /* clang-format on */
@@ -46,6 +47,9 @@ static const struct option long_options[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "duration", required_argument, NULL, OPT_DURATION },
 	{ "max-events", required_argument, NULL, OPT_MAX_EVENTS },
+	{ "folded", no_argument, NULL, OPT_FOLDED },
+	{ "svg", required_argument, NULL, OPT_SVG },
+	{ "speedscope", required_argument, NULL, OPT_SPEEDSCOPE },
 	{ "rotate", required_argument, NULL, OPT_ROTATE },
 	/* accepted for scripts that carry them; they change nothing here */
 	{ "usdt-file-activation", no_argument, NULL, OPT_IGNORED },
@@ -81,6 +85,9 @@ void cli_print_help(const char *name, FILE *to)
 		"  -o, --output FILE      write there instead of standard output\n"
 		"  --rotate SIZE[,KEEP]   set the output file aside as FILE.1, FILE.2, ... when it has grown to SIZE (10M), and\n"
 		"                         keep KEEP of them (default 5)\n"
+		"  --folded               maps with stacks as lines for flame graph programs\n"
+		"  --svg FILE             maps with stacks as a flame graph\n"
+		"  --speedscope FILE      the same for speedscope\n"
 		"  -B MODE                buffering: line (default), full, none\n"
 		"  -q, --quiet            do not say how many probes are attached\n"
 		"  -k, --warnings         report failed memory reads and look-ups (-kk: all)\n"
@@ -169,34 +176,6 @@ static ERR_MUST struct err *parse_buffering(const char *text, enum sink_mode *mo
 	return NULL;
 }
 
-/* "10M", "500K,3" */
-static ERR_MUST struct err *parse_rotation(const char *text, struct session_opts *s)
-{
-	enum { KEEP = 5, KEEP_MAX = 1000 };
-	char *end;
-	unsigned long long n = isdigit((unsigned char)*text) ? strtoull(text, &end, 10) : 0;
-	unsigned shift = 0;
-
-	s->rotate_keep = KEEP;
-	if (n && *end)
-		switch (*end) {
-		case 'k':
-		case 'K': shift = 10, end++; break;
-		case 'm':
-		case 'M': shift = 20, end++; break;
-		case 'g':
-		case 'G': shift = 30, end++; break;
-		default: break;
-		}
-	if (n && *end == ',' && isdigit((unsigned char)end[1]))
-		s->rotate_keep = (unsigned)strtoul(end + 1, &end, 10);
-	if (!n || *end || n > UINT64_MAX >> shift || s->rotate_keep > KEEP_MAX)
-		return err_hint(err_new(0, "cannot understand the size '%s' behind --rotate", text),
-				"write bytes, or 500K, 10M, 1G; and how many old files to keep: 10M,3");
-	s->rotate_bytes = n << shift;
-	return NULL;
-}
-
 static ERR_MUST struct err *parse_mode(const char *text, struct session_opts *s)
 {
 	if (!strcmp(text, "test"))
@@ -245,9 +224,12 @@ static ERR_MUST struct err *parse_one(int opt, const char *arg, struct cli_opts 
 	case OPT_PROBE_FILTER: s->probe_filter = arg; break;
 	case OPT_TRACEABLE: s->traceable = arg; break;
 	case OPT_DEBUGINFO: vec_push(&s->debuginfo, str_from(arg)); break;
+	case OPT_FOLDED: s->pictures.is_folded = true; break;
+	case OPT_SVG: s->pictures.svg = arg; break;
+	case OPT_SPEEDSCOPE: s->pictures.speedscope = arg; break;
 	case OPT_FOLLOW: s->follow = true; break;
 	case OPT_CGROUP: return session_opts_set_cgroup(s, arg);
-	case OPT_ROTATE: return parse_rotation(arg, s);
+	case OPT_ROTATE: return session_opts_set_rotation(s, arg);
 	case OPT_JSON: s->format = OUTPUT_JSON; break;
 	case OPT_DURATION: return session_opts_set_duration(s, arg);
 	case OPT_MAX_EVENTS: return session_opts_set_max_events(s, arg);

@@ -76,7 +76,7 @@ void output_attached_probes(struct output *o, uint64_t n)
 
 void output_end(struct output *o)
 {
-	if (o->opts.format == OUTPUT_TEXT)
+	if (o->opts.format == OUTPUT_TEXT && !o->opts.pictures.is_folded)
 		strbuf_puts(&o->out.pending, "\n\n");
 	sink_event_end(&o->out);
 }

@@ -80,8 +80,14 @@ static ERR_MUST struct err *open_output(struct run *r)
 		.trunc_trailer = r->c.unit->config.str_trunc_trailer,
 		.max_cat_bytes = (uint64_t)r->c.unit->config.max_cat_bytes,
 		.give_up = &signals_stop,
+		.pictures = o->pictures,
 	};
 
+	if (o->pictures.is_folded && o->format == OUTPUT_JSON)
+		return err_hint(err_new(0, "--folded and JSON exclude one another"),
+				"--speedscope FILE writes the stacks as JSON");
+	if (!oo.pictures.title.n)
+		oo.pictures.title = o->name;
 	r->out_fd = STDOUT_FILENO;
 	if (o->output_path) {
 		r->out_fd = open(o->output_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -353,6 +359,8 @@ static ERR_MUST struct err *trace(struct run *r)
 	output_end(r->out);
 	if (r->c.unit->config.print_maps_on_exit && !r->o->is_dry_run)
 		output_maps(r->out);
+	if (!r->o->is_dry_run)
+		TRY(output_pictures(r->out));
 	faults_report_totals(r->out);
 	say_skipped(r);
 	r->status = (int)ops->globals(r->engine)->exit_code;

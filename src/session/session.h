@@ -35,15 +35,16 @@ struct session_opts {
 	const char *output_path; /* -o, or NULL */
 	uint64_t rotate_bytes; /* --rotate: the size at which the output file is set aside; 0: never */
 	unsigned rotate_keep;
-	bool is_quiet;           /* no "Attached N probes" */
-	unsigned warn_level;     /* -k once or twice */
+	bool is_quiet;       /* no "Attached N probes" */
+	unsigned warn_level; /* -k once or twice */
 	bool no_warnings;
 	bool is_compile_only; /* nothing is loaded: -d shows what would be */
 	bool is_unsafe, is_dry_run, is_test, is_bench, is_format;
-	bool is_bpftrace; /* called by that name */
-	bool is_tool;     /* "sonde NAME": what begin prints is a heading */
+	bool is_bpftrace;     /* called by that name */
+	bool is_tool;         /* "sonde NAME": what begin prints is a heading */
 	uint64_t duration_ns; /* end as by Ctrl-C that long after the attachment; 0: never */
 	uint64_t max_events;  /* end after so many printed events; 0: never */
+	struct picture_opts pictures; /* --folded, --svg, --speedscope; the title is the script's name */
 	const char *probe_filter;
 	const char *no_feature;
 	const char *traceable;
@@ -65,10 +66,13 @@ struct err *session_find_container(const char *id, uint64_t *cgroup_id) ERR_MUST
 void session_opts_free(struct session_opts *o);
 
 /* options as text, of the command line and of tools; an error says what is expected. Texts are borrowed */
-struct err *session_opts_add_pids(struct session_opts *o, const char *text) ERR_MUST; /* "12", "12,13" */
+struct err *session_opts_add_pids(struct session_opts *o,
+				  const char *text) ERR_MUST; /* "12", "12,13" */
 struct err *session_opts_set_cgroup(struct session_opts *o, const char *path) ERR_MUST;
-struct err *session_opts_set_duration(struct session_opts *o, const char *text) ERR_MUST; /* "5", "0.5", "500ms" */
+struct err *session_opts_set_duration(struct session_opts *o,
+				      const char *text) ERR_MUST; /* "5", "0.5", "500ms" */
 struct err *session_opts_set_max_events(struct session_opts *o, const char *text) ERR_MUST;
+struct err *session_opts_set_rotation(struct session_opts *o, const char *text) ERR_MUST; /* "10M,3" */
 struct err *session_opts_set_format(struct session_opts *o, const char *text) ERR_MUST;
 
 #endif
