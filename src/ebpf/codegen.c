@@ -165,8 +165,8 @@ static ERR_MUST struct err *compile_all(struct compiler *c)
 		join(c, p);
 		c->opts->at = p->at;
 		TRY(ebpf_lint(m, c->funcs, m->progs[i].func, c->opts->stack_limit, p));
-		c->im->progs[i] = p;
-		c->im->n_progs = i + 1;
+		c->im->progs[c->im->n_base_progs + i] = p;
+		c->im->n_progs = c->im->n_base_progs + i + 1;
 	}
 	c->im->btf = ebpf_btf_make(m, c->im->arena, &c->im->btf_size);
 	return NULL;
@@ -176,14 +176,19 @@ struct err *ebpf_compile(const struct ir_module *m, struct image *im, struct ebp
 {
 	struct ebpf_opts defaults = { 0 };
 	struct compiler c = { .m = m, .im = im, .opts = opts ? opts : &defaults };
+	struct image_prog **old;
 	struct err *e;
 
 	arena_init(&c.scratch);
 	c.funcs = arena_array(&c.scratch, struct ebpf_func, m->n_funcs + 1);
 	c.order = arena_array(&c.scratch, uint32_t, m->n_funcs + 1);
 	c.start = arena_array(&c.scratch, uint32_t, m->n_funcs + 1);
-	im->progs = arena_array(im->arena, struct image_prog *, m->n_progs + 1);
-	im->n_progs = 0;
+	/* behind those of earlier generations */
+	old = im->progs;
+	im->progs = arena_array(im->arena, struct image_prog *, im->n_base_progs + m->n_progs + 1);
+	if (im->n_base_progs)
+		memcpy(im->progs, old, im->n_base_progs * sizeof(*old));
+	im->n_progs = im->n_base_progs;
 	e = compile_all(&c);
 	arena_free(&c.scratch);
 	return e;

@@ -66,8 +66,12 @@ struct image *image_new(struct arena *arena)
 
 uint32_t image_add_map(struct image *im, struct image_map m)
 {
-	struct image_map *copy = arena_new(im->arena, struct image_map);
+	struct image_map *copy;
+	uint32_t known = image_find_map(im, &m);
 
+	if (known != IMAGE_NONE)
+		return known;
+	copy = arena_new(im->arena, struct image_map);
 	*copy = m;
 	im->maps = image_grow(im->arena, im->maps, im->n_maps, &im->cap_maps, sizeof(*im->maps));
 	im->maps[im->n_maps] = copy;
@@ -76,8 +80,12 @@ uint32_t image_add_map(struct image *im, struct image_map m)
 
 uint32_t image_add_event(struct image *im, struct event_layout e)
 {
-	struct event_layout *copy = arena_new(im->arena, struct event_layout);
+	struct event_layout *copy;
+	uint32_t known = image_find_event(im, &e);
 
+	if (known != IMAGE_NONE)
+		return known;
+	copy = arena_new(im->arena, struct event_layout);
 	*copy = e;
 	im->events = image_grow(im->arena, im->events, im->n_events, &im->cap_events,
 				sizeof(*im->events));
@@ -87,12 +95,18 @@ uint32_t image_add_event(struct image *im, struct event_layout e)
 
 uint32_t image_add_fault(struct image *im, struct image_fault f)
 {
+	uint32_t known = image_find_fault(im, &f), room;
+
+	if (known != IMAGE_NONE)
+		return known;
 	im->faults = image_grow(im->arena, im->faults, im->n_faults, &im->cap_faults,
 				sizeof(*im->faults));
 	im->faults[im->n_faults++] = f;
 	/* one counter per site, all in one element: addresses are to be had only in arrays of one element */
-	im->maps[im->faults_map]->value_size = im->n_faults *
-					       (uint32_t)sizeof(struct image_fault_count);
+	room = im->n_faults > im->fault_room ? im->n_faults : im->fault_room;
+	if (!im->n_base_maps)
+		im->maps[im->faults_map]->value_size =
+			room * (uint32_t)sizeof(struct image_fault_count);
 	return im->n_faults - 1;
 }
 

@@ -42,6 +42,7 @@ struct image_map {
 	uint32_t bucket_offset; /* of the u64 bucket in the key; hist, lhist, tseries */
 	bool is_per_cpu;
 	bool is_scalar; /* no key in the script */
+	bool is_unused; /* of a generation: an earlier map serves (image_share_maps) */
 	bool print_at_exit;
 	const void *init; /* MAP_CONST, MAP_GLOBALS: max_entries * value_size bytes, or NULL */
 	struct span at;   /* first use */
@@ -192,7 +193,7 @@ struct event_field {
  */
 struct event_head {
 	uint32_t layout; /* index into image.events */
-	uint32_t prog;   /* index into image.progs */
+	uint32_t prog;   /* index into image.progs: the program, or the first one of its clause in an earlier generation */
 };
 
 struct event_layout {
@@ -266,6 +267,13 @@ struct image {
 	uint32_t scratch_map, stacks_map;           /* UINT32_MAX when not needed */
 	uint32_t unwind_tables_map, unwind_procs_map, unwind_stats_map; /* the same */
 	uint32_t stack_limit;                       /* frames per entry of the stack map */
+	/*
+	 * A later generation (extend.c) stands behind what was there: programs, and maps if n_base_maps is not 0. clash: the
+	 * script's map that it would need with another type than it has.
+	 */
+	uint32_t n_base_progs, n_base_maps;
+	uint32_t fault_room; /* fault sites that the faults map has room for from the beginning; 0: as many as there are */
+	struct str clash;
 	void *btf;                                  /* minimal BTF for functions, or NULL */
 	uint32_t btf_size;
 	struct str license;
@@ -293,6 +301,22 @@ uint32_t image_add_map(struct image *im, struct image_map m);
 uint32_t image_add_event(struct image *im, struct event_layout e);
 uint32_t image_add_fault(struct image *im, struct image_fault f);
 uint32_t image_add_string(struct image *im, struct str s); /* shared when equal */
+
+/* ---- extend.c: generations of a script, for probes in files that come later ---- */
+
+/*
+ * From here on what is added stands behind what there is, in arena, and finds its equals there. The struct copied before
+ * undoes all of it when it is copied back: nothing that was there is changed.
+ */
+void image_extend(struct image *im, struct arena *arena);
+/* index of the equal that stands before n, or IMAGE_NONE; for the functions that add */
+uint32_t image_find_map(struct image *im, const struct image_map *m);
+uint32_t image_find_event(const struct image *im, const struct event_layout *e);
+uint32_t image_find_fault(const struct image *im, const struct image_fault *f);
+/* when code is complete: constants and work areas of the generation for which an earlier map serves are left out */
+void image_share_maps(struct image *im);
+/* an earlier program of the same instructions over the same maps, or IMAGE_NONE */
+uint32_t image_find_twin(const struct image *im, uint32_t prog);
 /* text form of everything, for -d image */
 void image_dump(const struct image *im, struct sources *s, struct strbuf *out);
 

@@ -41,6 +41,9 @@ struct ir_build_opts {
 	void (*find_unwind)(void *arg, struct ir_unwind_opts *o);
 	void *unwind_arg;
 	uint32_t n_cpus;
+	/* add to this image (image_extend), whose programs, maps and events stay as they are; NULL: make a new one */
+	struct image *base;
+	uint32_t fault_room; /* see struct image */
 	bool (*has_feature)(void *arg, const char *name); /* as sema_world.has_feature */
 	void *feature_arg;
 };

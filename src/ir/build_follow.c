@@ -94,9 +94,11 @@ static void build_keeper(struct builder *b, const struct probe_shape *shape,
 	program_end(b);
 }
 
-void build_follow(struct builder *b)
+void build_follow(struct builder *b, bool is_first)
 {
 	make_map(b);
+	if (!is_first)
+		return; /* the set is kept already */
 	build_keeper(b, b->opts->fork_shape, build_fork, "follow_fork");
 	build_keeper(b, b->opts->exit_shape, build_exit, "follow_exit");
 }

@@ -339,7 +339,8 @@ uint32_t build_load_reg(struct builder *b, int offset);
 /* ---- build_location.c, build_view.c, build_capture.c: values of the traced program ---- */
 
 build_call_fn build_target_var, build_view, build_typename;
-build_call_fn build_goid; /* build_go.c */
+build_call_fn build_goid, build_gtid; /* build_go.c */
+build_call_fn build_call_frame;      /* build_return.c */
 /* a number of 32 bits for the goroutine that runs; an address in its stack as the distance from the top, which moves with it */
 uint32_t build_goroutine(struct builder *b);
 uint32_t build_go_depth(struct builder *b, uint32_t addr);
@@ -372,7 +373,7 @@ void program_begin(struct builder *b, const struct probe_shape *shape, struct st
 		   struct span at);
 void program_end(struct builder *b);
 /* build_follow.c: programs that keep the set of traced processes, and the test of it */
-void build_follow(struct builder *b);
+void build_follow(struct builder *b, bool is_first);
 void build_follow_filter(struct builder *b);
 /* an error about a limit; the build goes on so that all are reported */
 void build_limit(struct builder *b, enum diag_code code, struct span at, const char *fmt, ...)

@@ -346,6 +346,24 @@ static void reserve_slots(struct builder *b)
 	b->frame_bytes = FRAME_VARS;
 }
 
+/*
+ * The program that events and faults speak of. Programs of later generations take that of their clause: they may then be equal
+ * to one that is loaded.
+ */
+static uint32_t clause_program(const struct builder *b, const struct probe_shape *shape,
+			       struct span at)
+{
+	for (uint32_t i = 0; i < b->im->n_base_progs; i++) {
+		const struct image_prog *p = b->im->progs[i];
+
+		if (p->at.file == at.file && p->at.start == at.start && p->at.end == at.end &&
+		    p->shape && p->shape->kind == shape->kind &&
+		    p->shape->at.start == shape->at.start)
+			return i;
+	}
+	return b->im->n_progs;
+}
+
 void program_begin(struct builder *b, const struct probe_shape *shape, struct str name,
 		   struct span at)
 {
@@ -354,7 +372,7 @@ void program_begin(struct builder *b, const struct probe_shape *shape, struct st
 	b->shape = shape;
 	b->at = at;
 	b->prog = p;
-	b->prog_index = b->m->n_progs;
+	b->prog_index = clause_program(b, shape, at);
 	p->name = name;
 	p->prog_type = prog_type(shape->kind);
 	p->attach_type = attach_type(shape->kind);
@@ -492,6 +510,22 @@ static void finish_maps(struct builder *b)
 	}
 }
 
+static void make_image(struct builder *b, const struct unit *u, const struct ir_build_opts *o)
+{
+	uint32_t n_base = o->base ? o->base->n_progs : 0, n_new = u->n_insts * 3 + 3;
+	struct image_prog **progs = arena_array(u->arena, struct image_prog *, n_base + n_new);
+
+	if (n_base)
+		memcpy(progs, o->base->progs, n_base * sizeof(*progs));
+	b->im = b->m->image = o->base ? o->base : image_new(u->arena);
+	b->im->progs = progs;
+	b->m->progs = arena_array(u->arena, struct ir_prog, n_new);
+	if (o->base)
+		return;
+	b->im->license = u->config.license;
+	b->im->fault_room = o->fault_room;
+}
+
 struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o,
 			   struct diag_list *diags)
 {
@@ -500,15 +534,12 @@ struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o,
 
 	b.m = arena_new(u->arena, struct ir_module);
 	b.m->arena = u->arena;
-	b.im = b.m->image = image_new(u->arena);
-	b.im->license = u->config.license;
-	b.im->progs = arena_array(u->arena, struct image_prog *, u->n_insts * 3 + 3);
-	b.m->progs = arena_array(u->arena, struct ir_prog, u->n_insts * 3 + 3);
+	make_image(&b, u, o);
 	b.const_map = b.noted_map = b.packets_map = b.calls_map = IMAGE_NONE;
 	b.script_maps = arena_array(u->arena, uint32_t, u->n_maps + 1);
 	image_maps_make(&b);
 	if (o->fork_shape)
-		build_follow(&b);
+		build_follow(&b, o->base == NULL);
 	for (uint32_t i = 0; i < u->n_insts; i++)
 		build_program(&b, u->insts[i]);
 	finish_maps(&b);

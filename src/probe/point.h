@@ -126,6 +126,7 @@ struct probe_shape {
 	uint32_t n_vars;
 	bool is_user; /* pointers of unknown space are user pointers */
 	bool needs_sites; /* more than one point and the program reads `probe` or `func`: filled by ir */
+	bool is_loaded; /* its program is there already: in a later generation it is for the checker's eyes only */
 	struct probe_point *points;
 	uint32_t n_points;
 	struct probe_shape *next; /* shapes of one clause */

@@ -89,7 +89,7 @@ void expand_remove_ghosts(struct sema *s)
 	for (uint32_t i = 0; i < u->n_insts; i++) {
 		if (((struct inst_state *)u->insts[i])->is_ghost)
 			continue;
-		u->insts[i]->index = n;
+		u->insts[i]->index = s->opts->first_index + n;
 		u->insts[n++] = u->insts[i];
 	}
 	u->n_insts = n;
@@ -98,7 +98,7 @@ void expand_remove_ghosts(struct sema *s)
 void expand_run(struct sema *s)
 {
 	for (struct clause *c = s->script->clauses; c; c = c->next) {
-		bool is_any = false;
+		bool is_any = false, is_waiting = false;
 		uint32_t n_errors = s->diags->n_errors;
 		struct probe_needs needs;
 
@@ -113,12 +113,14 @@ void expand_run(struct sema *s)
 			shape = s->world->match(s->world->arg, ap, s->diags);
 
 			for (; shape; shape = shape->next) {
-				add_inst(s, c, shape, false);
+				/* what is loaded already says of what types things are, and gets no code again */
+				add_inst(s, c, shape, shape->is_loaded);
 				is_any = true;
 			}
+			is_waiting |= s->world->waits && s->world->waits(s->world->arg, ap);
 		}
 		/* what went wrong was said already, if anything did */
-		if (!is_any && s->diags->n_errors == n_errors)
+		if (!is_any && !is_waiting && s->diags->n_errors == n_errors)
 			report_empty(s, c);
 		if (!is_any)
 			add_ghost(s, c);

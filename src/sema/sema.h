@@ -197,6 +197,11 @@ struct sema_world {
 	 * be NULL
 	 */
 	void (*config_ready)(void *arg, const struct sema_config *config);
+	/*
+	 * is an attach point that matches nothing to stay all the same, because files that have it may come later? May be
+	 * NULL: no
+	 */
+	bool (*waits)(void *arg, const struct attach_point *ap);
 };
 
 struct sema_opts {
@@ -215,6 +220,8 @@ struct sema_opts {
 	bool is_test, is_bench; /* --test, --bench: which probes are kept */
 	bool is_bpftrace;       /* behave as bpftrace where sonde differs */
 	bool has_child;         /* -c */
+	/* a later generation (session/generation.c): its clauses are numbered from here, 0 else */
+	uint32_t first_index;
 };
 
 /*

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * See quick.h. A plain name of C is looked up in the hash table of the dynamic symbols, as ld.so does it: three small
+ * reads. For all else, the tables of names are searched for the longest word of the name, which mangling leaves whole.
+ */
+#include "objfile/quick.h"
+
+#include "objfile/usdt.h"
+
+#include <elf.h>
+
+static bool is_word_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_';
+}
+
+struct str quick_word(struct str name)
+{
+	struct str best = STR_NULL;
+
+	for (size_t i = 0, from = 0; i <= name.n; i++) {
+		if (i < name.n && is_word_char(name.p[i]))
+			continue;
+		if (i - from > best.n)
+			best = str_sub(name, from, i);
+		from = i + 1;
+	}
+	return best;
+}
+
+/* an operator's name is not mangled as a word; neither is what stands for a constructor */
+static bool is_searchable(struct str name)
+{
+	return str_find(name, STR("operator")) < 0 && str_find_char(name, '~', 0) < 0;
+}
+
+/* ---- the hash table of dynamic symbols: "GNU hash", see glibc's do_lookup_x ---- */
+
+struct gnu_hash {
+	uint32_t n_buckets, first_symbol, n_bloom, shift;
+};
+
+static uint32_t hash_name(struct str name)
+{
+	uint32_t h = 5381;
+
+	for (size_t i = 0; i < name.n; i++)
+		h = h * 33 + (unsigned char)name.p[i];
+	return h;
+}
+
+/* is some symbol of this hash defined? *known: false when there is no such table, or a broken one */
+static bool hash_has(struct objfile *f, const struct objfile_section *s, struct str name, bool *known)
+{
+	uint32_t h = hash_name(name), at, entry = 0;
+	uint64_t bloom, buckets, chains;
+	struct gnu_hash g;
+
+	*known = false;
+	if (s->size < sizeof(g) || !objfile_read_at(f, s->offset, &g, sizeof(g)) || !g.n_bloom ||
+	    !g.n_buckets || g.shift > 31 || (uint64_t)g.n_bloom * 8 > s->size ||
+	    (uint64_t)g.n_buckets * 4 > s->size)
+		return false;
+	if (!objfile_read_at(f, s->offset + sizeof(g) + (uint64_t)(h / 64 % g.n_bloom) * 8, &bloom, 8))
+		return false;
+	*known = true;
+	if (!(bloom >> (h % 64) & bloom >> ((h >> g.shift) % 64) & 1))
+		return false;
+	buckets = s->offset + sizeof(g) + (uint64_t)g.n_bloom * 8;
+	chains = buckets + (uint64_t)g.n_buckets * 4;
+	if (!objfile_read_at(f, buckets + (uint64_t)(h % g.n_buckets) * 4, &at, 4) ||
+	    at < g.first_symbol)
+		return false;
+	/* the last of a chain has its lowest bit set; the section's end bounds a broken one */
+	for (uint64_t p = chains + (uint64_t)(at - g.first_symbol) * 4;
+	     p + 4 <= s->offset + s->size && !(entry & 1); p += 4) {
+		if (!objfile_read_at(f, p, &entry, 4))
+			return false;
+		if ((entry | 1) == (h | 1))
+			return true;
+	}
+	return false;
+}
+
+/* ---- tables of names ---- */
+
+static bool section_has(struct objfile *f, const char *section, struct str word)
+{
+	const struct objfile_section *s = objfile_find_section(f, str_from(section));
+	struct bytes b;
+	struct err *e;
+
+	if (!s || s->type == SHT_NOBITS)
+		return false;
+	e = objfile_section_bytes(f, s, &b);
+	if (e) {
+		err_free(e);
+		return true; /* not to be read here: not known */
+	}
+	return b.n >= word.n && memmem(b.p, b.n, word.p, word.n);
+}
+
+static bool dynamic_has(struct objfile *f, struct str name, struct str word)
+{
+	const struct objfile_section *s = objfile_find_section(f, STR(".gnu.hash"));
+	bool known = false, found = false;
+
+	if (s && word.n == name.n)
+		found = hash_has(f, s, name, &known);
+	return known ? found : section_has(f, ".dynstr", word);
+}
+
+bool quick_may_have_function(struct objfile *f, struct str name)
+{
+	struct str word = quick_word(name);
+
+	if (!word.n || !is_searchable(name) || f->n_sections < 2)
+		return true;
+	/* symbols in a compressed file of their own */
+	if (objfile_find_section(f, STR(".gnu_debugdata")))
+		return true;
+	return dynamic_has(f, name, word) || section_has(f, ".strtab", word) ||
+	       (word.n != name.n && section_has(f, ".gopclntab", word));
+}
+
+bool quick_has_usdt(struct objfile *f, struct str provider, struct str name)
+{
+	struct usdt_table *t;
+
+	if (!objfile_find_section(f, STR(".note.stapsdt")))
+		return false;
+	t = objfile_usdt(f);
+	for (uint32_t i = 0; i < t->n; i++)
+		if (str_glob(provider, t->v[i].provider) && str_glob(name, t->v[i].name))
+			return true;
+	return false;
+}
