@@ -13,7 +13,7 @@ enum long_only {
 	OPT_INFO = 256, OPT_NO_WARNINGS, OPT_INCLUDE, OPT_UNSAFE, OPT_NO_FEATURE, OPT_DRY_RUN, OPT_TEST, OPT_BENCH,
 	OPT_MODE, OPT_FMT, OPT_PROBE_FILTER, OPT_TRACEABLE, OPT_DEBUGINFO, OPT_FOLLOW, OPT_CGROUP, OPT_CONTAINER, OPT_JSON,
 	OPT_DURATION, OPT_MAX_EVENTS, OPT_FOLDED, OPT_SVG, OPT_SPEEDSCOPE,
-	OPT_ROTATE, OPT_IGNORED, OPT_IGNORED_ARG,
+	OPT_ROTATE, OPT_PIN, OPT_READ, OPT_UNPIN, OPT_PINS, OPT_IGNORED, OPT_IGNORED_ARG,
 };
 /* clang-format on */
 
@@ -51,6 +51,10 @@ static const struct option long_options[] = {
 	{ "svg", required_argument, NULL, OPT_SVG },
 	{ "speedscope", required_argument, NULL, OPT_SPEEDSCOPE },
 	{ "rotate", required_argument, NULL, OPT_ROTATE },
+	{ "pin", required_argument, NULL, OPT_PIN },
+	{ "read", required_argument, NULL, OPT_READ },
+	{ "unpin", required_argument, NULL, OPT_UNPIN },
+	{ "pins", no_argument, NULL, OPT_PINS },
 	/* accepted for scripts that carry them; they change nothing here */
 	{ "usdt-file-activation", no_argument, NULL, OPT_IGNORED },
 	{ "verify-llvm-ir", no_argument, NULL, OPT_IGNORED },
@@ -88,6 +92,9 @@ void cli_print_help(const char *name, FILE *to)
 		"  --folded               maps with stacks as lines for flame graph programs\n"
 		"  --svg FILE             maps with stacks as a flame graph\n"
 		"  --speedscope FILE      the same for speedscope\n"
+		"  --pin NAME             go on when the command has ended; then\n"
+		"  --read NAME            shows what a run of that name has so far,\n"
+		"  --unpin NAME           ends it and shows the rest, --pins lists such runs\n"
 		"  -B MODE                buffering: line (default), full, none\n"
 		"  -q, --quiet            do not say how many probes are attached\n"
 		"  -k, --warnings         report failed memory reads and look-ups (-kk: all)\n"
@@ -233,6 +240,10 @@ static ERR_MUST struct err *parse_one(int opt, const char *arg, struct cli_opts 
 	case OPT_JSON: s->format = OUTPUT_JSON; break;
 	case OPT_DURATION: return session_opts_set_duration(s, arg);
 	case OPT_MAX_EVENTS: return session_opts_set_max_events(s, arg);
+	case OPT_PIN: s->pin_name = arg; break;
+	case OPT_READ: c->action = ACTION_READ, c->pin = arg; break;
+	case OPT_UNPIN: c->action = ACTION_UNPIN, c->pin = arg; break;
+	case OPT_PINS: c->action = ACTION_PINS; break;
 	case OPT_CONTAINER: return session_find_container(arg, &s->cgroup_id);
 	default: break; /* accepted and ignored */
 	}

@@ -10,7 +10,16 @@
 
 #include <stdio.h>
 
-enum cli_action { ACTION_RUN, ACTION_LIST, ACTION_INFO, ACTION_VERSION, ACTION_HELP };
+enum cli_action {
+	ACTION_RUN,
+	ACTION_LIST,
+	ACTION_INFO,
+	ACTION_VERSION,
+	ACTION_HELP,
+	ACTION_READ,
+	ACTION_UNPIN,
+	ACTION_PINS
+};
 
 struct cli_opts {
 	enum cli_action action;
@@ -18,6 +27,7 @@ struct cli_opts {
 	const char *script;       /* file, "-" for standard input, or NULL */
 	const char *program;      /* -e */
 	const char *list_pattern; /* -l; may be NULL: all */
+	const char *pin;          /* --read, --unpin */
 	unsigned verbose;
 };
 

@@ -10,6 +10,7 @@
 #include "output/faults.h"
 #include "session/calls.h"
 #include "session/child.h"
+#include "session/keeper.h"
 #include "session/signals.h"
 #include "session/symbols.h"
 #include "session/tests.h"
@@ -32,6 +33,8 @@ struct run {
 	struct output_symbols symbols;
 	struct symbols names;
 	struct calls *calls;
+	struct keeper *keeper; /* --pin */
+	struct output_opts out_opts;
 	int out_fd;
 	bool is_attached;
 	uint64_t stop_ns;   /* when Ctrl-C was seen; 0: not yet */
@@ -101,6 +104,7 @@ static ERR_MUST struct err *open_output(struct run *r)
 		r->names.lines = source_lines_new();
 	r->names.go_types = go_types_new(r->c.image, probe_ctx_files(&r->c.probes));
 	symbols_init(&r->symbols, &r->names);
+	r->out_opts = oo;
 	return output_new(r->c.image, &r->c.sources, &r->symbols, &oo, &r->out);
 }
 
@@ -289,6 +293,26 @@ static bool should_stop(struct run *r, unsigned round)
 	return round % CHECK_ROUNDS == 0 && all_gone(r);
 }
 
+/* --read: the maps as they are now */
+static void show_maps(void *arg, int fd)
+{
+	struct run *r = arg;
+	struct output_opts oo = r->out_opts;
+	struct output *o = NULL;
+
+	oo.fd = fd;
+	oo.rotation = (struct sink_rotation){ 0 };
+	oo.escape_control = false;
+	output_batch_end(r->out);
+	sink_flush(&r->out->out);
+	err_free(output_new(r->c.image, &r->c.sources, &r->symbols, &oo, &o));
+	if (!o)
+		return;
+	output_set_engine(o, ops, r->engine);
+	output_maps(o);
+	output_free(o);
+}
+
 static ERR_MUST struct err *loop(struct run *r)
 {
 	for (unsigned round = 0; !should_stop(r, round); round++) {
@@ -296,6 +320,8 @@ static ERR_MUST struct err *loop(struct run *r)
 		TRY(drain(r, POLL_MS));
 		procwatch_round(r->names.watch);
 		calls_round(r->calls);
+		if (keeper_round(r->keeper, show_maps, r))
+			break;
 		if (signals_user) {
 			signals_user = 0;
 			TRY(run_kind(r, PROBE_SELF));
@@ -325,6 +351,7 @@ static void announce(struct run *r, const struct engine_attach_result *res)
 	output_batch_end(r->out);
 	if (getenv("__BPFTRACE_NOTIFY_PROBES_ATTACHED"))
 		(void)!write(STDOUT_FILENO, "__BPFTRACE_NOTIFY_PROBES_ATTACHED\n", 34);
+	keeper_attached(r->keeper);
 }
 
 /* from loaded programs to the last event */
@@ -356,7 +383,8 @@ static ERR_MUST struct err *trace(struct run *r)
 	if (err)
 		return err;
 	r->names.is_fresh = false;
-	output_end(r->out);
+	if (!r->o->is_tool)
+		output_end(r->out);
 	if (r->c.unit->config.print_maps_on_exit && !r->o->is_dry_run)
 		output_maps(r->out);
 	if (!r->o->is_dry_run)
@@ -482,6 +510,16 @@ int session_run(struct session_opts *o)
 	struct run r = { .o = o, .child = { .release = -1 }, .out_fd = -1 };
 	struct err *err = NULL;
 
+	if (o->pin_name) {
+		err = keeper_start(o, &r.keeper, &r.status);
+		if (err) {
+			report_error(&r.c, err);
+			err_free(err);
+			return 1;
+		}
+		if (!r.keeper)
+			return r.status;
+	}
 	signals_install();
 	limits_raise_files();
 	compilation_init(&r.c, o);
@@ -513,5 +551,6 @@ int session_run(struct session_opts *o)
 		ops->close(r.engine);
 	procwatch_free(r.names.watch);
 	compilation_free(&r.c);
+	keeper_free(r.keeper);
 	return r.status;
 }

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Runs that go on without their command: those who look at them and end them; see keeper.h. */
+#include "session/keeper_private.h"
+
+#include "base/cleanup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static int fail(struct err *e)
+{
+	STRBUF_AUTO text = { 0 };
+
+	err_format(e, &text);
+	fprintf(stderr, "ERROR: %s\n", strbuf_cstr(&text));
+	if (err_get_hint(e))
+		fprintf(stderr, "HINT: %s\n", err_get_hint(e));
+	err_free(e);
+	return 1;
+}
+
+/* everything that comes from fd */
+static void copy(int fd, FILE *to)
+{
+	char piece[65536];
+	ssize_t n;
+
+	while ((n = read(fd, piece, sizeof(piece))) > 0)
+		fwrite(piece, 1, (size_t)n, to);
+	fflush(to);
+}
+
+static void copy_file(const char *path, FILE *to)
+{
+	FD_AUTO fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		copy(fd, to);
+}
+
+static bool read_path(const char *dir, struct strbuf *out)
+{
+	STRBUF_AUTO name = { 0 };
+	FD_AUTO fd = -1;
+	char piece[4096];
+	ssize_t n;
+
+	strbuf_printf(&name, "%s/path", dir);
+	fd = open(strbuf_cstr(&name), O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && (n = read(fd, piece, sizeof(piece))) > 0)
+		strbuf_add(out, piece, (size_t)n);
+	return out->n > 0;
+}
+
+static void show_messages(const char *dir)
+{
+	STRBUF_AUTO path = { 0 };
+
+	strbuf_printf(&path, "%s/messages", dir);
+	copy_file(strbuf_cstr(&path), stderr);
+}
+
+int keeper_read(const char *name, bool stop)
+{
+	STRBUF_AUTO dir = { 0 }, path = { 0 }, maps = { 0 };
+	const char word = stop ? KEEPER_STOP : KEEPER_SHOW;
+	struct err *e = keeper_dir(name, &dir);
+	char piece[65536];
+	FD_AUTO fd = -1;
+	ssize_t n;
+
+	if (e)
+		return fail(e);
+	if (!read_path(strbuf_cstr(&dir), &path))
+		return fail(err_hint(err_new(0, "there is no run of the name '%s'", name),
+				     "sonde --pins lists those that are kept"));
+	fd = keeper_connect(strbuf_cstr(&dir));
+	if (fd >= 0 && write(fd, &word, 1) != 1)
+		return fail(err_new(errno, "ask the keeper of '%s'", name));
+	/* the keeper writes its output before it answers; the end of a run closes the connection */
+	while (fd >= 0 && (n = read(fd, piece, sizeof(piece))) > 0)
+		strbuf_add(&maps, piece, (size_t)n);
+	copy_file(strbuf_cstr(&path), stdout);
+	fwrite(maps.p, 1, maps.n, stdout);
+	fflush(stdout);
+	show_messages(strbuf_cstr(&dir));
+	if (fd < 0)
+		fprintf(stderr, "this run has ended\n");
+	if (stop)
+		keeper_remove(strbuf_cstr(&dir));
+	return 0;
+}
+
+int keeper_list(void)
+{
+	STRBUF_AUTO root = { 0 };
+	struct err *e = keeper_root(&root);
+	struct dirent *entry;
+	DIR *d;
+
+	if (e)
+		return fail(e);
+	d = opendir(strbuf_cstr(&root));
+	while (d && (entry = readdir(d))) {
+		STRBUF_AUTO dir = { 0 }, path = { 0 };
+		FD_AUTO fd = -1;
+
+		strbuf_printf(&dir, "%s/%s", strbuf_cstr(&root), entry->d_name);
+		if (entry->d_name[0] == '.' || !read_path(strbuf_cstr(&dir), &path))
+			continue;
+		fd = keeper_connect(strbuf_cstr(&dir));
+		printf("%s\t%s\t%s\n", entry->d_name, fd >= 0 ? "runs" : "has ended",
+		       strbuf_cstr(&path));
+	}
+	if (d)
+		closedir(d);
+	return 0;
+}
