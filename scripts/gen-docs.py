@@ -10,13 +10,15 @@ A table stands in a page between
     <!-- generated: NAME -->
     <!-- end: NAME -->
 
-and comes from src/lang/builtins.def, src/sema/stdlib.bt, src/sema/config.def (defaults: config.c), src/probe/*.def and
+The pages of the tools, docs/man/ and docs/tools.md, are written as a whole (gen_tools.py). A table comes from src/lang/builtins.def, src/sema/stdlib.bt, src/sema/config.def (defaults: config.c), src/probe/*.def and
 docs/compat.list. What is between the markers is not edited by hand.
 """
 import ast
 import os
 import re
 import sys
+
+import gen_tools
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PAGES = ("docs/language.md", "docs/probes.md", "docs/compat.md")
@@ -252,13 +254,14 @@ def main():
     if sys.argv[1:] and not check:
         sys.exit(__doc__)
     faults = compat_faults()
-    for page in PAGES:
-        text = read(page)
-        new = filled(text, faults, page)
+    pages = [(page, filled(read(page), faults, page)) for page in PAGES] + gen_tools.pages(ROOT, faults)
+    for page, new in pages:
+        path = os.path.join(ROOT, page)
+        text = read(page) if os.path.exists(path) else None
         if new != text and check:
             faults.append(f"{page} is stale: run scripts/gen-docs.py")
         elif new != text:
-            with open(os.path.join(ROOT, page), "w") as f:
+            with open(path, "w") as f:
                 f.write(new)
     if not check:
         print("\n".join(faults), file=sys.stderr, end="\n" if faults else "")

@@ -162,9 +162,9 @@ def check(tally):
         return False
     unit(tally, "build", "unit")
     golden(tally, "build", "golden")
-    for name in ("includes", "sizes", "diagcodes", "docs", "examples"):
+    for name in ("includes", "sizes", "diagcodes", "docs", "examples", "tools"):
         script(tally, f"check {name}", [sys.executable, f"tests/checks/{name}.py"] +
-               ([sonde("build")] if name in ("diagcodes", "examples") else []))
+               ([sonde("build")] if name in ("diagcodes", "examples", "tools") else []))
     script(tally, "check generated tables", [sys.executable, "scripts/gen-docs.py", "--check"])
     format_report()
     return True

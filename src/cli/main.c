@@ -6,6 +6,7 @@
 #include "cli/opts.h"
 #include "diag/diag.h"
 #include "engine/kernel/features.h"
+#include "tools/tools.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,23 @@ static ERR_MUST struct err *read_all(int fd, const char *name, struct strbuf *ou
 }
 
 static ERR_MUST struct err *read_script(const char *path, struct strbuf *out)
+/* a word that is no file may be a tool that was misspelt, or stands behind options */
+static ERR_MUST struct err *no_script(const char *path, int code)
+{
+	struct err *err = err_new(code, "failed to open file '%s'", path);
+	STRBUF_AUTO near = { 0 };
+
+	tools_put_nearest(path, &near);
+	if (tools_has(path))
+		return err_hint(err, "the tool's name stands first: sonde %s [options]", path);
+	if (near.n)
+		return err_hint(err, "%s These are tools; sonde help lists all",
+				strbuf_cstr(&near));
+	return err_hint(
+		err,
+		"to run a program given as text, put -e in front of it; sonde help lists the tools");
+}
+
 {
 	FD_AUTO fd = -1;
 
@@ -42,8 +60,7 @@ static ERR_MUST struct err *read_script(const char *path, struct strbuf *out)
 		return read_all(STDIN_FILENO, "standard input", out);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return err_hint(err_new(errno, "failed to open file '%s'", path),
-				"to run a program given as text, put -e in front of it");
+		return no_script(path, errno);
 	return read_all(fd, path, out);
 }
 
@@ -130,16 +147,51 @@ int main(int argc, char **argv)
 {
 	struct cli_opts c;
 	struct err *err;
+/* a tool's name where a script could stand; a script of that name is run as ./NAME */
+static int tool(const char *name, int argc, char **argv)
+{
+	int status = 0;
+	struct err *err;
+
+	err = tools_run(name, argc, argv, &status);
+	if (err) {
+		print_error(err);
+		err_free(err);
+		return 1;
+	}
+	return status;
+}
+
+static int help(const char *about)
+{
+	struct err *err = NULL;
+
+	if (!about)
+		tools_print_list(stdout);
+	else
+		err = tools_print_help(about, stdout);
+	if (!err)
+		return 0;
+	print_error(err);
+	err_free(err);
+	return 1;
+}
+
 	const char *name = argc ? basename(argv[0]) : "sonde";
 	int status;
 
-	if (argc > 1 && !strcmp(argv[1], "demangle") && strcmp(name, "bpftrace") != 0)
+	if (argc > 1 && is_sonde && !strcmp(argv[1], "demangle"))
 		return demangle_cmd(argc - 2, argv + 2);
+	bool is_sonde = strcmp(name, "bpftrace") != 0;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	err = cli_opts_parse(argc, argv, &c);
 	c.session.is_bpftrace = !strcmp(name, "bpftrace");
 	if (err) {
 		print_error(err);
+	if (argc > 1 && is_sonde && !strcmp(argv[1], "help"))
+		return help(argv[2]);
+	if (argc > 1 && is_sonde && tools_has(argv[1]))
+		return tool(argv[1], argc - 2, argv + 2);
 		err_free(err);
 		fputc('\n', stderr);
 		cli_print_help(name, stderr);

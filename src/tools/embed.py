@@ -1,0 +1,23 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""embed.py OUT FILE...: a C file that holds the text of each FILE, in the order of their names (see table.h)."""
+import os
+import sys
+
+
+def name_of(path):
+    return os.path.basename(path).rsplit(".", 1)[0]
+
+
+files = sorted(sys.argv[2:], key=name_of)
+with open(sys.argv[1], "w") as out:
+    out.write('/* made by src/tools/embed.py */\n#include "tools/table.h"\n\n')
+    for i, path in enumerate(files):
+        data = open(path, "rb").read()
+        rows = [", ".join(str(b) for b in data[k:k + 20]) for k in range(0, len(data), 20)]
+        out.write("/* %s */\nstatic const unsigned char text_%d[] = {\n\t%s\n};\n" % (path, i, ",\n\t".join(rows)))
+    out.write("\nconst struct tool_text tool_texts[] = {\n")
+    for i, path in enumerate(files):
+        is_script = str(path.endswith(".bt")).lower()
+        out.write('\t{ "%s", { (const char *)text_%d, sizeof(text_%d) }, %s },\n' % (name_of(path), i, i, is_script))
+    out.write("\t{ 0 },\n};\n\nconst unsigned tool_n_texts = %d;\n" % len(files))
