@@ -162,6 +162,43 @@ static void expand_path(struct resolved *r, pid_t pid, struct str spec)
 	       absolute ? str_sub(spec, 1, spec.n) : spec);
 }
 
+static bool add_mapped(struct resolved *r, pid_t pid, struct str name);
+static void add_library(struct resolved *r, pid_t pid, struct str name);
+
+/* --- what else could be meant ------------------------------------------------------------------------------------ */
+
+/*
+ * A library that is not where a script looks for it (scripts carry paths of the machine they were written on): those of that
+ * name that the loader would find, and those that processes have mapped. e with a hint, or as it is.
+ */
+static struct err *suggest_libraries(struct err *e, struct str path)
+{
+	enum { MANY = 4 };
+	const char *slash = memrchr(path.p, '/', path.n);
+	struct str file = str_sub(path, (size_t)(slash - path.p) + 1, path.n);
+	ptrdiff_t so = str_find(file, STR(".so"));
+	struct resolved found = { 0 };
+	struct pid_list all = { 0 };
+	STRBUF_AUTO names = { 0 };
+	struct str name;
+
+	if (so <= 0 || !str_starts(file, STR("lib")))
+		return e;
+	name = str_sub(file, 0, (size_t)so);
+	add_library(&found, 0, name);
+	err_free(proc_all(&all));
+	for (size_t i = 0; i < all.n && found.n < MANY; i++)
+		add_mapped(&found, all.v[i], name);
+	for (size_t i = 0; i < found.n && i < MANY; i++)
+		strbuf_printf(&names, "%s%s", i ? ", " : "", found.v[i].path);
+	if (found.n)
+		e = err_hint(e, "on this machine it is %s; '%.*s' as a path finds it by itself",
+			     strbuf_cstr(&names), STR_ARG(name));
+	vec_free(&all);
+	resolved_free(&found);
+	return e;
+}
+
 /* --- paths, programs, libraries ---------------------------------------------------------------------------------- */
 
 /* a path as it is. Whether it is an ELF file, objfile_open says better; here only what is not there. */
@@ -182,7 +219,7 @@ static struct err *add_path(struct resolved *r, pid_t pid, struct str spec)
 		if (root_pid && proc_has_own_root(pid))
 			return err_new(errno, "'%.*s' in the root of process %d", STR_ARG(spec),
 				       (int)pid);
-		return err_new(errno, "'%.*s'", STR_ARG(spec));
+		return suggest_libraries(err_new(errno, "'%.*s'", STR_ARG(spec)), spec);
 	}
 	add_file(r, base_strndup(spec), steal_ptr(open_path), root_pid);
 	return NULL;
