@@ -133,6 +133,7 @@ void output_free(struct output *o)
 	free(o->faults_seen);
 	free(o->was_zeroed);
 	free(o->payload);
+	heading_free(&o->heading);
 	free(o);
 }
 
@@ -188,6 +189,22 @@ static void emit_located(struct output *o, const struct event_layout *l, struct 
 	output_message(o, strbuf_str(&out));
 }
 
+/* a tool's heading names the values of the lines behind it */
+static void emit_json_line(struct output *o, const struct event_layout *l, uint32_t index,
+			   const char *payload, struct str text)
+{
+	struct strbuf *out = &o->out.pending;
+
+	if (o->opts.is_tool && o->is_in_begin) {
+		heading_set(&o->heading, text);
+		return;
+	}
+	strbuf_puts(out, "{\"type\": \"printf\", \"data\": ");
+	json_put_string(out, text);
+	heading_put_fields(&o->heading, &o->env, &o->formats[index], l, payload, out);
+	strbuf_puts(out, "}\n");
+}
+
 static void emit_formatted(struct output *o, const struct event_layout *l, uint32_t index,
 			   const char *payload)
 {
@@ -201,7 +218,7 @@ static void emit_formatted(struct output *o, const struct event_layout *l, uint3
 	}
 	printf_render(&o->env, &o->formats[index], l->fields, l->n_fields, payload, &text);
 	switch (l->kind) {
-	case EVENT_PRINTF: output_json_text(o, "printf", strbuf_str(&text)); break;
+	case EVENT_PRINTF: emit_json_line(o, l, index, payload, strbuf_str(&text)); break;
 	case EVENT_ERRORF:
 	case EVENT_WARNF: emit_located(o, l, strbuf_str(&text)); break;
 	case EVENT_CAT: action_cat(o, strbuf_cstr(&text)); break;
@@ -472,6 +489,8 @@ void output_event(void *arg, const struct event_head *head, const void *payload,
 		memset(o->payload + size, 0, l->size - size);
 		payload = o->payload;
 	}
+	o->is_in_begin = head->prog < o->image->n_progs &&
+			 o->image->progs[head->prog]->shape->kind == PROBE_BEGIN;
 	emit(o, l, head->layout, payload);
 	sink_event_end(&o->out);
 }

@@ -10,6 +10,7 @@
 
 #include "engine/engine.h"
 #include "output/pictures.h"
+#include "output/heading.h"
 #include "output/printf.h"
 #include "output/sink.h"
 #include "output/value.h"
@@ -27,6 +28,7 @@ struct output_opts {
 	bool show_quiet;          /* -k: faults whose site is quiet as well */
 	bool allow_system;        /* --unsafe */
 	bool escape_control;      /* fd is a terminal */
+	bool is_tool; /* what begin prints is a heading */
 	struct str trunc_trailer; /* str_trunc_trailer */
 	uint64_t max_cat_bytes;
 	const volatile sig_atomic_t *give_up; /* see sink.h; may be NULL */
@@ -49,6 +51,8 @@ struct output {
 	bool *was_zeroed;      /* per map: zero() came after the last clear() */
 	uint64_t n_errors; /* errorf() events and faults (quiet ones not): a test that has one failed */
 	bool is_exiting;         /* an exit event came */
+	bool is_in_begin; /* the event at hand is one of a begin clause */
+	struct heading heading;
 	struct pcap_file *pcaps; /* of skboutput() */
 	struct pictures *pictures; /* NULL: all maps as text */
 };

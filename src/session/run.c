@@ -80,6 +80,7 @@ static ERR_MUST struct err *open_output(struct run *r)
 		.no_warnings = o->no_warnings,
 		.show_quiet = o->warn_level > 0,
 		.allow_system = o->is_unsafe,
+		.is_tool = o->is_tool,
 		.trunc_trailer = r->c.unit->config.str_trunc_trailer,
 		.max_cat_bytes = (uint64_t)r->c.unit->config.max_cat_bytes,
 		.give_up = &signals_stop,
