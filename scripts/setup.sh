@@ -12,7 +12,7 @@
 set -euo pipefail
 
 build="gcc libc6-dev make meson ninja-build pkg-config libelf-dev libdw-dev libbpf-dev libzydis-dev
-    libzycore-dev libiberty-dev zlib1g-dev libzstd-dev liblzma-dev libbz2-dev"
+    libzycore-dev libiberty-dev zlib1g-dev libzstd-dev liblzma-dev libbz2-dev libnghttp2-dev"
 demo="redis-server redis-tools procps util-linux"
 test="clang-14 libclang-rt-14-dev clang-format-14 llvm-14 g++ python3-minimal python3 curl openssl nginx-light
     valgrind bpftrace systemtap-sdt-dev binutils strace xz-utils tmux bpftool time iproute2 zip bash dwz pahole libdebuginfod1"
@@ -73,7 +73,7 @@ install() {
     fi
     as_root apt-get update -qq || rc=$?
     # shellcheck disable=SC2086
-    [ "$rc" != 0 ] || as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    [ "$rc" != 0 ] || as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends \
         $want >/tmp/sonde-setup.$$.log 2>&1 || rc=$?
     [ "$ours" = no ] || as_root rm -f "$policy"
     if [ "$rc" != 0 ]; then

@@ -66,3 +66,16 @@ bool proto_text_fill(struct proto_text *t, const uint8_t **p, const uint8_t *end
 	*p += n;
 	return t->total >= want;
 }
+
+bool proto_decimal(struct str s, uint64_t *out)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9' || v > (INT64_MAX - 9) / 10)
+			return false;
+		v = v * 10 + (uint64_t)(s.p[i] - '0');
+	}
+	*out = v;
+	return s.n > 0;
+}

@@ -63,6 +63,9 @@ static inline uint32_t proto_be32(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | proto_be24(p + 1);
 }
 
+/* digits only, the whole of s; false: it is no such number, or does not fit in 63 bits */
+bool proto_decimal(struct str s, uint64_t *out);
+
 /* from one point of time to another; -1 where one is not known or the clock says the impossible */
 static inline int64_t proto_span(uint64_t from, uint64_t to)
 {
