@@ -35,6 +35,7 @@ typedef void engine_event_fn(void *arg, const struct event_head *head, const voi
 struct engine_attach_result {
 	uint32_t n_attached; /* probes attached */
 	uint32_t n_failed;
+	uint32_t n_loaded; /* extend: programs that were loaded, because none that is there does for them */
 };
 
 struct engine_ops {
@@ -46,6 +47,13 @@ struct engine_ops {
 	struct err *(*run_once)(struct engine *e, uint32_t prog, uint32_t repeat, uint64_t *retval,
 				uint64_t *ns);
 	struct err *(*attach)(struct engine *e, struct engine_attach_result *res);
+	/*
+	 * The image has grown by a generation (image_extend): load and attach that. After an error, and when nothing was loaded,
+	 * the caller takes the generation out of the image again; in the latter case its places have links to equal programs.
+	 * group: by what drop_group takes these places off again, not 0
+	 */
+	struct err *(*extend)(struct engine *e, uint32_t group, struct engine_attach_result *res);
+	void (*drop_group)(struct engine *e, uint32_t group);
 	/* deliver pending events; waits up to timeout_ms (-1: for ever) when there are none. Interrupted by signals: 0 */
 	struct err *(*poll)(struct engine *e, int timeout_ms, engine_event_fn *fn, void *arg);
 	/* an fd that is readable when poll has something; for the session's own epoll */

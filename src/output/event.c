@@ -79,8 +79,7 @@ struct err *output_new(const struct image *im, struct sources *sources,
 		       struct output **ret)
 {
 	struct output *o = base_alloc(sizeof(*o));
-	uint32_t max_size = 0;
-	struct err *err = NULL;
+	struct err *err;
 
 	o->opts = *opts;
 	o->image = im;
@@ -102,19 +101,42 @@ struct err *output_new(const struct image *im, struct sources *sources,
 	};
 	output_clock_init(&o->env.clock);
 	arena_init(&o->formats_arena);
-	o->formats = base_alloc((im->n_events + 1) * sizeof(*o->formats));
-	o->faults_seen = base_alloc((im->n_faults + 1) * sizeof(*o->faults_seen));
-	o->was_zeroed = base_alloc(im->n_maps + 1);
-	for (uint32_t i = 0; !err && i < im->n_events; i++)
-		err = prepare_layout(o, i, &max_size);
+	err = output_extend(o);
 	if (!err)
 		err = pictures_new(&opts->pictures, im, &o->pictures);
 	if (err) {
 		output_free(o);
 		return err;
 	}
-	o->payload = base_alloc(max_size + 1);
 	*ret = o;
+	return NULL;
+}
+
+/* p of n elements with room for more, which are zero */
+static void *grow(void *p, uint32_t n, uint32_t more, size_t size)
+{
+	if (more < n)
+		more = n;
+	p = base_realloc(p, ((size_t)more + 1) * size);
+	memset((char *)p + n * size, 0, (more + 1 - n) * size);
+	return p;
+}
+
+struct err *output_extend(struct output *o)
+{
+	const struct image *im = o->image;
+
+	o->env.strings = im->strings;
+	o->env.n_strings = im->n_strings;
+	o->formats = grow(o->formats, o->n_events, im->n_events, sizeof(*o->formats));
+	o->faults_seen = grow(o->faults_seen, o->n_faults, im->n_faults, sizeof(*o->faults_seen));
+	o->was_zeroed = grow(o->was_zeroed, o->n_maps, im->n_maps, sizeof(*o->was_zeroed));
+	o->n_faults = im->n_faults > o->n_faults ? im->n_faults : o->n_faults;
+	o->n_maps = im->n_maps > o->n_maps ? im->n_maps : o->n_maps;
+	for (uint32_t i = o->n_events; i < im->n_events; i++)
+		TRY(prepare_layout(o, i, &o->max_payload));
+	o->n_events = im->n_events > o->n_events ? im->n_events : o->n_events;
+	o->payload = base_realloc(o->payload, o->max_payload + 1);
 	return NULL;
 }
 

@@ -45,6 +45,8 @@ struct output {
 	struct sink out;
 	struct format *formats; /* one per image event that has a format of printf's kind */
 	struct arena formats_arena;
+	uint32_t n_events, n_faults, n_maps; /* of the image, as far as the arrays here go */
+	uint32_t max_payload;
 	char *payload;         /* a short record, filled up with NULs to its layout's size */
 	uint64_t *faults_seen; /* per fault site */
 	uint64_t lost_seen;    /* events and hits reported as lost so far */
@@ -61,6 +63,8 @@ struct output {
 struct err *output_new(const struct image *im, struct sources *sources,
 		       const struct output_symbols *symbols, const struct output_opts *opts,
 		       struct output **ret) ERR_MUST;
+/* the image has grown by a generation (image_extend) */
+struct err *output_extend(struct output *o) ERR_MUST;
 void output_free(struct output *o); /* flushes */
 void output_set_engine(struct output *o, const struct engine_ops *ops, struct engine *e);
 
@@ -71,8 +75,8 @@ bool output_exit_requested(const struct output *o);
 /* errno of the first write that failed, or 0. EPIPE: the reader went away; end quietly */
 int output_error(const struct output *o);
 
-/* "Attached N probes" on stderr; JSON: an object on the output */
-void output_attached_probes(struct output *o, uint64_t n);
+/* "Attached N probes" on stderr; JSON: an object on the output. waits: for programs that come later */
+void output_attached_probes(struct output *o, uint64_t n, bool waits);
 /* the empty lines in front of the maps at exit */
 void output_end(struct output *o);
 /* every script map that is printed at exit, by name */

@@ -61,7 +61,7 @@ void output_json_place(struct output *o, struct span at, struct strbuf *out)
 	strbuf_printf(out, ", \"line\": %u, \"col\": %u}\n", lc.line, lc.col);
 }
 
-void output_attached_probes(struct output *o, uint64_t n)
+void output_attached_probes(struct output *o, uint64_t n, bool waits)
 {
 	if (o->opts.format == OUTPUT_JSON) {
 		strbuf_printf(&o->out.pending,
@@ -70,7 +70,10 @@ void output_attached_probes(struct output *o, uint64_t n)
 			      n, n);
 		sink_batch_end(&o->out);
 	} else {
-		output_complain(o, "Attached %" PRIu64 " probe%s\n", n, n == 1 ? "" : "s");
+		output_complain(o, "Attached %" PRIu64 " probe%s%s\n", n, n == 1 ? "" : "s",
+				!waits ? ""
+				: n    ? "; waiting for programs that have the others"
+				       : "; waiting for programs that have them");
 	}
 }
 

@@ -9,6 +9,7 @@
 #include "objfile/demangle.h"
 #include "objfile/elf.h"
 #include "probe/file_btf.h"
+#include "probe/late.h"
 #include "probe/placement.h"
 #include "probe/returns.h"
 
@@ -35,6 +36,8 @@ void probe_ctx_free(struct probe_ctx *c)
 	file_btf_free(c->file_btf);
 	objfile_cache_free(c->files);
 	demangler_free(c->demangler);
+	late_survey_free(c->survey);
+	c->survey = NULL;
 	c->file_btf = NULL;
 	c->files = NULL;
 	c->demangler = NULL;
@@ -161,7 +164,7 @@ static struct diag *report(struct match *m, enum diag_code code, struct span at,
 	if (m->c->missing == PROBE_MISSING_IGNORE)
 		return NULL;
 	text = arena_vprintf(m->diags->arena, fmt, ap);
-	if (m->c->missing == PROBE_MISSING_WARN)
+	if (m->c->missing == PROBE_MISSING_WARN || m->waits)
 		return diag_warning(m->diags, code, at, "%.*s Skipping.", STR_ARG(text));
 	return diag_error(m->diags, code, at, "%.*s", STR_ARG(text));
 }
@@ -302,9 +305,28 @@ static struct probe_shape **match_as(struct probe_ctx *c, const struct attach_po
 	diag_list_init(&draft, c->arena);
 	if (!probe_spec_parse(ap, kind, c->n_pids > 0, c->arena, m.diags, &spec))
 		return tail;
+	m.waits = late_is_pattern(c, &spec);
 	match_kind(&m);
 	returns_run(&m);
 	return match_finish(&m, tail);
+}
+
+bool probe_waits(const struct probe_ctx *c, const struct attach_point *ap, const struct str *path)
+{
+	uint32_t kinds = probe_kinds_of(ap->n_parts ? ap->parts[0] : STR_NULL);
+	struct diag_list unseen;
+	struct probe_spec spec;
+	struct arena arena;
+	bool waits = false;
+
+	arena_init(&arena);
+	diag_list_init(&unseen, &arena);
+	for (unsigned k = 0; k < PROBE_N_KINDS && !waits; k++)
+		waits = kinds & (1u << k) &&
+			probe_spec_parse(ap, k, c->n_pids > 0, &arena, &unseen, &spec) &&
+			late_is_pattern(c, &spec) && (!path || late_path_fits(&spec, *path));
+	arena_free(&arena);
+	return waits;
 }
 
 struct probe_shape *probe_match(struct probe_ctx *c, const struct attach_point *ap,

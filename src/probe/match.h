@@ -18,6 +18,8 @@
 
 struct objfile_cache;
 struct demangler;
+struct probe_late;
+struct probe_survey;
 struct err;
 struct file_btf;
 
@@ -56,7 +58,9 @@ struct probe_ctx {
 	 * engine knows by trying (features_missing). Without it, what the kernel's files show decides.
 	 */
 	struct err *(*lacks)(const char *provider);
+	const struct probe_late *late; /* match in this file alone; NULL: in all (late.h) */
 	/* made when first needed */
+	struct probe_survey *survey; /* what processes map, for targets that are patterns over it */
 	struct objfile_cache *files;
 	struct demangler *demangler;
 	struct type_source *tracepoint_types; /* provider_tracepoint.c */
@@ -80,6 +84,12 @@ struct demangler *probe_ctx_demangler(struct probe_ctx *c);
  */
 struct probe_shape *probe_match(struct probe_ctx *c, const struct attach_point *ap,
 				bool ignores_args, struct diag_list *diags);
+
+/*
+ * Does the attach point wait for files that processes map later? path: and would a file of this path be one, as a process
+ * sees it? NULL: any.
+ */
+bool probe_waits(const struct probe_ctx *c, const struct attach_point *ap, const struct str *path);
 
 /* is the probe type a group of several (t*point)? Kinds that the written provider stands for, as bits; 0: unknown */
 uint32_t probe_kinds_of(struct str provider);

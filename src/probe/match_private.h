@@ -30,6 +30,7 @@ struct match {
 	struct diag_list *diags;
 	bool ignores_args;
 	bool reads_result; /* the clause wants retval */
+	bool waits; /* for files that come later (late.h): that nothing is there is no fault, and one file's fault is a warning */
 	VEC(struct match_shape) shapes;
 	struct match_returns returns;
 	struct str missing_hint; /* uprobe: why there is no such function, for "No matches" */

@@ -395,7 +395,7 @@ static void match_file(struct uprobe_match *u)
 	if (u->places.trouble.n)
 		diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at, "%.*s",
 			     STR_ARG(u->places.trouble));
-	if (match_n_points(m) == 0 && !m->is_reported)
+	if (match_n_points(m) == 0 && !m->is_reported && !m->waits)
 		missing_note(m, &u->places);
 	places_free(&u->places);
 }
@@ -407,7 +407,7 @@ void match_uprobe(struct match *m)
 	struct err *e;
 
 	u.is_wild = m->spec->func.n && name_is_wild(m->spec->func);
-	e = targets_find(m->c, m->spec->target, &files);
+	e = targets_of(m, &files);
 	if (e) {
 		targets_report(m, e);
 		targets_free(&files);
@@ -427,7 +427,7 @@ void match_uprobe(struct match *m)
 			f->error = NULL;
 		}
 	}
-	if (match_n_points(m) == 0 && !m->is_reported)
+	if (match_n_points(m) == 0 && !m->is_reported && !m->waits)
 		missing_report(m, &files);
 	uprobe_say_endless(&u);
 	shapes_free(&u.shapes);

@@ -100,7 +100,7 @@ static void report_missing(struct match *m, struct target_files *files)
 void match_usdt(struct match *m)
 {
 	struct target_files files = { 0 };
-	struct err *e = targets_find(m->c, m->spec->target, &files);
+	struct err *e = targets_of(m, &files);
 
 	if (e) {
 		targets_report(m, e);
@@ -120,7 +120,7 @@ void match_usdt(struct match *m)
 			if (note_fits(m->spec, &t->v[i]))
 				add_note(m, f, &t->v[i]);
 	}
-	if (match_n_points(m) == 0 && !m->is_reported)
+	if (match_n_points(m) == 0 && !m->is_reported && !m->waits)
 		report_missing(m, &files);
 	targets_free(&files);
 }

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "objfile/proc.h"
+#include "probe/late.h"
 
 static bool have_path(struct target_files *t, struct str open_path)
 {
@@ -72,6 +73,13 @@ struct err *targets_find(struct probe_ctx *c, struct str target, struct target_f
 	if (str_is(target, "*") && c->n_pids == 0)
 		return add_everything(c, ret);
 	return add_spec(c, target, c->pids, c->n_pids, !str_has_glob(target), ret);
+}
+
+struct err *targets_of(struct match *m, struct target_files *ret)
+{
+	if (m->waits || m->c->late)
+		return late_find(m, ret);
+	return targets_find(m->c, m->spec->target, ret);
 }
 
 void targets_report(struct match *m, struct err *e)

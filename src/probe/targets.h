@@ -26,6 +26,8 @@ struct target_files {
  * error. Files that could not be opened are only kept when the target was not a wildcard.
  */
 struct err *targets_find(struct probe_ctx *c, struct str target, struct target_files *ret) ERR_MUST;
+/* those of the attach point at hand: as above, or for a pattern over what is mapped (late.h) what fits it */
+struct err *targets_of(struct match *m, struct target_files *ret) ERR_MUST;
 /* says why a target cannot be probed, under the rule of missing_probes; frees e */
 void targets_report(struct match *m, struct err *e);
 void targets_free(struct target_files *t);

@@ -40,7 +40,7 @@ static bool parse_mmap(struct bytes *b, uint16_t misc, struct perf_record *r)
 	r->dev_major = bytes_u32(b);
 	r->dev_minor = bytes_u32(b);
 	r->ino = bytes_u64(b);
-	bytes_u64(b); /* generation of the inode */
+	r->generation = bytes_u64(b);
 	bytes_u64(b); /* protection, flags */
 	r->path = bytes_cstr(b);
 	/* these say that the place of the device and the inode holds a build id, or that the memory is the kernel's */

@@ -20,6 +20,7 @@ struct perf_record {
 	pid_t parent;  /* PERF_FORKED */
 	/* PERF_MAPPED */
 	uint64_t start, len, offset, ino;
+	uint64_t generation; /* of the inode: its number may be given to another file, this not */
 	uint32_t dev_major, dev_minor;
 	struct str path;
 	uint64_t n_lost; /* PERF_LOST */

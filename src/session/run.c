@@ -348,7 +348,7 @@ static uint32_t count_probes(const struct image *im, const struct engine_attach_
 static void announce(struct run *r, const struct engine_attach_result *res)
 {
 	if (!r->o->is_quiet)
-		output_attached_probes(r->out, count_probes(r->c.image, res));
+		output_attached_probes(r->out, count_probes(r->c.image, res), false);
 	output_batch_end(r->out);
 	if (getenv("__BPFTRACE_NOTIFY_PROBES_ATTACHED"))
 		(void)!write(STDOUT_FILENO, "__BPFTRACE_NOTIFY_PROBES_ATTACHED\n", 34);

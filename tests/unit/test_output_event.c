@@ -643,11 +643,11 @@ TEST(attached_probes)
 {
 	setup(OUTPUT_TEXT);
 	start();
-	output_attached_probes(output, 1);
-	output_attached_probes(output, 2);
+	output_attached_probes(output, 1, false);
+	output_attached_probes(output, 2, false);
 	CHECK_STR(take_err(), "Attached 1 probe\nAttached 2 probes\n");
 	output->opts.format = OUTPUT_JSON;
-	output_attached_probes(output, 1);
+	output_attached_probes(output, 1, false);
 	CHECK_STR(take_out(),
 		  "{\"type\": \"attached_probes\", \"count\": 1, \"data\": {\"probes\": 1}}\n");
 	teardown();

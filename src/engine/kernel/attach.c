@@ -45,6 +45,7 @@ static bool runs_last_first(enum probe_kind kind)
 void kernel_link_add(struct engine *e, struct kernel_link l)
 {
 	l.kind = e->image->progs[l.prog]->shape->kind;
+	l.group = e->group;
 	vec_push(&e->links, l);
 }
 
@@ -168,17 +169,23 @@ static struct err *attach_prog(struct engine *e, uint32_t i, bool last_first,
 	return NULL;
 }
 
+struct err *kernel_attach_from(struct engine *e, uint32_t first, struct engine_attach_result *res)
+{
+	/* clauses on one event run in the order of the script, whatever order the kernel has */
+	for (uint32_t i = first; i < e->image->n_progs; i++)
+		TRY(attach_prog(e, i, false, res));
+	for (uint32_t i = e->image->n_progs; i > first; i--)
+		TRY(attach_prog(e, i - 1, true, res));
+	return NULL;
+}
+
 struct err *kernel_attach(struct engine *e, struct engine_attach_result *res)
 {
 	uint64_t start = sys_monotonic_ns();
-	struct err *err = NULL;
+	struct err *err;
 
 	*res = (struct engine_attach_result){ 0 };
-	/* clauses on one event run in the order of the script, whatever order the kernel has */
-	for (uint32_t i = 0; i < e->image->n_progs && !err; i++)
-		err = attach_prog(e, i, false, res);
-	for (uint32_t i = e->image->n_progs; i > 0 && !err; i--)
-		err = attach_prog(e, i - 1, true, res);
+	err = kernel_attach_from(e, 0, res);
 	if (!err)
 		err = kernel_iter_start(e);
 	if (err) {
@@ -197,14 +204,13 @@ struct err *kernel_attach(struct engine *e, struct engine_attach_result *res)
  * close, one after another; they are left to close(), so that the session can print its results
  * first.
  */
-void kernel_detach(struct engine *e)
+void kernel_links_close(struct engine *e, size_t from)
 {
-	uint64_t start = sys_monotonic_ns();
 	struct sys_ints links = { 0 }, events = { 0 };
-	size_t n = e->links.n;
 
-	kernel_iter_stop(e);
-	vec_each(l, &e->links) {
+	for (size_t i = from; i < e->links.n; i++) {
+		const struct kernel_link *l = &e->links.v[i];
+
 		if (l->perf_fd >= 0) {
 			ioctl(l->perf_fd, PERF_EVENT_IOC_DISABLE, 0);
 			vec_push(l->kind == PROBE_TRACEPOINT && l->fd >= 0 ? &e->late_fds : &events,
@@ -213,12 +219,21 @@ void kernel_detach(struct engine *e)
 		if (l->fd >= 0)
 			vec_push(&links, l->fd);
 	}
-	e->links.n = 0;
+	e->links.n = from;
 	kernel_close_all(links.v, links.n);
 	kernel_close_all(events.v, events.n);
 	vec_free(&links);
 	vec_free(&events);
-	kernel_uprobe_events_remove(e);
+}
+
+void kernel_detach(struct engine *e)
+{
+	uint64_t start = sys_monotonic_ns();
+	size_t n = e->links.n;
+
+	kernel_iter_stop(e);
+	kernel_links_close(e, 0);
+	kernel_uprobe_events_remove(e, 0);
 	if (e->is_attached)
 		log_verbose("detached %zu links in %.1f ms", n,
 			    (double)(sys_monotonic_ns() - start) / 1e6);

@@ -47,11 +47,13 @@ struct kernel_link {
 	uint32_t prog;
 	enum probe_kind kind;
 	uint64_t address; /* of watchpoints */
+	uint32_t group;   /* 0: from the beginning; else see engine_ops.extend */
 };
 
 /* an event in tracefs that must be removed by name */
 struct kernel_trace_event {
 	char *name; /* "sonde_41/p3" */
+	uint32_t group; /* as of links */
 };
 
 /* a mapped ring of events; ring.c */
@@ -85,6 +87,8 @@ struct engine {
 	size_t faults_size;
 	struct sys_ints late_fds; /* perf events of tracepoints that no program hangs on any more */
 	bool is_attached;
+	uint32_t group; /* of what is attached now */
+	uint32_t n_named; /* tracefs events so far: each name is used once */
 	/* iterators run in a thread of their own, so that their events are read while they run */
 	pthread_t iter_thread;
 	bool iter_running; /* the thread exists */
@@ -94,6 +98,7 @@ struct engine {
 
 /* ---- maps.c ---- */
 struct err *kernel_maps_create(struct engine *e) ERR_MUST;
+struct err *kernel_map_create(struct engine *e, uint32_t map) ERR_MUST; /* and fill it */
 void kernel_maps_destroy(struct engine *e);
 
 /* ---- mapio.c: the operations of engine_ops of the same names ---- */
@@ -116,6 +121,10 @@ size_t kernel_map_value_bytes(const struct engine *e, const struct image_map *m,
 
 /* ---- load.c ---- */
 struct err *kernel_progs_load(struct engine *e) ERR_MUST;
+/* how the programs from this one on are attached, and the BTF of their functions */
+struct err *kernel_progs_prepare(struct engine *e, uint32_t first) ERR_MUST;
+struct err *kernel_prog_load(struct engine *e, uint32_t prog) ERR_MUST;
+void kernel_prog_unload(struct kernel_prog *k);
 void kernel_progs_unload(struct engine *e);
 /* a TRACING program for one point; the fd belongs to the caller */
 struct err *kernel_prog_load_point(struct engine *e, uint32_t prog, const struct probe_point *p,
@@ -128,7 +137,11 @@ struct err *kernel_prog_refused(struct engine *e, const struct image_prog *p, co
 
 /* ---- attach.c ---- */
 struct err *kernel_attach(struct engine *e, struct engine_attach_result *res) ERR_MUST;
+/* the programs from this one on; what is attached when it fails stays */
+struct err *kernel_attach_from(struct engine *e, uint32_t first, struct engine_attach_result *res) ERR_MUST;
 void kernel_detach(struct engine *e);
+/* close the links from this one on */
+void kernel_links_close(struct engine *e, size_t from);
 struct err *kernel_unwatch(struct engine *e, uint64_t address) ERR_MUST;
 /*
  * A point could not be attached: by missing_probes that is an error, a warning or nothing. Takes
@@ -165,6 +178,10 @@ enum uprobe_way kernel_uprobe_choose(const struct image_prog *p, bool by_process
 struct err *kernel_iter_start(struct engine *e) ERR_MUST;
 void kernel_iter_stop(struct engine *e);
 
+/* ---- extend.c ---- */
+struct err *kernel_extend(struct engine *e, uint32_t group, struct engine_attach_result *res) ERR_MUST;
+void kernel_drop_group(struct engine *e, uint32_t group);
+
 /* ---- sites.c ---- */
 /* whether the program asks for the cookie of its site */
 bool kernel_sites_wanted(const struct image_prog *p);
@@ -177,7 +194,8 @@ uint32_t kernel_sites_extend_btf(const void *btf, uint32_t size, struct strbuf *
 /* ---- uprobe_events.c: user probes through tracefs ---- */
 struct err *kernel_uprobe_event_attach(struct engine *e, uint32_t prog,
 				       struct engine_attach_result *res) ERR_MUST;
-void kernel_uprobe_events_remove(struct engine *e);
+void kernel_uprobe_events_remove(struct engine *e, size_t from);
+void kernel_uprobe_group_remove(struct engine *e, uint32_t group);
 
 /* ---- ring.c ---- */
 struct err *kernel_ring_open(struct engine *e) ERR_MUST;

@@ -199,11 +199,11 @@ static const struct probe_point *first_point(const struct image_prog *p)
 }
 
 /* how each program will be attached decides how it is loaded */
-static struct err *choose_ways(struct engine *e, bool *has_sites)
+static struct err *choose_ways(struct engine *e, uint32_t from, bool *has_sites)
 {
 	const struct image *im = e->image;
 
-	for (uint32_t i = 0; i < im->n_progs; i++) {
+	for (uint32_t i = from; i < im->n_progs; i++) {
 		const struct image_prog *p = im->progs[i];
 		const struct probe_point *first = first_point(p);
 		struct kernel_prog *k = &e->progs[i];
@@ -218,31 +218,47 @@ static struct err *choose_ways(struct engine *e, bool *has_sites)
 	return NULL;
 }
 
-struct err *kernel_progs_load(struct engine *e)
+struct err *kernel_progs_prepare(struct engine *e, uint32_t first)
 {
 	bool has_sites = false;
 
-	TRY(choose_ways(e, &has_sites));
-	TRY(load_btf(e, has_sites));
+	TRY(choose_ways(e, first, &has_sites));
+	/* loaded programs hold theirs */
+	if (e->btf_fd >= 0)
+		close(e->btf_fd);
+	e->btf_fd = -1;
+	return load_btf(e, has_sites);
+}
+
+struct err *kernel_prog_load(struct engine *e, uint32_t prog)
+{
+	return prog_load(e, prog, first_point(e->image->progs[prog]), &e->progs[prog].fd);
+}
+
+struct err *kernel_progs_load(struct engine *e)
+{
+	TRY(kernel_progs_prepare(e, 0));
 	for (uint32_t i = 0; i < e->image->n_progs; i++)
-		TRY(prog_load(e, i, first_point(e->image->progs[i]), &e->progs[i].fd));
+		TRY(kernel_prog_load(e, i));
 	return NULL;
+}
+
+void kernel_prog_unload(struct kernel_prog *k)
+{
+	if (k->fd >= 0)
+		close(k->fd);
+	vec_each(fd, &k->point_fds)
+		close(*fd);
+	vec_free(&k->point_fds);
+	if (k->sites_fd >= 0)
+		close(k->sites_fd);
+	free(k->group);
 }
 
 void kernel_progs_unload(struct engine *e)
 {
-	for (uint32_t i = 0; i < e->image->n_progs; i++) {
-		struct kernel_prog *k = &e->progs[i];
-
-		if (k->fd >= 0)
-			close(k->fd);
-		vec_each(fd, &k->point_fds)
-			close(*fd);
-		vec_free(&k->point_fds);
-		if (k->sites_fd >= 0)
-			close(k->sites_fd);
-		free(k->group);
-	}
+	for (uint32_t i = 0; i < e->image->n_progs; i++)
+		kernel_prog_unload(&e->progs[i]);
 	if (e->btf_fd >= 0)
 		close(e->btf_fd);
 	free(e->progs);

@@ -84,7 +84,8 @@ static struct err *map_create(struct engine *e, const struct image_map *m, int *
 	make_kernel_name(m->name, name);
 	if (m->role == MAP_RING && e->opts.ring_bytes)
 		max_entries = (uint32_t)e->opts.ring_bytes;
-	if (is_plain_hash(m) && prealloc_bytes(e, m) > PREALLOCATED_BYTES_MAX)
+	/* those of later generations are many, and hold what few processes do */
+	if (is_plain_hash(m) && (prealloc_bytes(e, m) > PREALLOCATED_BYTES_MAX || e->group))
 		opts.map_flags |= BPF_F_NO_PREALLOC;
 	if (m->role == MAP_UNWIND_TABLES) { /* shows what the inner maps are like */
 		inner = kernel_table_create(1);
@@ -181,15 +182,19 @@ static struct err *check_memory(const struct engine *e)
 		"lower max_map_keys (or give the map a size: let @m = hash(1000)), or raise max_memory");
 }
 
+struct err *kernel_map_create(struct engine *e, uint32_t map)
+{
+	TRY(map_create(e, e->image->maps[map], &e->map_fds[map]));
+	return map_init(e->image->maps[map], e->map_fds[map]);
+}
+
 struct err *kernel_maps_create(struct engine *e)
 {
 	const struct image *im = e->image;
 
 	TRY(check_memory(e));
-	for (uint32_t i = 0; i < im->n_maps; i++) {
-		TRY(map_create(e, im->maps[i], &e->map_fds[i]));
-		TRY(map_init(im->maps[i], e->map_fds[i]));
-	}
+	for (uint32_t i = 0; i < im->n_maps; i++)
+		TRY(kernel_map_create(e, i));
 	TRY(map_mmap(im->maps[im->globals_map], e->map_fds[im->globals_map], true,
 		     (void **)&e->globals, &e->globals_size));
 	return map_mmap(im->maps[im->faults_map], e->map_fds[im->faults_map], false,

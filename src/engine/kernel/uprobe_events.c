@@ -88,8 +88,9 @@ static void remove_stale(int fd)
 
 static void trace_event_add(struct engine *e, const char *name)
 {
-	struct kernel_trace_event ev = { .name = base_strdup(name) };
+	struct kernel_trace_event ev = { .name = base_strdup(name), .group = e->group };
 
+	e->n_named++;
 	vec_push(&e->trace_events, ev);
 }
 
@@ -164,7 +165,7 @@ static struct err *attach_group(struct engine *e, uint32_t prog, uint32_t group,
 	struct err *err;
 	char name[64];
 
-	snprintf(name, sizeof(name), GROUP_PREFIX "%d/p%u_%u", (int)getpid(), prog, group);
+	snprintf(name, sizeof(name), GROUP_PREFIX "%d/p%u_%u", (int)getpid(), e->n_named, group);
 	trace_event_add(e, name); /* first, so that it is removed on any way out */
 	for (uint32_t i = 0; i < shape->n_points; i++) {
 		if (group_of && group_of[i] != group)
@@ -202,17 +203,37 @@ struct err *kernel_uprobe_event_attach(struct engine *e, uint32_t prog,
 	return NULL;
 }
 
-void kernel_uprobe_events_remove(struct engine *e)
+static void remove_each(struct engine *e, size_t from, const uint32_t *group)
 {
-	FD_AUTO fd = e->trace_events.n ? open_events(O_WRONLY | O_APPEND) : -1;
+	FD_AUTO fd = e->trace_events.n > from ? open_events(O_WRONLY | O_APPEND) : -1;
+	size_t n = from;
 
-	vec_each(ev, &e->trace_events) {
-		int code = fd >= 0 ? remove_event(fd, str_from(ev->name)) : EBADF;
+	for (size_t i = from; i < e->trace_events.n; i++) {
+		struct kernel_trace_event *ev = &e->trace_events.v[i];
+		int code = EBADF;
 
+		if (group && ev->group != *group) {
+			e->trace_events.v[n++] = *ev;
+			continue;
+		}
+		if (fd >= 0)
+			code = remove_event(fd, str_from(ev->name));
 		if (code && code != ENOENT)
 			log_verbose("the uprobe event '%s' could not be removed: %s", ev->name,
 				    strerror(code));
 		free(ev->name);
 	}
-	vec_free(&e->trace_events);
+	e->trace_events.n = n;
+	if (!n)
+		vec_free(&e->trace_events);
+}
+
+void kernel_uprobe_events_remove(struct engine *e, size_t from)
+{
+	remove_each(e, from, NULL);
+}
+
+void kernel_uprobe_group_remove(struct engine *e, uint32_t group)
+{
+	remove_each(e, 0, &group);
 }

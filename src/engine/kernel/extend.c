@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Programs that come while others run: for files that were mapped after tracing began. The image has grown (image/extend.c);
+ * what is new of it is made, loaded and attached here. Programs that are equal to one that is loaded are not loaded again:
+ * then the new places get links to that one, which takes well under a millisecond. Whatever goes wrong, what was there before
+ * stays as it was.
+ */
+#include "engine/kernel/kernel.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+/* room for the new maps and programs; those that are there keep their places */
+static void grow(struct engine *e)
+{
+	const struct image *im = e->image;
+
+	e->map_fds = base_realloc(e->map_fds, (im->n_maps + 1) * sizeof(*e->map_fds));
+	for (uint32_t i = im->n_base_maps; i < im->n_maps; i++)
+		e->map_fds[i] = -1;
+	e->progs = base_realloc(e->progs, (im->n_progs + 1) * sizeof(*e->progs));
+	for (uint32_t i = im->n_base_progs; i < im->n_progs; i++)
+		e->progs[i] = (struct kernel_prog){ .fd = -1, .sites_fd = -1 };
+}
+
+/* takes off and gives back what extend made of the programs from here on */
+static void undo(struct engine *e, size_t n_links, size_t n_events)
+{
+	const struct image *im = e->image;
+
+	kernel_links_close(e, n_links);
+	kernel_uprobe_events_remove(e, n_events);
+	for (uint32_t i = im->n_base_progs; i < im->n_progs; i++)
+		kernel_prog_unload(&e->progs[i]);
+	for (uint32_t i = im->n_base_maps; i < im->n_maps; i++)
+		if (e->map_fds[i] >= 0)
+			close(e->map_fds[i]);
+}
+
+/* a loaded program that does for this one, or IMAGE_NONE */
+static uint32_t find_twin(const struct engine *e, uint32_t prog)
+{
+	uint32_t twin = image_find_twin(e->image, prog);
+	const struct kernel_prog *k = &e->progs[prog];
+
+	/* the table of sites is of its own places */
+	if (twin == IMAGE_NONE || k->sites_fd >= 0 || e->progs[twin].way != k->way ||
+	    e->progs[twin].attach_type != k->attach_type || e->progs[twin].fd < 0)
+		return IMAGE_NONE;
+	return twin;
+}
+
+static struct err *load(struct engine *e, uint32_t *twins, uint32_t *n_new)
+{
+	const struct image *im = e->image;
+
+	*n_new = 0;
+	for (uint32_t i = im->n_base_maps; i < im->n_maps; i++)
+		if (!im->maps[i]->is_unused)
+			TRY(kernel_map_create(e, i));
+	TRY(kernel_progs_prepare(e, im->n_base_progs));
+	for (uint32_t i = im->n_base_progs; i < im->n_progs; i++) {
+		uint32_t twin = find_twin(e, i);
+
+		twins[i - im->n_base_progs] = twin;
+		if (twin == IMAGE_NONE) {
+			TRY(kernel_prog_load(e, i));
+			(*n_new)++;
+			continue;
+		}
+		e->progs[i].fd = fcntl(e->progs[twin].fd, F_DUPFD_CLOEXEC, 3);
+		if (e->progs[i].fd < 0)
+			return err_new(errno, "duplicate a program's descriptor");
+	}
+	return NULL;
+}
+
+/* the new places are those of the programs that were there; the others go, and the image's owner forgets them */
+static void hand_over(struct engine *e, const uint32_t *twins, size_t n_links)
+{
+	const struct image *im = e->image;
+
+	for (size_t i = n_links; i < e->links.n; i++)
+		e->links.v[i].prog = twins[e->links.v[i].prog - im->n_base_progs];
+	for (uint32_t i = im->n_base_progs; i < im->n_progs; i++)
+		kernel_prog_unload(&e->progs[i]);
+	for (uint32_t i = im->n_base_maps; i < im->n_maps; i++)
+		if (e->map_fds[i] >= 0)
+			close(e->map_fds[i]);
+}
+
+struct err *kernel_extend(struct engine *e, uint32_t group, struct engine_attach_result *res)
+{
+	const struct image *im = e->image;
+	uint32_t n = im->n_progs - im->n_base_progs;
+	uint32_t *twins = base_alloc((n + 1) * sizeof(*twins));
+	size_t n_links = e->links.n, n_events = e->trace_events.n;
+	bool warned = e->opts.warn_missing;
+	struct err *err;
+
+	*res = (struct engine_attach_result){ 0 };
+	grow(e);
+	e->group = group;
+	/* one place that cannot be had is no reason to do without the others */
+	e->opts.warn_missing = !e->opts.ignore_missing;
+	err = load(e, twins, &res->n_loaded);
+	if (!err)
+		err = kernel_attach_from(e, im->n_base_progs, res);
+	if (err)
+		undo(e, n_links, n_events);
+	else if (!res->n_loaded)
+		hand_over(e, twins, n_links);
+	e->opts.warn_missing = warned;
+	e->group = 0;
+	free(twins);
+	return err;
+}
+
+void kernel_drop_group(struct engine *e, uint32_t group)
+{
+	size_t n = 0;
+
+	if (!group)
+		return;
+	/* to the end of the list, and off */
+	for (size_t i = 0; i < e->links.n; i++) {
+		struct kernel_link l = e->links.v[i];
+
+		if (l.group == group)
+			continue;
+		e->links.v[i] = e->links.v[n];
+		e->links.v[n++] = l;
+	}
+	kernel_links_close(e, n);
+	kernel_uprobe_group_remove(e, group);
+}

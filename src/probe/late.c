@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * See late.h. The survey opens each file that is mapped once for the whole script, and asks it cheaply (objfile/quick.h)
+ * whether it can have what an attach point names. Only those that can are opened as targets are: with symbols, debug
+ * information, and all.
+ */
+#include "probe/late.h"
+
+#include "objfile/quick.h"
+#include "objfile/symtab.h"
+#include "probe/targets.h"
+
+#include <unistd.h>
+
+struct survey_file {
+	struct objfile *quick; /* for quick looks; NULL: not opened, or no ELF file */
+	struct objfile *f;     /* of the cache */
+	struct str open_path;
+	int fd; /* + 1; open where the path leads through it */
+	bool is_opened;
+};
+
+bool late_is_pattern(const struct probe_ctx *c, const struct probe_spec *spec)
+{
+	if (spec->kind != PROBE_UPROBE && spec->kind != PROBE_URETPROBE && spec->kind != PROBE_USDT)
+		return false;
+	if (!spec->target.n || spec->has_address || spec->source_file.n)
+		return false;
+	/* other wildcards stand for files of a folder, or of PATH */
+	return spec->target.p[0] == '*' || (c->n_pids && str_has_glob(spec->target) &&
+					    str_find_char(spec->target, '/', 0) < 0);
+}
+
+bool late_path_fits(const struct probe_spec *spec, struct str path)
+{
+	const char *slash = memrchr(path.p, '/', path.n);
+
+	if (str_find_char(spec->target, '/', 0) < 0 && slash)
+		path = str_sub(path, (size_t)(slash - path.p) + 1, path.n);
+	return str_glob(spec->target, path);
+}
+
+/* a name of C as it stands in symbol tables */
+static bool is_plain(struct str name)
+{
+	return name.n && quick_word(name).n == name.n;
+}
+
+bool late_may_have(const struct probe_spec *spec, struct objfile *f)
+{
+	if (spec->kind == PROBE_USDT)
+		return quick_has_usdt(f, spec->ns, spec->func);
+	if (!quick_may_have_function(f, spec->func))
+		return false;
+	/* the name may be that of a function of another file that is called here */
+	return !is_plain(spec->func) || objfile_langs(f) || symtab_find(objfile_symtab(f), spec->func);
+}
+
+/* ---- the survey ---- */
+
+static struct err *make_survey(struct probe_ctx *c)
+{
+	struct probe_survey *s = arena_new(c->arena, struct probe_survey);
+	pid_t *pids = arena_array(c->arena, pid_t, c->n_pids + 1);
+
+	memcpy(pids, c->pids, c->n_pids * sizeof(*pids));
+	TRY(mapped_files_read(pids, c->n_pids, &s->mapped));
+	s->files = base_alloc((s->mapped.files.n + 1) * sizeof(*s->files));
+	c->survey = s;
+	return NULL;
+}
+
+static struct objfile *quick_file(struct probe_ctx *c, struct survey_file *s,
+				  const struct mapped_file *m)
+{
+	STRBUF_AUTO name = { 0 };
+	int fd;
+
+	if (s->is_opened)
+		return s->quick;
+	s->is_opened = true;
+	fd = mapped_file_open(m);
+	if (fd < 0)
+		return NULL;
+	strbuf_add_str(&name, m->path);
+	err_free(objfile_open_fd(fd, strbuf_cstr(&name), &s->quick));
+	if (s->quick)
+		s->open_path = mapped_file_path(m, fd, c->arena);
+	if (s->quick && str_starts(s->open_path, STR("/proc/self/fd/")))
+		s->fd = fd + 1;
+	else
+		close(fd);
+	return s->quick;
+}
+
+/* the file as other targets have it: with where its debug information may be */
+static struct objfile *full_file(struct probe_ctx *c, struct survey_file *s,
+				 const struct mapped_file *m)
+{
+	STRBUF_AUTO name = { 0 };
+
+	if (s->f)
+		return s->f;
+	strbuf_add_str(&name, m->path);
+	err_free(objfile_cache_get_as(probe_ctx_files(c), s->open_path.p, strbuf_cstr(&name), &s->f));
+	return s->f;
+}
+
+void late_survey_free(struct probe_survey *s)
+{
+	for (size_t i = 0; s && i < s->mapped.files.n; i++) {
+		objfile_unref(s->files[i].quick);
+		if (s->files[i].fd)
+			close(s->files[i].fd - 1);
+	}
+	if (!s)
+		return;
+	free(s->files);
+	mapped_files_free(&s->mapped);
+}
+
+static void add_target(struct target_files *ret, struct str path, struct str open_path,
+		       struct objfile *f)
+{
+	/* one file under several devices, as overlays have it */
+	vec_each(known, &ret->files)
+		if (known->f == f)
+			return;
+	vec_push(&ret->files,
+		 ((struct target_file){ .f = f, .path = path, .open_path = open_path }));
+}
+
+static struct err *find_among_mapped(struct match *m, struct target_files *ret)
+{
+	struct probe_ctx *c = m->c;
+
+	if (!c->survey)
+		TRY(make_survey(c));
+	for (size_t i = 0; i < c->survey->mapped.files.n; i++) {
+		const struct mapped_file *mapped = c->survey->mapped.files.v[i];
+		struct survey_file *s = &c->survey->files[i];
+		struct objfile *f;
+
+		if (!late_path_fits(m->spec, mapped->path))
+			continue;
+		f = quick_file(c, s, mapped);
+		if (f && late_may_have(m->spec, f) && full_file(c, s, mapped))
+			add_target(ret, mapped->path, s->open_path, s->f);
+	}
+	return NULL;
+}
+
+struct err *late_find(struct match *m, struct target_files *ret)
+{
+	const struct probe_late *late = m->c->late;
+
+	if (!late)
+		return find_among_mapped(m, ret);
+	if (late->is_replacement ||
+	    (late_path_fits(m->spec, late->mapped->path) && late_may_have(m->spec, late->file)))
+		add_target(ret, arena_str(m->c->arena, late->mapped->path), late->open_path,
+			   late->file);
+	return NULL;
+}

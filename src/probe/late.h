@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Targets that are patterns over what processes map: `uprobe:*:SSL_write`, `usdt:*:hotspot:gc__begin`, and paths with wildcards
+ * that begin with one. They mean the files that are mapped when tracing begins, and those that are mapped later: then the same
+ * attach points are matched again, in one file (struct probe_late, made by the session).
+ */
+#ifndef SONDE_PROBE_LATE_H
+#define SONDE_PROBE_LATE_H
+
+#include "objfile/mapped.h"
+#include "probe/match_private.h"
+
+struct target_files;
+
+/* what is mapped, and the files of it that were opened: once for all attach points of a script */
+struct probe_survey {
+	struct mapped_files mapped;
+	struct survey_file *files; /* one for each of mapped.files */
+};
+
+/* a file that has come: attach points are matched in it alone */
+struct probe_late {
+	const struct mapped_file *mapped; /* path: for patterns and people */
+	struct objfile *file;
+	struct str open_path;
+	bool is_replacement; /* of a file that an attach point names plainly */
+};
+
+/* is it such a target? */
+bool late_is_pattern(const struct probe_ctx *c, const struct probe_spec *spec);
+/* does the target mean a file of this path, as a process sees it? */
+bool late_path_fits(const struct probe_spec *spec, struct str path);
+/* can the file have what the attach point names? Cheap, never wrong when it says no */
+bool late_may_have(const struct probe_spec *spec, struct objfile *f);
+/* the files of a pattern; see targets_find */
+struct err *late_find(struct match *m, struct target_files *ret) ERR_MUST;
+void late_survey_free(struct probe_survey *s);
+
+#endif
