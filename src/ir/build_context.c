@@ -536,6 +536,7 @@ build_call_fn *call_builder_context(enum builtin_id id)
 		[BUILTIN_RAND] = call_simple,
 		[BUILTIN_JIFFIES] = call_simple,
 		[BUILTIN_CPID] = call_cpid,
+		[BUILTIN_IS_TRACED] = build_is_traced,
 		[BUILTIN_NSECS] = call_nsecs,
 		[BUILTIN_ELAPSED] = call_elapsed,
 		[BUILTIN_KSTACK] = call_stack,

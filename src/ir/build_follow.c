@@ -37,12 +37,17 @@ static uint32_t word_of(struct builder *b, uint32_t pid, uint32_t *bit)
 	return put_op(b, IR_ADD, base, put_op_imm(b, IR_SHL, word, 3));
 }
 
+uint32_t build_is_followed(struct builder *b, uint32_t pid)
+{
+	uint32_t bit, word = word_of(b, pid, &bit);
+
+	return put_op(b, IR_AND, put_load(b, word, 0, 8, false), bit);
+}
+
 /* 0 unless the current process is followed */
 static uint32_t is_followed(struct builder *b)
 {
-	uint32_t bit, word = word_of(b, put_current_tgid(b), &bit);
-
-	return put_op(b, IR_AND, put_load(b, word, 0, 8, false), bit);
+	return build_is_followed(b, put_current_tgid(b));
 }
 
 void build_follow_filter(struct builder *b)

@@ -375,6 +375,13 @@ void program_end(struct builder *b);
 /* build_follow.c: programs that keep the set of traced processes, and the test of it */
 void build_follow(struct builder *b, bool is_first);
 void build_follow_filter(struct builder *b);
+uint32_t build_is_followed(struct builder *b, uint32_t pid); /* 0: no */
+/* build_filter.c: tests of the current process that leave the program */
+void build_pid_filter(struct builder *b);
+void build_cgroup_filter(struct builder *b);
+/* does the clause call is_traced()? Then it is not filtered */
+bool build_decides_itself(const struct clause_inst *inst);
+struct value build_is_traced(struct builder *b, struct node *call);
 /* an error about a limit; the build goes on so that all are reported */
 void build_limit(struct builder *b, enum diag_code code, struct span at, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -222,33 +222,6 @@ static void build_exit_test(struct builder *b)
 	put_label(b, go);
 }
 
-static void build_pid_filter(struct builder *b)
-{
-	uint32_t tgid = put_current_tgid(b);
-	uint32_t go = new_label(b);
-
-	for (uint32_t i = 0; i < b->opts->n_pids; i++)
-		put_br_imm(b, CC_EQ, tgid, b->opts->pids[i], go);
-	put_ret(b, put_imm(b, 0));
-	put_label(b, go);
-}
-
-/* the cgroup itself or any below it: one of the ancestors at some level is it */
-static void build_cgroup_filter(struct builder *b)
-{
-	enum { MAX_LEVELS = 16 };
-	uint32_t go = new_label(b);
-
-	for (int level = 0; level < MAX_LEVELS; level++) {
-		uint32_t id = put_helper(b, BPF_FUNC_get_current_ancestor_cgroup_id,
-					 put_imm(b, level));
-
-		put_br(b, CC_EQ, id, put_imm(b, (int64_t)b->opts->cgroup_id), go);
-	}
-	put_ret(b, put_imm(b, 0));
-	put_label(b, go);
-}
-
 /* ---- scratch and frame ---- */
 
 /* written into the function as it stands, then moved to its place by the caller */
@@ -415,6 +388,8 @@ static void build_filters(struct builder *b)
 
 	if (tests_exit(kind))
 		build_exit_test(b);
+	if (build_decides_itself(b->inst))
+		return;
 	if (b->opts->fork_shape && is_event_driven(kind) && kind != PROBE_INTERVAL &&
 	    kind != PROBE_ITER)
 		build_follow_filter(b);

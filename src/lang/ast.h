@@ -281,6 +281,12 @@ struct import_decl {
 	struct import_decl *next;
 };
 
+/* $NAME in an attach point: a named parameter that the script knows */
+struct point_option {
+	struct str name;
+	struct point_option *next;
+};
+
 struct script {
 	struct clause *clauses;
 	struct macro_def *macros;
@@ -290,6 +296,7 @@ struct script {
 	bool has_config;
 	struct span config_at;
 	struct import_decl *imports;
+	struct point_option *point_options;
 	/* C text: #include, #define, struct, union, enum; parsed by lang/cdecl into a type source */
 	struct str preamble;
 	struct span preamble_at;

@@ -24,6 +24,8 @@ struct parse_opts {
 	const struct str *
 		positional; /* $1... inside attach points; in expressions they stay NODE_POSITIONAL */
 	uint32_t n_positional;
+	const struct str *named; /* "name=value", "name": $name inside attach points */
+	uint32_t n_named;
 	/*
 	 * Takes the C text of the script and gives the defines; one cpp serves the script and its imports. NULL: C text
 	 * is cut out (script.preamble) and nothing is replaced.

@@ -82,18 +82,73 @@ static bool ap_add_text(struct ap_cutter *c, struct str s)
 	return true;
 }
 
+static bool is_option_char(char c)
+{
+	return lex_is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+	       c == '-';
+}
+
+/* $NAME or $NAME=DEFAULT, the default up to the next ':': what --NAME=VALUE says. *i moves behind it */
+static bool ap_add_option(struct ap_cutter *c, struct str raw, size_t *i)
+{
+	const struct parse_opts *o = c->p->o;
+	struct point_option *known = arena_new(c->p->arena, struct point_option);
+	size_t start = *i + 1, end = start, from;
+	bool is_given = false;
+	struct str value;
+	struct diag *d;
+
+	while (end < raw.n && is_option_char(raw.p[end]))
+		end++;
+	known->name = str_sub(raw, start, end);
+	if (c->p->script) {
+		known->next = c->p->script->point_options;
+		c->p->script->point_options = known;
+	}
+	from = end;
+	if (end < raw.n && raw.p[end] == '=') {
+		is_given = true;
+		for (from = ++end; end < raw.n && raw.p[end] != ':';)
+			end++;
+	}
+	*i = end;
+	value = str_sub(raw, from, end);
+	for (uint32_t k = 0; k < o->n_named; k++) {
+		struct str rest = o->named[k];
+
+		if (str_eq(str_split(&rest, '='), known->name)) {
+			value = rest;
+			is_given = true;
+		}
+	}
+	if (is_given)
+		return ap_add_text(c, value);
+	d = parser_error(c->p, D_PARSE_POSITIONAL, c->ap->at,
+			 "the parameter --%.*s was not given, and the attach point has no default "
+			 "for it",
+			 STR_ARG(known->name));
+	if (d)
+		diag_hint(c->p->diags, d,
+			  "pass it behind the script: -- --%.*s=VALUE. A default is written "
+			  "$NAME=VALUE; a '$' that belongs to a name stands in double quotes",
+			  STR_ARG(known->name));
+	return false;
+}
+
 /* the parameter whose '$' is at raw.p[i]; *i moves behind its number */
 static bool ap_add_parameter(struct ap_cutter *c, struct str raw, size_t *i)
 {
 	size_t start = *i + 1, end = start;
 	uint64_t number;
 
+	if (start < raw.n && is_option_char(raw.p[start]) && !lex_is_digit(raw.p[start]))
+		return ap_add_option(c, raw, i);
 	while (end < raw.n && lex_is_digit(raw.p[end]))
 		end++;
 	if (end == start || raw.p[start] == '0' || !str_to_u64(str_sub(raw, start, end), &number)) {
 		struct diag *d = parser_error(
 			c->p, D_PARSE_POSITIONAL, c->ap->at,
-			"'$' in an attach point must begin a positional parameter ($1, $2, ...)");
+			"'$' in an attach point must begin a parameter: $1, $2, ..., $NAME or $NAME=DEFAULT");
 
 		if (d)
 			diag_hint(c->p->diags, d,

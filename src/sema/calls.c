@@ -212,6 +212,7 @@ static call_rule *const rules[BUILTIN_N] = {
 	[BUILTIN_RAND] = call_probe,
 	[BUILTIN_JIFFIES] = call_probe,
 	[BUILTIN_USERMODE] = call_probe,
+	[BUILTIN_IS_TRACED] = call_probe,
 	[BUILTIN_CPID] = call_probe,
 	[BUILTIN_REG] = call_probe,
 	[BUILTIN_PRINTF] = call_event,

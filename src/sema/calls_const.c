@@ -117,6 +117,8 @@ void check_options(struct sema *s)
 	bool is_described = false;
 	struct diag *d;
 
+	for (const struct point_option *p = s->script->point_options; p; p = p->next)
+		remember_option(s, p->name, NULL);
 	for (uint32_t i = 0; i < s->opts->n_named; i++) {
 		struct str rest = s->opts->named[i], key = str_split(&rest, '=');
 

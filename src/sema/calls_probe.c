@@ -372,6 +372,9 @@ const struct type *call_probe(struct sema *s, struct node **slot, unsigned want)
 	case BUILTIN_FUNC: return call_func(s, call);
 	case BUILTIN_PROBE: return name_type(s, call, false);
 	case BUILTIN_USERMODE: return needs_context(s, call) ? type_int(1, false) : type_poison();
+	case BUILTIN_IS_TRACED:
+		return call->call.n_args && !arg_integer(s, call, 0) ? type_poison()
+								     : type_bool();
 	case BUILTIN_CPID: return call_cpid(s, slot);
 	default: /* uid, gid, elapsed, cgroup, jiffies */ return type_int(8, false);
 	}

@@ -36,6 +36,7 @@ static const struct {
 	{ "rand", NEED_NOTHING },
 	{ "jiffies", NEED_NOTHING },
 	{ "usermode", NEED_NOTHING },
+	{ "is_traced", NEED_NOTHING },
 	{ "cpid", NEED_NOTHING },
 	{ "has_cpid", NEED_NOTHING },
 	{ "config", NEED_NOTHING },

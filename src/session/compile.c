@@ -161,6 +161,8 @@ bool compile_parse(struct compilation *c)
 		.diags = &c->diags,
 		.positional = o->positional.v,
 		.n_positional = (uint32_t)o->positional.n,
+		.named = o->named.v,
+		.n_named = (uint32_t)o->named.n,
 		.cpp = c->cpp,
 	};
 	uint16_t file = sources_add(&c->sources, o->name, o->text);
