@@ -521,6 +521,8 @@ build_call_fn *call_builder_context(enum builtin_id id)
 		[BUILTIN_CTX] = call_ctx,
 		[BUILTIN_RETVAL] = call_retval,
 		[BUILTIN_GOID] = build_goid,
+		[BUILTIN_GTID] = build_gtid,
+		[BUILTIN_CALL_FRAME] = build_call_frame,
 		[BUILTIN_REG] = call_reg,
 		[BUILTIN_USERMODE] = call_usermode,
 		[BUILTIN_PID] = call_pid,

@@ -47,13 +47,30 @@ struct value build_goid(struct builder *b, struct node *call)
 {
 	uint32_t result = new_vreg(b), done = new_label(b);
 	struct value id = mem_new_bytes(b, 8);
-	uint32_t g = load_g(b);
+	uint32_t g = call->call.n_args ? build_reg(b, call->call.args) : load_g(b);
 
 	put_imm_to(b, result, 0);
-	if (!b->shape->is_g_sure)
+	if (!b->shape->is_g_sure && !call->call.n_args)
 		leave_unless_g(b, g, done);
 	mem_read(b, id, put_op_imm(b, IR_ADD, g, b->shape->goid_offset), SPACE_USER, 8);
 	put_mov_to(b, result, put_load(b, id.reg, id.off, 8, false));
+	put_label(b, done);
+	return value_reg(result, call->type);
+}
+
+/* what runs: the goroutine where there is one and its number is known, else the thread */
+struct value build_gtid(struct builder *b, struct node *call)
+{
+	uint32_t result = new_vreg(b), done = new_label(b);
+	uint32_t both = put_call(b, BPF_FUNC_get_current_pid_tgid, 0, NULL);
+
+	if (b->shape->is_go && b->shape->goid_offset >= 0) {
+		struct node goid = { .kind = NODE_CALL, .at = call->at, .type = call->type };
+
+		put_mov_to(b, result, build_goid(b, &goid).reg);
+		put_br_imm(b, CC_NE, result, 0, done);
+	}
+	put_mov_to(b, result, put_ext(b, both, 4, false));
 	put_label(b, done);
 	return value_reg(result, call->type);
 }

@@ -164,6 +164,15 @@ static uint32_t key_of(struct builder *b, uint32_t row)
 	return value_address(b, key);
 }
 
+/* call_frame: distance of the frame from the end of the address space, or in Go of its stack, so that callees have more */
+struct value build_call_frame(struct builder *b, struct node *call)
+{
+	uint32_t frame = frame_of(b);
+
+	frame = b->shape->is_go ? build_go_depth(b, frame) : put_op(b, IR_SUB, put_imm(b, 0), frame);
+	return value_reg(frame, call->type);
+}
+
 static uint32_t add_call_map(struct builder *b, const char *what, uint32_t value_size)
 {
 	return image_add_map(

@@ -65,21 +65,27 @@ static bool find_entry(struct match_shape *s, struct objfile *f, struct probe_po
 	return true;
 }
 
-static bool keep_for(struct match *m, struct match_shape *s, struct probe_point *p)
+/* NULL: the file cannot be read, or has no call frame information */
+static struct cfi_table *table_of(struct match *m, const struct probe_point *p, struct objfile **f)
 {
 	struct cfi_table *t = NULL;
-	struct objfile *f = NULL;
 	STRBUF_AUTO path = { 0 };
-	bool is_found = false;
 	struct err *e;
 
 	strbuf_add_str(&path, p->path);
-	e = objfile_cache_get(probe_ctx_files(m->c), strbuf_cstr(&path), &f);
+	e = objfile_cache_get(probe_ctx_files(m->c), strbuf_cstr(&path), f);
 	if (!e)
-		e = cfi_table_of(f, &t);
-	if (!e && t)
-		is_found = find_frame(t, p) && find_entry(s, f, p);
+		e = cfi_table_of(*f, &t);
 	err_free(e);
+	return t;
+}
+
+static bool keep_for(struct match *m, struct match_shape *s, struct probe_point *p)
+{
+	struct objfile *f = NULL;
+	struct cfi_table *t = table_of(m, p, &f);
+	bool is_found = t && find_frame(t, p) && find_entry(s, f, p);
+
 	cfi_table_free(t);
 	return is_found;
 }
@@ -99,6 +105,39 @@ static void make_absent(struct match *m, struct match_shape *s, uint32_t var)
 		};
 		p->locs = locs;
 	}
+}
+
+/*
+ * call_frame: where the frame of each point begins. Exits of a function's own know it, and by the kernel's way the stack
+ * pointer is it; at entries the return address is on top, and elsewhere the call frame information tells. Where that is
+ * not known the stack pointer stands for it: deeper than the function's own frame, and mostly the same throughout.
+ */
+void frames_run(struct match *m, struct probe_shape *shape)
+{
+	struct cfi_table *t = NULL;
+	struct objfile *f = NULL;
+	struct str path = STR_NULL;
+
+	if (!m->spec->ap->needs.frame)
+		return;
+	for (uint32_t i = 0; i < shape->n_points; i++) {
+		struct probe_point *p = &shape->points[i];
+
+		if (p->frame_offset || p->frame_by_bp || (shape->is_return && !p->inlined_into.n))
+			continue;
+		if (!p->inlined_into.n && !p->func_offset) {
+			p->frame_offset = 8 - p->sp_delta;
+			continue;
+		}
+		if (!str_eq(path, p->path)) {
+			cfi_table_free(t);
+			t = table_of(m, p, &f);
+			path = p->path;
+		}
+		if (t && find_frame(t, p) && !p->frame_by_bp)
+			p->frame_offset -= p->sp_delta;
+	}
+	cfi_table_free(t);
 }
 
 void entry_regs_run(struct match *m, struct match_shape *s)

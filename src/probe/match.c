@@ -127,6 +127,7 @@ static struct probe_shape **match_finish(struct match *m, struct probe_shape **t
 			memcpy(shape->points, s->points.v, s->points.n * sizeof(*s->points.v));
 			shape->n_points = (uint32_t)s->points.n;
 			placement_run(m, shape);
+			frames_run(m, shape);
 			for (uint32_t j = 0; j < shape->n_points; j++) {
 				struct probe_point *p = &shape->points[j];
 

@@ -74,6 +74,8 @@ struct match_shape;
 void returns_run(struct match *m);
 /* entry_regs.c: values computed from what registers held at the entry, at points that are elsewhere; before returns_finish */
 void entry_regs_run(struct match *m, struct match_shape *s);
+/* call_frame: fills in where the frame of each point begins, where nobody did; placement has been done */
+void frames_run(struct match *m, struct probe_shape *shape);
 /* what the points need besides, before the shape goes to others */
 void returns_finish(struct match *m, struct match_shape *s);
 

@@ -308,6 +308,15 @@ static const struct type *call_cpid(struct sema *s, struct node **slot)
 	return type_int(4, false);
 }
 
+static const struct type *call_call_frame(struct sema *s, struct node *call)
+{
+	if (!needs_context(s, call))
+		return type_poison();
+	if (s->shape->kind != PROBE_UPROBE && s->shape->kind != PROBE_URETPROBE)
+		return refuse_kind(s, call, "'uprobe' and 'uretprobe'");
+	return type_int(8, false);
+}
+
 static const struct type *call_goid(struct sema *s, struct node *call)
 {
 	struct diag *d;
@@ -316,6 +325,8 @@ static const struct type *call_goid(struct sema *s, struct node *call)
 		return type_poison();
 	if (s->shape->kind != PROBE_UPROBE && s->shape->kind != PROBE_URETPROBE)
 		return refuse_kind(s, call, "'uprobe' and 'uretprobe'");
+	if (call->call.n_args && !arg_address(s, call, 0))
+		return type_poison();
 	if (!s->shape->is_go) {
 		d = sema_error(
 			s, D_SEMA_PROBE_KIND, call->at,
@@ -351,6 +362,7 @@ const struct type *call_probe(struct sema *s, struct node **slot, unsigned want)
 	case BUILTIN_RETVAL: return call_retval(s, call);
 	case BUILTIN_REG: return call_reg(s, call);
 	case BUILTIN_GOID: return call_goid(s, call);
+	case BUILTIN_CALL_FRAME: return call_call_frame(s, call);
 	case BUILTIN_PID:
 	case BUILTIN_TID: return call_pid(s, call);
 	case BUILTIN_NSECS: return call_nsecs(s, call);

@@ -19,6 +19,8 @@ static const struct {
 } harmless[] = {
 	{ "pid", NEED_NOTHING },
 	{ "tid", NEED_NOTHING },
+	{ "gtid", NEED_NOTHING },
+	{ "call_frame", NEED_NOTHING }, /* placement says what it does to the stack pointer */
 	{ "uid", NEED_NOTHING },
 	{ "gid", NEED_NOTHING },
 	{ "comm", NEED_NOTHING },
@@ -158,6 +160,8 @@ static void look_at_name(struct finder *x, struct str name)
 		x->needs->locals = x->needs->memory = true;
 		return;
 	}
+	if (str_is(name, "call_frame"))
+		x->needs->frame = true;
 	if (str_is(name, "retval"))
 		x->needs->result = true; /* in which registers is not known here: anything, too */
 	if (name.n > 3 && str_starts(name, STR("arg")) &&

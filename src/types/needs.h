@@ -18,6 +18,7 @@ struct probe_needs {
 	bool user_stack; /* ustack: the unwinder begins with the registers as they are at the place */
 	bool events; /* something is shown for each hit: then the one that ends in a crash matters, too */
 	bool result;             /* retval */
+	bool frame;              /* call_frame: each point has to know where its frame begins */
 	bool anything;           /* registers by name, the user stack, ... */
 };
 
