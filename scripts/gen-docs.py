@@ -160,6 +160,21 @@ def table_nearest():
                  [(f"`{p}`", f"`{t}`") for p, t in rows_of("src/probe/kernel_events.def", "KERNEL_EVENT")])
 
 
+def table_messages():
+    rows, kind = [], ""
+    types = {"U64": "uint64", "I64": "int64", "BOOL": "bool", "DURATION": "int64, ns"}
+    for line in read("src/proto/messages.def").splitlines():
+        m = re.match(r'MESSAGE_BEGIN\((\w+), "(.*)"\)', line)
+        if m:
+            kind = m.group(1)
+            rows.append((f"`message:{kind}`", "", "", m.group(2)))
+        m = re.match(r'FIELD\((\w+), (\w+), (\w+), (\d+), "(.*)"\)', line)
+        if m:
+            of = types.get(m.group(3)) or f"string[{m.group(4)}]"
+            rows.append(("", f"`args.{m.group(2)}`", f"`{of}`", m.group(5)))
+    return table(("probe", "field", "type", "what it is"), rows)
+
+
 # ---- beside bpftrace ----
 
 def compat():
@@ -234,6 +249,7 @@ TABLES = {
     "providers": table_providers,
     "perf events": table_perf_events,
     "nearest tracepoints": table_nearest,
+    "messages": table_messages,
     **{f"compat {s}": (lambda s=s: table_compat(s)) for s in
        ("variable", "function", "aggregation", "probe", "syntax", "config", "environment", "flag")},
 }

@@ -46,6 +46,10 @@ struct engine_ops {
 	/* run a program without an event: begin, end, self, test, bench. repeat >= 1; *ns: mean duration */
 	struct err *(*run_once)(struct engine *e, uint32_t prog, uint32_t repeat, uint64_t *retval,
 				uint64_t *ns);
+	/* MAP_MESSAGE, mapped, read-write; NULL: the image has none */
+	void *(*message)(struct engine *e);
+	/* run a clause on the message that stands there; what it sends is delivered before this returns */
+	struct err *(*run_message)(struct engine *e, uint32_t prog, engine_event_fn *fn, void *arg);
 	struct err *(*attach)(struct engine *e, struct engine_attach_result *res);
 	/*
 	 * The image has grown by a generation (image_extend): load and attach that. After an error, and when nothing was loaded,

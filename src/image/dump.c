@@ -16,6 +16,8 @@ static const char *role_name(enum image_map_role role)
 		[MAP_PACKETS] = "packets",
 		[MAP_UNWIND_TABLES] = "unwind tables", [MAP_UNWIND_PROCS] = "unwind processes",
 		[MAP_UNWIND_STATS] = "unwind counts",
+		[MAP_STREAMS] = "streams", [MAP_MESSAGE] = "message",
+		[MAP_MESSAGE_RING] = "message ring",
 	};
 
 	return (unsigned)role < sizeof(names) / sizeof(names[0]) && names[role] ? names[role] : "?";
@@ -69,6 +71,7 @@ static const char *event_name(enum event_kind kind)
 		[EVENT_SKB] = "skb",
 		[EVENT_UNWATCH] = "unwatch",
 		[EVENT_STACK] = "stack",
+		[EVENT_STREAM] = "stream",
 	};
 
 	return (unsigned)kind < EVENT_N_KINDS && names[kind] ? names[kind] : "?";
@@ -89,6 +92,7 @@ static const char *fault_name(enum fault_kind kind)
 		[FAULT_STACK] = "stack",
 		[FAULT_LOOP] = "loop",
 		[FAULT_NO_ENTRY] = "no entry",
+		[FAULT_STREAM] = "stream",
 		[FAULT_OTHER] = "other",
 	};
 

@@ -28,6 +28,9 @@ enum image_map_role {
 	MAP_UNWIND_TABLES, /* array of maps: one mmapable array of u64 for each file (objfile/cfi.h) */
 	MAP_UNWIND_PROCS, /* hash: struct image_unwind_key -> struct image_unwind_part */
 	MAP_UNWIND_STATS, /* per-CPU array of one element: u64 for each enum image_unwind_stat */
+	MAP_STREAMS,      /* hash: struct image_stream_key -> struct image_stream_state */
+	MAP_MESSAGE,      /* mmapable array of one element: struct image_message, then its arguments */
+	MAP_MESSAGE_RING, /* events of clauses on messages */
 };
 
 struct image_map {
@@ -53,6 +56,7 @@ struct image_globals {
 	uint64_t exit_code;
 	uint64_t start_ns; /* CLOCK_MONOTONIC (bpf_ktime_get_ns) when tracing began, for elapsed */
 	uint64_t cpid;     /* pid of the -c child, 0: none */
+	uint64_t blind;    /* hits of programs with stream() that had no work area: whose bytes are missing is not known */
 };
 
 struct image_scratch_head {
@@ -125,6 +129,64 @@ static inline uint64_t image_stack_hash(uint64_t h, uint64_t frame)
 	return h ^ h >> 29;
 }
 
+/* ---- streams: bytes of connections, in order (docs/internals/streams.md) ---- */
+
+enum {
+	IMAGE_STREAM_PIECE = 16384, /* bytes of one record at most */
+	IMAGE_STREAM_CONNS = 16384, /* kept in MAP_STREAMS; those that were quiet the longest go first */
+	IMAGE_STREAM_IOVECS = 1024, /* of one call, what the kernel takes (UIO_MAXIOV) */
+};
+
+struct image_stream_key {
+	uint64_t id; /* chosen by the script: a descriptor, an SSL *, ... */
+	uint32_t pid, pad;
+};
+
+enum { IMAGE_STREAM_IGNORED = 1 };
+
+struct image_stream_state {
+	uint64_t epoch;   /* when it was made: another one means that bytes between are not known of */
+	uint64_t pos[2];  /* by direction: bytes that calls have passed */
+	uint64_t lost[2]; /* of them, those that could not be sent here */
+	uint64_t flags;   /* written by the consumer: IMAGE_STREAM_IGNORED: nothing more of this connection is wanted */
+};
+
+enum image_stream_flag {
+	STREAM_OUT = 1 << 0, /* direction */
+	STREAM_TLS = 1 << 1, /* the bytes come from a TLS library */
+	STREAM_END = 1 << 2, /* no bytes: the connection is over */
+};
+
+/* payload of EVENT_STREAM; its bytes follow */
+struct image_stream_piece {
+	struct image_stream_key key;
+	uint64_t epoch, pos, lost; /* of the state, in this direction: where these bytes stand; lost so far */
+	uint64_t blind;            /* of the globals, so far */
+	uint64_t call_offset, call_total;
+	uint64_t nsecs; /* CLOCK_BOOTTIME of the call */
+	uint64_t cgroup;
+	uint32_t flags;
+	int32_t fd;        /* -1: not known */
+	uint32_t pid, tid; /* as the tracer's namespace numbers them (key.pid: the initial one) */
+	uint32_t uid, gid;
+	char comm[16];
+	/* of fd, when it is a socket: else all zero */
+	uint64_t socket; /* its address in the kernel: another one is another connection */
+	uint16_t family, local_port;
+	uint16_t remote_port; /* network byte order */
+	uint16_t pad;
+	uint8_t local[16], remote[16];
+};
+
+/* MAP_MESSAGE: what clauses on messages read; shape.args of theirs, a record, begins right behind */
+struct image_message {
+	uint64_t nsecs[3]; /* by enum stored_clock */
+	uint64_t cgroup;
+	uint32_t pid, tid, uid, gid;
+	char comm[16];
+};
+enum { IMAGE_MESSAGE_RING = 1 << 20 };
+
 /* ---- faults at run time ---- */
 
 enum fault_kind {
@@ -140,6 +202,7 @@ enum fault_kind {
 	FAULT_STACK, /* bpf_get_stack failed */
 	FAULT_LOOP,  /* bpf_loop stopped early */
 	FAULT_NO_ENTRY, /* a return whose call began before the probe: the hit was left out */
+	FAULT_STREAM, /* bytes of a stream could not be read */
 	FAULT_OTHER, /* info says which helper */
 	FAULT_N_KINDS
 };
@@ -179,6 +242,7 @@ enum event_kind {
 	EVENT_UNWATCH, /* one field: address */
 	EVENT_NOTE, /* one field: u32 process id, seen for the first time: its mappings are to be remembered */
 	EVENT_STACK, /* no fields: struct image_stack_snapshot and bytes */
+	EVENT_STREAM, /* no fields: struct image_stream_piece and bytes; format: the protocol */
 	EVENT_N_KINDS
 };
 
@@ -266,6 +330,7 @@ struct image {
 	uint32_t ring_map, globals_map, faults_map; /* indices into maps; always present */
 	uint32_t scratch_map, stacks_map;           /* UINT32_MAX when not needed */
 	uint32_t unwind_tables_map, unwind_procs_map, unwind_stats_map; /* the same */
+	uint32_t streams_map, message_map, message_ring_map; /* the same */
 	uint32_t stack_limit;                       /* frames per entry of the stack map */
 	/*
 	 * A later generation (extend.c) stands behind what was there: programs, and maps if n_base_maps is not 0. clash: the

@@ -24,6 +24,14 @@ struct ir_unwind_opts {
 	int32_t instance_stack, instance_address, instance_next;
 };
 
+/* where the kernel keeps sockets and their addresses: offsets in bytes; sk_v6_*: -1 without IPv6 */
+struct ir_socket_opts {
+	bool is_known;
+	int32_t task_files, files_fdt, fdt_max_fds, fdt_fd, file_private, file_inode, inode_mode;
+	int32_t socket_sk, sk_family, sk_num, sk_dport, sk_daddr, sk_rcv_saddr;
+	int32_t sk_v6_daddr, sk_v6_rcv_saddr;
+};
+
 struct ir_build_opts {
 	const int32_t *pids; /* -p: programs that are not attached per process test the process id */
 	uint32_t n_pids;
@@ -39,7 +47,9 @@ struct ir_build_opts {
 	bool has_func_ip; /* bpf_get_func_ip works for uprobes (uprobe_multi) */
 	/* fills o; asked when the first user stack is met. NULL: no unwinding */
 	void (*find_unwind)(void *arg, struct ir_unwind_opts *o);
-	void *unwind_arg;
+	/* fills o; asked when the first socket is met. NULL: addresses of sockets are not known */
+	void (*find_socket)(void *arg, struct ir_socket_opts *o);
+	void *unwind_arg; /* of both */
 	uint32_t n_cpus;
 	/* add to this image (image_extend), whose programs, maps and events stay as they are; NULL: make a new one */
 	struct image *base;

@@ -146,8 +146,11 @@ static struct value call_arg(struct builder *b, struct node *call)
 
 static struct value call_args(struct builder *b, struct node *call)
 {
-	struct value v = value_mem(context_reg(b), 0, SPACE_BPF, call->type);
+	struct value v;
 
+	if (build_is_message(b))
+		return build_message_part(b, sizeof(struct image_message), call->type);
+	v = value_mem(context_reg(b), 0, SPACE_BPF, call->type);
 	if (type_is_scalar(call->type))
 		return value_reg(v.reg, call->type);
 	v.is_ctx = true;
@@ -204,24 +207,42 @@ static uint32_t pid_in_namespace(struct builder *b, int32_t off)
 	return put_load(b, info.reg, info.off + off, 4, false);
 }
 
+static uint32_t current_pid(struct builder *b, bool is_tid, bool is_initial)
+{
+	uint32_t both;
+
+	if (b->opts->pidns_ino && !is_initial)
+		return pid_in_namespace(b, is_tid ? 0 : 4);
+	both = call0(b, BPF_FUNC_get_current_pid_tgid);
+	return is_tid ? put_ext(b, both, 4, false) : put_op_imm(b, IR_SHR, both, 32);
+}
+
+uint32_t build_current_pid(struct builder *b, bool is_tid)
+{
+	return current_pid(b, is_tid, false);
+}
+
+#define MESSAGE_WORD(b, field) \
+	build_message_word(b, offsetof(struct image_message, field), sizeof(((struct image_message *)0)->field))
+
 static struct value call_pid(struct builder *b, struct node *call)
 {
 	bool is_tid = call->call.builtin->id == BUILTIN_TID;
 	bool is_initial = call->call.n_args && (uintptr_t)call->call.info == PID_NS_INIT;
-	uint32_t both;
 
-	if (b->opts->pidns_ino && !is_initial)
-		return value_reg(pid_in_namespace(b, is_tid ? 0 : 4), call->type);
-	both = call0(b, BPF_FUNC_get_current_pid_tgid);
-	return value_reg(is_tid ? put_ext(b, both, 4, false) : put_op_imm(b, IR_SHR, both, 32),
-			 call->type);
+	if (build_is_message(b))
+		return value_reg(is_tid ? MESSAGE_WORD(b, tid) : MESSAGE_WORD(b, pid), call->type);
+	return value_reg(current_pid(b, is_tid, is_initial), call->type);
 }
 
 static struct value call_uid(struct builder *b, struct node *call)
 {
-	uint32_t both = call0(b, BPF_FUNC_get_current_uid_gid);
 	bool is_gid = call->call.builtin->id == BUILTIN_GID;
+	uint32_t both;
 
+	if (build_is_message(b))
+		return value_reg(is_gid ? MESSAGE_WORD(b, gid) : MESSAGE_WORD(b, uid), call->type);
+	both = call0(b, BPF_FUNC_get_current_uid_gid);
 	return value_reg(is_gid ? put_op_imm(b, IR_SHR, both, 32) : put_ext(b, both, 4, false),
 			 call->type);
 }
@@ -230,18 +251,29 @@ static struct value call_username(struct builder *b, struct node *call)
 {
 	struct value to = mem_new(b, call->type);
 
-	put_store(b, to.reg, to.off, call0(b, BPF_FUNC_get_current_uid_gid), 4);
+	put_store(b, to.reg, to.off,
+		  build_is_message(b) ? MESSAGE_WORD(b, uid) : call0(b, BPF_FUNC_get_current_uid_gid),
+		  4);
 	return to;
 }
 
 static struct value call_comm(struct builder *b, struct node *call)
 {
-	struct value to = mem_new_bytes(b, call->type->size < COMM_SIZE ? COMM_SIZE
-									: call->type->size);
+	struct value to;
 
+	if (build_is_message(b))
+		return build_message_part(b, offsetof(struct image_message, comm), call->type);
+	to = mem_new_bytes(b, call->type->size < COMM_SIZE ? COMM_SIZE : call->type->size);
 	mem_zero(b, to, call->type->size < COMM_SIZE ? COMM_SIZE : call->type->size);
 	put_helper(b, BPF_FUNC_get_current_comm, value_address(b, to), put_imm(b, COMM_SIZE));
 	return value_retype(to, call->type);
+}
+
+static struct value call_cgroup(struct builder *b, struct node *call)
+{
+	return value_reg(build_is_message(b) ? MESSAGE_WORD(b, cgroup)
+					     : call0(b, BPF_FUNC_get_current_cgroup_id),
+			 call->type);
 }
 
 static struct value call_simple(struct builder *b, struct node *call)
@@ -253,7 +285,6 @@ static struct value call_simple(struct builder *b, struct node *call)
 		{ BUILTIN_CPU, BPF_FUNC_get_smp_processor_id },
 		{ BUILTIN_NUMAID, BPF_FUNC_get_numa_node_id },
 		{ BUILTIN_CURTASK, BPF_FUNC_get_current_task },
-		{ BUILTIN_CGROUP, BPF_FUNC_get_current_cgroup_id },
 		{ BUILTIN_RAND, BPF_FUNC_get_prandom_u32 },
 		{ BUILTIN_JIFFIES, BPF_FUNC_jiffies64 },
 	};
@@ -281,6 +312,13 @@ static struct value call_cpid(struct builder *b, struct node *call)
 
 static uint32_t read_clock(struct builder *b, enum call_clock clock)
 {
+	if (build_is_message(b)) {
+		enum stored_clock stored = clock == CALL_CLOCK_MONOTONIC ? CLOCK_STORED_MONOTONIC
+					   : clock == CALL_CLOCK_BOOT    ? CLOCK_STORED_BOOT
+									 : CLOCK_STORED_TAI;
+
+		return build_message_word(b, offsetof(struct image_message, nsecs) + stored * 8, 8);
+	}
 	switch (clock) {
 	case CALL_CLOCK_BOOT: return call0(b, BPF_FUNC_ktime_get_boot_ns);
 	case CALL_CLOCK_TAI:
@@ -365,8 +403,11 @@ static void note_process(struct builder *b, uint32_t tgid)
 /* process id of a user address's owner, whose mappings will be needed */
 uint32_t build_noted_pid(struct builder *b)
 {
-	uint32_t tgid = b->opts->pidns_ino ? pid_in_namespace(b, 4) : put_current_tgid(b);
+	uint32_t tgid;
 
+	if (build_is_message(b)) /* the process may be gone; its mappings were noted when it was met, or never */
+		return MESSAGE_WORD(b, pid);
+	tgid = b->opts->pidns_ino ? pid_in_namespace(b, 4) : put_current_tgid(b);
 	note_process(b, tgid);
 	return tgid;
 }
@@ -534,7 +575,7 @@ build_call_fn *call_builder_context(enum builtin_id id)
 		[BUILTIN_CPU] = call_simple,
 		[BUILTIN_NUMAID] = call_simple,
 		[BUILTIN_CURTASK] = call_simple,
-		[BUILTIN_CGROUP] = call_simple,
+		[BUILTIN_CGROUP] = call_cgroup,
 		[BUILTIN_RAND] = call_simple,
 		[BUILTIN_JIFFIES] = call_simple,
 		[BUILTIN_CPID] = call_cpid,

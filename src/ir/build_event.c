@@ -50,7 +50,7 @@ void fault_if_negative(struct builder *b, struct image_fault f, uint32_t retcode
 	put_label(b, fine);
 }
 
-static void count_drop(struct builder *b)
+void event_count_drop(struct builder *b)
 {
 	int32_t row = (int32_t)(b->prog->drops_fault * sizeof(struct image_fault_count));
 
@@ -65,12 +65,20 @@ static bool is_control(enum event_kind kind)
 	       kind == EVENT_EXIT || kind == EVENT_NOTE;
 }
 
+/* clauses on messages have a ring of their own, which the consumer empties after each of them */
+static uint32_t ring_map(struct builder *b)
+{
+	return build_is_message(b) ? b->im->message_ring_map : b->im->ring_map;
+}
+
 /* flags for the ring helpers; jumps to full when a data event has to stand back */
 static uint32_t wake_flags(struct builder *b, enum event_kind kind, uint32_t full)
 {
 	uint64_t ring = b->opts->ring_bytes;
 	uint32_t used;
 
+	if (build_is_message(b))
+		return put_imm(b, BPF_RB_NO_WAKEUP);
 	if (is_control(kind))
 		return put_imm(b, BPF_RB_FORCE_WAKEUP);
 	used = put_helper(b, BPF_FUNC_ringbuf_query, put_map(b, b->im->ring_map),
@@ -78,6 +86,11 @@ static uint32_t wake_flags(struct builder *b, enum event_kind kind, uint32_t ful
 	put_br_imm(b, CC_GT, used, (int64_t)(ring - ring / CONTROL_SHARE), full);
 	/* BPF_RB_NO_WAKEUP is 1, BPF_RB_FORCE_WAKEUP is 2 */
 	return put_op_imm(b, IR_ADD, put_set_imm(b, CC_GE, used, (int64_t)(ring / WAKE_SHARE)), 1);
+}
+
+uint32_t event_data_flags(struct builder *b, uint32_t full)
+{
+	return wake_flags(b, EVENT_STREAM, full);
 }
 
 uint32_t event_wake_flags(struct builder *b, uint64_t reserve, uint32_t full)
@@ -159,7 +172,7 @@ static void send_reserved(struct builder *b, enum event_kind kind, uint32_t layo
 	const struct event_layout *l = b->im->events[layout];
 	uint32_t full = new_label(b), done = new_label(b);
 	uint32_t flags = wake_flags(b, kind, full);
-	uint32_t rec = put_helper(b, BPF_FUNC_ringbuf_reserve, put_map(b, b->im->ring_map),
+	uint32_t rec = put_helper(b, BPF_FUNC_ringbuf_reserve, put_map(b, ring_map(b)),
 				  put_imm(b, HEAD + align_up(l->size, 8)), put_imm(b, 0));
 	struct value mem = value_mem(rec, 0, SPACE_BPF, type_none());
 
@@ -176,7 +189,7 @@ static void send_reserved(struct builder *b, enum event_kind kind, uint32_t layo
 	put_helper(b, BPF_FUNC_ringbuf_submit, rec, flags);
 	put_jmp(b, done);
 	put_label(b, full);
-	count_drop(b);
+	event_count_drop(b);
 	put_label(b, done);
 }
 
@@ -185,11 +198,11 @@ static void send_output(struct builder *b, enum event_kind kind, struct value re
 	uint32_t full = new_label(b), done = new_label(b);
 	uint32_t flags = wake_flags(b, kind, full), ret;
 
-	ret = put_helper(b, BPF_FUNC_ringbuf_output, put_map(b, b->im->ring_map),
+	ret = put_helper(b, BPF_FUNC_ringbuf_output, put_map(b, ring_map(b)),
 			 value_address(b, rec), size, flags);
 	put_br_imm(b, CC_EQ, ret, 0, done);
 	put_label(b, full);
-	count_drop(b);
+	event_count_drop(b);
 	put_label(b, done);
 }
 

@@ -288,6 +288,13 @@ static struct value call_len(struct builder *b, struct node *call)
 					  4, false),
 				 call->type);
 	}
+	if (v.type->kind == TYPE_BLOB) {
+		v = value_to_mem(b, v);
+		return value_reg(put_load(b, v.reg,
+					  v.off + (int32_t)offsetof(struct stored_blob, length), 8,
+					  false),
+				 call->type);
+	}
 	return value_reg(put_imm(b, v.type->count), call->type);
 }
 
@@ -310,6 +317,10 @@ build_call_fn *call_builder_misc(enum builtin_id id)
 		[BUILTIN_PATH] = call_path,
 		[BUILTIN_SOCKET_COOKIE] = call_socket_cookie,
 		[BUILTIN_SKBOUTPUT] = build_skboutput,
+		[BUILTIN_STREAM] = build_stream,
+		[BUILTIN_STREAM_IOV] = build_stream,
+		[BUILTIN_STREAM_END] = build_stream_end,
+		[BUILTIN_IS_SOCKET] = build_is_socket,
 		[BUILTIN_SIGNAL] = call_signal,
 		[BUILTIN_SIGNAL_THREAD] = call_signal,
 		[BUILTIN_OVERRIDE] = call_override,

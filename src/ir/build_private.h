@@ -130,6 +130,9 @@ struct builder {
 	uint32_t entries_map, tails_map;
 	uint32_t calls_map; /* of all */
 	uint32_t packets_map; /* skboutput(), IMAGE_NONE until needed */
+	struct ir_socket_opts socket;
+	bool has_socket_opts;
+	bool uses_stream; /* the program has stream(): hits that cannot run are counted for it */
 	uint32_t noted_map;  /* processes that the consumer knows of, IMAGE_NONE until needed */
 };
 
@@ -158,6 +161,7 @@ void put_zero(struct builder *b, uint32_t base, int32_t off, uint32_t n);
 void put_copy(struct builder *b, uint32_t to, int32_t to_off, uint32_t from, int32_t from_off,
 	      uint32_t n);
 void put_atomic_add(struct builder *b, uint32_t base, int32_t off, uint32_t v);
+uint32_t put_fetch_add(struct builder *b, uint32_t base, int32_t off, uint32_t v); /* gives what was there */
 uint32_t put_cmpxchg(struct builder *b, uint32_t base, int32_t off, uint32_t expected,
 		     uint32_t new_value);
 uint32_t put_call(struct builder *b, int helper, uint32_t n_args, const uint32_t *args);
@@ -215,6 +219,8 @@ uint32_t scratch_base(struct builder *b); /* vreg of the claimed element in the 
 uint32_t scratch_alloc(struct builder *b, uint32_t size); /* offset from scratch_base */
 uint32_t frame_base(struct builder *b);
 uint32_t context_reg(struct builder *b); /* the program's context, in any function of the program */
+/* may the program sleep until a page is there? */
+bool may_fault_in(const struct builder *b);
 /* n bytes from memory of some space into BPF memory; faults are counted when asked for (-k) */
 void mem_read(struct builder *b, struct value to, uint32_t from_addr, enum space space,
 	      uint32_t size);
@@ -298,6 +304,9 @@ void event_call(struct builder *b, struct node *call); /* printf, print, time, c
 bool is_event_call(enum builtin_id id);
 /* flags for the ring's helpers that wake the consumer; jumps to full when less than reserve is free */
 uint32_t event_wake_flags(struct builder *b, uint64_t reserve, uint32_t full);
+/* the same for data, which stands back behind control events and does not wake for each record */
+uint32_t event_data_flags(struct builder *b, uint32_t full);
+void event_count_drop(struct builder *b); /* the program's event did not fit the ring */
 /* count a fault: site made on the spot; retcode vreg or 0 */
 void fault_count(struct builder *b, struct image_fault f, uint32_t retcode);
 /* as above when reg is negative (signed) */
@@ -311,6 +320,8 @@ build_call_fn *call_builder_context(enum builtin_id id); /* pid, comm, args, ret
 build_call_fn *call_builder_string(enum builtin_id id);  /* str, buf, strncmp, ... */
 build_call_fn *call_builder_misc(enum builtin_id id); /* symbols, addresses, signals, keys of maps */
 struct value build_call(struct builder *b, struct node *call);
+/* process or thread id as `pid` and `tid` give it */
+uint32_t build_current_pid(struct builder *b, bool is_tid);
 /* the current process id in a vreg; the consumer is told to remember the process's mappings */
 uint32_t build_noted_pid(struct builder *b);
 /* build_unwind.c: are user stacks unwound by tables in this program? */
@@ -364,6 +375,20 @@ void build_return_helpers(struct builder *b);
 
 build_call_fn build_skboutput;
 bool build_needs_tracing(const struct clause_inst *inst);
+
+/* ---- build_stream.c ---- */
+
+build_call_fn build_stream, build_stream_end, build_is_socket;
+/* a hit whose bytes nobody will know of */
+void build_stream_blind(struct builder *b);
+
+/* ---- build_message.c: clauses on messages ---- */
+
+bool build_is_message(const struct builder *b);
+void message_maps_make(struct builder *b);
+/* of struct image_message, or of the arguments behind it */
+struct value build_message_part(struct builder *b, size_t off, const struct type *t);
+uint32_t build_message_word(struct builder *b, size_t off, uint32_t size);
 
 /* ---- build_prog.c ---- */
 

@@ -89,7 +89,7 @@ static bool tests_exit(enum probe_kind kind)
 static bool is_event_driven(enum probe_kind kind)
 {
 	return kind != PROBE_BEGIN && kind != PROBE_END && kind != PROBE_TEST &&
-	       kind != PROBE_BENCH && kind != PROBE_SELF;
+	       kind != PROBE_BENCH && kind != PROBE_SELF && kind != PROBE_MESSAGE;
 }
 
 static struct str program_name(struct builder *b, enum probe_kind kind, uint32_t n)
@@ -241,6 +241,8 @@ static void build_claim(struct builder *b)
 		put_label(b, next);
 	}
 	fault_count(b, (struct image_fault){ .kind = FAULT_SCRATCH_BUSY, .map = IMAGE_NONE }, 0);
+	if (b->uses_stream)
+		build_stream_blind(b);
 	put_ret(b, put_imm(b, 0));
 	put_label(b, got);
 }
@@ -358,7 +360,7 @@ void program_begin(struct builder *b, const struct probe_shape *shape, struct st
 	p->at = at;
 	b->main = b->fn = fn_new(b, name, IR_FUNC_PROGRAM);
 	b->scratch_used = b->scratch_peak = b->scratch_floor = 0;
-	b->has_frame = b->uses_scratch = false;
+	b->has_frame = b->uses_scratch = b->uses_stream = false;
 	b->n_callbacks = 0;
 	b->unwind_at = 0;
 	b->inlined = NULL;
@@ -513,6 +515,7 @@ struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o,
 	b.const_map = b.noted_map = b.packets_map = b.calls_map = IMAGE_NONE;
 	b.script_maps = arena_array(u->arena, uint32_t, u->n_maps + 1);
 	image_maps_make(&b);
+	message_maps_make(&b);
 	if (o->fork_shape)
 		build_follow(&b, o->base == NULL);
 	for (uint32_t i = 0; i < u->n_insts; i++)

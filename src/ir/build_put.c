@@ -221,6 +221,20 @@ void put_atomic_add(struct builder *b, uint32_t base, int32_t off, uint32_t v)
 				     .off = off });
 }
 
+uint32_t put_fetch_add(struct builder *b, uint32_t base, int32_t off, uint32_t v)
+{
+	uint32_t dst = new_vreg(b);
+
+	put_raw(b, (struct ir_insn){ .op = IR_ATOMIC,
+				     .size = 8,
+				     .cc = ATOMIC_ADD,
+				     .dst = dst,
+				     .a = base,
+				     .b = v,
+				     .off = off });
+	return dst;
+}
+
 uint32_t put_cmpxchg(struct builder *b, uint32_t base, int32_t off, uint32_t expected,
 		     uint32_t new_value)
 {

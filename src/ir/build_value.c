@@ -167,7 +167,7 @@ uint32_t context_reg(struct builder *b)
 /* ---- reads from elsewhere ---- */
 
 /* programs on user probes may sleep: the thread that hit the probe is between two instructions of its own */
-static bool may_fault_in(const struct builder *b)
+bool may_fault_in(const struct builder *b)
 {
 	return b->shape->kind == PROBE_UPROBE || b->shape->kind == PROBE_URETPROBE ||
 	       b->shape->kind == PROBE_USDT;

@@ -165,6 +165,14 @@ void output_set_engine(struct output *o, const struct engine_ops *ops, struct en
 	o->engine = e;
 }
 
+void output_set_blobs(struct output *o,
+		      bool (*blob)(void *arg, uint64_t id, struct str *bytes, uint64_t *total),
+		      void *arg)
+{
+	o->env.blob = blob;
+	o->env.blob_arg = arg;
+}
+
 void output_batch_end(struct output *o)
 {
 	faults_poll(o);

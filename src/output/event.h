@@ -67,6 +67,10 @@ struct err *output_new(const struct image *im, struct sources *sources,
 struct err *output_extend(struct output *o) ERR_MUST;
 void output_free(struct output *o); /* flushes */
 void output_set_engine(struct output *o, const struct engine_ops *ops, struct engine *e);
+/* where the bytes of blobs come from (struct value_env) */
+void output_set_blobs(struct output *o,
+		      bool (*blob)(void *arg, uint64_t id, struct str *bytes, uint64_t *total),
+		      void *arg);
 
 /* an engine_event_fn with arg = struct output * */
 void output_event(void *arg, const struct event_head *head, const void *payload, uint32_t size);

@@ -197,11 +197,31 @@ static struct str buffer_bytes(const struct type *t, const void *data)
 	return str_make((const char *)data + sizeof(n), n);
 }
 
-void value_put_buffer(const struct type *t, const void *data, enum value_buffer_form form,
-		      struct strbuf *out)
+/* false: gone. *is_cut: there were more bytes than these */
+static bool blob_bytes(const struct value_env *env, const void *data, struct str *s, bool *is_cut)
 {
-	struct str s = buffer_bytes(t, data);
+	struct stored_blob blob;
+	uint64_t total = 0;
 
+	*is_cut = false;
+	*s = STR_NULL;
+	memcpy(&blob, data, sizeof(blob));
+	if (!env->blob || !env->blob(env->blob_arg, blob.id, s, &total))
+		return false;
+	*is_cut = total > s->n;
+	return true;
+}
+
+void value_put_buffer(const struct value_env *env, const struct type *t, const void *data,
+		      enum value_buffer_form form, struct strbuf *out)
+{
+	bool is_cut = false;
+	struct str s;
+
+	if (t->kind == TYPE_BUFFER)
+		s = buffer_bytes(t, data);
+	else if (!blob_bytes(env, data, &s, &is_cut))
+		strbuf_puts(out, "<gone>");
 	for (size_t i = 0; i < s.n; i++) {
 		uint8_t c = (uint8_t)s.p[i];
 
@@ -212,6 +232,28 @@ void value_put_buffer(const struct type *t, const void *data, enum value_buffer_
 		else
 			strbuf_printf(out, "\\x%02x", c);
 	}
+	if (is_cut)
+		strbuf_add_str(out, env->trunc_trailer);
+}
+
+/* all of it, however long; what is no text is the reader's affair, as with buffers of strings */
+static void put_blob(const struct walk *w, const void *data)
+{
+	STRBUF_AUTO text = { 0 };
+	struct str s;
+	bool is_cut;
+
+	if (!blob_bytes(w->env, data, &s, &is_cut)) {
+		value_put_string(w->env, w->form, STR("<gone>"), w->out);
+		return;
+	}
+	if (!is_cut) {
+		value_put_string(w->env, w->form, s, w->out);
+		return;
+	}
+	strbuf_add_str(&text, s);
+	strbuf_add_str(&text, w->env->trunc_trailer);
+	value_put_string(w->env, w->form, strbuf_str(&text), w->out);
 }
 
 static void put_buffer(const struct walk *w, const struct type *t, const void *data)
@@ -219,7 +261,7 @@ static void put_buffer(const struct walk *w, const struct type *t, const void *d
 	struct str s = buffer_bytes(t, data);
 
 	if (w->form != VALUE_JSON) {
-		value_put_buffer(t, data, BUFFER_ASCII, w->out);
+		value_put_buffer(w->env, t, data, BUFFER_ASCII, w->out);
 		return;
 	}
 	strbuf_putc(w->out, '[');
@@ -335,6 +377,8 @@ static void make_inet(const void *data, struct strbuf *text)
 	char buf[INET6_ADDRSTRLEN];
 
 	memcpy(&in, data, sizeof(in));
+	if (in.family == AF_UNIX)
+		strbuf_puts(text, "unix");
 	if ((in.family == AF_INET || in.family == AF_INET6) &&
 	    inet_ntop((int)in.family, in.addr, buf, sizeof(buf)))
 		strbuf_puts(text, buf);
@@ -447,6 +491,7 @@ static void put(const struct walk *w, const struct type *t, const void *data)
 	case TYPE_TUPLE: put_tuple(w, t, data); break;
 	case TYPE_STRING: put_string(w, t, data); break;
 	case TYPE_BUFFER: put_buffer(w, t, data); break;
+	case TYPE_BLOB: put_blob(w, data); break;
 	case TYPE_COUNT:
 	case TYPE_SUM:
 	case TYPE_AVG:

@@ -17,6 +17,9 @@ struct value_env {
 	/* frames of a stack by its hash, up to max of them; false when they are not there */
 	bool (*stack)(void *arg, uint64_t hash, uint64_t *frames, uint32_t max);
 	void *stack_arg;
+	/* bytes of a blob by its number, and how many there really were; false when they are gone */
+	bool (*blob)(void *arg, uint64_t id, struct str *bytes, uint64_t *total);
+	void *blob_arg;
 	const struct str *strings; /* image.strings: time formats, cgroup filters */
 	uint32_t n_strings;
 	struct str trunc_trailer; /* behind strings that were cut */
@@ -53,8 +56,9 @@ int value_compare(const struct type *t, const void *a, const void *b);
 uint64_t value_load(const struct type *t, const void *data);
 
 enum value_buffer_form { BUFFER_ASCII, BUFFER_HEX_ESCAPED, BUFFER_HEX_SPACED };
-void value_put_buffer(const struct type *t, const void *data, enum value_buffer_form form,
-		      struct strbuf *out);
+/* TYPE_BUFFER, TYPE_BLOB */
+void value_put_buffer(const struct value_env *env, const struct type *t, const void *data,
+		      enum value_buffer_form form, struct strbuf *out);
 /* a string in the form: raw or escaped text, or JSON */
 void value_put_string(const struct value_env *env, enum value_form form, struct str s,
 		      struct strbuf *out);

@@ -230,6 +230,14 @@ static struct err *list_user(struct listing *l, const struct pattern *p)
 	return e;
 }
 
+/* not in a wide search: there is nothing to be found out about them */
+static void list_messages(struct listing *l, const struct pattern *p)
+{
+	for (uint32_t i = 0; !l->is_wide && message_kind_name(i); i++)
+		if (str_glob(p->n ? p->parts[0] : STR("*"), str_from(message_kind_name(i))))
+			list_line(l, "message:%s", message_kind_name(i));
+}
+
 /* ---- patterns ---- */
 
 static struct err *list_kind(struct listing *l, const struct pattern *p)
@@ -257,6 +265,7 @@ static struct err *list_kind(struct listing *l, const struct pattern *p)
 	case PROBE_KRETPROBE:
 	case PROBE_FENTRY:
 	case PROBE_FEXIT: list_kernel(l, p); return NULL;
+	case PROBE_MESSAGE: list_messages(l, p); return NULL;
 	default:
 		/* begin, end and the like are not looked for: list them only by their names */
 		if (!l->is_wide)

@@ -248,6 +248,7 @@ static void match_kind(struct match *m)
 	case PROBE_HARDWARE: match_perf(m); break;
 	case PROBE_WATCHPOINT: match_watchpoint(m); break;
 	case PROBE_ITER: match_iter(m); break;
+	case PROBE_MESSAGE: match_message(m); break;
 	default: match_kernel(m); break;
 	}
 }

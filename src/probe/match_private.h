@@ -74,6 +74,7 @@ void match_perf(struct match *m);
 void match_watchpoint(struct match *m);
 void match_iter(struct match *m);
 void match_kernel(struct match *m);
+void match_message(struct match *m);
 
 /* ---- pieces that listings use too ---- */
 
@@ -97,6 +98,9 @@ bool rawtracepoint_print_args(struct probe_ctx *c, struct str name, uint32_t typ
 void iter_each(struct probe_ctx *c, struct str pattern, bool (*visit)(void *arg, struct str name),
 	       void *arg);
 bool iter_print_args(struct probe_ctx *c, struct str name, struct strbuf *out);
+
+/* provider_message.c: kinds of messages; NULL ends */
+const char *message_kind_name(uint32_t i);
 
 /* provider_perf.c: names in alphabetic order, aliases too; NULL ends */
 const char *perf_event_name(enum probe_kind kind, uint32_t i);

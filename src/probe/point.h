@@ -59,6 +59,7 @@ enum args_form {
 	ARGS_TRACEPOINT, /* args: record whose fields are at their offsets in the context */
 	ARGS_U64_ARRAY, /* argN = ((u64 *)ctx)[N]; args: record of typed words (rawtracepoint, fentry, fexit) */
 	ARGS_ITER, /* ctx: pointer to a bpf_iter__* struct */
+	ARGS_MESSAGE, /* args: a record in MAP_MESSAGE */
 };
 
 struct probe_point {

@@ -455,6 +455,7 @@ bool probe_spec_parse(const struct attach_point *ap, enum probe_kind kind, bool 
 	case PROBE_HARDWARE: return parse_perf(&p);
 	case PROBE_WATCHPOINT: return parse_watchpoint(&p);
 	case PROBE_ITER: return parse_iter(&p);
+	case PROBE_MESSAGE: return parse_named(&p);
 	default: return parse_kernel(&p);
 	}
 }

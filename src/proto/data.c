@@ -120,6 +120,13 @@ static void data_end(void *state, struct proto_conn *c)
 	}
 }
 
+static size_t data_memory(const void *state)
+{
+	const struct data_state *st = state;
+
+	return st->side[0].room + st->side[1].room;
+}
+
 static enum proto_match data_recognise(enum proto_direction d, const uint8_t *bytes, size_t n)
 {
 	return PROTO_NO; /* chosen by name only */
@@ -128,8 +135,10 @@ static enum proto_match data_recognise(enum proto_direction d, const uint8_t *by
 const struct proto_ops proto_data = {
 	.name = "data",
 	.state_size = sizeof(struct data_state),
+	.is_by_name = true,
 	.recognise = data_recognise,
 	.feed = data_feed,
 	.gap = data_gap,
 	.end = data_end,
+	.memory = data_memory,
 };

@@ -148,6 +148,7 @@ enum proto_match {
 struct proto_ops {
 	const char *name;
 	size_t state_size;
+	bool is_by_name; /* bytes are never recognised as this: whoever says so gets it */
 	/* do these first bytes of a connection in this direction (or of a call, when its beginning was missed) belong to it? */
 	enum proto_match (*recognise)(enum proto_direction d, const uint8_t *bytes, size_t n);
 	void (*feed)(void *state, struct proto_conn *c, const struct proto_piece *p);
@@ -155,6 +156,8 @@ struct proto_ops {
 	void (*gap)(void *state, struct proto_conn *c, enum proto_direction d, uint64_t lost);
 	/* the connection is over: emit what is still to be said, free what was allocated. The state is not used again */
 	void (*end)(void *state, struct proto_conn *c);
+	/* bytes that were allocated beyond the state; NULL: none, or few */
+	size_t (*memory)(const void *state);
 };
 
 /* the decoder of that name ("http"), or NULL */

@@ -54,6 +54,7 @@ const char *kind_word(const struct type *t)
 		[TYPE_FLOAT] = "float",
 		[TYPE_WIDE_INT] = "int128",
 		[TYPE_CAPTURE] = "value",
+		[TYPE_BLOB] = "blob_t",
 	};
 
 	return words[t->kind] ? words[t->kind] : "none";
@@ -231,6 +232,10 @@ static call_rule *const rules[BUILTIN_N] = {
 	[BUILTIN_EXIT] = call_event,
 	[BUILTIN_UNWATCH] = call_event,
 	[BUILTIN_SKBOUTPUT] = call_act,
+	[BUILTIN_STREAM] = call_stream,
+	[BUILTIN_STREAM_IOV] = call_stream,
+	[BUILTIN_STREAM_END] = call_stream,
+	[BUILTIN_IS_SOCKET] = call_stream,
 	[BUILTIN_DELETE] = call_delete,
 	[BUILTIN_HAS_KEY] = call_has_key,
 	[BUILTIN_LEN] = call_len,

@@ -152,7 +152,7 @@ const struct type *call_len(struct sema *s, struct node **slot, unsigned want)
 			replace(slot, node_int(s, call->at, t->count, type_int(8, true)));
 		return type_int(8, true);
 	}
-	if (!type_is_stack(t))
+	if (!type_is_stack(t) && t->kind != TYPE_BLOB)
 		sema_error(s, D_SEMA_MAP_WANTED, call->at,
 			   "len() expects a map or stack to be provided");
 	return type_int(8, true);

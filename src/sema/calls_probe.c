@@ -77,6 +77,7 @@ static const struct type *call_arg_n(struct sema *s, struct node *call)
 	if (!needs_context(s, call))
 		return type_poison();
 	if (shape->args_form == ARGS_NONE || shape->args_form == ARGS_TRACEPOINT ||
+	    shape->args_form == ARGS_MESSAGE ||
 	    shape->args_form == ARGS_ITER || (shape->is_return && shape->args_form == ARGS_REGS))
 		return refuse_kind(s, call, "'kprobes', 'uprobes', 'usdt' and 'rawtracepoint'");
 	for (uint32_t i = 0; i < shape->n_points; i++)
@@ -344,11 +345,34 @@ static const struct type *call_goid(struct sema *s, struct node *call)
 	return type_int(8, false);
 }
 
+/* what the thread that passed the bytes was doing then is gone when its message is complete */
+static bool is_refused_on_messages(struct sema *s, struct node *call)
+{
+	if (!s->shape || s->shape->kind != PROBE_MESSAGE)
+		return false;
+	switch (call->call.builtin->id) {
+	case BUILTIN_CPU:
+	case BUILTIN_NUMAID:
+	case BUILTIN_CURTASK:
+	case BUILTIN_USERMODE:
+	case BUILTIN_CTX:
+	case BUILTIN_KSTACK:
+	case BUILTIN_USTACK: break;
+	default: return false;
+	}
+	sema_error(s, D_SEMA_PROBE_KIND, call->at,
+		   "%s can not be used in probes on messages, which run when the event is over",
+		   call->call.builtin->name);
+	return true;
+}
+
 const struct type *call_probe(struct sema *s, struct node **slot, unsigned want)
 {
 	struct node *call = *slot;
 
 	(void)want;
+	if (is_refused_on_messages(s, call))
+		return type_poison();
 	switch (call->call.builtin->id) {
 	case BUILTIN_ARGS: return call_args(s, call);
 	case BUILTIN_LOCALS:
@@ -425,6 +449,8 @@ const struct type *call_stack(struct sema *s, struct node **slot, unsigned want)
 	(void)want;
 	if (mode == STACK_MODE_BUILD_ID && !is_user)
 		mode = STACK_MODE_BPFTRACE;
+	if (is_refused_on_messages(s, call))
+		return type_poison();
 	if (!needs_context(s, call))
 		return type_poison();
 	if (call->call.n_args && call->call.args->kind == NODE_IDENT) {

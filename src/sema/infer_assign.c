@@ -225,6 +225,12 @@ static void assign_to_map(struct sema *s, struct node *n)
 		sema_error(s, D_SEMA_VOID_VALUE, n->at, "Invalid expression for assignment");
 		return;
 	}
+	if (t->kind == TYPE_BLOB) {
+		sema_error(s, D_SEMA_VOID_VALUE, n->at,
+			   "Value '%s' cannot be kept in a map: its bytes are there while its message is",
+			   spelled(s, t));
+		return;
+	}
 	result = map_contribution(s, n, m, t);
 	if (!result) {
 		if (n->op != OP_NONE)

@@ -31,7 +31,7 @@ static bool report_key_kind(struct sema *s, struct node *key, const struct type 
 {
 	struct diag *d;
 
-	if (!type_is_aggregation(t) && t->kind != TYPE_VOID)
+	if (!type_is_aggregation(t) && t->kind != TYPE_VOID && t->kind != TYPE_BLOB)
 		return false;
 	d = sema_error(s, D_SEMA_AGGREGATION_USE, key->at,
 		       "Value '%s' cannot be used as a map key.", spelled(s, t));

@@ -146,6 +146,12 @@ struct call_print {
 	int64_t top, div;     /* -1: not given */
 };
 
+/* stream(), stream_iov() */
+struct call_stream {
+	struct str protocol; /* without "+tls" */
+	bool is_tls;
+};
+
 /* uaddr("symbol"): where it is in the file, known at compile time */
 struct call_uaddr {
 	uint64_t address; /* in the file's address space */

@@ -62,6 +62,13 @@ static void find_unwind(void *arg, struct ir_unwind_opts *o)
 		unwind_find_offsets(btfsrc_source(c->btf), o);
 }
 
+static void find_socket(void *arg, struct ir_socket_opts *o)
+{
+	struct compilation *c = arg;
+
+	unwind_find_sockets(btfsrc_source(c->btf), o);
+}
+
 static bool unwinds(void *arg)
 {
 	struct ir_unwind_opts o = { 0 };
@@ -282,6 +289,7 @@ static bool generate(struct compilation *c)
 		.find_unwind = find_unwind,
 		.unwind_arg = c,
 		.dummy_ts_map = getenv("BPFTRACE_DUMMY_TS_MAP"),
+		.find_socket = find_socket,
 		.has_feature = has_feature,
 		.feature_arg = &world,
 	};

@@ -14,6 +14,7 @@
 #include "session/signals.h"
 #include "session/symbols.h"
 #include "session/tests.h"
+#include "stream/stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +40,8 @@ struct run {
 	bool is_attached;
 	uint64_t stop_ns;   /* when Ctrl-C was seen; 0: not yet */
 	uint64_t n_printed; /* events of --max-events */
+	struct stream *stream;
+	struct err *stream_err; /* of running clauses on messages */
 	uint64_t n_skipped; /* events that were waiting then and were not printed any more */
 	bool is_ending;     /* the end programs have run: what they print is always shown */
 	int status;
@@ -109,6 +112,8 @@ static ERR_MUST struct err *open_output(struct run *r)
 	return output_new(r->c.image, &r->c.sources, &r->symbols, &oo, &r->out);
 }
 
+static void on_event(void *arg, const struct event_head *head, const void *payload, uint32_t size);
+
 static ERR_MUST struct err *open_engine(struct run *r)
 {
 	const struct session_opts *o = r->o;
@@ -143,6 +148,12 @@ static ERR_MUST struct err *open_engine(struct run *r)
 	if (err)
 		return err;
 	output_set_engine(r->out, ops, r->engine);
+	r->stream = stream_new(&(struct stream_opts){ .image = r->c.image,
+						      .ops = ops,
+						      .engine = r->engine,
+						      .on_event = on_event,
+						      .on_event_arg = r });
+	output_set_blobs(r->out, stream_blob, r->stream);
 	ops->globals(r->engine)->start_ns = now_ns();
 	ops->globals(r->engine)->cpid = (uint64_t)r->child.pid;
 	return NULL;
@@ -206,7 +217,31 @@ static void on_event(void *arg, const struct event_head *head, const void *paylo
 			return;
 		}
 	}
+	if (r->c.image->events[head->layout]->kind == EVENT_STREAM) {
+		if (!r->stream_err)
+			r->stream_err = stream_event(r->stream, r->c.image->events[head->layout],
+						     payload, size);
+		return;
+	}
 	output_event(r->out, head, payload, size);
+}
+
+/* what messages were made of, when some of it is missing */
+static void say_streams(const struct run *r)
+{
+	const struct stream_stats *s = stream_get_stats(r->stream);
+
+	if (!s || r->o->is_quiet)
+		return;
+	if (s->n_gaps)
+		fprintf(stderr,
+			"WARNING: bytes are missing at %llu places of %llu connections (%llu bytes where it is "
+			"known how many); messages that they belong to say so (args.lost)\n",
+			(unsigned long long)s->n_gaps, (unsigned long long)s->n_lossy,
+			(unsigned long long)s->n_lost_bytes);
+	if (s->n_evicted)
+		fprintf(stderr, "WARNING: %llu connections were given up, there was no room for more\n",
+			(unsigned long long)s->n_evicted);
 }
 
 static void say_skipped(const struct run *r)
@@ -220,6 +255,12 @@ static ERR_MUST struct err *drain(struct run *r, int timeout_ms)
 {
 	struct err *err = ops->poll(r->engine, timeout_ms, on_event, r);
 
+	if (!err) {
+		err = r->stream_err;
+		r->stream_err = NULL;
+	}
+	if (!err)
+		err = stream_round(r->stream);
 	output_batch_end(r->out);
 	if (!err)
 		faults_poll(r->out);
@@ -339,7 +380,8 @@ static uint32_t count_probes(const struct image *im, const struct engine_attach_
 	for (uint32_t i = 0; i < im->n_progs; i++) {
 		const struct probe_shape *s = im->progs[i]->shape;
 
-		if (s->kind == PROBE_BEGIN || s->kind == PROBE_END || s->kind == PROBE_SELF)
+		if (s->kind == PROBE_BEGIN || s->kind == PROBE_END || s->kind == PROBE_SELF ||
+		    s->kind == PROBE_MESSAGE)
 			n += s->n_points ? s->n_points : 1;
 	}
 	return n;
@@ -378,6 +420,8 @@ static ERR_MUST struct err *trace(struct run *r)
 	ops->detach(r->engine);
 	if (!err)
 		err = drain(r, 0);
+	if (!err)
+		err = stream_finish(r->stream);
 	r->is_ending = true;
 	if (!err && !r->o->is_dry_run)
 		err = run_kind(r, PROBE_END);
@@ -392,6 +436,7 @@ static ERR_MUST struct err *trace(struct run *r)
 		TRY(output_pictures(r->out));
 	faults_report_totals(r->out);
 	say_skipped(r);
+	say_streams(r);
 	r->status = (int)ops->globals(r->engine)->exit_code;
 	return NULL;
 }
@@ -548,6 +593,8 @@ int session_run(struct session_opts *o)
 	unwinder_free(r.names.unwinder);
 	source_lines_free(r.names.lines);
 	go_types_free(r.names.go_types);
+	stream_free(r.stream);
+	err_free(r.stream_err);
 	if (r.engine)
 		ops->close(r.engine);
 	procwatch_free(r.names.watch);

@@ -18,6 +18,8 @@ struct unwinder;
 
 /* what the programs read of the kernel's structures; leaves o->is_on false where that, or the kernel, does not suffice */
 void unwind_find_offsets(struct type_source *kernel, struct ir_unwind_opts *o);
+/* where sockets and their addresses are, for stream(); o->is_known false: not known */
+void unwind_find_sockets(struct type_source *kernel, struct ir_socket_opts *o);
 
 /* NULL: the image unwinds no stacks. All of the following take NULL */
 struct unwinder *unwinder_new(const struct image *im, const struct engine_ops *ops,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where the kernel keeps what the unwinding programs read, by its own type information; see unwind.h. */
+/* Where the kernel keeps what programs of ours read of it, by its own type information; see unwind.h. */
 #include "session/unwind.h"
 
 static const struct type *find_struct(struct type_source *kernel, const char *name)
@@ -37,4 +37,43 @@ void unwind_find_offsets(struct type_source *kernel, struct ir_unwind_opts *o)
 	o->instance_stack = offset_of(kernel, "return_instance", "stack");
 	o->instance_address = offset_of(kernel, "return_instance", "orig_ret_vaddr");
 	o->instance_next = offset_of(kernel, "return_instance", "next");
+}
+
+/* anonymous unions hold these in some versions: type_find_field looks through them */
+void unwind_find_sockets(struct type_source *kernel, struct ir_socket_opts *o)
+{
+	int32_t common = offset_of(kernel, "sock", "__sk_common");
+	const struct {
+		int32_t *to;
+		const char *record, *field;
+		int32_t base;
+	} needed[] = {
+		{ &o->task_files, "task_struct", "files", 0 },
+		{ &o->files_fdt, "files_struct", "fdt", 0 },
+		{ &o->fdt_max_fds, "fdtable", "max_fds", 0 },
+		{ &o->fdt_fd, "fdtable", "fd", 0 },
+		{ &o->file_private, "file", "private_data", 0 },
+		{ &o->file_inode, "file", "f_inode", 0 },
+		{ &o->inode_mode, "inode", "i_mode", 0 },
+		{ &o->socket_sk, "socket", "sk", 0 },
+		{ &o->sk_family, "sock_common", "skc_family", common },
+		{ &o->sk_num, "sock_common", "skc_num", common },
+		{ &o->sk_dport, "sock_common", "skc_dport", common },
+		{ &o->sk_daddr, "sock_common", "skc_daddr", common },
+		{ &o->sk_rcv_saddr, "sock_common", "skc_rcv_saddr", common },
+	};
+
+	o->is_known = common >= 0;
+	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++) {
+		int32_t off = offset_of(kernel, needed[i].record, needed[i].field);
+
+		o->is_known &= off >= 0;
+		*needed[i].to = off + needed[i].base;
+	}
+	o->sk_v6_daddr = offset_of(kernel, "sock_common", "skc_v6_daddr");
+	o->sk_v6_rcv_saddr = offset_of(kernel, "sock_common", "skc_v6_rcv_saddr");
+	if (o->sk_v6_daddr >= 0)
+		o->sk_v6_daddr += common;
+	if (o->sk_v6_rcv_saddr >= 0)
+		o->sk_v6_rcv_saddr += common;
 }

@@ -193,6 +193,7 @@ bool format_conv_accepts(enum format_conv conv, const struct type *t)
 	case TYPE_VOID:
 	case TYPE_FUNCTION: return false;
 	case TYPE_BUFFER:
+	case TYPE_BLOB:
 		return conv == FORMAT_S || conv == FORMAT_R || conv == FORMAT_RX ||
 		       conv == FORMAT_RH;
 	case TYPE_BOOL:

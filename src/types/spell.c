@@ -18,7 +18,7 @@ static const char *const simple_names[TYPE_N_KINDS] = {
 	[TYPE_MIN] = "min_t",           [TYPE_MAX] = "max_t",
 	[TYPE_STATS] = "stats_t",       [TYPE_HIST] = "hist_t",
 	[TYPE_LHIST] = "lhist_t",       [TYPE_TSERIES] = "tseries_t",
-	[TYPE_WIDE_INT] = "int128",
+	[TYPE_WIDE_INT] = "int128",     [TYPE_BLOB] = "blob_t",
 };
 
 static const char *const stack_mode_names[] = {

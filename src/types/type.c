@@ -44,6 +44,7 @@ static const struct type simple_types[TYPE_N_KINDS] = {
 			       .align = 8 },
 	[TYPE_TYPENAME] = { .kind = TYPE_TYPENAME, .size = sizeof(struct stored_usym), .align = 8 },
 	[TYPE_USERNAME] = { .kind = TYPE_USERNAME, .size = 4, .align = 4 },
+	[TYPE_BLOB] = { .kind = TYPE_BLOB, .size = sizeof(struct stored_blob), .align = 8 },
 	[TYPE_COUNT] = { .kind = TYPE_COUNT, .size = 8, .align = 8 },
 };
 

@@ -31,6 +31,7 @@
  *   float               4, 8 or 16 bytes (16: x87's 80 bits); nothing computes with it, it is printed
  *   wide int            16 bytes, little endian
  *   capture             struct stored_capture and its segments (capture.h)
+ *   blob                struct stored_blob: bytes that the consumer has, of any length; they are only printed
  *   count, sum          u64 / i64
  *   min, max            struct stored_minmax
  *   avg, stats          struct stored_avg
@@ -79,6 +80,7 @@ enum type_kind {
 	TYPE_FLOAT,
 	TYPE_WIDE_INT, /* 128 bits */
 	TYPE_CAPTURE,  /* a value with what it points to, captured for printing; elem: its type */
+	TYPE_BLOB,     /* args.data of a message */
 	/* aggregations: only as the value type of a map */
 	TYPE_COUNT,
 	TYPE_SUM,
@@ -221,6 +223,11 @@ struct stored_cgroup_path {
 	uint32_t pad;
 };
 
+struct stored_blob {
+	uint64_t id;     /* number of the message that it is of */
+	uint64_t length; /* bytes that the consumer has */
+};
+
 struct stored_minmax {
 	uint64_t value;
 	uint64_t is_set;
@@ -271,7 +278,7 @@ const struct type *type_tuple(struct type_table *tt, const struct type *const *e
 			      const struct str *names, uint32_t n);
 const struct type *type_stack(struct type_table *tt, enum type_kind kind, enum stack_mode mode,
 			      uint32_t limit);
-/* kinds without parameters: ksym, usym, inet, macaddr, timestamp, cgroup_path, username, count */
+/* kinds without parameters: ksym, usym, inet, macaddr, timestamp, cgroup_path, username, blob, count */
 const struct type *type_simple(enum type_kind kind);
 /* sum, avg, min, max, stats, hist, lhist, tseries */
 const struct type *type_aggregate(struct type_table *tt, enum type_kind kind, bool is_signed,

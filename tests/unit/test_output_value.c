@@ -185,10 +185,10 @@ TEST(buffers)
 	CHECK_STR(text(t, &b), "ok_key\\x00");
 	CHECK_STR(json(t, &b), "[111,107,95,107,101,121,0]");
 	strbuf_clear(&out);
-	value_put_buffer(t, &b, BUFFER_HEX_ESCAPED, &out);
+	value_put_buffer(&(struct value_env){ 0 }, t, &b, BUFFER_HEX_ESCAPED, &out);
 	CHECK_STR(strbuf_cstr(&out), "\\x6f\\x6b\\x5f\\x6b\\x65\\x79\\x00");
 	strbuf_clear(&out);
-	value_put_buffer(t, &b, BUFFER_HEX_SPACED, &out);
+	value_put_buffer(&(struct value_env){ 0 }, t, &b, BUFFER_HEX_SPACED, &out);
 	CHECK_STR(strbuf_cstr(&out), "6f 6b 5f 6b 65 79 00");
 	end();
 }

@@ -62,6 +62,9 @@ static const char *what_for(const struct image_map *m)
 	case MAP_UNWIND_TABLES: return "call frame information";
 	case MAP_UNWIND_PROCS: return "mappings of processes";
 	case MAP_UNWIND_STATS: return "counts of unwound stacks";
+	case MAP_STREAMS: return "connections";
+	case MAP_MESSAGE: return "the message at hand";
+	case MAP_MESSAGE_RING: return "events of messages";
 	default: return NULL;
 	}
 }

@@ -79,6 +79,9 @@ struct engine {
 	VEC(struct kernel_link) links;
 	VEC(struct kernel_trace_event) trace_events;
 	VEC(struct kernel_ring) rings;
+	struct kernel_ring message_ring; /* of MAP_MESSAGE_RING; data NULL: none */
+	void *message;                   /* MAP_MESSAGE */
+	size_t message_size;
 	struct kernel_packets *packets; /* NULL: no program sends any */
 	int epoll_fd; /* over the rings when there are several, else -1 */
 	struct image_globals *globals;
@@ -202,6 +205,8 @@ struct err *kernel_ring_open(struct engine *e) ERR_MUST;
 void kernel_ring_close(struct engine *e);
 struct err *kernel_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, void *arg);
 int kernel_poll_fd(struct engine *e);
+/* deliver what the clauses on messages have sent */
+void kernel_ring_drain_messages(struct engine *e, engine_event_fn *fn, void *arg);
 
 /* ---- packets.c ---- */
 struct err *kernel_packets_open(struct engine *e) ERR_MUST;
@@ -217,6 +222,8 @@ void kernel_describe(const struct engine *e);
 /* ---- run.c ---- */
 struct err *kernel_run_once(struct engine *e, uint32_t prog, uint32_t repeat, uint64_t *retval,
 			    uint64_t *ns);
+struct err *kernel_run_message(struct engine *e, uint32_t prog, engine_event_fn *fn, void *arg);
+void *kernel_message(struct engine *e);
 uint64_t kernel_missed(struct engine *e, uint32_t prog);
 
 #endif

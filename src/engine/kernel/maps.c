@@ -149,7 +149,7 @@ static uint64_t bytes_at_load(const struct engine *e, const struct image_map *m)
 {
 	uint32_t n_values;
 
-	if (m->role == MAP_RING || m->flags & BPF_F_NO_PREALLOC ||
+	if (m->role == MAP_RING || m->role == MAP_MESSAGE_RING || m->flags & BPF_F_NO_PREALLOC ||
 	    (is_plain_hash(m) && prealloc_bytes(e, m) > PREALLOCATED_BYTES_MAX))
 		return 0;
 	if (m->bpf_type == BPF_MAP_TYPE_ARRAY || m->bpf_type == BPF_MAP_TYPE_PERCPU_ARRAY)
@@ -197,6 +197,9 @@ struct err *kernel_maps_create(struct engine *e)
 		TRY(kernel_map_create(e, i));
 	TRY(map_mmap(im->maps[im->globals_map], e->map_fds[im->globals_map], true,
 		     (void **)&e->globals, &e->globals_size));
+	if (im->message_map != IMAGE_NONE)
+		TRY(map_mmap(im->maps[im->message_map], e->map_fds[im->message_map], true,
+			     &e->message, &e->message_size));
 	return map_mmap(im->maps[im->faults_map], e->map_fds[im->faults_map], false,
 			(void **)&e->faults, &e->faults_size);
 }
@@ -207,8 +210,11 @@ void kernel_maps_destroy(struct engine *e)
 		munmap(e->globals, e->globals_size);
 	if (e->faults)
 		munmap(e->faults, e->faults_size);
+	if (e->message)
+		munmap(e->message, e->message_size);
 	e->globals = NULL;
 	e->faults = NULL;
+	e->message = NULL;
 	for (uint32_t i = 0; i < e->image->n_maps; i++)
 		if (e->map_fds[i] >= 0)
 			close(e->map_fds[i]);

@@ -21,7 +21,9 @@
 static struct err *ring_map(struct engine *e, uint32_t map)
 {
 	size_t page = (size_t)getpagesize();
-	uint64_t size = e->opts.ring_bytes ? e->opts.ring_bytes : e->image->maps[map]->max_entries;
+	bool is_main = e->image->maps[map]->role == MAP_RING;
+	uint64_t size = is_main && e->opts.ring_bytes ? e->opts.ring_bytes
+						      : e->image->maps[map]->max_entries;
 	struct kernel_ring r = { .fd = e->map_fds[map], .size = size };
 	uint8_t *pages;
 
@@ -37,14 +39,18 @@ static struct err *ring_map(struct engine *e, uint32_t map)
 	}
 	r.producer = (const uint64_t *)pages;
 	r.data = pages + page;
-	vec_push(&e->rings, r);
+	if (is_main)
+		vec_push(&e->rings, r);
+	else
+		e->message_ring = r;
 	return NULL;
 }
 
 struct err *kernel_ring_open(struct engine *e)
 {
 	for (uint32_t i = 0; i < e->image->n_maps; i++)
-		if (e->image->maps[i]->role == MAP_RING)
+		if (e->image->maps[i]->role == MAP_RING ||
+		    e->image->maps[i]->role == MAP_MESSAGE_RING)
 			TRY(ring_map(e, i));
 	TRY(kernel_packets_open(e));
 	if (e->rings.n < 2 && !e->packets)
@@ -67,15 +73,22 @@ struct err *kernel_ring_open(struct engine *e)
 	return NULL;
 }
 
-void kernel_ring_close(struct engine *e)
+static void ring_unmap(const struct kernel_ring *r)
 {
 	size_t page = (size_t)getpagesize();
 
-	vec_each(r, &e->rings) {
-		munmap(r->consumer, page);
-		munmap((void *)(uintptr_t)r->producer, page + 2 * r->size);
-	}
+	munmap(r->consumer, page);
+	munmap((void *)(uintptr_t)r->producer, page + 2 * r->size);
+}
+
+void kernel_ring_close(struct engine *e)
+{
+	vec_each(r, &e->rings)
+		ring_unmap(r);
 	vec_free(&e->rings);
+	if (e->message_ring.data)
+		ring_unmap(&e->message_ring);
+	e->message_ring.data = NULL;
 	kernel_packets_close(e);
 	if (e->epoll_fd >= 0)
 		close(e->epoll_fd);
@@ -113,6 +126,12 @@ static uint64_t drain_all(struct engine *e, engine_event_fn *fn, void *arg)
 	vec_each(r, &e->rings)
 		n += ring_drain(r, fn, arg);
 	return n + kernel_packets_drain(e, fn, arg);
+}
+
+void kernel_ring_drain_messages(struct engine *e, engine_event_fn *fn, void *arg)
+{
+	if (e->message_ring.data)
+		ring_drain(&e->message_ring, fn, arg);
 }
 
 int kernel_poll_fd(struct engine *e)

@@ -57,6 +57,21 @@ struct err *kernel_run_once(struct engine *e, uint32_t prog, uint32_t repeat, ui
 	return NULL;
 }
 
+/* ---- messages: programs that the consumer runs for each ---- */
+
+void *kernel_message(struct engine *e)
+{
+	return e->message;
+}
+
+struct err *kernel_run_message(struct engine *e, uint32_t prog, engine_event_fn *fn, void *arg)
+{
+	struct err *err = run_again(e, prog, NULL);
+
+	kernel_ring_drain_messages(e, fn, arg);
+	return err;
+}
+
 /* ---- hits that were not delivered ---- */
 
 /* struct bpf_link_info of kernels from 6.7 on, as far as it is needed here */

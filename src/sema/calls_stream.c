@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * stream(), stream_iov(), stream_end(): bytes of a connection for the consumer, who makes messages of them; is_socket(). What
+ * clauses on messages cannot read is refused in calls_probe.c.
+ */
+#include "sema/sema_private.h"
+
+static const char *const protocols[] = {
+	"auto",
+#define DECODER(name) #name,
+#include "proto/decoders.def"
+#undef DECODER
+};
+
+static void report_protocol(struct sema *s, struct node *call, struct str name)
+{
+	STRBUF_AUTO known = { 0 };
+	struct diag *d = sema_error(s, D_SEMA_STREAM, call->at, "Unknown protocol: '%.*s'",
+				    STR_ARG(name));
+
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(*protocols); i++)
+		strbuf_printf(&known, "%s%s", i ? ", " : "", protocols[i]);
+	sema_hint(s, d, "%s are known; with '+tls' behind it the bytes come from a TLS library",
+		  strbuf_cstr(&known));
+}
+
+static void find_protocol(struct sema *s, struct node *call)
+{
+	struct call_stream *info;
+	struct str name;
+
+	if (!arg_string(s, call, 0, &name))
+		return;
+	info = arena_new(s->arena, struct call_stream);
+	info->is_tls = str_ends(name, STR("+tls"));
+	info->protocol = info->is_tls ? str_sub(name, 0, name.n - 4) : name;
+	call->call.info = info;
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(*protocols); i++)
+		if (str_is(info->protocol, protocols[i]))
+			return;
+	if (s->is_checking)
+		report_protocol(s, call, name);
+}
+
+/* any integer or pointer, as 64 bits */
+static void want_word(struct sema *s, struct node *call, uint32_t n)
+{
+	struct node **slot = call_arg(call, n);
+
+	if (!arg_address(s, call, n))
+		return;
+	coerce(s, slot,
+	       type_int(8, (*slot)->type->kind != TYPE_POINTER && (*slot)->type->is_signed));
+}
+
+const struct type *call_stream(struct sema *s, struct node **slot, unsigned want)
+{
+	struct node *call = *slot;
+	enum builtin_id id = call->call.builtin->id;
+
+	(void)want;
+	if (s->shape && s->shape->kind == PROBE_MESSAGE)
+		sema_error(s, D_SEMA_PROBE_KIND, call->at,
+			   "%s() can not be used in probes on messages: it is where they come from",
+			   call->call.builtin->name);
+	if (id == BUILTIN_STREAM || id == BUILTIN_STREAM_IOV)
+		find_protocol(s, call);
+	for (uint32_t i = id == BUILTIN_STREAM || id == BUILTIN_STREAM_IOV; i < call->call.n_args;
+	     i++)
+		want_word(s, call, i);
+	return id == BUILTIN_IS_SOCKET ? type_bool() : type_void();
+}

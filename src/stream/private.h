@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared by the files of this folder: connections (conns.c), their bytes (stream.c), messages (message.c). */
+#ifndef SONDE_STREAM_PRIVATE_H
+#define SONDE_STREAM_PRIVATE_H
+
+#include "proto/proto.h"
+#include "stream/join.h"
+#include "stream/stream.h"
+
+enum {
+	STREAM_BUCKETS = 4096,
+	STREAM_CONNS = 16384, /* at a time; the one that was quiet the longest goes for a new one */
+	STREAM_CONN_BYTES = 64 << 20, /* that a decoder may keep for one */
+	STREAM_ALL_BYTES = 256 << 20, /* for all */
+	STREAM_PREFIX = 4096,         /* bytes kept while a protocol is looked for */
+	STREAM_TRIES = 8, /* calls that fit no decoder, then the connection is left alone */
+};
+
+/* a piece that waits until it is known what it is */
+struct stream_kept {
+	struct stream_kept *next;
+	struct proto_piece piece;
+	uint8_t bytes[];
+};
+
+struct stream_conn {
+	struct stream *s;
+	struct stream_conn *chain;         /* of its bucket */
+	struct stream_conn *older, *newer; /* by last use */
+	struct image_stream_key key;
+	struct proto_conn conn;
+	const struct proto_ops *wanted; /* NULL: any */
+	const struct proto_ops *ops;    /* NULL: not recognised yet */
+	void *state;
+	size_t memory; /* of the decoder, as last asked */
+	struct stream_kept *kept;
+	size_t kept_bytes;
+	uint32_t n_tries;
+	uint64_t epoch, blind, socket;
+	struct join join[2];
+	struct stored_inet local, remote;
+	uint16_t local_port, remote_port;
+	bool is_lossy, is_dying, is_done;
+};
+
+/* how an argument of a message is filled in */
+struct stream_arg {
+	uint32_t offset, size; /* in MAP_MESSAGE */
+	enum {
+		ARG_FIELD,
+		ARG_LOCAL,
+		ARG_LOCAL_PORT,
+		ARG_REMOTE,
+		ARG_REMOTE_PORT,
+		ARG_FD,
+		ARG_CONN,
+		ARG_ROLE,
+		ARG_DIRECTION,
+		ARG_TLS,
+		ARG_LOST,
+		ARG_DATA
+	} what;
+	const struct proto_field *field;
+};
+
+/* clauses on messages of one kind */
+struct stream_kind {
+	uint32_t *progs, n_progs;
+	struct stream_arg *args;
+	uint32_t n_args, size; /* of struct image_message and the arguments */
+};
+
+struct stream {
+	struct stream_opts o;
+	struct stream_stats stats;
+	struct stream_conn *buckets[STREAM_BUCKETS];
+	struct stream_conn *oldest, *newest;
+	uint32_t n_conns;
+	size_t memory;
+	uint64_t blind;   /* of the globals, as last seen */
+	uint64_t checked; /* when processes were last looked at */
+	struct stream_kind kinds[PROTO_N_KINDS];
+	uint64_t offset[3]; /* of each clock, to CLOCK_BOOTTIME: nsecs - offset */
+	/* the message at hand */
+	uint64_t message_id;
+	struct str data;
+	uint64_t data_total;
+	struct err *err; /* the first; reported when the decoder has returned */
+};
+
+/* ---- conns.c ---- */
+
+struct stream_conn *stream_conn_find(struct stream *s, const struct image_stream_key *key);
+/* a new one; may throw out the oldest */
+struct stream_conn *stream_conn_new(struct stream *s, const struct image_stream_key *key);
+void stream_conn_touch(struct stream *s, struct stream_conn *c);
+/* the decoder says what it still has to say; c is gone */
+void stream_conn_end(struct stream *s, struct stream_conn *c);
+/* asks the decoder how much it keeps; the oldest connections go while all together keep too much, but not this one */
+void stream_conn_account(struct stream *s, struct stream_conn *c);
+/* an unknown number of bytes is missing, in both directions */
+void stream_conn_torn(struct stream_conn *c);
+void stream_conn_flush(struct stream_conn *c, uint64_t now, bool at_end);
+
+/* ---- decode.c ---- */
+
+void stream_decode_feed(void *conn, const struct proto_piece *p);
+void stream_decode_gap(void *conn, enum proto_direction d, uint64_t lost);
+void stream_decode_end(struct stream_conn *c);
+
+/* ---- message.c ---- */
+
+void stream_messages_init(struct stream *s);
+void stream_messages_free(struct stream *s);
+void stream_message_emit(void *stream, struct proto_conn *c, const struct proto_message *m);
+
+#endif
