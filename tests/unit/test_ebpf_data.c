@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Runs tests/ebpf-data/: assembles each case, disassembles it and assembles that again, interprets it, and as root runs it
- * in the kernel; all must give what the file says. The format is in tests/ebpf-data/README.md.
+ * Runs tests/ebpf-data/: assembles each case, disassembles it and assembles that again, interprets it, compiles it to
+ * x86-64 and runs that, and as root runs it in the kernel; all must give what the file says. The format is in tests/ebpf-data/README.md.
  */
 #include "tap.h"
 #include "ebpf_help.h"
+#include "jit_help.h"
 
 #include "base/cleanup.h"
 #include "ebpf/asm.h"
@@ -130,6 +131,17 @@ static void run_interp(const struct data_case *c, const struct bpf_insn *insns, 
 	check_words(c, words);
 }
 
+static void run_jit(const struct data_case *c, const struct bpf_insn *insns, uint32_t n)
+{
+	uint64_t words[MAX_WORDS], ret = 0;
+
+	memcpy(words, c->ctx, sizeof(words));
+	if (!report(jit_help_run(insns, n, words, &ret)))
+		return;
+	CHECK_INT(ret, c->result);
+	check_words(c, words);
+}
+
 static void run_kernel(const struct data_case *c, struct bpf_insn *insns, uint32_t n)
 {
 	struct image_prog p = { .prog_type = BPF_PROG_TYPE_SYSCALL,
@@ -163,6 +175,7 @@ static unsigned run_case(const struct data_case *c)
 	if (report(ebpf_assemble(c->code, &a, &insns, &n))) {
 		check_round_trip(insns, n, &a);
 		run_interp(c, insns, n);
+		run_jit(c, insns, n);
 		if (!c->no_kernel && kernel_is_usable())
 			run_kernel(c, insns, n);
 	}

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Random IR programs: the result of an evaluator of the IR, and of both allocators with and without peephole, in the
- * interpreter and in the kernel, must be one and the same. SONDE_RANDOM_COUNT sets how many, SONDE_RANDOM_SEED the first.
+ * interpreter, compiled to x86-64 and in the kernel, must be one and the same. SONDE_RANDOM_COUNT sets how many, SONDE_RANDOM_SEED the first.
  */
 #include "tap.h"
 #include "ebpf_help.h"
 #include "ebpf_gen.h"
+#include "jit_help.h"
 
 #include "ebpf/insn.h"
 #include "image/disasm.h"
@@ -83,6 +84,12 @@ static bool run_interp(const struct image_prog *p, const struct result *in, stru
 			 "interpreter");
 }
 
+static bool run_jit(const struct image_prog *p, const struct result *in, struct result *out)
+{
+	*out = *in;
+	return check_err(jit_help_run(p->insns, p->n_insns, out->words, &out->ret), "jit");
+}
+
 static bool run_kernel(const struct image_prog *p, const struct result *in, struct result *out)
 {
 	uint32_t ret = 0;
@@ -118,6 +125,8 @@ static bool try_variant(struct mk *k, struct ebpf_opts opts, const struct result
 	if (!check_err(ebpf_compile(&k->m, k->m.image, &opts), where))
 		return false;
 	if (!run_interp(p, in, &got) || !same(&got, want, UINT64_MAX, where))
+		return false;
+	if (!run_jit(p, in, &got) || !same(&got, want, UINT64_MAX, where))
 		return false;
 	if (p->stack_bytes > EBPF_STACK_LIMIT || !kernel_is_usable())
 		return true;

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * eBPF to x86-64. The program's memory is ours by the time it runs (context, stack, map values: the kernel's verifier or our
+ * linter has seen to it), so loads and stores are plain; reads of the traced program's own memory are helpers. Semantics: the
+ * kernel's Documentation/bpf/standardization/instruction-set.rst, versions 3 and 4. The interpreter (ebpf/interp.h) is the oracle.
+ *
+ * Registers: R0 rax, R1 rdi, R2 rsi, R3 rdx, R4 rcx, R5 r8, R6 rbx, R7 r13, R8 r14, R9 r15. r10 and r11 are scratch, rbp and r12 are never
+ * touched, R10 is rsp + a constant. Helpers are C functions of the System V convention that touch no vector registers.
+ */
+#ifndef SONDE_ENGINE_USER_JIT_H
+#define SONDE_ENGINE_USER_JIT_H
+
+#include "base/err.h"
+#include "engine/user/x86.h"
+
+#include <linux/bpf.h>
+
+struct jit_env {
+	/*
+	 * Code for a call of a helper: inline, or a call (x86_call_to). Arguments are in R1 to R5, the result goes to R0; R6 to R9 and the stack
+	 * must survive. False: there is no such helper.
+	 */
+	bool (*call_helper)(void *arg, struct x86 *x, int32_t helper);
+	void *arg;
+	/*
+	 * A C function `uint64_t f(void *ctx)`, else a piece of a trampoline: entered at the top with R1 set and rsp a multiple of 16,
+	 * left at the end with the result in R0; callee-saved registers are then the trampoline's business (x->written says which).
+	 */
+	bool is_function;
+};
+
+/* appends to x: the program first, its other functions behind it. x86_link is the caller's */
+struct err *jit_compile(const struct bpf_insn *insns, uint32_t n, const struct jit_env *env,
+			struct x86 *x) ERR_MUST;
+enum x86_reg jit_reg(unsigned ebpf_reg); /* R0 to R9 */
+
+#endif
