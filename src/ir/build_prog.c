@@ -501,6 +501,9 @@ static void make_image(struct builder *b, const struct unit *u, const struct ir_
 		return;
 	b->im->license = u->config.license;
 	b->im->fault_room = o->fault_room;
+	if (o->fault_room)
+		b->im->maps[b->im->faults_map]->value_size =
+			o->fault_room * (uint32_t)sizeof(struct image_fault_count);
 }
 
 struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o,

@@ -44,15 +44,19 @@ struct btfsrc *file_btf(struct probe_ctx *c, struct objfile *f)
 	return known->types;
 }
 
+struct file_btf *file_btf_pop(struct file_btf *list)
+{
+	struct file_btf *rest = list->next;
+
+	btfsrc_free(list->types);
+	free(list);
+	return rest;
+}
+
 void file_btf_free(struct file_btf *list)
 {
-	while (list) {
-		struct file_btf *next = list->next;
-
-		btfsrc_free(list->types);
-		free(list);
-		list = next;
-	}
+	while (list)
+		list = file_btf_pop(list);
 }
 
 /* ---- variables ---- */

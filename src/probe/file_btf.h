@@ -18,6 +18,8 @@ struct btfsrc *file_btf(struct probe_ctx *c, struct objfile *f);
 void file_btf_vars(struct probe_ctx *c, struct btfsrc *types, const struct place *place, uint64_t pc,
 		   bool at_return, const struct probe_var **vars, const struct location **locs,
 		   uint32_t *n);
+/* frees what was made last; gives the rest */
+struct file_btf *file_btf_pop(struct file_btf *list);
 /* frees what file_btf made; by probe_ctx_free */
 void file_btf_free(struct file_btf *list);
 

@@ -8,6 +8,7 @@
 
 #include "objfile/quick.h"
 #include "objfile/symtab.h"
+#include "probe/match_private.h"
 #include "probe/targets.h"
 
 #include <unistd.h>
@@ -29,6 +30,21 @@ bool late_is_pattern(const struct probe_ctx *c, const struct probe_spec *spec)
 	/* other wildcards stand for files of a folder, or of PATH */
 	return spec->target.p[0] == '*' || (c->n_pids && str_has_glob(spec->target) &&
 					    str_find_char(spec->target, '/', 0) < 0);
+}
+
+void late_add_specs(const struct probe_ctx *c, const struct attach_point *ap, struct arena *arena,
+		    struct late_specs *out)
+{
+	uint32_t kinds = probe_kinds_of(ap->n_parts ? ap->parts[0] : STR_NULL);
+	struct diag_list unseen;
+	struct probe_spec spec;
+
+	diag_list_init(&unseen, arena);
+	for (unsigned k = 0; k < PROBE_N_KINDS; k++)
+		if (kinds & (1u << k) &&
+		    probe_spec_parse(ap, k, c->n_pids > 0, arena, &unseen, &spec) &&
+		    late_is_pattern(c, &spec))
+			vec_push(out, spec);
 }
 
 bool late_path_fits(const struct probe_spec *spec, struct str path)
@@ -119,12 +135,25 @@ void late_survey_free(struct probe_survey *s)
 	mapped_files_free(&s->mapped);
 }
 
+bool late_is_same_file(const struct objfile *a, const struct objfile *b)
+{
+	return a->ino == b->ino && a->dev == b->dev && a->size == b->size &&
+	       a->mtime.tv_sec == b->mtime.tv_sec && a->mtime.tv_nsec == b->mtime.tv_nsec;
+}
+
+bool late_was_surveyed(const struct probe_ctx *c, const struct objfile *f)
+{
+	for (size_t i = 0; c->survey && i < c->survey->mapped.files.n; i++)
+		if (c->survey->files[i].f && late_is_same_file(c->survey->files[i].f, f))
+			return true;
+	return false;
+}
+
 static void add_target(struct target_files *ret, struct str path, struct str open_path,
 		       struct objfile *f)
 {
-	/* one file under several devices, as overlays have it */
 	vec_each(known, &ret->files)
-		if (known->f == f)
+		if (late_is_same_file(known->f, f))
 			return;
 	vec_push(&ret->files,
 		 ((struct target_file){ .f = f, .path = path, .open_path = open_path }));

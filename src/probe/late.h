@@ -8,8 +8,10 @@
 #define SONDE_PROBE_LATE_H
 
 #include "objfile/mapped.h"
-#include "probe/match_private.h"
+#include "probe/match.h"
+#include "probe/spec.h"
 
+struct match;
 struct target_files;
 
 /* what is mapped, and the files of it that were opened: once for all attach points of a script */
@@ -26,6 +28,14 @@ struct probe_late {
 	bool is_replacement; /* of a file that an attach point names plainly */
 };
 
+/* attach points that wait, taken apart */
+struct late_specs {
+	struct probe_spec *v;
+	size_t n, cap;
+};
+void late_add_specs(const struct probe_ctx *c, const struct attach_point *ap, struct arena *arena,
+		    struct late_specs *out);
+
 /* is it such a target? */
 bool late_is_pattern(const struct probe_ctx *c, const struct probe_spec *spec);
 /* does the target mean a file of this path, as a process sees it? */
@@ -35,5 +45,9 @@ bool late_may_have(const struct probe_spec *spec, struct objfile *f);
 /* the files of a pattern; see targets_find */
 struct err *late_find(struct match *m, struct target_files *ret) ERR_MUST;
 void late_survey_free(struct probe_survey *s);
+/* did the survey find what attach points name in this file? */
+bool late_was_surveyed(const struct probe_ctx *c, const struct objfile *f);
+/* the same file, whatever it is called; an overlay shows one file under several devices */
+bool late_is_same_file(const struct objfile *a, const struct objfile *b);
 
 #endif

@@ -315,18 +315,15 @@ static struct probe_shape **match_as(struct probe_ctx *c, const struct attach_po
 
 bool probe_waits(const struct probe_ctx *c, const struct attach_point *ap, const struct str *path)
 {
-	uint32_t kinds = probe_kinds_of(ap->n_parts ? ap->parts[0] : STR_NULL);
-	struct diag_list unseen;
-	struct probe_spec spec;
+	struct late_specs specs = { 0 };
 	struct arena arena;
 	bool waits = false;
 
 	arena_init(&arena);
-	diag_list_init(&unseen, &arena);
-	for (unsigned k = 0; k < PROBE_N_KINDS && !waits; k++)
-		waits = kinds & (1u << k) &&
-			probe_spec_parse(ap, k, c->n_pids > 0, &arena, &unseen, &spec) &&
-			late_is_pattern(c, &spec) && (!path || late_path_fits(&spec, *path));
+	late_add_specs(c, ap, &arena, &specs);
+	vec_each(spec, &specs)
+		waits |= !path || late_path_fits(spec, *path);
+	vec_free(&specs);
 	arena_free(&arena);
 	return waits;
 }

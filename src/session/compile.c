@@ -9,6 +9,8 @@
 #include "ir/build.h"
 #include "lang/parse.h"
 #include "lang/print.h"
+#include "session/generation.h"
+#include "session/perf_rings.h"
 #include "session/sizes.h"
 #include "session/unwind.h"
 
@@ -38,11 +40,11 @@ static uint32_t kernel_version(void)
 	return major << 16 | minor << 8 | (patch > 255 ? 255 : patch);
 }
 
-static void make_cpp(struct compilation *c)
+void compile_make_cpp(struct compilation *c)
 {
 	struct cpp_opts co = {
 		.arena = &c->arena,
-		.sources = &c->sources,
+		.sources = &c->main->sources,
 		.diags = &c->diags,
 		.include_dirs = c->opts->include_dirs.v,
 		.n_include_dirs = (uint32_t)c->opts->include_dirs.n,
@@ -86,13 +88,13 @@ void compilation_init(struct compilation *c, const struct session_opts *o)
 {
 	struct symbolizer_opts so = { .demangle = true };
 
-	*c = (struct compilation){ .opts = o };
+	*c = (struct compilation){ .opts = o, .main = c };
 	arena_init(&c->arena);
 	diag_list_init(&c->diags, &c->arena);
 	type_table_init(&c->types, &c->arena);
 	c->btf = btfsrc_new_kernel(&c->types);
 	type_chain_init(&c->chain, &c->types);
-	make_cpp(c);
+	compile_make_cpp(c);
 	probe_ctx_init(&c->probes, &c->arena, &c->types, c->btf);
 	c->probes.pids = o->pids.v;
 	c->probes.n_pids = (uint32_t)o->pids.n;
@@ -114,6 +116,9 @@ void compilation_free(struct compilation *c)
 	if (c->has_filter)
 		regfree(&c->filter);
 	symbolizer_free(c->symbolizer);
+	generation_free_all(c);
+	perf_rings_free(c->mappings);
+	vec_free(&c->matched);
 	probe_ctx_free(&c->probes);
 	if (c->script_types)
 		cdecl_free(c->script_types);
@@ -159,12 +164,12 @@ bool compile_report(struct compilation *c)
 	return errors;
 }
 
-bool compile_parse(struct compilation *c)
+void compile_read(struct compilation *c)
 {
 	const struct session_opts *o = c->opts;
 	struct parse_opts po = {
 		.arena = &c->arena,
-		.sources = &c->sources,
+		.sources = &c->main->sources,
 		.diags = &c->diags,
 		.positional = o->positional.v,
 		.n_positional = (uint32_t)o->positional.n,
@@ -172,18 +177,24 @@ bool compile_parse(struct compilation *c)
 		.n_named = (uint32_t)o->named.n,
 		.cpp = c->cpp,
 	};
-	uint16_t file = sources_add(&c->sources, o->name, o->text);
 
+	if (c->main == c)
+		c->script_file = sources_add(&c->sources, o->name, o->text);
 	vec_each(inc, &o->include_files)
-		cpp_include(c->cpp, *inc, (struct span){ .file = file });
-	c->script = script_parse(&po, file);
+		cpp_include(c->cpp, *inc, (struct span){ .file = c->script_file });
+	c->script = script_parse(&po, c->script_file);
 	if (!c->diags.n_errors) {
 		struct sema_world world;
 
 		world_init(&world, c);
 		sema_import(c->script, &po, &world);
 	}
-	if (o->debug & STAGE_AST) {
+}
+
+bool compile_parse(struct compilation *c)
+{
+	compile_read(c);
+	if (c->opts->debug & STAGE_AST) {
 		STRBUF_AUTO text = { 0 };
 
 		ast_dump(c->script, &text);
@@ -194,16 +205,18 @@ bool compile_parse(struct compilation *c)
 
 /* ---- the checker ---- */
 
-static bool check(struct compilation *c)
+void compile_check_opts(struct compilation *c, const struct sema_world *world, struct sema_opts *so)
 {
 	const struct session_opts *o = c->opts;
-	struct sema_world world;
-	struct sema_opts so = {
+
+	*so = (struct sema_opts){
 		.arena = &c->arena,
-		.types = &c->types,
-		.sources = &c->sources,
+		.types = &c->main->types,
+		.source = &c->main->chain.base,
+		.script_source = c->main->script_types,
+		.sources = &c->main->sources,
 		.diags = &c->diags,
-		.world = &world,
+		.world = world,
 		.positional = o->positional.v,
 		.n_positional = (uint32_t)o->positional.n,
 		.named = o->named.v,
@@ -214,15 +227,20 @@ static bool check(struct compilation *c)
 		.is_bpftrace = o->is_bpftrace,
 		.has_child = o->command != NULL,
 	};
+}
+
+static bool check(struct compilation *c)
+{
+	struct sema_world world;
+	struct sema_opts so;
 
 	world_init(&world, c);
 	c->script_types = cdecl_new(&(struct cdecl_opts){
 		.table = &c->types, .diags = &c->diags, .next = btfsrc_source(c->btf) });
 	cdecl_parse(c->script_types, c->cpp);
-	so.script_source = c->script_types;
 	type_chain_add(&c->chain, c->script_types);
 	type_chain_add(&c->chain, btfsrc_source(c->btf));
-	so.source = &c->chain.base;
+	compile_check_opts(c, &world, &so);
 	c->unit = sema_check(c->script, &so);
 	return !compile_report(c) && c->unit;
 }
@@ -275,41 +293,56 @@ static void follow(struct compilation *c, struct ir_build_opts *bo)
 	bo->exit_shape = scheduler_event(c, "sched_process_exit");
 }
 
-static bool generate(struct compilation *c)
+void compile_build_opts(struct compilation *c, const struct sema_world *world,
+			struct ir_build_opts *bo)
 {
+	/* sites of faults that clauses without a probe may still get */
+	enum { FAULT_ROOM = 2048 };
 	const struct session_opts *o = c->opts;
-	struct sema_world world;
 	VEC(int32_t) pids = { 0 };
-	struct ir_build_opts bo = {
+
+	*bo = (struct ir_build_opts){
 		.ring_bytes = c->ring_bytes,
 		.cgroup_id = o->cgroup_id,
 		.warn_helpers = o->warn_level > 0,
 		.has_func_ip = features_has(FEATURE_UPROBE_MULTI) &&
 			       features_has(FEATURE_HELPER_GET_FUNC_IP),
 		.find_unwind = find_unwind,
-		.unwind_arg = c,
+		.unwind_arg = c->main,
 		.dummy_ts_map = getenv("BPFTRACE_DUMMY_TS_MAP"),
 		.find_socket = find_socket,
 		.has_feature = has_feature,
-		.feature_arg = &world,
+		.feature_arg = (void *)world,
+		.n_cpus = world->n_cpus,
+		.base = c->main == c ? NULL : c->main->image,
+		.fault_room = c->main->waits ? FAULT_ROOM : 0,
 	};
-	struct ebpf_opts eo = { 0 };
-	ERR_AUTO err = NULL;
-	STRBUF_AUTO text = { 0 };
-
-	world_init(&world, c);
-	bo.n_cpus = world.n_cpus;
 	vec_each(p, &o->pids)
 		vec_push(&pids, *p);
 	if (o->follow && c->child)
 		vec_push(&pids, c->child);
 	if (o->follow)
-		follow(c, &bo);
-	bo.pids = pids.v;
-	bo.n_pids = (uint32_t)pids.n;
-	find_pid_namespace(&bo);
-	c->module = ir_build(c->unit, &bo, &c->diags);
+		follow(c, bo);
+	bo->n_pids = (uint32_t)pids.n;
+	bo->pids = arena_alloc(&c->arena, (pids.n + 1) * sizeof(*pids.v));
+	if (pids.n)
+		memcpy((void *)bo->pids, pids.v, pids.n * sizeof(*pids.v));
 	vec_free(&pids);
+	find_pid_namespace(bo);
+}
+
+static bool generate(struct compilation *c)
+{
+	const struct session_opts *o = c->opts;
+	struct sema_world world;
+	struct ir_build_opts bo;
+	struct ebpf_opts eo = { 0 };
+	ERR_AUTO err = NULL;
+	STRBUF_AUTO text = { 0 };
+
+	world_init(&world, c);
+	compile_build_opts(c, &world, &bo);
+	c->module = ir_build(c->unit, &bo, &c->diags);
 	if (compile_report(c) || !c->module)
 		return false;
 	if (o->debug & STAGE_IR_RAW) {
@@ -389,11 +422,13 @@ static void filter_helpers(struct compilation *c, const struct probe_shape *s)
 		filter_points(c, (struct probe_shape *)s->tails);
 }
 
-static void filter_unit(struct compilation *c)
+void compile_filter_unit(struct compilation *c)
 {
 	struct unit *u = c->unit;
 	uint32_t n = 0;
 
+	if (!c->has_filter)
+		return;
 	for (uint32_t i = 0; i < u->n_insts; i++)
 		filter_helpers(c, u->insts[i]->shape);
 	for (uint32_t i = 0; i < u->n_insts; i++)
@@ -423,10 +458,12 @@ bool compile_image(struct compilation *c)
 {
 	if (!compile_filter(c))
 		return false;
-	if (!compile_parse(c) || !check(c))
+	if (!compile_parse(c))
 		return false;
-	if (c->has_filter)
-		filter_unit(c);
+	generation_watch(c);
+	if (!check(c))
+		return false;
+	compile_filter_unit(c);
 	if (c->opts->debug & STAGE_TYPES) {
 		STRBUF_AUTO text = { 0 };
 
@@ -438,7 +475,8 @@ bool compile_image(struct compilation *c)
 	c->ring_bytes = sizes_ring_bytes(c->unit->config.perf_rb_pages);
 	if (!generate(c))
 		return false;
-	if (c->unit->config.perf_rb_pages <= 0)
+	/* what comes later may send more than what is there */
+	if (c->unit->config.perf_rb_pages <= 0 && !c->waits)
 		c->ring_bytes = sizes_ring_for(c->image, c->ring_bytes);
 	return true;
 }

@@ -6,7 +6,7 @@
 #ifndef SONDE_SESSION_COMPILE_H
 #define SONDE_SESSION_COMPILE_H
 
-#include "ir/ir.h"
+#include "ir/build.h"
 #include "lang/cdecl.h"
 #include "lang/cpp.h"
 #include "objfile/symbolize.h"
@@ -16,8 +16,22 @@
 
 #include <regex.h>
 
+/* the shapes that one call of the checker for an attach point has had so far, in generations too (generation.c) */
+struct matched {
+	struct probe_shape **v;
+	uint32_t n;
+};
+
+struct generation;
+struct perf_rings;
+
 struct compilation {
 	const struct session_opts *opts;
+	/*
+	 * What a later generation of the script is made with: types, sources, and what was matched, are those of the first.
+	 * Itself, for that one.
+	 */
+	struct compilation *main;
 	struct arena arena;
 	struct sources sources;
 	struct diag_list diags;
@@ -29,6 +43,12 @@ struct compilation {
 	struct probe_ctx probes;
 	struct symbolizer *symbolizer; /* shared with the output */
 	struct script *script;
+	uint16_t script_file; /* its number among the sources */
+	bool waits;           /* for files that processes map later */
+	struct perf_rings *mappings; /* then: what was mapped since before the first look at what is */
+	VEC(struct matched) matched; /* by the order of calls, which is that of the script */
+	uint32_t n_calls;            /* of this compilation, so far */
+	struct generation *generations; /* that are loaded, of the first */
 	struct unit *unit;
 	struct ir_module *module;
 	struct image *image;
@@ -41,10 +61,18 @@ struct compilation {
 
 void compilation_init(struct compilation *c, const struct session_opts *o);
 void compilation_free(struct compilation *c);
-/* parse only: script is set. False: diagnostics have been printed */
+/* the script's tree, with what it imports; faults are in diags */
+void compile_read(struct compilation *c);
+/* the same, for a run that begins. False: diagnostics have been printed */
 bool compile_parse(struct compilation *c);
 /* all the way; false: diagnostics or an error have been printed */
 bool compile_image(struct compilation *c);
+void compile_make_cpp(struct compilation *c);
+/* the options of the checker and the code generator, which a later generation has, too */
+void compile_check_opts(struct compilation *c, const struct sema_world *world, struct sema_opts *so);
+void compile_build_opts(struct compilation *c, const struct sema_world *world, struct ir_build_opts *bo);
+/* --probe-filter, where there is one */
+void compile_filter_unit(struct compilation *c);
 /* print the collected diagnostics on stderr; true when there are errors */
 bool compile_report(struct compilation *c);
 /* "ERROR: text" with the hint, on stderr */

@@ -10,6 +10,7 @@
 #include "output/faults.h"
 #include "session/calls.h"
 #include "session/child.h"
+#include "session/late.h"
 #include "session/keeper.h"
 #include "session/signals.h"
 #include "session/symbols.h"
@@ -34,6 +35,7 @@ struct run {
 	struct output_symbols symbols;
 	struct symbols names;
 	struct calls *calls;
+	struct late *late; /* NULL: nothing is waited for */
 	struct keeper *keeper; /* --pin */
 	struct output_opts out_opts;
 	int out_fd;
@@ -358,8 +360,10 @@ static void show_maps(void *arg, int fd)
 static ERR_MUST struct err *loop(struct run *r)
 {
 	for (unsigned round = 0; !should_stop(r, round); round++) {
+		late_wait(r->late, POLL_MS);
+		late_round(r->late);
 		procwatch_catch_up(r->names.watch);
-		TRY(drain(r, POLL_MS));
+		TRY(drain(r, r->late ? 0 : POLL_MS));
 		procwatch_round(r->names.watch);
 		calls_round(r->calls);
 		if (keeper_round(r->keeper, show_maps, r))
@@ -390,7 +394,8 @@ static uint32_t count_probes(const struct image *im, const struct engine_attach_
 static void announce(struct run *r, const struct engine_attach_result *res)
 {
 	if (!r->o->is_quiet)
-		output_attached_probes(r->out, count_probes(r->c.image, res), false);
+		output_attached_probes(r->out, count_probes(r->c.image, res),
+				       r->late && !res->n_attached);
 	output_batch_end(r->out);
 	if (getenv("__BPFTRACE_NOTIFY_PROBES_ATTACHED"))
 		(void)!write(STDOUT_FILENO, "__BPFTRACE_NOTIFY_PROBES_ATTACHED\n", 34);
@@ -413,7 +418,7 @@ static ERR_MUST struct err *trace(struct run *r)
 	child_release(&r->child);
 	if (r->o->duration_ns)
 		signals_stop_in(r->o->duration_ns);
-	err = has_events(r->c.image) && !r->o->is_dry_run ? loop(r) : NULL;
+	err = (has_events(r->c.image) || r->late) && !r->o->is_dry_run ? loop(r) : NULL;
 	/* what exit() came behind of is acted on while the probes are still there */
 	if (!err)
 		err = drain(r, 0);
@@ -503,10 +508,21 @@ static void watch_processes(struct run *r)
 		prepare_targets(r);
 }
 
+/* programs came: they may keep what none kept before */
+static void image_grown(void *arg)
+{
+	struct run *r = arg;
+
+	if (!r->names.watch)
+		watch_processes(r);
+	if (!r->calls)
+		r->calls = calls_new(r->c.image, ops, r->engine);
+}
+
 static ERR_MUST struct err *run_script(struct run *r)
 {
 	TRY(open_output(r));
-	if (!r->c.image->n_progs) {
+	if (!r->c.image->n_progs && !r->c.mappings) {
 		fprintf(stderr, "No probes to attach\n");
 		r->status = 1;
 		return NULL;
@@ -514,6 +530,12 @@ static ERR_MUST struct err *run_script(struct run *r)
 	TRY(open_engine(r));
 	watch_processes(r);
 	r->calls = calls_new(r->c.image, ops, r->engine);
+	r->late = late_new(&(struct late_opts){ .c = &r->c,
+						.ops = ops,
+						.engine = r->engine,
+						.out = r->out,
+						.grown = image_grown,
+						.arg = r });
 	if (r->o->is_test || r->o->is_bench)
 		return tests_run(&r->c, ops, r->engine, r->out, r->o->is_bench, &r->status);
 	return trace(r);
@@ -589,6 +611,7 @@ int session_run(struct session_opts *o)
 	}
 	child_stop(&r.child);
 	finish_output(&r);
+	late_free(r.late);
 	calls_free(r.calls);
 	unwinder_free(r.names.unwinder);
 	source_lines_free(r.names.lines);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the checker asks about the system around it (struct sema_world), answered by probe, objfile and engine. */
 #include "session/compile.h"
+#include "session/generation.h"
 #include "session/sizes.h"
 
 #include "base/cleanup.h"
@@ -16,14 +17,21 @@
 static struct probe_shape *match(void *arg, const struct attach_point *ap, struct diag_list *diags)
 {
 	struct compilation *c = arg;
-	struct probe_shape *first = probe_match(&c->probes, ap, false, diags);
+	struct probe_shape *first = generation_match(c, ap, diags);
 
 	/* as documented: with -c the USDT probes of the child alone are meant */
 	for (struct probe_shape *s = first; s && c->child; s = s->next)
-		for (uint32_t i = 0; s->kind == PROBE_USDT && i < s->n_points; i++)
+		for (uint32_t i = 0; s->kind == PROBE_USDT && i < s->n_points && !s->is_loaded; i++)
 			if (s->points[i].pid <= 0 && !c->opts->follow)
 				s->points[i].pid = c->child;
 	return first;
+}
+
+static bool waits(void *arg, const struct attach_point *ap)
+{
+	struct compilation *c = arg;
+
+	return probe_waits(&c->probes, ap, NULL);
 }
 
 static bool kernel_symbol(void *arg, struct str name, uint64_t *addr)
@@ -149,5 +157,6 @@ void world_init(struct sema_world *w, struct compilation *c)
 		.n_cpus = sizes_possible_cpus(),
 		.has_feature = feature,
 		.config_ready = config_ready,
+		.waits = waits,
 	};
 }

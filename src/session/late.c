@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * See late.h. A machine can start a thousand programs a second, each of which maps the same ten files: so what was
+ * looked at is remembered by device, inode and generation of the inode, and costs one search in a table from then on. A
+ * file that is new is opened through the mapping and asked cheaply; only one that can have what the script names is
+ * compiled for. Many records at once are read together: after each reading there is a pause, which is short enough
+ * for a program that starts.
+ */
+#include "session/late.h"
+
+#include "base/log.h"
+#include "objfile/proc.h"
+#include "session/generation.h"
+#include "session/perf_rings.h"
+#include "session/symbols.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	PAUSE_NS = 1000000,  /* between two readings of the rings */
+	RESCAN_NS = 1000000000,
+	MAX_KNOWN = 1 << 18, /* files that are remembered; then all but those with probes are forgotten */
+};
+
+/* what tells files apart */
+struct file_key {
+	uint64_t ino, generation;
+	uint32_t dev_major, dev_minor;
+};
+
+struct known_file {
+	struct file_key key;
+};
+
+struct late {
+	struct late_opts o;
+	int epoll_fd; /* over the engine's descriptor and the rings */
+	struct arena arena;
+	struct late_specs specs; /* attach points that wait */
+	struct hashmap known;         /* struct file_key -> struct known_file */
+	struct arena known_arena;
+	VEC(struct objfile *) files; /* with probes, which stay */
+	VEC(int) fds;
+	uint32_t n_groups;
+	uint64_t read_at; /* when the rings were read last */
+	uint64_t rescanned_at;
+	bool must_rescan;
+	uint64_t n_records, n_looked, n_attached;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* ---- which ---- */
+
+static bool fits_path(const struct late *l, struct str path)
+{
+	vec_each(spec, &l->specs)
+		if (late_path_fits(spec, path))
+			return true;
+	return false;
+}
+
+static bool fits_file(const struct late *l, struct str path, struct objfile *f)
+{
+	vec_each(spec, &l->specs)
+		if (late_path_fits(spec, path) && late_may_have(spec, f))
+			return true;
+	return false;
+}
+
+/* -p, -c: those processes; --follow asks the set that the programs keep */
+static bool concerns(const struct late *l, pid_t pid)
+{
+	const struct session_opts *o = l->o.c->opts;
+
+	if (o->follow)
+		return true;
+	if (l->o.c->child && pid == l->o.c->child)
+		return true;
+	vec_each(p, &o->pids)
+		if (*p == pid)
+			return true;
+	return !o->pids.n && !l->o.c->child;
+}
+
+static bool is_followed(const struct late *l, pid_t pid)
+{
+	const struct image *im = l->o.c->image;
+	const uint32_t key = 0;
+	uint64_t *words;
+	bool is_in = true;
+
+	if (!l->o.c->opts->follow || pid < 0 || pid >= IMAGE_FOLLOWED_PIDS)
+		return !l->o.c->opts->follow;
+	words = base_alloc(IMAGE_FOLLOWED_PIDS / 8);
+	for (uint32_t m = 0; m < im->n_maps; m++)
+		if (str_is(im->maps[m]->name, IMAGE_FOLLOWED)) {
+			err_free(l->o.ops->map_lookup(l->o.engine, m, &key, words));
+			is_in = words[pid / 64] >> (pid % 64) & 1;
+		}
+	free(words);
+	return is_in;
+}
+
+/* ---- once each ---- */
+
+static bool is_known(struct late *l, const struct file_key *key)
+{
+	return hashmap_get(&l->known, str_make((const char *)key, sizeof(*key)));
+}
+
+static void remember(struct late *l, const struct file_key *key)
+{
+	struct known_file *k;
+
+	if (!key)
+		return;
+	if (l->known.n >= MAX_KNOWN) {
+		hashmap_free(&l->known);
+		arena_free(&l->known_arena);
+		arena_init(&l->known_arena);
+	}
+	k = arena_new(&l->known_arena, struct known_file);
+	k->key = *key;
+	hashmap_put(&l->known, str_make((const char *)&k->key, sizeof(k->key)), k);
+}
+
+/* the same file as one that has probes already: from the beginning, or under another device */
+static bool has_probes(const struct late *l, const struct objfile *f)
+{
+	vec_each(k, &l->files)
+		if (late_is_same_file(*k, f))
+			return true;
+	return late_was_surveyed(&l->o.c->probes, f);
+}
+
+/* ---- attaching ---- */
+
+static void warn_left_out(struct late *l, struct str path, struct err *err)
+{
+	STRBUF_AUTO text = { 0 }, shown = { 0 };
+
+	err_format(err, &text);
+	diag_add_text(&shown, strbuf_str(&text));
+	if (!l->o.c->opts->no_warnings)
+		output_complain(l->o.out, "WARNING: no probes in %.*s, which was mapped now: %s\n",
+				STR_ARG(path), strbuf_cstr(&shown));
+	err_free(err);
+}
+
+static struct err *load(struct late *l, struct generation *g, uint32_t *n)
+{
+	struct engine_attach_result res;
+	struct err *err = l->o.ops->extend(l->o.engine, ++l->n_groups, &res);
+
+	if (err || !res.n_loaded) {
+		generation_drop(g);
+		*n = res.n_attached;
+		return err;
+	}
+	generation_keep(g);
+	*n = res.n_attached;
+	TRY(output_extend(l->o.out));
+	l->o.grown(l->o.arg);
+	return NULL;
+}
+
+/* f and fd are taken over */
+static void attach(struct late *l, const struct mapped_file *m, struct objfile *f, int fd,
+		   uint64_t mapped_at)
+{
+	struct probe_late late = { .mapped = m, .file = f };
+	uint64_t start = now_ns(), compiled = start;
+	struct generation *g = NULL;
+	uint32_t n = 0;
+	struct err *err;
+
+	late.open_path = mapped_file_path(m, fd, &l->arena);
+	err = generation_new(l->o.c, &late, &g);
+	compiled = now_ns();
+	if (!err && g)
+		err = load(l, g, &n);
+	if (err)
+		warn_left_out(l, m->path, err);
+	l->n_attached += n;
+	log_verbose("%.*s, mapped by process %d: %u probe%s, there %.2f ms after it was mapped "
+		    "(noticed after %.2f, compiled in %.2f, attached in %.2f)",
+		    STR_ARG(m->path), (int)m->pid, n, n == 1 ? "" : "s",
+		    (double)(now_ns() - mapped_at) / 1e6, (double)(start - mapped_at) / 1e6,
+		    (double)(compiled - start) / 1e6, (double)(now_ns() - compiled) / 1e6);
+	vec_push(&l->files, f);
+	vec_push(&l->fds, fd);
+}
+
+/* key: NULL when it is not known */
+static void look(struct late *l, const struct mapped_file *m, const struct file_key *key,
+		 uint64_t mapped_at)
+{
+	STRBUF_AUTO name = { 0 };
+	struct objfile *f = NULL;
+	int fd = mapped_file_open(m);
+
+	/* the process is gone, and the name with it: there is nothing to be probed, now */
+	if (fd < 0)
+		return;
+	l->n_looked++;
+	strbuf_add_str(&name, m->path);
+	err_free(objfile_open_fd(fd, strbuf_cstr(&name), &f));
+	if (f && fits_file(l, m->path, f) && !has_probes(l, f)) {
+		if (!is_followed(l, m->pid)) {
+			objfile_unref(f);
+			close(fd);
+			return;
+		}
+		remember(l, key);
+		attach(l, m, f, fd, mapped_at);
+		return;
+	}
+	remember(l, key);
+	objfile_unref(f);
+	close(fd);
+}
+
+/* records were lost: all that is mapped now is looked at */
+static void rescan(struct late *l)
+{
+	const struct session_opts *o = l->o.c->opts;
+	struct mapped_files all;
+	struct err *err;
+
+	l->rescanned_at = now_ns();
+	l->must_rescan = false;
+	err = mapped_files_read(o->follow ? NULL : o->pids.v, o->follow ? 0 : o->pids.n, &all);
+	vec_each(m, &all.files)
+		if (fits_path(l, (*m)->path) && concerns(l, (*m)->pid))
+			look(l, *m, NULL, l->rescanned_at);
+	mapped_files_free(&all);
+	err_free(err);
+}
+
+static void on_record(void *arg, const struct perf_record *r)
+{
+	const struct str deleted = STR(" (deleted)");
+	struct late *l = arg;
+	struct mapped_file m = { .ino = r->ino,
+				 .dev_major = r->dev_major,
+				 .dev_minor = r->dev_minor,
+				 .pid = r->pid,
+				 .start = r->start,
+				 .end = r->start + r->len,
+				 .path = r->path };
+	struct file_key key = { r->ino, r->generation, r->dev_major, r->dev_minor };
+
+	l->must_rescan |= r->kind == PERF_LOST;
+	if (r->kind != PERF_MAPPED || !r->ino || !r->path.n || r->path.p[0] != '/')
+		return;
+	l->n_records++;
+	if (is_known(l, &key) || !concerns(l, r->pid))
+		return;
+	if (str_ends(m.path, deleted)) {
+		m.path = str_sub(m.path, 0, m.path.n - deleted.n);
+		m.is_deleted = true;
+	}
+	if (fits_path(l, m.path))
+		look(l, &m, &key, r->time);
+}
+
+/* ---- the session's rounds ---- */
+
+void late_round(struct late *l)
+{
+	if (!l)
+		return;
+	perf_rings_read(l->o.c->mappings, on_record, l);
+	l->read_at = now_ns();
+	if (l->must_rescan && l->read_at - l->rescanned_at > RESCAN_NS)
+		rescan(l);
+}
+
+void late_wait(struct late *l, int timeout_ms)
+{
+	struct epoll_event ev;
+	uint64_t now;
+
+	if (!l)
+		return;
+	now = now_ns();
+	if (now - l->read_at < PAUSE_NS) {
+		struct timespec pause = { .tv_nsec = (long)(PAUSE_NS - (now - l->read_at)) };
+
+		nanosleep(&pause, NULL);
+	}
+	(void)!epoll_wait(l->epoll_fd, &ev, 1, timeout_ms);
+}
+
+/* ---- begin and end ---- */
+
+static bool add_to_epoll(struct late *l, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0;
+}
+
+struct late *late_new(const struct late_opts *o)
+{
+	struct compilation *c = o->c;
+	bool is_fine;
+	struct late *l;
+	int fd;
+
+	if (!c->waits || !c->mappings)
+		return NULL;
+	l = base_alloc(sizeof(*l));
+	l->o = *o;
+	arena_init(&l->arena);
+	arena_init(&l->known_arena);
+	for (struct clause *cl = c->script->clauses; cl; cl = cl->next)
+		for (struct attach_point *ap = cl->points; ap; ap = ap->next)
+			late_add_specs(&c->probes, ap, &l->arena, &l->specs);
+	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	is_fine = l->epoll_fd >= 0 && add_to_epoll(l, o->ops->poll_fd(o->engine));
+	for (size_t i = 0; (fd = perf_rings_fd(c->mappings, i)) >= 0; i++)
+		is_fine = is_fine && add_to_epoll(l, fd);
+	if (!is_fine)
+		log_verbose("files that are mapped later are noticed late: %s", strerror(errno));
+	return l;
+}
+
+void late_free(struct late *l)
+{
+	if (!l)
+		return;
+	log_verbose("files that were mapped later: %llu records, %llu files looked at, %llu probes attached",
+		    (unsigned long long)l->n_records, (unsigned long long)l->n_looked,
+		    (unsigned long long)l->n_attached);
+	vec_each(f, &l->files)
+		objfile_unref(*f);
+	vec_each(fd, &l->fds)
+		close(*fd);
+	if (l->epoll_fd >= 0)
+		close(l->epoll_fd);
+	vec_free(&l->files);
+	vec_free(&l->fds);
+	vec_free(&l->specs);
+	hashmap_free(&l->known);
+	arena_free(&l->known_arena);
+	arena_free(&l->arena);
+	free(l);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Probes for files that processes map after tracing began: new programs, libraries that are opened later, files in memory, in
+ * containers, deleted ones. The kernel tells of each executable mapping (perf_rings.h); each file is looked at once, and gets
+ * probes if it has what the script names (generation.h). docs/decisions/late-attachment.md has the figures.
+ */
+#ifndef SONDE_SESSION_LATE_H
+#define SONDE_SESSION_LATE_H
+
+#include "engine/engine.h"
+#include "output/event.h"
+#include "session/compile.h"
+
+struct late;
+
+struct late_opts {
+	struct compilation *c;
+	const struct engine_ops *ops;
+	struct engine *engine;
+	struct output *out;
+	/* the image has grown; what the session makes of an image has to follow */
+	void (*grown)(void *arg);
+	void *arg;
+};
+
+/* NULL: the script waits for nothing. All of the following take NULL */
+struct late *late_new(const struct late_opts *o);
+void late_free(struct late *l);
+/* wait for events or for files, whichever comes first */
+void late_wait(struct late *l, int timeout_ms);
+/* attach to what has come */
+void late_round(struct late *l);
+
+#endif
