@@ -154,7 +154,7 @@ struct talk_call {
 
 /*
  * The whole conversation; cut: 0 as it is, otherwise a seed: calls come in pieces of random length, and with as_calls some of
- * the pieces are calls of their own. The caller frees the text.
+ * the pieces are calls of their own. The last line is the role. The caller frees the text.
  */
 static inline char *talk_replay_as(const struct proto_ops *ops, const struct talk_call *calls,
 				   size_t n, unsigned cut, bool as_calls)
@@ -184,6 +184,7 @@ static inline char *talk_replay_as(const struct proto_ops *ops, const struct tal
 		t.nsecs += 1000;
 	}
 	talk_end(&t);
+	strbuf_printf(&t.out, "role %d\n", t.conn.role);
 	text = base_strdup(strbuf_cstr(&t.out));
 	talk_free(&t);
 	return text;
