@@ -1,0 +1,3 @@
+module gogcs
+
+go 1.18
