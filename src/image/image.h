@@ -155,6 +155,7 @@ enum image_stream_flag {
 	STREAM_OUT = 1 << 0, /* direction */
 	STREAM_TLS = 1 << 1, /* the bytes come from a TLS library */
 	STREAM_END = 1 << 2, /* no bytes: the connection is over */
+	STREAM_SKIP = 1 << 3, /* no bytes: call_total of them have passed where no program can see them (sendfile) */
 };
 
 /* payload of EVENT_STREAM; its bytes follow */

@@ -27,6 +27,8 @@ void message_maps_make(struct builder *b)
 	}
 	if (!size)
 		return;
+	streams_map(
+		b); /* the consumer looks for it at the beginning; programs that need it may come later */
 	b->im->message_map = image_add_map(
 		b->im, (struct image_map){ .name = STR("message"),
 					   .role = MAP_MESSAGE,

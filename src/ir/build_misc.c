@@ -319,6 +319,7 @@ build_call_fn *call_builder_misc(enum builtin_id id)
 		[BUILTIN_SKBOUTPUT] = build_skboutput,
 		[BUILTIN_STREAM] = build_stream,
 		[BUILTIN_STREAM_IOV] = build_stream,
+		[BUILTIN_STREAM_SKIP] = build_stream,
 		[BUILTIN_STREAM_END] = build_stream_end,
 		[BUILTIN_IS_SOCKET] = build_is_socket,
 		[BUILTIN_SIGNAL] = call_signal,

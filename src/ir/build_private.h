@@ -379,6 +379,7 @@ bool build_needs_tracing(const struct clause_inst *inst);
 /* ---- build_stream.c ---- */
 
 build_call_fn build_stream, build_stream_end, build_is_socket;
+uint32_t streams_map(struct builder *b);
 /* a hit whose bytes nobody will know of */
 void build_stream_blind(struct builder *b);
 

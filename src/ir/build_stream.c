@@ -36,7 +36,7 @@ struct stream {
 	uint32_t done; /* label */
 };
 
-static uint32_t streams_map(struct builder *b)
+uint32_t streams_map(struct builder *b)
 {
 	if (b->im->streams_map == IMAGE_NONE)
 		b->im->streams_map = image_add_map(
@@ -287,6 +287,17 @@ static void advance(struct builder *b, const struct stream *s, uint32_t n)
 		  put_op(b, IR_ADD, get_piece(b, s, PIECE(call_offset), 8), n), 8);
 }
 
+/* how much was lost so far, as the record says it */
+static void put_losses(struct builder *b, const struct stream *s)
+{
+	put_piece(b, s, PIECE(lost),
+		  put_load(b, elem_of(b, s), offsetof(struct image_stream_state, lost), 8, false),
+		  8);
+	put_piece(b, s, PIECE(blind),
+		  put_load(b, globals_word(b, offsetof(struct image_globals, blind)), 0, 8, false),
+		  8);
+}
+
 static void send_piece(struct builder *b, const struct stream *s)
 {
 	uint32_t n = new_vreg(b), fits = new_label(b), read = new_label(b), lost = new_label(b),
@@ -306,12 +317,7 @@ static void send_piece(struct builder *b, const struct stream *s)
 		    ret);
 	put_jmp(b, lost);
 	put_label(b, read);
-	put_piece(b, s, PIECE(lost),
-		  put_load(b, elem_of(b, s), offsetof(struct image_stream_state, lost), 8, false),
-		  8);
-	put_piece(b, s, PIECE(blind),
-		  put_load(b, globals_word(b, offsetof(struct image_globals, blind)), 0, 8, false),
-		  8);
+	put_losses(b, s);
 	flags = event_data_flags(b, lost);
 	ret = put_helper(b, BPF_FUNC_ringbuf_output, put_map(b, b->im->ring_map),
 			 put_op_imm(b, IR_ADD, scratch_base(b), s->rec),
@@ -371,41 +377,76 @@ static void begin_record(struct builder *b, struct stream *s, uint32_t layout, u
 	put_store_imm(b, scratch_base(b), s->rec + 4, b->prog_index, 4);
 }
 
+/* the record's head, but for what the loop changes; jumps away when nothing of this connection is wanted */
+static void begin_call(struct builder *b, struct stream *s, const struct call_stream *info,
+		       const uint32_t *args, uint32_t length, uint32_t fd, uint32_t flags)
+{
+	uint32_t key, elem, direction;
+
+	put_br_imm(b, CC_SLE, length, 0, s->done);
+	key = read_id(b, s, args[0]);
+	put_who(b, s);
+	elem = find_state(b, s, key);
+	put_br_imm(b, CC_NE,
+		   put_load(b, elem, offsetof(struct image_stream_state, flags), 8, false), 0,
+		   s->done);
+	direction = put_op_imm(b, IR_AND, args[1], 1);
+	put_piece(b, s, PIECE(epoch), put_load(b, elem, 0, 8, false), 8);
+	elem = put_op(b, IR_ADD, elem, put_op_imm(b, IR_SHL, direction, 3));
+	put_store(b, frame_base(b), s->elem, elem, 8);
+	put_piece(b, s, PIECE(pos),
+		  put_fetch_add(b, elem, offsetof(struct image_stream_state, pos), length), 8);
+	put_piece(b, s, PIECE(flags),
+		  put_op_imm(b, IR_OR, direction, flags | (info->is_tls ? STREAM_TLS : 0)), 4);
+	put_piece(b, s, PIECE(call_total), length, 8);
+	put_piece(b, s, PIECE(fd), fd ? fd : put_imm(b, -1), 4);
+	if (fd)
+		put_addresses(b, piece_of(b, s), fd);
+}
+
+/* bytes that nobody can see: the record alone */
+static void send_skip(struct builder *b, const struct stream *s, uint32_t length)
+{
+	uint32_t lost = new_label(b), ret;
+
+	put_losses(b, s);
+	ret = put_helper(b, BPF_FUNC_ringbuf_output, put_map(b, b->im->ring_map),
+			 put_op_imm(b, IR_ADD, scratch_base(b), s->rec), put_imm(b, BYTES),
+			 event_data_flags(b, lost));
+	put_br_imm(b, CC_EQ, ret, 0, s->done);
+	put_label(b, lost);
+	event_count_drop(b);
+	count_lost(b, s, length);
+}
+
 struct value build_stream(struct builder *b, struct node *call)
 {
-	bool is_vector = call->call.builtin->id == BUILTIN_STREAM_IOV;
+	enum builtin_id id = call->call.builtin->id;
+	bool is_vector = id == BUILTIN_STREAM_IOV, is_skip = id == BUILTIN_STREAM_SKIP;
+	uint32_t args[6] = { 0 }, n_args = 0,
+		 n_needed = is_vector ? 5
+			    : is_skip ? 3
+				      : 4,
+		 length, rounds;
 	const struct call_stream *info = call->call.info;
-	uint32_t args[6] = { 0 }, n_args = 0, length, fd, direction, elem, key, rounds;
 	struct stream s;
 
-	/* id, direction, address, [count,] length, [fd] */
+	/* id, direction, address, [count,] length, [fd]; of a skip: id, direction, length, [fd] */
 	for (struct node *a = call->call.args->next; a && n_args < 6; a = a->next)
 		args[n_args++] = build_reg(b, a);
-	length = args[is_vector ? 4 : 3];
-	fd = n_args > (is_vector ? 5u : 4u) ? args[n_args - 1] : 0;
-	begin_record(b, &s, stream_layout(b, call, info->protocol), BYTES + IMAGE_STREAM_PIECE);
+	length = args[n_needed - 1];
+	begin_record(b, &s, stream_layout(b, call, info->protocol),
+		     is_skip ? BYTES : BYTES + IMAGE_STREAM_PIECE);
 	s.st = (int32_t)scratch_alloc(b, ST_SIZE);
 	s.elem = (int32_t)b->frame_bytes;
 	b->frame_bytes += 8;
-	put_br_imm(b, CC_SLE, length, 0, s.done);
-	key = read_id(b, &s, args[0]);
-	put_who(b, &s);
-	elem = find_state(b, &s, key);
-	put_br_imm(b, CC_NE,
-		   put_load(b, elem, offsetof(struct image_stream_state, flags), 8, false), 0,
-		   s.done);
-	direction = put_op_imm(b, IR_AND, args[1], 1);
-	put_piece(b, &s, PIECE(epoch), put_load(b, elem, 0, 8, false), 8);
-	elem = put_op(b, IR_ADD, elem, put_op_imm(b, IR_SHL, direction, 3));
-	put_store(b, frame_base(b), s.elem, elem, 8);
-	put_piece(b, &s, PIECE(pos),
-		  put_fetch_add(b, elem, offsetof(struct image_stream_state, pos), length), 8);
-	put_piece(b, &s, PIECE(flags),
-		  put_op_imm(b, IR_OR, direction, info->is_tls ? STREAM_TLS : 0), 4);
-	put_piece(b, &s, PIECE(call_total), length, 8);
-	put_piece(b, &s, PIECE(fd), fd ? fd : put_imm(b, -1), 4);
-	if (fd)
-		put_addresses(b, piece_of(b, &s), fd);
+	begin_call(b, &s, info, args, length, n_args > n_needed ? args[n_needed] : 0,
+		   is_skip ? STREAM_SKIP : 0);
+	if (is_skip) {
+		send_skip(b, &s, length);
+		put_label(b, s.done);
+		return value_none();
+	}
 	set_state(b, &s, ST_TODO, length);
 	set_state(b, &s, ST_ADDR, args[2]);
 	set_state(b, &s, ST_IOV, args[2]);

@@ -107,6 +107,18 @@ static void data_gap(void *state, struct proto_conn *c, enum proto_direction d, 
 	}
 }
 
+/* a call whose bytes are not to be seen: a message without text */
+static void data_skip(void *state, struct proto_conn *c, const struct proto_piece *p)
+{
+	struct data_side *s = &((struct data_state *)state)->side[p->direction];
+
+	if (s->is_open)
+		data_gap(state, c, p->direction, s->total - s->seen);
+	s->at = p->at;
+	s->total = p->n;
+	data_say(c, p->direction, s, NULL, 0);
+}
+
 static void data_end(void *state, struct proto_conn *c)
 {
 	struct data_state *st = state;
@@ -139,6 +151,7 @@ const struct proto_ops proto_data = {
 	.recognise = data_recognise,
 	.feed = data_feed,
 	.gap = data_gap,
+	.skip = data_skip,
 	.end = data_end,
 	.memory = data_memory,
 };

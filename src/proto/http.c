@@ -81,6 +81,17 @@ static void http_gap(void *state, struct proto_conn *c, enum proto_direction d, 
 		http2_gap(&st->h2, c, d, lost);
 }
 
+/* a body that is sent by sendfile */
+static void http_skip(void *state, struct proto_conn *c, const struct proto_piece *p)
+{
+	struct http_state *st = state;
+
+	if (st->mode == HTTP_MODE_1)
+		http1_skip(&st->h1, c, p);
+	else
+		http_gap(state, c, p->direction, p->n);
+}
+
 static void http_end(void *state, struct proto_conn *c)
 {
 	struct http_state *st = state;
@@ -95,5 +106,6 @@ const struct proto_ops proto_http = {
 	.recognise = http_recognise,
 	.feed = http_feed,
 	.gap = http_gap,
+	.skip = http_skip,
 	.end = http_end,
 };

@@ -375,6 +375,18 @@ enum http1_next http1_feed(struct http1 *h, struct proto_conn *c, const struct p
 	return next;
 }
 
+void http1_skip(struct http1 *h, struct proto_conn *c, const struct proto_piece *p)
+{
+	struct http1_side *s = &h->side[p->direction];
+
+	if (!s->is_in_sync || !is_in_body(s) || (s->where != HTTP1_UNTIL_CLOSE && p->n > s->left)) {
+		http1_gap(h, c, p->direction, p->n);
+		return;
+	}
+	s->last = p->at.nsecs;
+	take_body(h, c, s, p->n);
+}
+
 void http1_gap(struct http1 *h, struct proto_conn *c, enum proto_direction d, uint64_t lost)
 {
 	struct http1_side *s = &h->side[d];

@@ -105,6 +105,8 @@ enum proto_match http1_recognise(const uint8_t *bytes, size_t n);
 /* *used: how many bytes were taken */
 enum http1_next http1_feed(struct http1 *h, struct proto_conn *c, const struct proto_piece *p,
 			   const uint8_t *bytes, size_t n, size_t *used);
+/* bytes that are not to be seen */
+void http1_skip(struct http1 *h, struct proto_conn *c, const struct proto_piece *p);
 void http1_gap(struct http1 *h, struct proto_conn *c, enum proto_direction d, uint64_t lost);
 void http1_end(struct http1 *h, struct proto_conn *c);
 

@@ -154,6 +154,11 @@ struct proto_ops {
 	void (*feed)(void *state, struct proto_conn *c, const struct proto_piece *p);
 	/* bytes are missing here, so many or PROTO_LOST_UNKNOWN; the next piece of this direction begins after them */
 	void (*gap)(void *state, struct proto_conn *c, enum proto_direction d, uint64_t lost);
+	/*
+	 * bytes passed that nobody can see (sendfile): p->bytes is NULL, p->n of them. They are not lost, a body can be counted by
+	 * them. NULL: as a gap
+	 */
+	void (*skip)(void *state, struct proto_conn *c, const struct proto_piece *p);
 	/* the connection is over: emit what is still to be said, free what was allocated. The state is not used again */
 	void (*end)(void *state, struct proto_conn *c);
 	/* bytes that were allocated beyond the state; NULL: none, or few */

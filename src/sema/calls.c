@@ -234,6 +234,7 @@ static call_rule *const rules[BUILTIN_N] = {
 	[BUILTIN_SKBOUTPUT] = call_act,
 	[BUILTIN_STREAM] = call_stream,
 	[BUILTIN_STREAM_IOV] = call_stream,
+	[BUILTIN_STREAM_SKIP] = call_stream,
 	[BUILTIN_STREAM_END] = call_stream,
 	[BUILTIN_IS_SOCKET] = call_stream,
 	[BUILTIN_DELETE] = call_delete,

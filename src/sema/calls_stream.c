@@ -57,16 +57,17 @@ const struct type *call_stream(struct sema *s, struct node **slot, unsigned want
 {
 	struct node *call = *slot;
 	enum builtin_id id = call->call.builtin->id;
+	bool has_protocol = id == BUILTIN_STREAM || id == BUILTIN_STREAM_IOV ||
+			    id == BUILTIN_STREAM_SKIP;
 
 	(void)want;
 	if (s->shape && s->shape->kind == PROBE_MESSAGE)
 		sema_error(s, D_SEMA_PROBE_KIND, call->at,
 			   "%s() can not be used in probes on messages: it is where they come from",
 			   call->call.builtin->name);
-	if (id == BUILTIN_STREAM || id == BUILTIN_STREAM_IOV)
+	if (has_protocol)
 		find_protocol(s, call);
-	for (uint32_t i = id == BUILTIN_STREAM || id == BUILTIN_STREAM_IOV; i < call->call.n_args;
-	     i++)
+	for (uint32_t i = has_protocol; i < call->call.n_args; i++)
 		want_word(s, call, i);
 	return id == BUILTIN_IS_SOCKET ? type_bool() : type_void();
 }

@@ -56,6 +56,7 @@ static const struct {
 	{ "exit", NEED_EVENT },
 	{ "stream", NEED_MEMORY },
 	{ "stream_iov", NEED_MEMORY },
+	{ "stream_skip", NEED_NOTHING },
 	{ "stream_end", NEED_NOTHING },
 	{ "is_socket", NEED_NOTHING },
 	{ "delete", NEED_NOTHING },

@@ -52,7 +52,12 @@ static void feed(struct stream_conn *c, const struct proto_piece *p)
 {
 	if (c->conn.is_ignored)
 		return;
-	c->ops->feed(c->state, &c->conn, p);
+	if (p->bytes)
+		c->ops->feed(c->state, &c->conn, p);
+	else if (c->ops->skip)
+		c->ops->skip(c->state, &c->conn, p);
+	else
+		c->ops->gap(c->state, &c->conn, p->direction, p->n);
 	if (c->conn.is_ignored)
 		tell_kernel(c);
 }
@@ -169,6 +174,8 @@ void stream_decode_feed(void *conn, const struct proto_piece *p)
 		choose(c, c->wanted);
 	if (c->ops)
 		feed(c, p);
+	else if (!p->bytes)
+		forget_kept(c);
 	else if (!c->is_done)
 		look(c, p);
 }

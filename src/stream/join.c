@@ -9,6 +9,7 @@
 struct join_held {
 	struct join_held *next;
 	struct join_record r; /* its bytes stand behind */
+	size_t n;             /* how many; 0: they are not to be seen */
 	uint8_t bytes[];
 };
 
@@ -43,7 +44,8 @@ static bool cut_front(struct join_record *r, uint64_t pos)
 	if (known >= r->piece.n)
 		return false;
 	r->pos += known;
-	r->piece.bytes += known;
+	if (r->piece.bytes)
+		r->piece.bytes += known;
 	r->piece.n -= known;
 	r->piece.call_offset += known;
 	return true;
@@ -62,7 +64,7 @@ static void drain(struct join *j, bool force, const struct join_sink *sink)
 			skip_to(j, r.piece.direction, r.pos, sink);
 		force = false;
 		j->held = h->next;
-		j->held_bytes -= h->r.piece.n;
+		j->held_bytes -= sizeof(*h) + h->n;
 		if (cut_front(&r, j->pos))
 			deliver(j, &r.piece, sink);
 		free(h);
@@ -71,18 +73,20 @@ static void drain(struct join *j, bool force, const struct join_sink *sink)
 
 static void hold(struct join *j, const struct join_record *r, uint64_t now)
 {
-	struct join_held *h = base_alloc(sizeof(*h) + r->piece.n), **at = &j->held;
+	size_t n = r->piece.bytes ? r->piece.n : 0;
+	struct join_held *h = base_alloc(sizeof(*h) + n), **at = &j->held;
 
 	h->r = *r;
-	memcpy(h->bytes, r->piece.bytes, r->piece.n);
-	h->r.piece.bytes = h->bytes;
+	h->n = n;
+	if (n)
+		h->r.piece.bytes = memcpy(h->bytes, r->piece.bytes, n);
 	while (*at && (*at)->r.pos <= r->pos)
 		at = &(*at)->next;
 	h->next = *at;
 	if (!j->held)
 		j->held_since = now;
 	*at = h;
-	j->held_bytes += r->piece.n;
+	j->held_bytes += sizeof(*h) + n;
 }
 
 void join_add(struct join *j, const struct join_record *in, uint64_t now,

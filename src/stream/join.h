@@ -19,7 +19,7 @@ enum {
 struct join_record {
 	uint64_t pos;  /* of its first byte in this direction */
 	uint64_t lost; /* bytes of this direction that could not be sent, up to when it was sent */
-	struct proto_piece piece;
+	struct proto_piece piece; /* bytes NULL: so many that nobody can see */
 };
 
 struct join {

@@ -153,7 +153,7 @@ struct err *stream_event(struct stream *s, const struct event_layout *l, const v
 			stream_conn_end(s, c);
 		return take_error(s);
 	}
-	if (size == sizeof(p))
+	if (size == sizeof(p) ? !(p.flags & STREAM_SKIP) || !p.call_total : p.flags & STREAM_SKIP)
 		return NULL;
 	c = find_conn(s, &p);
 	c->wanted = wanted_by(l);
@@ -161,7 +161,10 @@ struct err *stream_event(struct stream *s, const struct event_layout *l, const v
 	c->conn.is_tls |= (p.flags & STREAM_TLS) != 0;
 	c->is_dying = false;
 	take_addresses(c, &p);
-	join(c, &p, (const uint8_t *)payload + sizeof(p), size - sizeof(p));
+	if (p.flags & STREAM_SKIP)
+		join(c, &p, NULL, p.call_total);
+	else
+		join(c, &p, (const uint8_t *)payload + sizeof(p), size - sizeof(p));
 	stream_conn_account(s, c);
 	return take_error(s);
 }
