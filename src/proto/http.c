@@ -100,6 +100,14 @@ static void http_end(void *state, struct proto_conn *c)
 	http2_end(&st->h2, c);
 }
 
+static size_t http_memory(const void *state)
+{
+	const struct http_state *st = state;
+
+	return http_queue_cost(&st->h1.queue) + http_queue_cost(&st->h2.queue) +
+	       st->h2.side[0].block.room + st->h2.side[1].block.room;
+}
+
 const struct proto_ops proto_http = {
 	.name = "http",
 	.state_size = sizeof(struct http_state),
@@ -108,4 +116,5 @@ const struct proto_ops proto_http = {
 	.gap = http_gap,
 	.skip = http_skip,
 	.end = http_end,
+	.memory = http_memory,
 };

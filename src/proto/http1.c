@@ -395,9 +395,7 @@ void http1_gap(struct http1 *h, struct proto_conn *c, enum proto_direction d, ui
 		h->is_unsure |= h->queue.n > 0;
 		return;
 	}
-	if (s->x)
-		s->x->lost = true;
-	/* missing bytes of a body can be counted like seen ones, if no more are missing than it has */
+	/* missing bytes of a body are counted like seen ones, if no more are missing than it has: nothing of the message is lost */
 	if (lost != PROTO_LOST_UNKNOWN && is_in_body(s) &&
 	    (s->where == HTTP1_UNTIL_CLOSE || lost <= s->left)) {
 		take_body(h, c, s, lost);

@@ -265,10 +265,8 @@ void http2_gap(struct http2 *h, struct proto_conn *c, enum proto_direction d, ui
 	if (lost != PROTO_LOST_UNKNOWN && s->n_head == HEAD_BYTES && s->type == HTTP2_DATA &&
 	    s->n_prefix == s->want_prefix && s->left > s->padding && lost < s->left - s->padding) {
 		s->left -= (uint32_t)lost;
-		if (x) {
-			x->lost = true;
+		if (x)
 			*(x->direction == d ? &x->request_bytes : &x->response_bytes) += lost;
-		}
 		return;
 	}
 	lose(h, s);

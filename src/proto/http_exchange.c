@@ -116,6 +116,16 @@ void http_queue_say_all(struct http_queue *q, struct proto_conn *c)
 	}
 }
 
+size_t http_queue_cost(const struct http_queue *q)
+{
+	size_t n = 0;
+
+	for (const struct http_exchange *x = q->first; x; x = x->next)
+		n += sizeof(*x) + x->head.room + x->path.room + x->host.room + x->user_agent.room +
+		     x->content_type.room;
+	return n;
+}
+
 void http_exchange_header(struct http_exchange *x, bool is_request, struct str name,
 			  struct str value)
 {

@@ -51,6 +51,7 @@ struct http_exchange *http_exchange_new(struct http_queue *q, const struct proto
 void http_exchange_say(struct http_queue *q, struct proto_conn *c, struct http_exchange *x);
 /* all of them at the end of the connection, each with a note that says what is missing */
 void http_queue_say_all(struct http_queue *q, struct proto_conn *c);
+size_t http_queue_cost(const struct http_queue *q);
 /* a field of a request's or a response's head; name in small letters (HTTP/2) or any (HTTP/1) */
 void http_exchange_header(struct http_exchange *x, bool is_request, struct str name,
 			  struct str value);

@@ -37,6 +37,7 @@ struct redis_state {
 	bool is_unsure, is_silent; /* after a gap; CLIENT REPLY OFF */
 	bool is_subscribed, is_monitor;
 	bool is_proven; /* a command was seen, whole: the role is no guess */
+	bool is_answered; /* commands on lines could be any text: a reply, or a command in RESP, proves them */
 };
 
 static void say(struct redis_state *st, struct proto_conn *c, struct redis_command *cmd,
@@ -57,6 +58,8 @@ static void say(struct redis_state *st, struct proto_conn *c, struct redis_comma
 				   .n_data = cmd->text.n,
 				   .data_total = cmd->text.total };
 
+	if (!st->is_answered)
+		return;
 	if (reply) {
 		static const struct {
 			char type;
@@ -171,6 +174,7 @@ static bool is_unasked(const struct redis_state *st, const struct redis_side *s)
 static void take_reply(struct redis_state *st, struct proto_conn *c, struct redis_side *s,
 		       uint64_t nsecs)
 {
+	st->is_answered = true;
 	if (is_unasked(st, s))
 		return;
 	if (st->n_to_skip) {
@@ -289,6 +293,7 @@ static bool take_command(struct redis_state *st, struct proto_conn *c, const str
 	}
 	cmd->at = s->at;
 	cmd->bytes = s->bytes;
+	st->is_answered |= !s->is_inline;
 	if (cmd->n_args)
 		push_command(st, c);
 	redis_command_clear(cmd);
@@ -382,6 +387,13 @@ static void redis_end(void *state, struct proto_conn *c)
 	}
 }
 
+static size_t redis_memory(const void *state)
+{
+	const struct redis_state *st = state;
+
+	return st->cost + st->building.text.room;
+}
+
 static enum proto_match redis_recognise(enum proto_direction d, const uint8_t *bytes, size_t n)
 {
 	enum proto_match m;
@@ -403,4 +415,5 @@ const struct proto_ops proto_redis = {
 	.feed = redis_feed,
 	.gap = redis_gap,
 	.end = redis_end,
+	.memory = redis_memory,
 };

@@ -194,14 +194,18 @@ enum proto_match redis_looks_command(const uint8_t *bytes, size_t n)
 	return redis_find(s) || str_find_char(s, '.', 0) > 0 ? PROTO_YES : PROTO_NO;
 }
 
-/* what tools send by hand, or load balancers to ask whether it is alive */
+/* what tools send by hand, or load balancers to ask whether it is alive; with the words that they must have */
 enum proto_match redis_looks_inline(const uint8_t *bytes, size_t n, bool any)
 {
-	static const char *const words[] = { "PING",    "INFO",     "GET",    "SET",
-					     "INCR",    "DEL",      "KEYS",   "DBSIZE",
-					     "COMMAND", "FLUSHALL", "MONITOR" };
+	static const struct {
+		const char *name;
+		unsigned least, most;
+	} rows[] = { { "PING", 1, 2 },   { "INFO", 1, 3 },    { "GET", 2, 2 },
+		     { "SET", 3, 9 },    { "INCR", 2, 2 },    { "DEL", 2, 9 },
+		     { "DBSIZE", 1, 1 }, { "MONITOR", 1, 1 }, { "FLUSHALL", 1, 2 } };
 	struct str line = str_make((const char *)bytes, n), word;
 	ptrdiff_t newline = str_find_char(line, '\n', 0);
+	unsigned n_words = 1;
 
 	if (newline >= 0)
 		line = str_trim(str_sub(line, 0, (size_t)newline));
@@ -216,9 +220,12 @@ enum proto_match redis_looks_inline(const uint8_t *bytes, size_t n, bool any)
 	word = str_split(&line, ' ');
 	if (any)
 		return redis_find(word) ? PROTO_YES : PROTO_NO;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (str_eq_nocase(word, str_from(words[i])))
-			return PROTO_YES;
+	for (struct str rest = line; rest.n; n_words++)
+		str_split(&rest, ' ');
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (str_eq_nocase(word, str_from(rows[i].name)))
+			return n_words >= rows[i].least && n_words <= rows[i].most ? PROTO_YES
+										   : PROTO_NO;
 	return PROTO_NO;
 }
 

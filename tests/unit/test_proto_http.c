@@ -147,7 +147,7 @@ TEST(gap_in_a_body_is_counted)
 	talk_in(&t, "0123456789");
 	talk_out(&t, "GET /next HTTP/1.1\r\n\r\n");
 	talk_in(&t, OK("0") "\r\n\r\n");
-	check(&t, "http out lost version=1.1 method=GET path=/big status=200 response_bytes=1000\n"
+	check(&t, "http out version=1.1 method=GET path=/big status=200 response_bytes=1000\n"
 		  "http out version=1.1 method=GET path=/next status=200\n");
 }
 

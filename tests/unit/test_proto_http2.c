@@ -229,7 +229,7 @@ TEST(gap_between_frames)
 	put_headers(&b, &client, 1, 5, GET("/lost"));
 	send(&t, PROTO_OUT, &b);
 	check(&t,
-	      "http out lost version=2 method=GET path=/one host=host.example status=200 response_bytes=1003 "
+	      "http out version=2 method=GET path=/one host=host.example status=200 response_bytes=1003 "
 	      "user_agent=test/1 stream=1\n"
 	      "http out version=2 method=GET path=/lost host=<unknown> stream=5 note=no response\n");
 	nghttp2_hd_deflate_del(client.deflater);

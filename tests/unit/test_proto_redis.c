@@ -145,6 +145,9 @@ TEST(silent_and_endless_connections)
 	struct talk t;
 
 	talk_begin(&t, &proto_redis);
+	talk_out(&t, "PING\r\n");
+	talk_in(&t, "+PONG\r\n");
+	strbuf_clear(&t.out);
 	talk_out(&t, "CLIENT REPLY OFF\r\nSET a b\r\nCLIENT REPLY ON\r\nPING\r\n");
 	talk_in(&t, "+OK\r\n+PONG\r\n");
 	check(&t,
@@ -161,6 +164,17 @@ TEST(silent_and_endless_connections)
 	check(&t,
 	      "redis out command=MONITOR text=MONITOR n_args=1 reply_type=string request_bytes=9 response_bytes=5\n"
 	      "redis out command=PSYNC text=PSYNC ? -1 n_args=3 reply_type=string request_bytes=30 response_bytes=17\n");
+}
+
+TEST(lines_that_nobody_answers_are_no_commands)
+{
+	struct talk t;
+
+	talk_begin(&t, &proto_redis);
+	talk_out(&t, "get up\r\nset the table\r\n");
+	talk_in(&t, "who are you\r\n");
+	CHECK_STR(talk_end(&t), "");
+	talk_free(&t);
 }
 
 TEST(from_the_middle)
@@ -207,6 +221,9 @@ TEST(more_commands_than_are_kept)
 	char line[64];
 
 	talk_begin(&t, &proto_redis);
+	talk_out(&t, "PING\r\n");
+	talk_in(&t, "+PONG\r\n");
+	t.n_messages = 0;
 	for (int i = 0; i < 5000; i++) {
 		snprintf(line, sizeof(line), "INCR k%d\r\n", i);
 		talk_out(&t, line);
