@@ -280,6 +280,7 @@ static bool decode_one(const ZydisDecoder *d, const uint8_t *bytes, size_t n, st
 	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(d, bytes, n, &z, op)))
 		return false;
 	i->len = z.length;
+	i->disp_at = z.raw.disp.size == 32 ? z.raw.disp.offset : 0;
 	i->name = ZydisMnemonicGetString(z.mnemonic);
 	i->mem_base = i->mem_index = CODE_NO_REG;
 	i->kind = (uint8_t)kind_of(&z, op);

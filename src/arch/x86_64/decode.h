@@ -69,7 +69,8 @@ struct code_insn {
 	uint8_t mem_scale;
 	uint8_t mem_size; /* bytes of the explicit memory operand; lea: 0 */
 	uint8_t len;
-	uint8_t kind; /* enum code_kind */
+	uint8_t disp_at; /* CODE_RIP_RELATIVE: which of its bytes the 4 of the displacement begin at */
+	uint8_t kind;    /* enum code_kind */
 	uint32_t flags;
 };
 
