@@ -6,6 +6,7 @@
  */
 #include "probe/late.h"
 
+#include "objfile/needed.h"
 #include "objfile/quick.h"
 #include "objfile/symtab.h"
 #include "probe/match_private.h"
@@ -79,8 +80,12 @@ static struct err *make_survey(struct probe_ctx *c)
 	struct probe_survey *s = arena_new(c->arena, struct probe_survey);
 	pid_t *pids = arena_array(c->arena, pid_t, c->n_pids + 1);
 
-	memcpy(pids, c->pids, c->n_pids * sizeof(*pids));
-	TRY(mapped_files_read(pids, c->n_pids, &s->mapped));
+	if (c->n_pids)
+		memcpy(pids, c->pids, c->n_pids * sizeof(*pids));
+	if (c->program && !c->n_pids)
+		needed_files_read(c->program, &s->mapped);
+	else
+		TRY(mapped_files_read(pids, c->n_pids, &s->mapped));
 	s->files = base_alloc((s->mapped.files.n + 1) * sizeof(*s->files));
 	c->survey = s;
 	return NULL;

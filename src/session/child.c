@@ -5,6 +5,7 @@
  */
 #include "session/child.h"
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
 
@@ -86,6 +87,7 @@ struct err *child_start(const char *command, struct child *ret)
 	ret->pid = fork();
 	if (ret->pid == 0)
 		child_main(pipe_fds, path, words.we_wordv);
+	ret->program = base_strdup(path);
 	wordfree(&words);
 	close(pipe_fds[0]);
 	ret->release = pipe_fds[1];
@@ -114,6 +116,8 @@ bool child_ended(struct child *c)
 
 void child_stop(struct child *c)
 {
+	free(c->program);
+	c->program = NULL;
 	if (c->release >= 0) {
 		close(c->release);
 		c->release = -1;

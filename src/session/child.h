@@ -13,6 +13,7 @@
 
 struct child {
 	pid_t pid;   /* 0: none, or ended and collected */
+	char *program; /* its path */
 	int release; /* write end of the pipe that it waits on; -1 once let go */
 	int status;  /* of waitpid when it has ended */
 	bool has_ended;

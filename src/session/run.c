@@ -595,6 +595,7 @@ int session_run(struct session_opts *o)
 	if (!err && o->command)
 		err = child_start(o->command, &r.child);
 	r.c.child = r.child.pid;
+	r.c.probes.program = r.child.program;
 	if (!err && !compile_image(&r.c))
 		r.status = 1;
 	else if (!err && !o->is_compile_only)
