@@ -63,6 +63,11 @@ test:
 	@[ ! -f $(BUILD)/build.ninja ] || [ -x $(BUILD)/tests/progs/usdts ] || rm -rf $(BUILD)
 	@python3 tests/all.py test
 
+# the runtime tests on Debian's own kernels, in virtual machines; CHOSEN=1: some 150 of them
+test-vm: all
+	@scripts/setup.sh vm
+	@python3 tests/vm/vm.py --build $(BUILD) --loads $(if $(CHOSEN),--chosen)
+
 # what needs no root, in under a minute
 check: all
 	@python3 tests/all.py check
@@ -93,4 +98,4 @@ install: all
 clean:
 	rm -rf build build-clang build-asan build-static build-fuzz
 
-.PHONY: all clang asan static demo test check format fuzz soak bench install clean
+.PHONY: all clang asan static demo test test-vm check format fuzz soak bench install clean

@@ -286,6 +286,54 @@ static void add_address(struct match *m)
 			       (unsigned long long)p->address);
 }
 
+/* ---- functions that the compiler put into their caller ---- */
+
+static const struct {
+	const char *function, *caller;
+} inlined_functions[] = {
+#define KERNEL_INLINED(function, caller) { function, caller },
+#include "probe/kernel_inlined.def"
+#undef KERNEL_INLINED
+};
+
+/* entry and result of the caller are those of the function; its arguments are nowhere to be read */
+static bool reads_arguments(const struct probe_needs *n)
+{
+	return !n->is_known || n->args || n->stack_args || n->typed_args || n->anything;
+}
+
+/* true: a place stands in, or it was said why none can */
+static bool match_inlined(struct match *m)
+{
+	const struct probe_spec *s = m->spec;
+	struct str caller = STR_NULL;
+	struct function_walk w = { m->c, s->kind, s->target, STR_NULL, add_function, m };
+
+	for (size_t i = 0; i < sizeof(inlined_functions) / sizeof(inlined_functions[0]); i++)
+		if (str_is(s->func, inlined_functions[i].function))
+			caller = str_from(inlined_functions[i].caller);
+	if (!caller.n || is_fentry(s->kind) || (s->has_offset && s->offset) ||
+	    is_known_function(m->c, s->func) || !is_known_function(m->c, caller))
+		return false;
+	if (reads_arguments(&s->ap->needs)) {
+		match_error(m, D_PROBE_PLACE,
+			    "%.*s is inlined into %.*s in this kernel, its arguments cannot be read",
+			    STR_ARG(s->func), STR_ARG(caller));
+		return true;
+	}
+	w.pattern = caller;
+	walk_functions(&w);
+	if (match_n_points(m) == 0)
+		return false;
+	/* what the script calls it: the event is the same one */
+	m->shapes.v[0].points.v[0].name =
+		arena_printf(m->c->arena, "%s:%.*s", provider_names[s->kind].name, STR_ARG(s->func));
+	diag_warning(m->diags, D_PROBE_NOT_TRACEABLE, s->ap->at,
+		     "%.*s is inlined into %.*s in this kernel, which is entered exactly as often: the probe is there",
+		     STR_ARG(s->func), STR_ARG(caller));
+	return true;
+}
+
 /* ---- what to say when there is none ---- */
 
 static void report_lacking(struct match *m, struct err *e)
@@ -387,6 +435,8 @@ void match_kernel(struct match *m)
 
 		walk_functions(&w);
 	}
+	if (match_n_points(m) == 0 && !lacking && !str_has_glob(s->func) && match_inlined(m))
+		return;
 	if (match_n_points(m) == 0 && !str_has_glob(s->func) && !str_has_glob(s->target)) {
 		if (!is_fentry(s->kind))
 			warn_not_traceable(m);

@@ -4,6 +4,9 @@
 
   tests/run/runner.py --sonde build/src/cli/sonde --progs build/tests/progs [-k REGEX] [--jobs N] [FILE...]
 
+For tests/vm, which runs the tests where there is no compiler: --prepare DIR runs no test, only what its SETUP builds, and
+leaves each test's folder in DIR; --prepared DIR takes the folders from there. DIR has to be at the same path in both.
+
 Reads tests/run/*.test (or the files named). A test is a block of directives, blocks are separated by
 empty lines, a line that starts with '#' is a comment. docs/howto/write-a-test.md explains each directive.
 After every test the kernel's own lists are asked whether anything stayed attached.
@@ -31,6 +34,8 @@ ATTACHED = re.compile(rb"__BPFTRACE_NOTIFY_PROBES_ATTACHED\r?\n")
 ATTACH_LIMIT = 15.0  # seconds until the probes must be attached
 DEFAULT_TIMEOUT = 10  # seconds from there to the end
 END_LIMIT = 5.0  # seconds from SIGINT to the end of the process
+# commands that want a compiler or a tool chain
+BUILDS = re.compile(r"\b(gcc|g\+\+|clang|clang-14|clang\+\+-14|rustc|go_build\.sh|javac|objcopy|strip|nm|dwz|dwp)\b")
 ENGINES = ("kernel",)  # those that the binary has
 ONE_LINE = ("NAME", "RUN", "ARGS", "TIMEOUT", "SETUP", "CLEANUP", "ENV", "RETURN_CODE", "WILL_FAIL", "ENGINE",
             "END", "REQUIRES", "BEFORE", "READY", "AFTER", "CHECK")
@@ -142,15 +147,29 @@ class Running:
         self.o, self.t = o, test
         self.procs = []
         self.before_pids = []
-        self.tmp = tempfile.mkdtemp(prefix="sonde-test-")
-        self.progs = os.path.join(self.tmp, "progs")
-        self.copy_progs()
+        self.is_prepared = False
+        self.make_folder()
         self.out, self.err, self.rc = b"", b"", None
+
+    def make_folder(self):
+        if self.o.prepare or self.o.prepared:
+            self.tmp = os.path.join(self.o.prepare or self.o.prepared, self.t.full)
+            self.is_prepared = os.path.isdir(self.tmp)
+            os.makedirs(self.tmp, exist_ok=True)
+        else:
+            self.tmp = tempfile.mkdtemp(prefix="sonde-test-")
+        self.progs = os.path.join(self.tmp, "progs")
+        if not self.is_prepared:
+            self.copy_progs()
 
     def copy_progs(self):
         """a uprobe is on a file: with files of its own a test does not see what the tests beside it run"""
         os.mkdir(self.progs)
-        for name in os.listdir(self.o.progs) if os.path.isdir(self.o.progs) else []:
+        text = "\n".join(v for _, v in self.t.items)
+        wanted = set(re.findall(r"\{\{PROGS\}\}/([\w.-]+)", text))
+        if re.search(r"\{\{PROGS\}\}(?!/[\w])", text):  # the folder as such
+            wanted = set(os.listdir(self.o.progs)) if os.path.isdir(self.o.progs) else set()
+        for name in wanted:
             path = os.path.join(self.o.progs, name)
             if os.path.isfile(path) and os.access(path, os.X_OK):
                 shutil.copy2(path, self.progs)
@@ -171,7 +190,7 @@ class Running:
     def shell(self, what, cmd):
         """run to the end; a failure of it is one of the test"""
         r = subprocess.run(["bash", "-c", self.fill(cmd)], cwd=self.tmp, stdin=subprocess.DEVNULL, text=True,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, errors="replace")
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60 * self.o.slow, errors="replace")
         if r.returncode:
             raise Failure(f"{what} failed (exit {r.returncode}): {cmd}\n{r.stdout.strip()}")
 
@@ -187,7 +206,7 @@ class Running:
         """a program to be traced; it is there when it says so: prints a line, or is asleep or running
         as something else than the shell"""
         p = self.spawn("exec " + cmd, f"before{n or ''}")
-        limit = time.time() + 10
+        limit = time.time() + 10 * self.o.slow
         while time.time() < limit:
             if p.poll() is not None:
                 break
@@ -206,7 +225,7 @@ class Running:
 
     def wait_ready(self, cmd):
         """until the command succeeds: a server that answers"""
-        limit = time.time() + 10
+        limit = time.time() + 10 * self.o.slow
         while subprocess.run(["bash", "-c", self.fill(cmd)], cwd=self.tmp, stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
             if time.time() > limit:
@@ -219,12 +238,27 @@ class Running:
         # a file keeps the program free of the shell's quoting
         return f"{self.o.sonde} {self.fill(self.t.get('ARGS', '-q'))} -e {shlex.quote(self.fill(self.t.get('PROG')))}"
 
-    def run(self):
+    def prepare(self):
+        """what needs a compiler, on a machine that has one; the rest of SETUP is for where the test runs"""
+        setup = self.t.all("SETUP")
+        if not any(BUILDS.search(cmd) for _, cmd in setup):
+            shutil.rmtree(self.tmp)
+            return
         for _, cmd in self.t.all("REQUIRES"):
             if subprocess.run(["bash", "-c", self.fill(cmd)], cwd=self.tmp, stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
                 raise Skip(f"requires {cmd}")
-        for _, cmd in self.t.all("SETUP"):
+        for _, cmd in setup:
+            self.shell("SETUP", cmd)
+
+    def run(self):
+        for _, cmd in self.t.all("REQUIRES"):
+            if self.is_prepared and BUILDS.search(cmd):
+                continue
+            if subprocess.run(["bash", "-c", self.fill(cmd)], cwd=self.tmp, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+                raise Skip(f"requires {cmd}")
+        for _, cmd in self.t.all("SETUP") if not self.is_prepared else []:
             self.shell("SETUP", cmd)
         for n, (_, cmd) in enumerate(self.t.all("BEFORE")):
             self.start_before(n, cmd)
@@ -239,7 +273,9 @@ class Running:
 
     def trace(self):
         """start sonde, wait until it says that it is attached, run AFTER, wait for its end"""
-        timeout = float(self.t.get("TIMEOUT", DEFAULT_TIMEOUT))
+        slow = self.o.slow
+        timeout = float(self.t.get("TIMEOUT", DEFAULT_TIMEOUT)) * slow
+        attach_limit, end_limit = ATTACH_LIMIT * slow, END_LIMIT * slow
         ends = self.t.get("END", "after" if self.t.get("AFTER") else "self")
         cmd = self.command()
         p = subprocess.Popen(["bash", "-c", "exec " + cmd if self.t.get("RUN") is None else cmd], cwd=self.tmp,
@@ -247,7 +283,7 @@ class Running:
                              stderr=subprocess.PIPE, start_new_session=True)
         self.procs.append(p)
         streams, attached, after, told, late = Streams(p), False, None, False, None
-        deadline = time.time() + max(ATTACH_LIMIT, timeout)
+        deadline = time.time() + max(attach_limit, timeout)
         while streams.read(0.02 if after else 0.1):
             if not attached and streams.take_attached():
                 attached = True
@@ -259,14 +295,14 @@ class Running:
             if after and after.poll() is not None and ends == "after" and not told:
                 told = True
                 self.signal_tracer(p)
-                deadline = time.time() + END_LIMIT
+                deadline = time.time() + end_limit
             if time.time() > deadline:
                 if attached and ends.startswith("timeout") and not told:
                     told = True
                     self.signal_tracer(p)
-                    deadline = time.time() + END_LIMIT
+                    deadline = time.time() + end_limit
                     continue
-                late = ("was not attached after %g s" % max(ATTACH_LIMIT, timeout) if not attached else
+                late = ("was not attached after %g s" % max(attach_limit, timeout) if not attached else
                         "did not end after SIGINT" if told else "did not end within %g s" % timeout)
                 break
         streams.take_attached()
@@ -329,10 +365,11 @@ class Running:
         for p in self.procs:
             end_group(p)
         try:
-            for _, cmd in self.t.all("CLEANUP"):
+            for _, cmd in self.t.all("CLEANUP") if not self.o.prepare else []:
                 self.shell("CLEANUP", cmd)
         finally:
-            shutil.rmtree(self.tmp, ignore_errors=True)
+            if not self.o.prepare:
+                shutil.rmtree(self.tmp, ignore_errors=True)
 
 
 def run_test(o, test):
@@ -344,6 +381,9 @@ def run_test(o, test):
     try:
         if engines not in ("both",) + ENGINES:
             raise Skip(f"engine {engines}")
+        if o.prepare:
+            r.prepare()
+            return status, reason, int((time.time() - start) * 1000)
         r.run()
     except Skip as e:
         status, reason = "skip", str(e)
@@ -403,6 +443,9 @@ def main():
     ap.add_argument("--jobs", type=int, default=2)
     ap.add_argument("-k", dest="only", default="", help="regex over file.name")
     ap.add_argument("--list", action="store_true")
+    ap.add_argument("--slow", type=float, default=1, help="all times that a test is given, by so much")
+    ap.add_argument("--prepare", help="see above")
+    ap.add_argument("--prepared", help="see above")
     ap.add_argument("--no-leak-check", action="store_true", help="others use BPF on this machine")
     ap.add_argument("files", nargs="*")
     o = ap.parse_args()

@@ -551,6 +551,41 @@ TEST(kernels_with_kprobes)
 	remove_tree();
 }
 
+TEST(functions_inlined_into_their_caller)
+{
+	struct attach_point *ap;
+	struct probe_shape *s;
+
+	fresh();
+	ctx.lacks = lacks_nothing;
+	strcpy(dir, "/tmp/sonde-test-tracefs-XXXXXX");
+	CHECK(mkdtemp(dir) != NULL);
+	put_file("available_filter_functions", "__x64_sys_execve\nvfs_read\n");
+	put_file("kallsyms", "ffffffff81000000 T __x64_sys_execve\nffffffff81000100 T vfs_read\n");
+	ctx.tracefs = dir;
+	ctx.kallsyms = arena_printf(&arena, "%s/kallsyms", dir).p;
+	/* what reads arguments, or may read them, would read others */
+	CHECK(!match("kprobe:do_execve"));
+	CHECK_STR(first_message(),
+		  "do_execve is inlined into __x64_sys_execve in this kernel, its arguments cannot be read");
+	ap = cut("kprobe:do_execve");
+	ap->needs = (struct probe_needs){ .is_known = true };
+	diag_list_init(&diags, &arena);
+	s = probe_match(&ctx, ap, false, &diags);
+	if (CHECK(s && s->n_points == 1)) {
+		CHECK_VIEW(s->points[0].symbol, "__x64_sys_execve");
+		CHECK_VIEW(s->points[0].name, "kprobe:do_execve");
+	}
+	CHECK_HAS(first_message(), "entered exactly as often");
+	ap->needs.args = 1;
+	CHECK(!probe_match(&ctx, ap, false, &diags));
+	/* a kernel that has it as a function of its own */
+	put_file("available_filter_functions", "__x64_sys_execve\ndo_execve\n");
+	s = match("kprobe:do_execve");
+	CHECK(s && str_is(s->points[0].symbol, "do_execve"));
+	remove_tree();
+}
+
 TEST(timers_perf_and_special)
 {
 	struct probe_shape *s;
