@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strconv"
 	"sync"
@@ -47,6 +48,13 @@ func main() {
 	if len(os.Args) > 1 {
 		n, _ = strconv.Atoi(os.Args[1])
 	}
+	// a tracer may want to come first
+	for len(os.Args) > 2 {
+		if _, err := os.Stat(os.Args[2]); err == nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fmt.Println(err)
@@ -54,6 +62,10 @@ func main() {
 	}
 	handle := func(w http.ResponseWriter, r *http.Request) {
 		wait, _ := strconv.Atoi(r.URL.Query().Get("ms"))
+		if r.URL.Query().Get("status") != "" {
+			status, _ := strconv.Atoi(r.URL.Query().Get("status"))
+			w.WriteHeader(status)
+		}
 		time.Sleep(time.Duration(wait) * time.Millisecond)
 		fmt.Fprintln(w, deep(1000))
 		mu.Lock()
@@ -74,4 +86,29 @@ func main() {
 	}
 	wg.Wait()
 	http.Post(fmt.Sprintf("http://%s/form", l.Addr()), "text/plain", nil)
+	if len(os.Args) > 2 {
+		for _, status := range []int{404, 500, 302} {
+			url := fmt.Sprintf("http://%s/said?status=%d", l.Addr(), status)
+			got, err := fetch(url)
+			fmt.Println("fetched", url, got, err, 0)
+		}
+		// nobody listens on port 1
+		status, err := fetch("http://127.0.0.1:1/nobody?x=1")
+		fmt.Println("failed", status, err != nil)
+		// the same over HTTP/2 with TLS
+		tls := httptest.NewUnstartedServer(http.HandlerFunc(handle))
+		tls.EnableHTTP2 = true
+		tls.StartTLS()
+		for _, status := range []int{200, 404} {
+			url := fmt.Sprintf("%s/second?status=%d", tls.URL, status)
+			r, err := tls.Client().Get(url)
+			if err != nil {
+				fmt.Println(err)
+				os.Exit(1)
+			}
+			io.Copy(io.Discard, r.Body)
+			r.Body.Close()
+			fmt.Println("fetched", url, r.StatusCode, err, 0, r.Proto)
+		}
+	}
 }
