@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Threads of another process: stopping them all, letting them go as they were; see remote.h and ptrace(2). */
+#include "engine/user/remote_private.h"
+
+#include "base/cleanup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum { SYSCALL_BYTES = 2, SPINS = 50, NAP_NS = 50000 };
+
+/* ---- life ---- */
+
+/* the first thread, or another one when that has ended */
+static pid_t find_leader(pid_t pid)
+{
+	char path[64];
+	struct dirent *entry;
+	pid_t found = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	d = opendir(path);
+	while (d && (entry = readdir(d)) && found != pid) {
+		pid_t tid = (pid_t)atoi(entry->d_name);
+
+		if (tid && !strchr("ZX?", remote_thread_state(pid, tid)))
+			found = !found || tid == pid ? tid : found;
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+struct err *remote_open(pid_t pid, struct remote *ret)
+{
+	char path[64];
+
+	*ret = (struct remote){ .pid = pid, .mem_fd = -1, .leader = find_leader(pid) };
+	if (!ret->leader)
+		return err_new(ESRCH, "find process %d", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)ret->leader);
+	ret->mem_fd = open(path, O_RDWR | O_CLOEXEC);
+	if (ret->mem_fd < 0)
+		return err_hint(err_new(errno, "open the memory of process %d", (int)pid),
+				"it takes root, or the same user and kernel.yama.ptrace_scope = 0");
+	return NULL;
+}
+
+void remote_close(struct remote *r)
+{
+	remote_go(r);
+	if (r->mem_fd >= 0)
+		close(r->mem_fd);
+	r->mem_fd = -1;
+	vec_free(&r->threads);
+}
+
+bool remote_read(const struct remote *r, uint64_t address, void *bytes, size_t n)
+{
+	return pread(r->mem_fd, bytes, n, (off_t)address) == (ssize_t)n;
+}
+
+bool remote_write(const struct remote *r, uint64_t address, const void *bytes, size_t n)
+{
+	return pwrite(r->mem_fd, bytes, n, (off_t)address) == (ssize_t)n;
+}
+
+/* R, S, D, T, Z, X; '?': it is gone */
+char remote_thread_state(pid_t pid, pid_t tid)
+{
+	char path[64], text[512], *paren;
+	FD_AUTO fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)pid, (int)tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return '?';
+	text[n] = 0;
+	paren = strrchr(text, ')'); /* the name before may have any characters */
+	return paren && paren[1] && paren[2] ? paren[2] : '?';
+}
+
+/* ---- one thread ---- */
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/*
+ * Waits of the program must not end because of us. Most calls restart by themselves (the kernel has marked them); some give EINTR
+ * to whoever is stopped: epoll_wait, semop, sigtimedwait, ... Such a call is made again, with its whole timeout.
+ */
+static void undo_interruption(struct remote *r, struct remote_thread *t)
+{
+	uint8_t code[SYSCALL_BYTES];
+	struct user_regs_struct *regs = &t->regs;
+
+	if (t->signal || (int64_t)regs->orig_rax < 0 || (int64_t)regs->rax != -EINTR)
+		return;
+	if (!remote_read(r, regs->rip - SYSCALL_BYTES, code, sizeof(code)) || code[0] != 0x0f ||
+	    code[1] != 0x05)
+		return;
+	regs->rip -= SYSCALL_BYTES;
+	regs->rax = regs->orig_rax;
+	regs->orig_rax = (unsigned long long)-1;
+	ptrace(PTRACE_SETREGS, t->tid, NULL, regs);
+}
+
+enum seized { SEIZED, SEIZED_NOT, SEIZED_GONE };
+
+static enum seized seize(pid_t tid)
+{
+	/* seccomp filters would see our system calls, too; without the capability the filter decides */
+	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_SUSPEND_SECCOMP) &&
+	    (errno != EPERM || ptrace(PTRACE_SEIZE, tid, NULL, 0)))
+		return errno == ESRCH ? SEIZED_GONE : SEIZED_NOT;
+	return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) && errno == ESRCH ? SEIZED_GONE : SEIZED;
+}
+
+/* a stop that came is noted; false: not yet */
+static bool look_for_stop(struct remote *r, struct remote_thread *t)
+{
+	int status;
+	pid_t got = waitpid(t->tid, &status, __WALL | WNOHANG);
+
+	if (got == 0)
+		return false;
+	if (got < 0 || !WIFSTOPPED(status)) {
+		t->tid = 0; /* it has ended */
+		return true;
+	}
+	t->is_stopped = true;
+	t->signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
+	if (ptrace(PTRACE_GETREGS, t->tid, NULL, &t->regs))
+		t->tid = 0;
+	else
+		undo_interruption(r, t);
+	return true;
+}
+
+static struct err *wait_for_stop(struct remote *r, struct remote_thread *t, uint64_t deadline)
+{
+	static const struct timespec nap = { .tv_nsec = NAP_NS };
+
+	for (unsigned spins = 0; !look_for_stop(r, t); spins++) {
+		if (spins < SPINS) {
+			sched_yield();
+			continue;
+		}
+		if (now_ms() > deadline)
+			return err_new(
+				ETIMEDOUT, "stop thread %d of process %d, which is in state %c",
+				(int)t->tid, (int)r->pid, remote_thread_state(r->pid, t->tid));
+		nanosleep(&nap, NULL);
+	}
+	return NULL;
+}
+
+/* ---- all threads ---- */
+
+static bool is_known(const struct remote *r, pid_t tid)
+{
+	vec_each(t, &r->threads)
+		if (t->tid == tid)
+			return true;
+	return false;
+}
+
+static struct err *refuse_seize(const struct remote *r, pid_t tid, int code)
+{
+	return err_hint(err_new(code, "trace thread %d of process %d", (int)tid, (int)r->pid),
+			"a debugger or strace may trace it already; else it takes root, or the same "
+			"user and kernel.yama.ptrace_scope = 0");
+}
+
+/* seizes threads that are not known yet; *n_new of them */
+static struct err *seize_new(struct remote *r, size_t *n_new)
+{
+	char path[64];
+	struct dirent *entry;
+	struct err *e = NULL;
+	DIR *d;
+
+	*n_new = 0;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)r->pid);
+	d = opendir(path);
+	if (!d)
+		return err_new(ESRCH, "find process %d", (int)r->pid);
+	while (!e && (entry = readdir(d))) {
+		pid_t tid = (pid_t)atoi(entry->d_name);
+		enum seized got;
+
+		if (!tid || is_known(r, tid))
+			continue;
+		got = seize(tid);
+		if (got == SEIZED) {
+			vec_push(&r->threads, ((struct remote_thread){ .tid = tid }));
+			++*n_new;
+		} else if (got == SEIZED_NOT) {
+			int code = errno;
+
+			if (!strchr("ZX?", remote_thread_state(r->pid, tid)))
+				e = refuse_seize(r, tid, code);
+		}
+	}
+	closedir(d);
+	return e;
+}
+
+struct err *remote_stop(struct remote *r, unsigned timeout_ms)
+{
+	uint64_t deadline = now_ms() + timeout_ms;
+	struct err *e;
+	size_t first, n_new;
+
+	/* until no thread appears that was not stopped before: stopped ones start none */
+	do {
+		first = r->threads.n;
+		e = seize_new(r, &n_new);
+		for (size_t i = first; !e && i < r->threads.n; i++)
+			e = wait_for_stop(r, &r->threads.v[i], deadline);
+	} while (!e && n_new);
+	if (!e) {
+		bool is_alive = false;
+
+		vec_each(t, &r->threads)
+			is_alive |= t->tid != 0;
+		if (!is_alive)
+			e = err_new(ESRCH, "process %d has ended", (int)r->pid);
+	}
+	if (e)
+		remote_go(r);
+	return e;
+}
+
+struct err *remote_stop_one(struct remote *r, unsigned timeout_ms)
+{
+	uint64_t deadline = now_ms() + timeout_ms;
+	struct err *e = NULL;
+
+	vec_push(&r->threads, ((struct remote_thread){ .tid = r->leader }));
+	if (seize(r->leader) != SEIZED) {
+		e = refuse_seize(r, r->leader, errno);
+		vec_free(&r->threads);
+		return e;
+	}
+	/* a signal that is about to be delivered is delivered first */
+	for (unsigned tries = 0; !e && tries < SPINS; tries++) {
+		struct remote_thread *t = &r->threads.v[0];
+
+		e = wait_for_stop(r, t, deadline);
+		if (e || !t->tid || !t->signal)
+			break;
+		t->is_stopped = false;
+		ptrace(PTRACE_CONT, t->tid, NULL, (void *)(intptr_t)t->signal);
+		t->signal = 0;
+		ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
+	}
+	if (!e && !r->threads.v[0].tid)
+		e = err_new(ESRCH, "process %d has ended", (int)r->pid);
+	if (e)
+		remote_go(r);
+	return e;
+}
+
+/* a thread that has not stopped yet cannot be let go: it is waited for, shortly; else the end of this process lets it go */
+static void detach(struct remote *r, struct remote_thread *t)
+{
+	if (!t->tid)
+		return;
+	if (!t->is_stopped)
+		err_free(wait_for_stop(r, t, now_ms() + 100));
+	if (t->tid && t->is_stopped)
+		ptrace(PTRACE_DETACH, t->tid, NULL, (void *)(intptr_t)t->signal);
+}
+
+void remote_go(struct remote *r)
+{
+	vec_each(t, &r->threads)
+		detach(r, t);
+	vec_free(&r->threads);
+}
+
+struct err *remote_set_ip(struct remote *r, struct remote_thread *t, uint64_t ip)
+{
+	t->regs.rip = ip;
+	if (ptrace(PTRACE_SETREGS, t->tid, NULL, &t->regs))
+		return err_new(errno, "move thread %d of process %d", (int)t->tid, (int)r->pid);
+	return NULL;
+}

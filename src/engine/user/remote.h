@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A process from outside: its threads stopped and let go (ptrace), its memory read and written (/proc/PID/mem, which goes
+ * through page protection, so that no page of it is ever writable and executable), system calls executed in one of its threads. What
+ * the process itself can notice is time: waits that our stop interrupts go on, they do not return EINTR.
+ *
+ * ptrace belongs to the thread that seized: all calls for one struct remote come from one thread. Any of them may find that the process
+ * has ended: then the error has code ESRCH.
+ */
+#ifndef SONDE_ENGINE_USER_REMOTE_H
+#define SONDE_ENGINE_USER_REMOTE_H
+
+#include "base/err.h"
+#include "base/vec.h"
+#include "objfile/proc.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/user.h>
+
+struct remote_thread {
+	pid_t tid;
+	bool is_stopped;
+	int signal; /* that it was about to be delivered when it stopped: given back when it goes on */
+	struct user_regs_struct regs;
+};
+
+struct remote {
+	pid_t pid;
+	pid_t leader; /* a thread that is alive: the first one may have ended */
+	int mem_fd;
+	uint64_t syscall_at; /* a `syscall` instruction in its memory, found when first needed */
+	VEC(struct remote_thread) threads; /* while stopped */
+};
+
+struct err *remote_open(pid_t pid, struct remote *ret) ERR_MUST;
+void remote_close(struct remote *r); /* lets go of threads that are stopped */
+
+/*
+ * Stops every thread. An error, one that does not stop within timeout_ms among them, leaves all of them running. Threads that begin in
+ * between are caught.
+ */
+struct err *remote_stop(struct remote *r, unsigned timeout_ms) ERR_MUST;
+/* stops one thread, any; enough for system calls */
+struct err *remote_stop_one(struct remote *r, unsigned timeout_ms) ERR_MUST;
+void remote_go(struct remote *r);
+/* moves a stopped thread */
+struct err *remote_set_ip(struct remote *r, struct remote_thread *t, uint64_t ip) ERR_MUST;
+
+bool remote_read(const struct remote *r, uint64_t address, void *bytes, size_t n);
+bool remote_write(const struct remote *r, uint64_t address, const void *bytes, size_t n);
+
+/* executes a system call in a stopped thread; *result: what the kernel returns, -errno included. Signals wait meanwhile */
+struct err *remote_call(struct remote *r, long nr, const uint64_t arg[6], int64_t *result) ERR_MUST;
+
+/* ---- memory of ours in the process (remote_area.c) ---- */
+
+struct remote_area {
+	uint64_t code, data; /* addresses in the process; data follows code */
+	size_t code_bytes, data_bytes;
+	void *view; /* of the data, here; it stays when the process ends */
+};
+
+/*
+ * One area within reach of 32 bits from all of [low, high): pages to execute, and pages shared with us. A thread must be stopped. No
+ * descriptor is left in the process.
+ */
+struct err *remote_area_make(struct remote *r, uint64_t low, uint64_t high, size_t code_bytes,
+			     size_t data_bytes, struct remote_area *ret) ERR_MUST;
+/* takes it out of the process (a thread must be stopped, and none be in it); the view stays until remote_area_free */
+struct err *remote_area_unmap(struct remote *r, struct remote_area *a) ERR_MUST;
+void remote_area_free(struct remote_area *a);
+/* where such an area would fit: a hole of size bytes, 0: there is none. For tests, too */
+uint64_t remote_find_hole(const struct proc_maps *maps, uint64_t low, uint64_t high, size_t size);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * System calls in a stopped thread: registers are set up, one `syscall` instruction that is somewhere in its memory (the vdso has
+ * one) is stepped over, registers are put back. A thread that is stopped within a call of its own still has it: the kernel restarts
+ * it by the registers that are put back.
+ */
+#include "engine/user/remote_private.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+enum { CHUNK = 65536, STEPS_MAX = 16, TRAP_FLAG = 0x100, DIRECTION_FLAG = 0x400 };
+
+static uint64_t search_mapping(const struct remote *r, const struct proc_map *m)
+{
+	FREE_AUTO uint8_t *bytes = base_alloc(CHUNK);
+
+	for (uint64_t at = m->start; at < m->end; at += CHUNK) {
+		size_t n = m->end - at < CHUNK ? m->end - at : CHUNK;
+
+		if (!remote_read(r, at, bytes, n))
+			return 0;
+		for (size_t i = 0; i + 1 < n; i++)
+			if (bytes[i] == 0x0f && bytes[i + 1] == 0x05)
+				return at + i;
+	}
+	return 0;
+}
+
+/* any two bytes that the processor takes for `syscall` will do */
+static struct err *find_syscall(struct remote *r)
+{
+	struct proc_maps maps;
+
+	if (r->syscall_at)
+		return NULL;
+	TRY(proc_maps_read(r->leader, &maps));
+	for (unsigned pass = 0; pass < 2 && !r->syscall_at; pass++)
+		for (uint32_t i = 0; i < maps.n && !r->syscall_at; i++) {
+			const struct proc_map *m = &maps.v[i];
+
+			if (m->exec && !str_is(m->path, "[vsyscall]") &&
+			    (pass || str_is(m->path, "[vdso]")))
+				r->syscall_at = search_mapping(r, m);
+		}
+	proc_maps_free(&maps);
+	return r->syscall_at ? NULL
+			     : err_new(0, "process %d has no system call instruction to execute",
+				       (int)r->pid);
+}
+
+static struct err *step_over(struct remote *r, struct remote_thread *t, int64_t *result)
+{
+	struct user_regs_struct regs;
+	int status;
+
+	for (unsigned i = 0; i < STEPS_MAX; i++) {
+		if (ptrace(PTRACE_SINGLESTEP, t->tid, NULL, NULL))
+			return err_new(errno, "step thread %d", (int)t->tid);
+		if (waitpid(t->tid, &status, __WALL) < 0 || !WIFSTOPPED(status)) {
+			t->tid = 0;
+			return err_new(ESRCH, "process %d has ended", (int)r->pid);
+		}
+		if (ptrace(PTRACE_GETREGS, t->tid, NULL, &regs))
+			return err_new(errno, "read the registers of thread %d", (int)t->tid);
+		if (regs.rip == r->syscall_at + 2) {
+			*result = (int64_t)regs.rax;
+			return NULL;
+		}
+	}
+	return err_new(EIO, "execute a system call in process %d", (int)r->pid);
+}
+
+/* one that has no signal to be delivered: that would come before our call */
+static struct remote_thread *pick(struct remote *r)
+{
+	vec_each(t, &r->threads)
+		if (t->tid && t->is_stopped && !t->signal)
+			return t;
+	return NULL;
+}
+
+struct err *remote_call(struct remote *r, long nr, const uint64_t arg[6], int64_t *result)
+{
+	struct remote_thread *t = pick(r);
+	uint64_t kept_mask, all = ~0ull;
+	struct user_regs_struct regs;
+	struct err *e;
+
+	if (!t)
+		return err_new(EAGAIN, "no thread of process %d is free of signals", (int)r->pid);
+	TRY(find_syscall(r));
+	if (ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(kept_mask), &kept_mask) ||
+	    ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(all), &all))
+		return err_new(errno, "hold back the signals of thread %d", (int)t->tid);
+	regs = t->regs;
+	regs.rip = r->syscall_at;
+	regs.rax = (unsigned long long)nr;
+	regs.orig_rax = (unsigned long long)-1;
+	regs.rdi = arg[0];
+	regs.rsi = arg[1];
+	regs.rdx = arg[2];
+	regs.r10 = arg[3];
+	regs.r8 = arg[4];
+	regs.r9 = arg[5];
+	regs.eflags &= ~(unsigned long long)(TRAP_FLAG | DIRECTION_FLAG);
+	e = ptrace(PTRACE_SETREGS, t->tid, NULL, &regs)
+		    ? err_new(errno, "set the registers of thread %d", (int)t->tid)
+		    : step_over(r, t, result);
+	if (t->tid) {
+		ptrace(PTRACE_SETREGS, t->tid, NULL, &t->regs);
+		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(kept_mask), &kept_mask);
+	}
+	return e;
+}
