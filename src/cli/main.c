@@ -6,6 +6,7 @@
 #include "cli/opts.h"
 #include "diag/diag.h"
 #include "engine/kernel/features.h"
+#include "session/keeper.h"
 #include "tools/tools.h"
 
 #include <errno.h>
@@ -35,7 +36,6 @@ static ERR_MUST struct err *read_all(int fd, const char *name, struct strbuf *ou
 	return n < 0 ? err_new(errno, "read script '%s'", name) : NULL;
 }
 
-static ERR_MUST struct err *read_script(const char *path, struct strbuf *out)
 /* a word that is no file may be a tool that was misspelt, or stands behind options */
 static ERR_MUST struct err *no_script(const char *path, int code)
 {
@@ -53,6 +53,7 @@ static ERR_MUST struct err *no_script(const char *path, int code)
 		"to run a program given as text, put -e in front of it; sonde help lists the tools");
 }
 
+static ERR_MUST struct err *read_script(const char *path, struct strbuf *out)
 {
 	FD_AUTO fd = -1;
 
@@ -128,6 +129,9 @@ static int act(struct cli_opts *c, const char *name)
 		printf("%s v%s\n", c->session.is_bpftrace ? "bpftrace" : "sonde", SONDE_VERSION);
 		return 0;
 	case ACTION_INFO: return print_info();
+	case ACTION_READ: return keeper_read(c->pin, false);
+	case ACTION_UNPIN: return keeper_read(c->pin, true);
+	case ACTION_PINS: return keeper_list();
 	case ACTION_LIST:
 		if (is_file(c->list_pattern)) { /* the probes of a script */
 			c->script = c->list_pattern;
@@ -143,10 +147,6 @@ static int act(struct cli_opts *c, const char *name)
 	}
 }
 
-int main(int argc, char **argv)
-{
-	struct cli_opts c;
-	struct err *err;
 /* a tool's name where a script could stand; a script of that name is run as ./NAME */
 static int tool(const char *name, int argc, char **argv)
 {
@@ -177,21 +177,25 @@ static int help(const char *about)
 	return 1;
 }
 
+int main(int argc, char **argv)
+{
+	struct cli_opts c;
+	struct err *err;
 	const char *name = argc ? basename(argv[0]) : "sonde";
+	bool is_sonde = strcmp(name, "bpftrace") != 0;
 	int status;
 
 	if (argc > 1 && is_sonde && !strcmp(argv[1], "demangle"))
 		return demangle_cmd(argc - 2, argv + 2);
-	bool is_sonde = strcmp(name, "bpftrace") != 0;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	err = cli_opts_parse(argc, argv, &c);
-	c.session.is_bpftrace = !strcmp(name, "bpftrace");
-	if (err) {
-		print_error(err);
 	if (argc > 1 && is_sonde && !strcmp(argv[1], "help"))
 		return help(argv[2]);
 	if (argc > 1 && is_sonde && tools_has(argv[1]))
 		return tool(argv[1], argc - 2, argv + 2);
+	err = cli_opts_parse(argc, argv, &c);
+	c.session.is_bpftrace = !strcmp(name, "bpftrace");
+	if (err) {
+		print_error(err);
 		err_free(err);
 		fputc('\n', stderr);
 		cli_print_help(name, stderr);

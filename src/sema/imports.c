@@ -2,14 +2,23 @@
 /*
  * Imports: what other files of the language declare (clauses, macros, functions, map declarations)
  * becomes part of the script; headers go to the preprocessor. Runs before the C types are made.
- * Each path is taken once, so files may import one another. A path under "stdlib/" names what is
- * always there.
+ * Each path is taken once, so files may import one another. A path under "stdlib/" is a part of the standard library,
+ * which is compiled in; those parts that are always there need no import, and may have one.
  */
 #include "base/err.h"
 #include "lang/cpp.h"
 #include "sema/sema.h"
+#include "sema/stdlib_text.h"
 
 enum { MAX_IMPORTS = 256 };
+
+/* parts of the standard library that are there when they are asked for */
+static const struct {
+	const char *path;
+	const struct str *text;
+} library[] = {
+	{ "stdlib/tls.bt", &sema_stdlib_tls },
+};
 
 struct importer {
 	struct script *script;
@@ -47,11 +56,18 @@ static void merge(struct importer *im, struct script *other, struct str path)
 
 /* ---- one file ---- */
 
+static void import_text(struct importer *im, struct str path, struct str text)
+{
+	uint16_t file = sources_add(im->po->sources, path, text);
+	struct script *other = script_parse(im->po, file);
+
+	merge(im, other, path);
+	import_all(im, other);
+}
+
 static void import_script(struct importer *im, struct str path, struct span at)
 {
 	struct str text;
-	struct script *other;
-	uint16_t file;
 	ERR_AUTO e = im->world->read_file ? im->world->read_file(im->world->arg, path, at, &text)
 					  : NULL;
 
@@ -64,17 +80,27 @@ static void import_script(struct importer *im, struct str path, struct span at)
 			   e ? strbuf_cstr(&why) : "files can not be read here");
 		return;
 	}
-	file = sources_add(im->po->sources, path, text);
-	other = script_parse(im->po, file);
-	merge(im, other, path);
-	import_all(im, other);
+	import_text(im, path, text);
+}
+
+static bool import_library(struct importer *im, struct str path)
+{
+	for (size_t i = 0; i < sizeof(library) / sizeof(library[0]); i++) {
+		if (str_is(path, library[i].path)) {
+			import_text(im, path, *library[i].text);
+			return true;
+		}
+	}
+	return str_starts(path, STR("stdlib/"));
 }
 
 static void import_one(struct importer *im, struct str path, struct span at)
 {
-	if (str_starts(path, STR("stdlib/")) || hashmap_get(&im->done, path))
+	if (hashmap_get(&im->done, path))
 		return;
 	hashmap_put(&im->done, path, im);
+	if (import_library(im, path))
+		return;
 	if (++im->n > MAX_IMPORTS) {
 		diag_error(im->po->diags, D_SEMA_IMPORT, at, "more than %d imports", MAX_IMPORTS);
 		return;
