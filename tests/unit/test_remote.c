@@ -46,6 +46,8 @@ static void *wait_in_epoll(void *arg)
 	struct epoll_event event;
 	int fd = epoll_create1(0);
 
+	report->is_ready = 1; /* all descriptors are there */
+
 	while (!report->is_done)
 		if (epoll_wait(fd, &event, 1, 200) < 0 && errno == EINTR)
 			report->n_interrupted++;
@@ -68,9 +70,8 @@ static void be_a_target(void)
 
 	for (uintptr_t i = 0; i < THREADS; i++)
 		pthread_create(&t, NULL, count, (void *)i);
-	pthread_create(&t, NULL, wait_in_epoll, NULL);
 	pthread_create(&t, NULL, sleep_in_pieces, NULL);
-	report->is_ready = 1;
+	pthread_create(&t, NULL, wait_in_epoll, NULL);
 	while (!report->is_done)
 		poll(NULL, 0, 10);
 	_exit(7);
