@@ -6,8 +6,6 @@
  */
 #include "probe/match_private.h"
 
-#include "base/strbuf.h"
-
 enum { MAX_FIELDS = 64 };
 
 /* clang-format off */
@@ -83,16 +81,6 @@ static const struct type *args_of(struct type_table *tt, const char *kind)
 	return type_tuple(tt, a.types, a.names, a.n);
 }
 
-static struct str all_kinds(struct arena *a)
-{
-	STRBUF_AUTO text = { 0 };
-
-	for (uint32_t i = 0; kinds[i]; i++)
-		strbuf_printf(&text, "%s%s", i ? ", " : "", kinds[i]);
-	strbuf_puts(&text, " are known");
-	return arena_str(a, strbuf_str(&text));
-}
-
 void match_message(struct match *m)
 {
 	struct nearest near;
@@ -117,7 +105,5 @@ void match_message(struct match *m)
 	if (match_n_points(m))
 		return;
 	hint = nearest_hint(&near, m->diags->arena);
-	if (!hint.n)
-		hint = all_kinds(m->c->arena);
-	match_none(m, hint.p);
+	match_none(m, hint.n ? hint.p : "sonde -l 'message:*' lists them");
 }

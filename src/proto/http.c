@@ -88,8 +88,8 @@ static void http_skip(void *state, struct proto_conn *c, const struct proto_piec
 
 	if (st->mode == HTTP_MODE_1)
 		http1_skip(&st->h1, c, p);
-	else
-		http_gap(state, c, p->direction, p->n);
+	else if (st->mode == HTTP_MODE_2)
+		http2_skip(&st->h2, c, p);
 }
 
 static void http_end(void *state, struct proto_conn *c)

@@ -272,6 +272,23 @@ void http2_gap(struct http2 *h, struct proto_conn *c, enum proto_direction d, ui
 	lose(h, s);
 }
 
+/* of a body only the length matters: any bytes do */
+void http2_skip(struct http2 *h, struct proto_conn *c, const struct proto_piece *p)
+{
+	static const uint8_t zeros[4096];
+	struct http2_side *s = &h->side[p->direction];
+
+	if (!s->is_in_sync || s->n_head != HEAD_BYTES || s->type != HTTP2_DATA ||
+	    s->n_prefix != s->want_prefix || s->left < s->padding || p->n > s->left - s->padding) {
+		http2_gap(h, c, p->direction, p->n);
+		return;
+	}
+	for (size_t left = p->n, n; left; left -= n) {
+		n = left < sizeof(zeros) ? left : sizeof(zeros);
+		http2_feed(h, c, p, zeros, n);
+	}
+}
+
 void http2_end(struct http2 *h, struct proto_conn *c)
 {
 	for (int d = 0; d < 2; d++) {

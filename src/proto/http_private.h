@@ -149,6 +149,7 @@ bool http2_looks(const uint8_t *bytes, size_t n, bool is_strict);
 void http2_begin(struct http2 *h, enum proto_direction client, uint32_t skip);
 void http2_feed(struct http2 *h, struct proto_conn *c, const struct proto_piece *p,
 		const uint8_t *bytes, size_t n);
+void http2_skip(struct http2 *h, struct proto_conn *c, const struct proto_piece *p);
 void http2_gap(struct http2 *h, struct proto_conn *c, enum proto_direction d, uint64_t lost);
 void http2_end(struct http2 *h, struct proto_conn *c);
 /* ---- HPACK (RFC 7541), one direction ---- */

@@ -14,14 +14,12 @@ static const char *const protocols[] = {
 
 static void report_protocol(struct sema *s, struct node *call, struct str name)
 {
-	STRBUF_AUTO known = { 0 };
 	struct diag *d = sema_error(s, D_SEMA_STREAM, call->at, "Unknown protocol: '%.*s'",
 				    STR_ARG(name));
 
-	for (size_t i = 0; i < sizeof(protocols) / sizeof(*protocols); i++)
-		strbuf_printf(&known, "%s%s", i ? ", " : "", protocols[i]);
-	sema_hint(s, d, "%s are known; with '+tls' behind it the bytes come from a TLS library",
-		  strbuf_cstr(&known));
+	sema_hint(s, d,
+		  "\"auto\" finds out; sonde -l 'message:*' lists what is known. With '+tls' behind it the "
+		  "bytes come from a TLS library");
 }
 
 static void find_protocol(struct sema *s, struct node *call)

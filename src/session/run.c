@@ -233,7 +233,7 @@ static void say_streams(const struct run *r)
 {
 	const struct stream_stats *s = stream_get_stats(r->stream);
 
-	if (!s || r->o->is_quiet)
+	if (!s)
 		return;
 	if (s->n_gaps)
 		fprintf(stderr,
