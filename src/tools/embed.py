@@ -23,7 +23,7 @@ def text_of(path, seen):
             return b""
         seen.add(other)
         return text_of(other, seen).rstrip(b"\n")
-    return re.sub(rb'^import "([^"]+\.bt)";$', imported, text, flags=re.M)
+    return re.sub(rb'^import "((?!stdlib/)[^"]+\.bt)";$', imported, text, flags=re.M)
 
 
 files = sorted(sys.argv[2:], key=name_of)
