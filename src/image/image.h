@@ -154,7 +154,7 @@ struct image_stream_state {
 enum image_stream_flag {
 	STREAM_OUT = 1 << 0, /* direction */
 	STREAM_TLS = 1 << 1, /* the bytes come from a TLS library */
-	STREAM_END = 1 << 2, /* no bytes: the connection is over */
+	STREAM_END = 1 << 2, /* no bytes: the connection is over; pos, lost: how many bytes were received and sent in all */
 	STREAM_SKIP = 1 << 3, /* no bytes: call_total of them have passed where no program can see them (sendfile) */
 };
 

@@ -471,6 +471,10 @@ struct value build_stream_end(struct builder *b, struct node *call)
 	put_br_imm(b, CC_EQ, elem, 0, s.done); /* nothing was ever sent of it */
 	put_who(b, &s);
 	put_piece(b, &s, PIECE(epoch), put_load(b, elem, 0, 8, false), 8);
+	put_piece(b, &s, PIECE(pos),
+		  put_load(b, elem, offsetof(struct image_stream_state, pos), 8, false), 8);
+	put_piece(b, &s, PIECE(lost),
+		  put_load(b, elem, offsetof(struct image_stream_state, pos) + 8, 8, false), 8);
 	put_piece(b, &s, PIECE(flags), put_imm(b, STREAM_END), 4);
 	put_piece(b, &s, PIECE(fd), put_imm(b, -1), 4);
 	put_helper(b, BPF_FUNC_map_delete_elem, put_map(b, map), key);

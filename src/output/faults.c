@@ -98,6 +98,12 @@ static void put_message(const struct output *o, const struct image_fault *f, int
 		strbuf_puts(out, "A call was met that had begun before the probe was there. What is "
 				 "computed from its entry is not known: it is left out.");
 		break;
+	case FAULT_STREAM:
+		strbuf_printf(out,
+			      "Bytes of a connection could not be read (%s): their memory was not there at "
+			      "that moment. At the end of the call it is.",
+			      text);
+		break;
 	default: strbuf_puts(out, text);
 	}
 }

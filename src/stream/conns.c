@@ -90,6 +90,26 @@ void stream_conn_flush(struct stream_conn *c, uint64_t now, bool at_end)
 	join_age(&c->join[1], now, at_end, &sink);
 }
 
+void stream_conn_finish(struct stream_conn *c, const uint64_t pos[2])
+{
+	struct join_sink sink = sink_of(c);
+
+	for (int d = 0; d < 2 && !c->is_done; d++)
+		join_finish(&c->join[d], (enum proto_direction)d, pos[d], &sink);
+}
+
+/* what the kernel's side counted and we have not seen, when the connection ends without a word */
+static void look_for_more(struct stream *s, struct stream_conn *c)
+{
+	struct image_stream_state state;
+	struct err *err;
+
+	err = s->o.ops->map_lookup(s->o.engine, s->o.image->streams_map, &c->key, &state);
+	if (!err && state.epoch == c->epoch)
+		stream_conn_finish(c, state.pos);
+	err_free(err);
+}
+
 void stream_conn_end(struct stream *s, struct stream_conn *c)
 {
 	struct stream_conn **at = &s->buckets[bucket_of(&c->key)];
@@ -104,6 +124,12 @@ void stream_conn_end(struct stream *s, struct stream_conn *c)
 	list_remove(s, c);
 	s->n_conns--;
 	free(c);
+}
+
+void stream_conn_end_now(struct stream *s, struct stream_conn *c)
+{
+	look_for_more(s, c);
+	stream_conn_end(s, c);
 }
 
 void stream_conn_torn(struct stream_conn *c)

@@ -125,6 +125,13 @@ void join_age(struct join *j, uint64_t now, bool at_end, const struct join_sink 
 	}
 }
 
+void join_finish(struct join *j, enum proto_direction d, uint64_t pos, const struct join_sink *sink)
+{
+	join_age(j, 0, true, sink);
+	if (pos > j->pos)
+		skip_to(j, d, pos, sink);
+}
+
 void join_reset(struct join *j)
 {
 	while (j->held) {

@@ -41,6 +41,9 @@ void join_add(struct join *j, const struct join_record *r, uint64_t now,
 	      const struct join_sink *sink);
 /* what was waited for too long is taken for lost; at_end: without waiting */
 void join_age(struct join *j, uint64_t now, bool at_end, const struct join_sink *sink);
+/* the direction ends behind so many bytes: what has not come of them is lost */
+void join_finish(struct join *j, enum proto_direction d, uint64_t pos,
+		 const struct join_sink *sink);
 /* forget what is held, and the position: the next record is a new beginning */
 void join_reset(struct join *j);
 

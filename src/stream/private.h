@@ -94,6 +94,10 @@ struct stream_conn *stream_conn_find(struct stream *s, const struct image_stream
 /* a new one; may throw out the oldest */
 struct stream_conn *stream_conn_new(struct stream *s, const struct image_stream_key *key);
 void stream_conn_touch(struct stream *s, struct stream_conn *c);
+/* by direction, how many bytes there were in all: what has not come is lost */
+void stream_conn_finish(struct stream_conn *c, const uint64_t pos[2]);
+/* nothing waits in the ring any more: what the kernel counted and we have not seen is lost; then as stream_conn_end */
+void stream_conn_end_now(struct stream *s, struct stream_conn *c);
 /* the decoder says what it still has to say; c is gone */
 void stream_conn_end(struct stream *s, struct stream_conn *c);
 /* asks the decoder how much it keeps; the oldest connections go while all together keep too much, but not this one */

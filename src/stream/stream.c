@@ -149,6 +149,8 @@ struct err *stream_event(struct stream *s, const struct event_layout *l, const v
 	memcpy(&p, payload, sizeof(p));
 	if (p.flags & STREAM_END) {
 		c = stream_conn_find(s, &p.key);
+		if (c && c->epoch == p.epoch)
+			stream_conn_finish(c, (uint64_t[2]){ p.pos, p.lost });
 		if (c)
 			stream_conn_end(s, c);
 		return take_error(s);
@@ -187,7 +189,7 @@ static void end_of_processes(struct stream *s)
 	for (; c; c = next) {
 		next = c->newer;
 		if (c->is_dying)
-			stream_conn_end(s, c);
+			stream_conn_end_now(s, c);
 		else
 			c->is_dying = is_gone(c);
 	}
@@ -215,7 +217,7 @@ struct err *stream_finish(struct stream *s)
 	if (!s)
 		return NULL;
 	while (s->oldest)
-		stream_conn_end(s, s->oldest);
+		stream_conn_end_now(s, s->oldest);
 	return take_error(s);
 }
 

@@ -18,6 +18,8 @@ def text_of(path, seen):
         text = f.read()
 
     def imported(m):
+        if m.group(1).startswith(b"stdlib/"):  # sonde has those itself
+            return m.group(0)
         other = os.path.join(os.path.dirname(path), m.group(1).decode())
         if other in seen:
             return b""
