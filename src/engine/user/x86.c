@@ -371,3 +371,14 @@ void x86_lock_cmpxchg(struct x86 *x, bool is_wide, enum x86_reg base, int32_t di
 	put_rm(x, is_wide, TWO_BYTE | 0xb1, src, base, disp);
 	wrote(x, X_RAX);
 }
+
+bool x86_lock_inc_at(struct x86 *x, uint64_t address)
+{
+	static const uint8_t inc[] = { 0xf0, 0x48, 0xff, 0x05 };
+	int64_t rel;
+
+	x86_bytes(x, inc, sizeof(inc));
+	rel = (int64_t)(address - (x->base + x86_here(x) + 4));
+	put32(x, (uint32_t)rel);
+	return rel == (int32_t)rel;
+}
