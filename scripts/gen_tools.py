@@ -100,16 +100,22 @@ def overview(manuals):
     return "\n".join(out) + "\n"
 
 
+def listed(folder):
+    """names in tools/meson.build"""
+    with open(os.path.join(folder, "meson.build")) as f:
+        return re.findall(r"^  '([\w-]+)',$", f.read(), re.M)
+
+
 def pages(root, faults):
     """-> (path, text) of every page; what is wrong with a head goes to faults"""
     folder, manuals, found = os.path.join(root, "tools"), [], []
-    listed = re.findall(r"^  '([\w-]+)',$", open(os.path.join(folder, "meson.build")).read(), re.M)
+    known = listed(folder)
     for name in sorted(os.listdir(folder)):
         if not name.endswith((".bt", ".head")):
             continue
         m = Manual(os.path.join(folder, name))
         faults += [f"tools/{name} {fault}" for fault in m.faults]
-        if m.name not in listed:
+        if m.name not in known:
             faults.append(f"tools/{name} is not in tools/meson.build")
         if not m.faults:
             manuals.append(m)

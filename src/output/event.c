@@ -98,6 +98,7 @@ struct err *output_new(const struct image *im, struct sources *sources,
 		.dynamic_arg = symbols ? symbols->arg : NULL,
 		.trunc_trailer = opts->trunc_trailer,
 		.escape_control = opts->escape_control && opts->format == OUTPUT_TEXT,
+		.is_one_line = opts->is_one_line,
 	};
 	output_clock_init(&o->env.clock);
 	arena_init(&o->formats_arena);
@@ -225,14 +226,21 @@ static void emit_json_line(struct output *o, const struct event_layout *l, uint3
 {
 	struct strbuf *out = &o->out.pending;
 
-	if (o->opts.is_tool && o->is_in_begin) {
-		heading_set(&o->heading, text);
+	if (o->opts.is_tool && o->is_in_begin)
 		return;
-	}
 	strbuf_puts(out, "{\"type\": \"printf\", \"data\": ");
 	json_put_string(out, text);
 	heading_put_fields(&o->heading, &o->env, &o->formats[index], l, payload, out);
 	strbuf_puts(out, "}\n");
+}
+
+static void take_heading(struct output *o, uint32_t index, const char *payload)
+{
+	const struct event_layout *l = o->image->events[index];
+	STRBUF_AUTO text = { 0 };
+
+	printf_render(&o->env, &o->formats[index], l->fields, l->n_fields, payload, &text);
+	heading_set(&o->heading, strbuf_str(&text));
 }
 
 static void emit_formatted(struct output *o, const struct event_layout *l, uint32_t index,
@@ -240,6 +248,12 @@ static void emit_formatted(struct output *o, const struct event_layout *l, uint3
 {
 	STRBUF_AUTO text = { 0 };
 
+	if (l->kind == EVENT_PRINTF && o->opts.is_tool && o->is_in_begin)
+		take_heading(o, index, payload);
+	else if (l->kind == EVENT_PRINTF && o->opts.message_filter.n &&
+		 !heading_message_has(&o->heading, &o->env, &o->formats[index], l, payload,
+				      o->opts.message_filter))
+		return;
 	/* the common case: nothing to do with the text but to write it */
 	if (l->kind == EVENT_PRINTF && o->opts.format == OUTPUT_TEXT) {
 		printf_render(&o->env, &o->formats[index], l->fields, l->n_fields, payload,
@@ -342,6 +356,7 @@ static struct err *dump_map(struct output *o, uint32_t index, struct mapdump d)
 	d.map = o->image->maps[index];
 	d.env = &o->env;
 	d.is_json = o->opts.format == OUTPUT_JSON;
+	d.table = o->opts.map_table;
 	d.is_zero_a_value = o->was_zeroed[index];
 	if (pictures_take(o->pictures, index) && !d.only_key)
 		return draw_map(o, index, &d);

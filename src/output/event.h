@@ -28,7 +28,10 @@ struct output_opts {
 	bool show_quiet;          /* -k: faults whose site is quiet as well */
 	bool allow_system;        /* --unsafe */
 	bool escape_control;      /* fd is a terminal */
+	bool is_one_line;         /* newlines of traced strings are escaped, too */
 	bool is_tool; /* what begin prints is a heading */
+	struct str message_filter; /* see struct session_opts */
+	struct str map_table;      /* map_table of the configuration */
 	struct str trunc_trailer; /* str_trunc_trailer */
 	uint64_t max_cat_bytes;
 	const volatile sig_atomic_t *give_up; /* see sink.h; may be NULL */

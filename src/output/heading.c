@@ -3,6 +3,7 @@
 #include "output/heading.h"
 
 #include "output/json.h"
+#include "output/printf.h"
 
 /* "LAT(us)" is the field lat_us */
 static void add_name(struct heading *h, struct str word)
@@ -95,17 +96,70 @@ static uint32_t count_columns(const struct format *f)
 	return n;
 }
 
+static bool has_message(const struct heading *h)
+{
+	return h->n && str_is(h->names[h->n - 1], "message");
+}
+
+/* index of the specification with which column n begins; n_specs: there is none */
+static uint32_t column_start(const struct format *f, uint32_t n)
+{
+	uint32_t i = 0;
+
+	for (; i < f->n_specs; i++)
+		if (!is_fraction(f, i) && !n--)
+			return i;
+	return i;
+}
+
+static void render_message(const struct heading *h, const struct value_env *env,
+			   const struct format *f, const struct event_layout *l,
+			   const char *payload, struct strbuf *out)
+{
+	uint32_t from = column_start(f, h->n - 1);
+	struct format rest = { f->specs + from, f->n_specs - from, f->tail, f->n_args - from };
+
+	printf_render(env, &rest, l->fields + from, l->n_fields - from, payload, out);
+}
+
+bool heading_message_has(const struct heading *h, const struct value_env *env,
+			 const struct format *f, const struct event_layout *l, const char *payload,
+			 struct str text)
+{
+	STRBUF_AUTO message = { 0 };
+
+	if (has_message(h) && l->n_fields >= column_start(f, h->n - 1))
+		render_message(h, env, f, l, payload, &message);
+	else
+		printf_render(env, f, l->fields, l->n_fields, payload, &message);
+	return str_find(strbuf_str(&message), text) >= 0;
+}
+
+static void put_message(const struct heading *h, const struct value_env *env,
+			const struct format *f, const struct event_layout *l, const char *payload,
+			struct strbuf *out)
+{
+	STRBUF_AUTO message = { 0 };
+
+	render_message(h, env, f, l, payload, &message);
+	strbuf_puts(out, ", \"message\": ");
+	json_put_string(out, str_trim(strbuf_str(&message)));
+}
+
 void heading_put_fields(const struct heading *h, const struct value_env *env,
 			const struct format *f, const struct event_layout *l, const char *payload,
 			struct strbuf *out)
 {
-	uint32_t column = 0;
+	bool is_open = has_message(h);
+	uint32_t column = 0, n = h->n - is_open, last = column_start(f, n);
 
 	/* a '*' takes a value that is no column */
-	if (!h->n || l->n_fields != f->n_specs || count_columns(f) != h->n)
+	if (!h->n || l->n_fields < last || count_columns(f) < n)
+		return;
+	if (!is_open && (l->n_fields != f->n_specs || count_columns(f) != n))
 		return;
 	strbuf_puts(out, ", \"fields\": {");
-	for (uint32_t i = 0; i < f->n_specs; i++) {
+	for (uint32_t i = 0; i < last; i++) {
 		const struct event_field *field = &l->fields[i];
 
 		if (is_fraction(f, i)) {
@@ -119,5 +173,7 @@ void heading_put_fields(const struct heading *h, const struct value_env *env,
 		strbuf_puts(out, ": ");
 		put_value(env, &f->specs[i], field, payload, out);
 	}
+	if (is_open)
+		put_message(h, env, f, l, payload, out);
 	strbuf_putc(out, '}');
 }

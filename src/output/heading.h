@@ -21,6 +21,13 @@ struct heading {
 /* what begin printed; of several the last one with two words or more is the heading */
 void heading_set(struct heading *h, struct str text);
 void heading_free(struct heading *h);
+/*
+ * A column MESSAGE, the last one, is all the rest of a line, however many values are in it. Does it contain this? Without such a
+ * column: does the line?
+ */
+bool heading_message_has(const struct heading *h, const struct value_env *env,
+			 const struct format *f, const struct event_layout *l, const char *payload,
+			 struct str text);
 /* , "fields": {...}: nothing when the line has another number of values */
 void heading_put_fields(const struct heading *h, const struct value_env *env,
 			const struct format *f, const struct event_layout *l, const char *payload,

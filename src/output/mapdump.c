@@ -11,6 +11,7 @@
 #include "output/aggregate.h"
 #include "output/hist.h"
 #include "output/json.h"
+#include "output/maptable.h"
 #include "output/tseries.h"
 
 struct entry {
@@ -251,6 +252,41 @@ static void put_json(const struct dump *d, size_t from, uint64_t last, struct st
 	strbuf_puts(out, d->key ? "}}}\n" : "}}\n");
 }
 
+/* stats() is three columns */
+static void put_stats(const struct dump *d, const struct entry *e, struct maptable *t)
+{
+	uint64_t parts[] = { e->number.count, e->number.value, e->number.total };
+
+	for (size_t i = 0; i < 3; i++) {
+		bool is_signed = i && d->value->is_signed;
+		uint64_t div = i && d->d->div ? d->d->div : 1;
+
+		value_put_number(VALUE_TEXT,
+				 is_signed ? (uint64_t)((int64_t)parts[i] / (int64_t)div) :
+					     parts[i] / div,
+				 is_signed, &t->text);
+		maptable_end_cell(t, true);
+	}
+}
+
+static void put_table(const struct dump *d, size_t from, struct strbuf *out)
+{
+	struct maptable t = { 0 };
+
+	maptable_begin(&t, d->d->table);
+	for (size_t i = from; i < d->entries.n; i++) {
+		maptable_add_key(&t, d->d->env, d->key, d->entries.v[i].key);
+		if (d->value->kind == TYPE_STATS) {
+			put_stats(d, &d->entries.v[i], &t);
+			continue;
+		}
+		put_value(d, &d->entries.v[i], 0, &t.text);
+		maptable_end_cell(&t, true);
+	}
+	maptable_put(&t, out);
+	maptable_free(&t);
+}
+
 static void put_all(struct dump *d, struct strbuf *out)
 {
 	uint64_t last = prepare_tseries(d);
@@ -262,6 +298,10 @@ static void put_all(struct dump *d, struct strbuf *out)
 		from = d->entries.n - d->d->top;
 	if (d->d->is_json) {
 		put_json(d, from, last, out);
+		return;
+	}
+	if (maptable_fits(d->d->table, d->key, d->value)) {
+		put_table(d, from, out);
 		return;
 	}
 	for (size_t i = from; i < d->entries.n; i++)

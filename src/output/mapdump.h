@@ -23,6 +23,7 @@ struct mapdump {
 	const void *only_key; /* key_type->size bytes: just this entry, NULL: all */
 	uint64_t top;         /* only that many of the greatest; 0: all */
 	uint64_t div;         /* 0 counts as 1 */
+	struct str table; /* headings, for a map with as many parts in key and value; text only */
 };
 
 /* read map number index from the engine and append its text or JSON object; nothing for an empty map */

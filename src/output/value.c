@@ -40,16 +40,16 @@ struct walk {
 
 static void put(const struct walk *w, const struct type *t, const void *data);
 
-/* control bytes that a terminal might act on; newline and tab stay */
-static void put_escaped(struct str s, struct strbuf *out)
+/* control bytes that a terminal might act on; newline and tab stay, unless a text has to stay on its line */
+static void put_escaped(struct str s, bool is_one_line, struct strbuf *out)
 {
 	const uint8_t *p = (const uint8_t *)s.p;
 
 	for (size_t i = 0; i < s.n;) {
 		size_t len = utf8_length(p + i, s.n - i);
 		bool is_c1 = len == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0;
-		bool is_c0 = len == 1 && (p[i] < 0x20 || p[i] == 0x7f) && p[i] != '\n' &&
-			     p[i] != '\t';
+		bool is_c0 = len == 1 && (p[i] < 0x20 || p[i] == 0x7f) &&
+			     (is_one_line || (p[i] != '\n' && p[i] != '\t'));
 
 		if (!len)
 			len = 1, is_c0 = p[i] < 0xa0;
@@ -69,7 +69,7 @@ void value_put_string(const struct value_env *env, enum value_form form, struct 
 	if (form == VALUE_JSON)
 		json_put_string(out, s);
 	else if (form == VALUE_TEXT && env->escape_control)
-		put_escaped(s, out);
+		put_escaped(s, env->is_one_line, out);
 	else
 		strbuf_add_str(out, s);
 }
@@ -462,6 +462,11 @@ static void put_made_text(const struct walk *w, const struct type *t, const void
 	case TYPE_TIMESTAMP: make_timestamp(w->env, data, &text); break;
 	case TYPE_CGROUP_PATH: make_cgroup_path(w->env, data, &text); break;
 	default: make_username(data, &text);
+	}
+	if (w->env->is_one_line && w->form == VALUE_TEXT &&
+	    (t->kind == TYPE_KSTACK || t->kind == TYPE_USTACK)) {
+		put_escaped(strbuf_str(&text), false, w->out); /* its lines are its form */
+		return;
 	}
 	value_put_string(w->env, w->form, strbuf_str(&text), w->out);
 }

@@ -31,6 +31,7 @@ struct value_env {
 	bool (*go_type)(void *arg, uint64_t addr, struct strbuf *name, uint8_t *kind);
 	void *dynamic_arg;
 	bool escape_control; /* text goes to a terminal: control bytes of traced strings as \xNN */
+	bool is_one_line;    /* ... newlines and tabs, too */
 };
 
 enum value_form {

@@ -86,6 +86,8 @@ static ERR_MUST struct err *open_output(struct run *r)
 		.show_quiet = o->warn_level > 0,
 		.allow_system = o->is_unsafe,
 		.is_tool = o->is_tool,
+		.message_filter = o->message_filter,
+		.map_table = r->c.unit->config.map_table,
 		.trunc_trailer = r->c.unit->config.str_trunc_trailer,
 		.max_cat_bytes = (uint64_t)r->c.unit->config.max_cat_bytes,
 		.give_up = &signals_stop,
@@ -104,7 +106,8 @@ static ERR_MUST struct err *open_output(struct run *r)
 			return err_new(errno, "open output file '%s'", o->output_path);
 	}
 	oo.fd = r->out_fd;
-	oo.escape_control = isatty(r->out_fd);
+	oo.escape_control = o->is_one_line || isatty(r->out_fd);
+	oo.is_one_line = o->is_one_line;
 	r->names.symbolizer = r->c.symbolizer;
 	if (r->c.unit->config.show_debug_info)
 		r->names.lines = source_lines_new();

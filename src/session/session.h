@@ -44,6 +44,8 @@ struct session_opts {
 	bool is_bpftrace;     /* called by that name */
 	bool is_tool;         /* "sonde NAME": what begin prints is a heading */
 	uint64_t duration_ns; /* end as by Ctrl-C that long after the attachment; 0: never */
+	bool is_one_line; /* control characters of traced texts are escaped, newlines too, wherever they go */
+	struct str message_filter; /* of a tool's lines only those whose message contains this */
 	uint64_t max_events;  /* end after so many printed events; 0: never */
 	struct picture_opts pictures; /* --folded, --svg, --speedscope; the title is the script's name */
 	const char *probe_filter;

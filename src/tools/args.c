@@ -50,6 +50,12 @@ static const struct tool_option *own_option(const struct tool_manual *m, char le
 
 static int common_option(const struct tool_manual *m, char letter, struct str name)
 {
+	const struct tool_option *own = letter ? manual_find_letter(m, letter) : NULL;
+
+	if (own) { /* a letter of the tool's choice for an option of all */
+		letter = 0;
+		name = own->name;
+	}
 	for (unsigned i = 0; i <= N_COMMON; i++) {
 		if (i == N_COMMON && !m->is_unsafe)
 			return -1;

@@ -23,6 +23,7 @@ struct tool_args {
 	VEC(struct tool_given) given; /* the tool's own, in order */
 	VEC(struct str) rest;         /* what is no option */
 	bool is_help, is_script;
+	bool says_attached; /* the tool has no heading: how many probes are attached says that it is ready */
 	unsigned verbose;
 };
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table of front ends. A row needs a head of the same name in tools/. */
-#include "tools/front.h"
+#include "tools/front_private.h"
 
 static const struct tool_front fronts[] = {
-	{ NULL, NULL, NULL },
+	{ "count", front_count, NULL },   { "latency", front_latency, NULL },
+	{ "run", NULL, front_run },
+	{ "slower", front_slower, NULL }, { "stackcount", front_stackcount, NULL },
+	{ "trace", front_trace, NULL },   { NULL, NULL, NULL },
 };
 
 const struct tool_front *tool_front_find(const char *name)
@@ -12,4 +15,33 @@ const struct tool_front *tool_front_find(const char *name)
 		if (!strcmp(f->name, name))
 			return f;
 	return NULL;
+}
+
+void front_put_string(struct str text, struct strbuf *out)
+{
+	strbuf_putc(out, '"');
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		if (c == '"' || c == '\\')
+			strbuf_printf(out, "\\%c", c);
+		else if (c < 0x20)
+			strbuf_printf(out, "\\x%02x", c);
+		else
+			strbuf_putc(out, (char)c);
+	}
+	strbuf_putc(out, '"');
+}
+
+void front_put_clause_head(struct str attach, struct strbuf *condition, struct strbuf *out)
+{
+	const char *text = condition->n ? strbuf_cstr(condition) + 4 : NULL;
+
+	strbuf_printf(out, "\n%.*s", STR_ARG(attach));
+	if (text && !strchr(text, '/'))
+		strbuf_printf(out, "\n/%s/", text);
+	strbuf_puts(out, "\n{\n");
+	/* a slash would end a predicate */
+	if (text && strchr(text, '/'))
+		strbuf_printf(out, "\tif (!(%s)) { return; }\n", text);
 }

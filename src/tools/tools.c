@@ -96,10 +96,10 @@ static unsigned required_parameters(struct str usage)
 	return n > 2 ? n - 2 : 0;
 }
 
-static ERR_MUST struct err *check_parameters(const struct tool_args *a, struct str script)
+static ERR_MUST struct err *check_parameters(const struct tool_args *a, unsigned most)
 {
 	const struct tool_manual *m = a->manual;
-	unsigned most = wanted_parameters(script), least = required_parameters(m->usage);
+	unsigned least = required_parameters(m->usage);
 
 	if (a->rest.n > most)
 		return err_hint(err_new(0, "%.*s does not know what to do with '%.*s'",
@@ -153,7 +153,7 @@ static ERR_MUST struct err *run_text(struct tool_args *a, struct str script, int
 	s->name = arena_printf(&a->arena, "%.*s.bt", STR_ARG(a->manual->name));
 	s->text = script;
 	s->is_tool = true;
-	s->is_quiet = !a->verbose;
+	s->is_quiet = !a->verbose && !a->says_attached;
 	log_level = (int)a->verbose;
 	*status = session_run(s);
 	return NULL;
@@ -162,7 +162,7 @@ static ERR_MUST struct err *run_text(struct tool_args *a, struct str script, int
 static ERR_MUST struct err *run_script(struct tool_args *a, struct str script, int *status)
 {
 	if (!a->is_script)
-		TRY(check_parameters(a, script));
+		TRY(check_parameters(a, wanted_parameters(script)));
 	pass_parameters(a, script);
 	return run_text(a, script, status);
 }
@@ -171,6 +171,7 @@ static ERR_MUST struct err *run_front(const struct tool_front *f, struct tool_ar
 {
 	STRBUF_AUTO script = { 0 };
 
+	TRY(check_parameters(a, UINT32_MAX));
 	if (!f->make)
 		return f->act(a, status);
 	TRY(f->make(a, &script));

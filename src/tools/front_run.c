@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sonde run: an eBPF object instead of a script. What src/object does with it is driven here: the command, the end, the
+ * output. The object decides what its programs see; -p and -c choose processes where the kernel lets them be chosen.
+ */
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "object/object.h"
+#include "output/sink.h"
+#include "session/child.h"
+#include "session/signals.h"
+#include "session/symbols.h"
+#include "tools/front_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <time.h>
+
+enum { POLL_MS = 50 };
+
+struct object_run {
+	struct tool_args *a;
+	struct object_opts opts;
+	VEC(struct object_attach) attach;
+	struct child child;
+	pid_t child_pid;
+	struct sink out;
+	uint64_t end_ns; /* 0: never */
+	uint64_t n_lines;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void write_line(void *arg, struct str text)
+{
+	struct object_run *r = arg;
+
+	if (r->a->session.max_events && r->n_lines >= r->a->session.max_events)
+		return;
+	r->n_lines++;
+	strbuf_add_str(&r->out.pending, text);
+	sink_event_end(&r->out);
+}
+
+static void remark(void *arg, const char *text)
+{
+	struct object_run *r = arg;
+
+	sink_flush(&r->out);
+	fprintf(stderr, "NOTE: %s\n", text);
+}
+
+/* "PROGRAM=PLACE" */
+static ERR_MUST struct err *read_attach(struct object_run *r, struct str text)
+{
+	struct str place = text, program = str_split(&place, '=');
+
+	if (!program.n || !place.n)
+		return err_hint(err_new(0, "--attach '%.*s' is no PROGRAM=PLACE", STR_ARG(text)),
+				"--attach handler=uprobe:/bin/app:parse");
+	vec_push(&r->attach, ((struct object_attach){ arena_str(&r->a->arena, program).p,
+						      arena_str(&r->a->arena, place).p }));
+	return NULL;
+}
+
+static ERR_MUST struct err *read_options(struct object_run *r)
+{
+	struct session_opts *s = &r->a->session;
+	int64_t hertz = 99;
+
+	if (r->a->rest.n > 1)
+		return err_new(0, "run takes one object, and '%.*s' is one word more",
+			       STR_ARG(r->a->rest.v[1]));
+	if (s->follow || s->cgroup_id)
+		return err_hint(err_new(0, "run does not know --follow, --cgroup and --container"),
+				"programs of an object choose by themselves what they look at");
+	TRY(tool_args_number(r->a, "hertz", &hertz));
+	if (hertz < 1 || hertz > 10000)
+		return err_new(0, "--hertz takes 1 to 10000");
+	vec_each(g, &r->a->given)
+		if (str_is(g->option->name, "attach"))
+			TRY(read_attach(r, g->value));
+	r->opts = (struct object_opts){ .path = arena_str(&r->a->arena, r->a->rest.v[0]).p,
+					.pids = s->pids.v,
+					.n_pids = (uint32_t)s->pids.n,
+					.attach = r->attach.v,
+					.n_attach = (uint32_t)r->attach.n,
+					.hertz = (uint32_t)hertz,
+					.is_json = s->format == OUTPUT_JSON,
+					.write = write_line,
+					.remark = remark,
+					.arg = r };
+	return NULL;
+}
+
+static ERR_MUST struct err *start_command(struct object_run *r)
+{
+	const struct session_opts *s = &r->a->session;
+
+	if (!s->command)
+		return NULL;
+	TRY(child_start(s->command, &r->child));
+	r->child_pid = r->child.pid;
+	if (!r->opts.n_pids) {
+		r->opts.pids = &r->child_pid;
+		r->opts.n_pids = 1;
+	}
+	return NULL;
+}
+
+static bool should_stop(struct object_run *r)
+{
+	const struct session_opts *s = &r->a->session;
+
+	if (signals_stop || r->out.error || (r->end_ns && now_ns() >= r->end_ns))
+		return true;
+	if (s->max_events && r->n_lines >= s->max_events)
+		return true;
+	if (r->child.pid)
+		return child_ended(&r->child);
+	vec_each(p, &s->pids)
+		if (proc_is_alive(*p))
+			return false;
+	return s->pids.n > 0;
+}
+
+static ERR_MUST struct err *trace(struct object_run *r, struct object *o)
+{
+	const struct session_opts *s = &r->a->session;
+	struct err *err = NULL;
+	uint32_t n;
+
+	TRY(object_attach(o, &n));
+	if (r->a->says_attached || r->a->verbose)
+		fprintf(stderr, "Attached %u %s\n", n, n == 1 ? "program" : "programs");
+	if (getenv("__BPFTRACE_NOTIFY_PROBES_ATTACHED"))
+		(void)!write(STDOUT_FILENO, "__BPFTRACE_NOTIFY_PROBES_ATTACHED\n", 34);
+	if (s->duration_ns)
+		r->end_ns = now_ns() + s->duration_ns;
+	child_release(&r->child);
+	while (!err && !s->is_dry_run && !should_stop(r)) {
+		err = object_poll(o, POLL_MS);
+		sink_batch_end(&r->out);
+	}
+	object_detach(o);
+	if (!err)
+		err = object_poll(o, 0);
+	if (!err && !s->is_dry_run)
+		err = object_put_maps(o);
+	if (object_lost(o))
+		fprintf(stderr, "WARNING: %llu events were lost: the buffers were full\n",
+			(unsigned long long)object_lost(o));
+	return err;
+}
+
+static ERR_MUST struct err *open_output(struct object_run *r)
+{
+	const char *path = r->a->session.output_path;
+
+	r->out.fd = STDOUT_FILENO;
+	r->out.mode = SINK_LINE;
+	r->out.give_up = &signals_stop;
+	if (!path)
+		return NULL;
+	r->out.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	return r->out.fd < 0 ? err_new(errno, "open output file '%s'", path) : NULL;
+}
+
+struct err *front_run(struct tool_args *a, int *status)
+{
+	struct object_run r = { .a = a, .child = { .release = -1 } };
+	struct object *o = NULL;
+	struct err *err;
+
+	a->says_attached = true;
+	signals_install();
+	limits_raise_files();
+	err = read_options(&r);
+	if (!err)
+		err = open_output(&r);
+	if (!err)
+		err = start_command(&r);
+	if (!err)
+		err = object_open(&r.opts, &o);
+	if (!err)
+		err = trace(&r, o);
+	sink_flush(&r.out);
+	child_stop(&r.child);
+	object_free(o);
+	if (r.out.fd > STDERR_FILENO)
+		close(r.out.fd);
+	sink_free(&r.out);
+	vec_free(&r.attach);
+	*status = err ? 1 : 0;
+	return err;
+}
