@@ -301,6 +301,13 @@ static struct value call_simple(struct builder *b, struct node *call)
 	return value_reg(put_imm(b, 0), call->type);
 }
 
+static struct value call_cgroup_ancestor(struct builder *b, struct node *call)
+{
+	uint32_t level = build_reg(b, call->call.args);
+
+	return value_reg(put_helper(b, BPF_FUNC_get_current_ancestor_cgroup_id, level), call->type);
+}
+
 static struct value call_cpid(struct builder *b, struct node *call)
 {
 	uint32_t base = put_map_value(b, b->im->globals_map, offsetof(struct image_globals, cpid));
@@ -577,6 +584,7 @@ build_call_fn *call_builder_context(enum builtin_id id)
 		[BUILTIN_CURTASK] = call_simple,
 		[BUILTIN_CGROUP] = call_cgroup,
 		[BUILTIN_RAND] = call_simple,
+		[BUILTIN_CGROUP_ANCESTOR] = call_cgroup_ancestor,
 		[BUILTIN_JIFFIES] = call_simple,
 		[BUILTIN_CPID] = call_cpid,
 		[BUILTIN_IS_TRACED] = build_is_traced,

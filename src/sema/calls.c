@@ -213,6 +213,7 @@ static call_rule *const rules[BUILTIN_N] = {
 	[BUILTIN_FUNC] = call_probe,
 	[BUILTIN_PROBE] = call_probe,
 	[BUILTIN_RAND] = call_probe,
+	[BUILTIN_CGROUP_ANCESTOR] = call_probe,
 	[BUILTIN_JIFFIES] = call_probe,
 	[BUILTIN_USERMODE] = call_probe,
 	[BUILTIN_IS_TRACED] = call_probe,

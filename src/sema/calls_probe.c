@@ -354,6 +354,7 @@ static bool is_refused_on_messages(struct sema *s, struct node *call)
 	case BUILTIN_CPU:
 	case BUILTIN_NUMAID:
 	case BUILTIN_CURTASK:
+	case BUILTIN_CGROUP_ANCESTOR:
 	case BUILTIN_USERMODE:
 	case BUILTIN_CTX:
 	case BUILTIN_KSTACK:
@@ -412,6 +413,11 @@ const struct type *call_probe(struct sema *s, struct node **slot, unsigned want)
 		return call->call.n_args && !arg_integer(s, call, 0) ? type_poison()
 								     : type_bool();
 	case BUILTIN_CPID: return call_cpid(s, slot);
+	case BUILTIN_CGROUP_ANCESTOR:
+		if (!arg_integer(s, call, 0))
+			return type_poison();
+		coerce(s, call_arg(call, 0), type_int(4, true));
+		return type_int(8, false);
 	default: /* uid, gid, elapsed, cgroup, jiffies */ return type_int(8, false);
 	}
 }

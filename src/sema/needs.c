@@ -31,6 +31,7 @@ static const struct {
 	{ "ncpus", NEED_NOTHING },
 	{ "numaid", NEED_NOTHING },
 	{ "cgroup", NEED_NOTHING },
+	{ "cgroup_ancestor", NEED_NOTHING },
 	{ "kstack", NEED_NOTHING },
 	{ "func", NEED_NOTHING }, /* corrected by ir */
 	{ "probe", NEED_NOTHING },
