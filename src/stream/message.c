@@ -137,6 +137,7 @@ static void put_arg(char *to, const struct stream_arg *a, const struct stream_co
 	struct stored_blob blob = { c->s->message_id, m->n_data };
 
 	switch (a->what) {
+	case ARG_NOTHING: memset(to, 0, a->size); break;
 	case ARG_FIELD: put_field(to, a, m); break;
 	case ARG_LOCAL: memcpy(to, &c->local, sizeof(c->local)); break;
 	case ARG_REMOTE: memcpy(to, &c->remote, sizeof(c->remote)); break;

@@ -47,6 +47,7 @@ struct stream_conn {
 struct stream_arg {
 	uint32_t offset, size; /* in MAP_MESSAGE */
 	enum {
+		ARG_NOTHING, /* a name that nothing fills in stays zero */
 		ARG_FIELD,
 		ARG_LOCAL,
 		ARG_LOCAL_PORT,
