@@ -3,10 +3,10 @@
 #include "tools/front_private.h"
 
 static const struct tool_front fronts[] = {
-	{ "count", front_count, NULL },   { "latency", front_latency, NULL },
-	{ "run", NULL, front_run },
-	{ "slower", front_slower, NULL }, { "stackcount", front_stackcount, NULL },
-	{ "trace", front_trace, NULL },   { NULL, NULL, NULL },
+	{ "count", front_count, NULL },     { "flow", front_flow, NULL },
+	{ "latency", front_latency, NULL }, { "run", NULL, front_run },
+	{ "slower", front_slower, NULL },   { "stackcount", front_stackcount, NULL },
+	{ "trace", front_trace, NULL },     { NULL, NULL, NULL },
 };
 
 const struct tool_front *tool_front_find(const char *name)

@@ -11,6 +11,7 @@ void front_put_string(struct str text, struct strbuf *out);
 void front_put_clause_head(struct str attach, struct strbuf *condition, struct strbuf *out);
 
 struct err *front_count(struct tool_args *a, struct strbuf *out) ERR_MUST;
+struct err *front_flow(struct tool_args *a, struct strbuf *out) ERR_MUST;
 struct err *front_latency(struct tool_args *a, struct strbuf *out) ERR_MUST;
 struct err *front_slower(struct tool_args *a, struct strbuf *out) ERR_MUST;
 struct err *front_stackcount(struct tool_args *a, struct strbuf *out) ERR_MUST;

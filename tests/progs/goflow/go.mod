@@ -1,0 +1,3 @@
+module goflow
+
+go 1.18
