@@ -78,7 +78,8 @@ static ERR_MUST struct err *read_options(struct object_run *r)
 	if (r->a->rest.n > 1)
 		return err_new(0, "run takes one object, and '%.*s' is one word more",
 			       STR_ARG(r->a->rest.v[1]));
-	if (s->follow || s->cgroup_id)
+	/* -c brings --follow along */
+	if ((s->follow && !s->command) || s->cgroup_id)
 		return err_hint(err_new(0, "run does not know --follow, --cgroup and --container"),
 				"programs of an object choose by themselves what they look at");
 	TRY(tool_args_number(r->a, "hertz", &hertz));

@@ -32,7 +32,8 @@ MAY = {
     "output": ["image", "types", "objfile", "probe/point.h", "engine/engine.h"],
     "stream": ["proto", "image", "types", "objfile", "output", "probe/point.h", "engine/engine.h"],
     "session": "all",
-    "tools": ["session", "output", "engine", "probe", "objfile", "image", "ebpf", "ir", "sema", "lang", "arch", "types"],
+    "object": ["types", "output"],
+    "tools": ["object", "session", "output", "engine", "probe", "objfile", "image", "ebpf", "ir", "sema", "lang", "arch", "types"],
     "cli": "all",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)

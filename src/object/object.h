@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * eBPF objects that others compiled: opened and loaded by libbpf, attached by what their sections say, what they write to
+ * ring and perf buffers printed by the types of their BTF, and their maps at the end. In this order: object_open,
+ * object_attach, object_poll ..., object_detach, object_put_maps, object_free. Whoever drives it (src/tools) brings the
+ * output, the processes and the reasons to stop. Nothing outlives the struct: links, maps and programs hang on descriptors.
+ */
+#ifndef SONDE_OBJECT_OBJECT_H
+#define SONDE_OBJECT_OBJECT_H
+
+#include "base/err.h"
+#include "base/strbuf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct object;
+
+struct object_attach {
+	const char *program; /* of the object */
+	const char *place;   /* "uprobe:FILE:FUNCTION" and so on */
+};
+
+struct object_opts {
+	const char *path;
+	const pid_t *pids; /* user probes and samples of these alone; none: of all */
+	uint32_t n_pids;
+	const struct object_attach *attach; /* for sections that name no place, or another one */
+	uint32_t n_attach;
+	uint32_t hertz; /* of perf_event programs */
+	bool is_json;
+	/* a whole line or more, newline included */
+	void (*write)(void *arg, struct str text);
+	/* one sentence, no newline */
+	void (*remark)(void *arg, const char *text);
+	void *arg;
+};
+
+/* opens, makes the maps, loads the programs */
+struct err *object_open(const struct object_opts *o, struct object **ret) ERR_MUST;
+/* all programs that can be attached; *n: to how many places. An error when it is none */
+struct err *object_attach(struct object *o, uint32_t *n) ERR_MUST;
+/* prints what has come, waiting at most timeout_ms for the first of it */
+struct err *object_poll(struct object *o, int timeout_ms) ERR_MUST;
+void object_detach(struct object *o);
+struct err *object_put_maps(struct object *o) ERR_MUST;
+/* records that the buffers had no room for */
+uint64_t object_lost(const struct object *o);
+void object_free(struct object *o);
+
+#endif

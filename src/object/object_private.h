@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of this folder share. */
+#ifndef SONDE_OBJECT_OBJECT_PRIVATE_H
+#define SONDE_OBJECT_OBJECT_PRIVATE_H
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/vec.h"
+#include "object/object.h"
+#include "output/value.h"
+#include "types/btf_source.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+/* a ring or perf buffer map and how its records are read */
+struct object_buffer {
+	struct object *o;
+	struct bpf_map *map;
+	struct perf_buffer *perf;  /* NULL: a ring */
+	const struct type *type;   /* of the records; NULL: not known */
+	bool was_said;             /* that it is not known, or does not fit */
+};
+
+struct object {
+	struct object_opts opts;
+	struct bpf_object *bpf;
+	struct strbuf log; /* what libbpf had to say, since it was last cleared */
+	VEC(struct bpf_link *) links;
+	VEC(int) samplers; /* perf events of sampled programs */
+	/* types */
+	struct arena arena;
+	struct type_table types;
+	struct btfsrc *btf; /* NULL: the object has none */
+	struct value_env env;
+	/* events */
+	VEC(struct object_buffer *) buffers;
+	struct ring_buffer *ring;
+	uint64_t n_lost;
+	int pipe;            /* of bpf_printk, -1: no program calls it */
+	struct strbuf lines; /* of it: the last one may be a part */
+};
+
+/* one sentence through opts.remark */
+void object_remark(struct object *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* the last lines of what libbpf said, as the cause of an error */
+struct err *object_failed(struct object *o, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4))) ERR_MUST;
+
+/* what is behind a type id of the object's BTF; NULL: nothing that has a value */
+const struct type *object_type(struct object *o, uint32_t id);
+/* value of n bytes; those that the type does not cover, or all without a type, as hex */
+void object_put_value(struct object *o, const struct type *t, const void *data, uint32_t n, bool is_key,
+		      struct strbuf *out);
+
+/* events.c: before the maps are made (types that the kernel would refuse are remembered), and after it */
+void object_buffers_find(struct object *o);
+struct err *object_buffers_open(struct object *o) ERR_MUST;
+void object_buffers_free(struct object *o);
+
+/* printk.c */
+void object_pipe_open(struct object *o);
+void object_pipe_read(struct object *o);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From a file to loaded programs. libbpf does the work (relocations by the kernel's BTF, maps, the verifier); what it says
+ * on the way is kept, and shown only when something fails.
+ */
+#include "object/object_private.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+/* libbpf's printing has no argument of its own; one object is run at a time */
+static struct strbuf *messages;
+
+static int keep_message(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	if (level <= LIBBPF_INFO && messages)
+		strbuf_vprintf(messages, fmt, ap);
+	return 0;
+}
+
+void object_remark(struct object *o, const char *fmt, ...)
+{
+	STRBUF_AUTO text = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	strbuf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	o->opts.remark(o->opts.arg, strbuf_cstr(&text));
+}
+
+/* the end is where the verifier and libbpf say what was wrong */
+static struct str last_lines(struct str text, unsigned n)
+{
+	size_t at = text.n;
+
+	while (at && text.p[at - 1] == '\n')
+		at--;
+	text.n = at;
+	while (at && n) {
+		at--;
+		n -= text.p[at] == '\n';
+	}
+	return str_sub(text, n ? 0 : at + 1, text.n);
+}
+
+struct err *object_failed(struct object *o, int code, const char *fmt, ...)
+{
+	struct str said = last_lines(strbuf_str(&o->log), 16);
+	STRBUF_AUTO text = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	strbuf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	if (said.n)
+		return err_new(code, "%s\n%.*s\n", strbuf_cstr(&text), STR_ARG(said));
+	return err_new(code, "%s", strbuf_cstr(&text));
+}
+
+const struct type *object_type(struct object *o, uint32_t id)
+{
+	const struct type *t = o->btf && id ? btfsrc_type(o->btf, id) : NULL;
+
+	if (!t || t->kind == TYPE_VOID || t->kind == TYPE_FUNCTION)
+		return NULL;
+	if (t->kind == TYPE_STRUCT && !type_complete(t))
+		return NULL;
+	return t->size ? t : NULL;
+}
+
+static void open_types(struct object *o)
+{
+	struct btf *btf = bpf_object__btf(o->bpf);
+	const void *bytes;
+	uint32_t n;
+
+	arena_init(&o->arena);
+	type_table_init(&o->types, &o->arena);
+	if (!btf)
+		return;
+	bytes = btf__raw_data(btf, &n);
+	if (!bytes)
+		return;
+	o->btf = btfsrc_new_bytes(&o->types, o->opts.path, bytes, n);
+	if (!btfsrc_open(o->btf)) {
+		btfsrc_free(o->btf);
+		o->btf = NULL;
+	}
+}
+
+struct err *object_open(const struct object_opts *opts, struct object **ret)
+{
+	struct object *o = base_alloc(sizeof(*o));
+	int code;
+
+	o->opts = *opts;
+	o->pipe = -1;
+	*ret = o;
+	messages = &o->log;
+	libbpf_set_print(keep_message);
+	o->bpf = bpf_object__open_file(opts->path, NULL);
+	if (!o->bpf)
+		return object_failed(o, errno, "open the eBPF object '%s'", opts->path);
+	open_types(o);
+	object_buffers_find(o);
+	libbpf_set_print(keep_message); /* reading types has switched it off */
+	strbuf_clear(&o->log);
+	code = bpf_object__load(o->bpf);
+	if (code)
+		return object_failed(o, -code, "load the programs of '%s'", opts->path);
+	return object_buffers_open(o);
+}
+
+void object_detach(struct object *o)
+{
+	vec_each(fd, &o->samplers)
+		close(*fd);
+	vec_free(&o->samplers);
+	vec_each(l, &o->links)
+		bpf_link__destroy(*l);
+	vec_free(&o->links);
+}
+
+uint64_t object_lost(const struct object *o)
+{
+	return o->n_lost;
+}
+
+void object_free(struct object *o)
+{
+	if (!o)
+		return;
+	object_detach(o);
+	object_buffers_free(o);
+	if (o->pipe >= 0)
+		close(o->pipe);
+	bpf_object__close(o->bpf);
+	btfsrc_free(o->btf);
+	if (o->types.arena)
+		type_table_free(&o->types);
+	arena_free(&o->arena);
+	messages = NULL;
+	strbuf_free(&o->log);
+	strbuf_free(&o->lines);
+	free(o);
+}
