@@ -33,6 +33,39 @@ bool list_line(struct listing *l, const char *fmt, ...)
 	return !l->is_stopped;
 }
 
+/* a file that is mapped and has no name any more, or never had (memfd): the tracer gets at it through the process */
+static bool is_nameless(const struct listing *l)
+{
+	return l->o->with_remarks && str_starts(l->file->open_path, STR("/proc/")) &&
+	       str_find(l->file->open_path, STR("/map_files/")) > 0;
+}
+
+void list_put_path(const struct listing *l, struct strbuf *out)
+{
+	struct str path = is_nameless(l) ? l->file->open_path : l->file->path;
+	bool needs_quotes = false;
+
+	for (size_t i = 0; i < path.n && !needs_quotes; i++)
+		needs_quotes = strchr(" :{}(),@*$'", path.p[i]);
+	strbuf_printf(out, needs_quotes ? "\"%.*s\"" : "%.*s", STR_ARG(path));
+}
+
+void list_remark(struct strbuf *out, const char *fmt, ...)
+{
+	va_list ap;
+
+	strbuf_puts(out, out->n ? "; " : "  # ");
+	va_start(ap, fmt);
+	strbuf_vprintf(out, fmt, ap);
+	va_end(ap);
+}
+
+void list_remark_file(const struct listing *l, struct strbuf *out)
+{
+	if (is_nameless(l))
+		list_remark(out, "%.*s, which has no name any more", STR_ARG(l->file->path));
+}
+
 /* ---- kernel-side providers ---- */
 
 static bool list_tracepoint(void *arg, struct str subsystem, struct str event)
@@ -141,6 +174,63 @@ static void list_timer(struct listing *l, const struct pattern *p)
 
 /* ---- programs and libraries ---- */
 
+/* what a probe's operands are: "arg0 int32 in %eax" */
+static void remark_operand(uint32_t i, const struct usdt_operand *a, struct strbuf *out)
+{
+	ptrdiff_t at = str_find_char(a->text, '@', 0);
+	struct str where = str_sub(a->text, at < 0 ? 0 : (size_t)at + 1, a->text.n);
+
+	strbuf_printf(out, "%sarg%u ", out->n ? ", " : "  # ", i);
+	switch (a->kind) {
+	case USDT_ARG_CONST:
+		strbuf_printf(out, "%sint%u %lld", a->is_signed ? "" : "u", a->size * 8u,
+			      (long long)a->value);
+		break;
+	case USDT_ARG_REG:
+	case USDT_ARG_MEM:
+		strbuf_printf(out, "%sint%u %s %.*s", a->is_signed ? "" : "u", a->size * 8u,
+			      a->kind == USDT_ARG_REG ? "in" : "at", STR_ARG(where));
+		break;
+	case USDT_ARG_FLOAT: strbuf_printf(out, "floating point %.*s", STR_ARG(where)); break;
+	default: strbuf_printf(out, "not readable: %.*s", STR_ARG(a->text));
+	}
+}
+
+/* of the probe whose first place is note i */
+static void remark_usdt(struct listing *l, const struct usdt_table *t, uint32_t i,
+			struct strbuf *out)
+{
+	const struct usdt_note *n = &t->v[i];
+	struct usdt_operand *args;
+	struct arena arena;
+	uint32_t n_places = 0, n_args;
+
+	arena_init(&arena);
+	n_args = usdt_parse_args(l->file->f, n->args, &arena, &args);
+	for (uint32_t k = 0; k < n_args; k++)
+		remark_operand(k, &args[k], out);
+	for (uint32_t k = i; k < t->n; k++)
+		n_places += str_eq(t->v[k].name, n->name) && str_eq(t->v[k].provider, n->provider);
+	if (n->semaphore)
+		list_remark(out, "semaphore");
+	if (n_places > 1)
+		list_remark(out, "%u places", n_places);
+	list_remark_file(l, out);
+	arena_free(&arena);
+}
+
+static bool list_usdt_line(struct listing *l, const struct usdt_table *t, uint32_t i)
+{
+	const struct usdt_note *n = &t->v[i];
+	STRBUF_AUTO remark = { 0 }, path = { 0 };
+
+	if (l->o->with_remarks)
+		remark_usdt(l, t, i, &remark);
+	list_put_path(l, &path);
+	return list_line(l, "usdt:%s:%.*s:%.*s%.*s", strbuf_cstr(&path), STR_ARG(n->provider),
+			 STR_ARG(n->name), STR_ARG(strbuf_str(&remark)));
+}
+
 static void list_usdt_file(struct listing *l, struct str ns, struct str name)
 {
 	struct usdt_table *t = objfile_usdt(l->file->f);
@@ -155,8 +245,7 @@ static void list_usdt_file(struct listing *l, struct str ns, struct str name)
 				    str_eq(t->v[j].provider, n->provider);
 		if (is_repeat || !str_glob(ns, n->provider) || !str_glob(name, n->name))
 			continue;
-		if (!list_line(l, "usdt:%.*s:%.*s:%.*s", STR_ARG(l->file->path),
-			       STR_ARG(n->provider), STR_ARG(n->name)))
+		if (!list_usdt_line(l, t, i))
 			return;
 		if (l->o->verbose && n->args.n)
 			strbuf_printf(&l->out, "    %.*s\n", STR_ARG(n->args));

@@ -27,6 +27,11 @@ struct probe_list_opts {
 	 * remark); this lists them in a search over all probe types too, as bpftrace does.
 	 */
 	bool with_lacking;
+	/*
+	 * A remark behind each line that has one, "  # inlined only, at 3 places": what the operands of a USDT probe are, whether
+	 * a function has code of its own.
+	 */
+	bool with_remarks;
 	uint64_t n_listed; /* out: probes and types */
 };
 

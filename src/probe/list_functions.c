@@ -89,15 +89,32 @@ static struct str with_file(struct function_list *f, const struct symbol *s, str
 	return arena_printf(f->arena, "%.*s@%.*s", STR_ARG(name), STR_ARG(file));
 }
 
-static bool print_line(struct function_list *f, struct str name, bool is_cxx)
+/* a function that is nowhere but in others; fn may be NULL: nothing is known */
+static void put_remark(const struct di_func *fn, struct strbuf *out)
+{
+	uint32_t n_inlined = 0;
+
+	for (uint32_t i = 0; fn && i < fn->n_instances; i++) {
+		if (!fn->instances[i].is_inlined)
+			return;
+		n_inlined += fn->instances[i].n_entries > 0;
+	}
+	if (n_inlined)
+		list_remark(out, "inlined only, at %u place%s", n_inlined,
+			    n_inlined > 1 ? "s" : "");
+}
+
+static bool print_line(struct function_list *f, struct str name, bool is_cxx, struct strbuf *remark)
 {
 	struct listing *l = f->l;
-	STRBUF_AUTO quoted = { 0 };
+	STRBUF_AUTO quoted = { 0 }, path = { 0 };
 
+	list_remark_file(l, remark);
 	symbol_print_quoted(name, STR_NULL, &quoted);
-	return list_line(l, "%s:%.*s:%s%s", provider_names[l->kind].name, STR_ARG(l->file->path),
+	list_put_path(l, &path);
+	return list_line(l, "%s:%s:%s%s%.*s", provider_names[l->kind].name, strbuf_cstr(&path),
 			 is_cxx && quoted.n && quoted.p[0] == '"' ? "cpp:" : "",
-			 strbuf_cstr(&quoted));
+			 strbuf_cstr(&quoted), STR_ARG(strbuf_str(remark)));
 }
 
 static bool list_symbol(void *arg, const struct symbol *s, struct str shown)
@@ -112,12 +129,17 @@ static bool list_symbol(void *arg, const struct symbol *s, struct str shown)
 		.addr = s->addr, .entry = s->addr, .sym = s, .func = name, .raw = raw
 	};
 
+	STRBUF_AUTO remark = { 0 };
+
 	(void)shown;
 	if (known)
 		f->is_printed[known->index] = true;
+	/* what a compiler made beside a method: nobody can write its name but as a symbol */
+	if (str_find(name, STR(" thunk to ")) >= 0)
+		place.func = name = raw;
 	if (!is_new_line(f, name))
 		return true;
-	if (!print_line(f, name, demangle_kind(raw) == MANGLING_CXX))
+	if (!print_line(f, name, demangle_kind(raw) == MANGLING_CXX, &remark))
 		return false;
 	if (!l->o->verbose)
 		return true;
@@ -133,10 +155,13 @@ static bool list_symbol(void *arg, const struct symbol *s, struct str shown)
 static bool list_function(struct function_list *f, const struct di_func *fn)
 {
 	struct listing *l = f->l;
+	STRBUF_AUTO remark = { 0 };
 
 	if (!is_new_line(f, fn->name))
 		return true;
-	if (!print_line(f, fn->name, fn->lang == LANG_CXX))
+	if (l->o->with_remarks)
+		put_remark(fn, &remark);
+	if (!print_line(f, fn->name, fn->lang == LANG_CXX, &remark))
 		return false;
 	if (l->o->verbose) {
 		if (fn->linkage.n && !str_eq(fn->linkage, fn->name))
@@ -150,8 +175,12 @@ static void list_go_inlined(void *arg, const struct go_inlined *in)
 {
 	struct function_list *f = arg;
 
+	STRBUF_AUTO remark = { 0 };
+
+	if (f->l->o->with_remarks)
+		list_remark(&remark, "inlined only");
 	if (is_new_line(f, in->name))
-		print_line(f, in->name, false);
+		print_line(f, in->name, false, &remark);
 }
 
 void list_functions(struct listing *l, struct str pattern, struct str file, bool only_demangled)

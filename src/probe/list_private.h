@@ -35,6 +35,11 @@ struct listing {
 
 /* one probe or type; false: stop */
 bool list_line(struct listing *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* of the file being listed, quoted where an attach point needs it */
+void list_put_path(const struct listing *l, struct strbuf *out);
+/* with_remarks: "  # one; another" */
+void list_remark(struct strbuf *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void list_remark_file(const struct listing *l, struct strbuf *out);
 /* list_functions.c: functions of the file being listed; file: empty, or where they were written */
 void list_functions(struct listing *l, struct str pattern, struct str file, bool only_demangled);
 /* the same: l->source_file at the line, and column, of the pattern */

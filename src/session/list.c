@@ -3,15 +3,42 @@
 #include "session/compile.h"
 
 #include "base/cleanup.h"
+#include "output/json.h"
 #include "probe/list.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
+/* {"type": "probe", "data": "...", "remark": "..."}; with -v the lines below a probe are "argument"s */
+static void put_json(struct str text, struct strbuf *out)
+{
+	while (text.n) {
+		struct str line = str_split(&text, '\n');
+		ptrdiff_t at = str_find(line, STR("  # "));
+
+		if (!line.n)
+			continue;
+		strbuf_printf(out, "{\"type\": \"%s\", \"data\": ",
+			      line.p[0] == ' ' ? "argument" : "probe");
+		json_put_string(out, str_trim(at < 0 ? line : str_sub(line, 0, (size_t)at)));
+		if (at >= 0) {
+			strbuf_puts(out, ", \"remark\": ");
+			json_put_string(out, str_sub(line, (size_t)at + 4, line.n));
+		}
+		strbuf_puts(out, "}\n");
+	}
+}
+
 static bool write_text(void *arg, struct str text)
 {
+	const struct session_opts *o = arg;
 	STRBUF_AUTO shown = { 0 };
+
+	if (o->format == OUTPUT_JSON) {
+		put_json(text, &shown);
+		return fwrite(shown.p, 1, shown.n, stdout) == shown.n;
+	}
 
 	if (isatty(STDOUT_FILENO)) { /* a symbol's name may hold anything */
 		diag_add_text(&shown, text);
@@ -52,6 +79,8 @@ int session_list(struct session_opts *o, const char *pattern, bool verbose)
 	struct probe_list_opts lo = { .verbose = verbose,
 				      .write = write_text,
 				      .warn = warn,
+				      .arg = o,
+				      .with_remarks = o->list_remarks,
 				      .with_lacking = o->is_bpftrace };
 	struct compilation c;
 	struct err *err;

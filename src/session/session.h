@@ -43,6 +43,7 @@ struct session_opts {
 	bool is_unsafe, is_dry_run, is_test, is_bench, is_format;
 	bool is_bpftrace;     /* called by that name */
 	bool is_tool;         /* "sonde NAME": what begin prints is a heading */
+	bool list_remarks;    /* -l: what is worth knowing behind each line (probe/list.h) */
 	uint64_t duration_ns; /* end as by Ctrl-C that long after the attachment; 0: never */
 	bool is_one_line; /* control characters of traced texts are escaped, newlines too, wherever they go */
 	struct str message_filter; /* of a tool's lines only those whose message contains this */

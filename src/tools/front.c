@@ -2,12 +2,19 @@
 /* The table of front ends. A row needs a head of the same name in tools/. */
 #include "tools/front_private.h"
 
+/* clang-format off */
 static const struct tool_front fronts[] = {
-	{ "count", front_count, NULL },     { "flow", front_flow, NULL },
-	{ "latency", front_latency, NULL }, { "run", NULL, front_run },
-	{ "slower", front_slower, NULL },   { "stackcount", front_stackcount, NULL },
-	{ "trace", front_trace, NULL },     { NULL, NULL, NULL },
+	{ "count", front_count, NULL },
+	{ "flow", front_flow, NULL },
+	{ "latency", front_latency, NULL },
+	{ "list", NULL, front_list },
+	{ "run", NULL, front_run },
+	{ "slower", front_slower, NULL },
+	{ "stackcount", front_stackcount, NULL },
+	{ "trace", front_trace, NULL },
+	{ NULL, NULL, NULL },
 };
+/* clang-format on */
 
 const struct tool_front *tool_front_find(const char *name)
 {

@@ -7,6 +7,7 @@
 
 /* a literal of the language */
 void front_put_string(struct str text, struct strbuf *out);
+struct err *front_list(struct tool_args *a, int *status) ERR_MUST;
 /* the attach point, the condition " && a && b" and the opening brace */
 void front_put_clause_head(struct str attach, struct strbuf *condition, struct strbuf *out);
 

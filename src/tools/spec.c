@@ -71,6 +71,14 @@ static size_t end_of_spec(struct str s, bool is_own)
 	return s.n;
 }
 
+/* a line of sonde list as a whole: what stands behind "  # " is for people */
+static struct str without_remark(struct str s)
+{
+	ptrdiff_t at = str_find(s, STR("  # "));
+
+	return at < 0 ? s : str_trim(str_sub(s, 0, (size_t)at));
+}
+
 /* ---- the parts ---- */
 
 static bool is_plain(struct str s, const char *more)
@@ -374,6 +382,7 @@ struct err *spec_parse(struct tool_args *a, struct str *text, struct tool_spec *
 	size_t end;
 
 	*s = (struct tool_spec){ 0 };
+	all = without_remark(all);
 	rest = all;
 	word = take_part(&rest);
 	own = rest.n ? find_own(word) : NULL;
