@@ -454,6 +454,15 @@ static void report_places(const struct compilation *c)
 	}
 }
 
+/* do bytes of connections come through the ring? */
+static bool has_messages(const struct unit *u)
+{
+	for (uint32_t i = 0; i < u->n_insts; i++)
+		if (u->insts[i]->shape->kind == PROBE_MESSAGE)
+			return true;
+	return false;
+}
+
 bool compile_image(struct compilation *c)
 {
 	if (!compile_filter(c))
@@ -473,6 +482,8 @@ bool compile_image(struct compilation *c)
 	}
 	report_places(c);
 	c->ring_bytes = sizes_ring_bytes(c->unit->config.perf_rb_pages);
+	if (c->unit->config.perf_rb_pages <= 0 && has_messages(c->unit))
+		c->ring_bytes = sizes_ring_for_streams(c->ring_bytes);
 	if (!generate(c))
 		return false;
 	/* what comes later may send more than what is there */

@@ -5,7 +5,7 @@
 #include <bpf/libbpf.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, MIN_PAGES = 64, MAX_PAGES = 4096, CONTROL_PAGES = 16 };
+enum { PAGE = 4096, MIN_PAGES = 64, MAX_PAGES = 4096, CONTROL_PAGES = 16, STREAM_RING = 8 << 20 };
 
 /* 1/4096 of the memory, between 256 KiB and 16 MiB: what bpftrace's documentation promises */
 uint64_t sizes_ring_bytes(int64_t pages)
@@ -39,6 +39,15 @@ uint64_t sizes_ring_for(const struct image *im, uint64_t ring_bytes)
 		if (is_data(im->events[i]->kind))
 			return ring_bytes;
 	return ring_bytes < control ? ring_bytes : control;
+}
+
+uint64_t sizes_ring_for_streams(uint64_t ring_bytes)
+{
+	uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+	while (ring_bytes < STREAM_RING && ring_bytes * 2 <= memory / 64)
+		ring_bytes *= 2;
+	return ring_bytes;
 }
 
 uint32_t sizes_possible_cpus(void)
