@@ -11,7 +11,7 @@
  * Different stacks kept. Made beforehand (8 MiB): a hash that allocates as it goes runs dry for a moment under a burst of new
  * stacks, and loses them.
  */
-enum { STACK_FRAMES = 127, STACKS = 8192, COMM_SIZE = 16 };
+enum { STACK_FRAMES = 127, COMM_SIZE = 16 };
 
 static uint32_t call0(struct builder *b, int helper)
 {
@@ -363,7 +363,7 @@ static void make_stack_map(struct builder *b)
 							       .bpf_type = BPF_MAP_TYPE_HASH,
 							       .key_size = 8,
 							       .value_size = STACK_FRAMES * 8,
-							       .max_entries = STACKS });
+							       .max_entries = (uint32_t)b->unit->config.max_stacks });
 }
 
 /* FNV-1a over words: all of them, so that there is one path; unused frames are zero */

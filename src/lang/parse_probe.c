@@ -88,13 +88,16 @@ static bool is_option_char(char c)
 	       c == '-';
 }
 
-/* $NAME or $NAME=DEFAULT, the default up to the next ':': what --NAME=VALUE says. *i moves behind it */
+/*
+ * $NAME or $NAME=DEFAULT, the default up to the next ':': what --NAME=VALUE says. In parentheses where more text follows:
+ * $(prefix=)malloc. *i moves behind it
+ */
 static bool ap_add_option(struct ap_cutter *c, struct str raw, size_t *i)
 {
 	const struct parse_opts *o = c->p->o;
 	struct point_option *known = arena_new(c->p->arena, struct point_option);
-	size_t start = *i + 1, end = start, from;
-	bool is_given = false;
+	bool is_enclosed = raw.p[*i + 1] == '(', is_given = false;
+	size_t start = *i + 1 + is_enclosed, end = start, from;
 	struct str value;
 	struct diag *d;
 
@@ -108,10 +111,10 @@ static bool ap_add_option(struct ap_cutter *c, struct str raw, size_t *i)
 	from = end;
 	if (end < raw.n && raw.p[end] == '=') {
 		is_given = true;
-		for (from = ++end; end < raw.n && raw.p[end] != ':';)
+		for (from = ++end; end < raw.n && raw.p[end] != (is_enclosed ? ')' : ':');)
 			end++;
 	}
-	*i = end;
+	*i = end + (is_enclosed && end < raw.n && raw.p[end] == ')');
 	value = str_sub(raw, from, end);
 	for (uint32_t k = 0; k < o->n_named; k++) {
 		struct str rest = o->named[k];
@@ -141,7 +144,8 @@ static bool ap_add_parameter(struct ap_cutter *c, struct str raw, size_t *i)
 	size_t start = *i + 1, end = start;
 	uint64_t number;
 
-	if (start < raw.n && is_option_char(raw.p[start]) && !lex_is_digit(raw.p[start]))
+	if (start < raw.n &&
+	    (raw.p[start] == '(' || (is_option_char(raw.p[start]) && !lex_is_digit(raw.p[start]))))
 		return ap_add_option(c, raw, i);
 	while (end < raw.n && lex_is_digit(raw.p[end]))
 		end++;

@@ -12,6 +12,8 @@
 #include "objfile/process_table.h"
 #include "objfile/symtab.h"
 
+#include <elf.h>
+
 enum {
 	FRESH_MS = 100,   /* how old mappings may be when an address lies in one of them */
 	RETRY_MS = 4,     /* and when it does not: as short as the coarse clock ticks */
@@ -88,6 +90,18 @@ static void name_in_mapping(struct symbolizer *s, struct process *p, const struc
 		name_in_file(s, f, vaddr, out);
 }
 
+/* also what begins as zeros and so stands in no file (.bss) */
+static bool is_loaded(const struct objfile *f, uint64_t vaddr)
+{
+	for (uint32_t i = 0; i < f->n_segments; i++) {
+		const struct objfile_segment *s = &f->segments[i];
+
+		if (s->type == PT_LOAD && vaddr >= s->vaddr && vaddr - s->vaddr < s->memsz)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Data of a file: events tell of executable mappings alone, but a file is loaded as one piece, so where its code is tells
  * where its data must be.
@@ -96,14 +110,14 @@ static void name_in_data(struct symbolizer *s, struct process *p, uint64_t addr,
 			 struct symbol_info *out)
 {
 	vec_each(m, &p->now) {
-		uint64_t vaddr, offset;
+		uint64_t vaddr;
 		struct objfile *f;
 
 		if (!m->module || m->module->is_vdso)
 			continue;
 		f = process_open_module(&s->table, p, m);
 		if (!f || !objfile_offset_to_vaddr(f, m->offset, &vaddr) ||
-		    !objfile_vaddr_to_offset(f, addr - m->start + vaddr, &offset))
+		    !is_loaded(f, addr - m->start + vaddr))
 			continue;
 		out->module = m->module->path;
 		m->module->is_used = true;

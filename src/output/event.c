@@ -357,6 +357,7 @@ static struct err *dump_map(struct output *o, uint32_t index, struct mapdump d)
 	d.env = &o->env;
 	d.is_json = o->opts.format == OUTPUT_JSON;
 	d.table = o->opts.map_table;
+	d.stats_by_average = o->opts.is_bpftrace;
 	d.is_zero_a_value = o->was_zeroed[index];
 	if (pictures_take(o->pictures, index) && !d.only_key)
 		return draw_map(o, index, &d);

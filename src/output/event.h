@@ -36,6 +36,7 @@ struct output_opts {
 	uint64_t max_cat_bytes;
 	const volatile sig_atomic_t *give_up; /* see sink.h; may be NULL */
 	struct picture_opts pictures;
+	bool is_bpftrace; /* see mapdump.h: stats_by_average */
 };
 
 struct output {

@@ -62,7 +62,10 @@ static void put_message(const struct output *o, const struct image_fault *f, int
 			break;
 		}
 		if (!is_script_map(o, f->map)) {
-			strbuf_printf(out, "No room to keep the frames of a stack (%s).", text);
+			strbuf_printf(out,
+				      "No room to keep the frames of a stack (%s). A larger "
+				      "config max_stacks makes some.",
+				      text);
 			break;
 		}
 		if (retcode == -ENOMEM) {

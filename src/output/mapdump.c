@@ -3,7 +3,7 @@
  * A map is read whole into a list of entries (histograms and time series: one entry per key, its buckets gathered), the
  * list is sorted, the greatest `top` entries are printed.
  *
- * Order: numbers and aggregations by value, histograms by their total, time series and everything else by key; equal
+ * Order: numbers and aggregations by value, stats by their total, histograms by their total, time series and everything else by key; equal
  * ones by key, so that two runs print alike.
  */
 #include "output/mapdump.h"
@@ -157,6 +157,15 @@ static int compare_numbers(uint64_t a, uint64_t b)
 	return a < b ? -1 : a > b;
 }
 
+static int compare_totals(const struct aggregate *a, const struct aggregate *b)
+{
+	if (a->is_signed)
+		return (int64_t)a->total < (int64_t)b->total
+			       ? -1
+			       : (int64_t)a->total > (int64_t)b->total;
+	return compare_numbers(a->total, b->total);
+}
+
 static int entry_order(const void *a, const void *b, void *arg)
 {
 	const struct dump *d = arg;
@@ -165,6 +174,8 @@ static int entry_order(const void *a, const void *b, void *arg)
 
 	if (is_hist(d->value))
 		c = compare_numbers(hist_total(&x->hist), hist_total(&y->hist));
+	else if (d->value->kind == TYPE_STATS && !d->d->stats_by_average)
+		c = compare_totals(&x->number, &y->number);
 	else if (is_number(d->value))
 		c = aggregate_compare(&x->number, &y->number);
 	return c == 0 && d->key ? value_compare(d->key, x->key, y->key) : c;

@@ -24,6 +24,7 @@ struct mapdump {
 	uint64_t top;         /* only that many of the greatest; 0: all */
 	uint64_t div;         /* 0 counts as 1 */
 	struct str table; /* headings, for a map with as many parts in key and value; text only */
+	bool stats_by_average; /* the order of stats(), as bpftrace has it; else by their total */
 };
 
 /* read map number index from the engine and append its text or JSON object; nothing for an empty map */
@@ -32,8 +33,7 @@ struct err *mapdump_put(const struct mapdump *d, const struct engine_ops *ops, s
 
 /* the same entries to a visitor, in order; value as it would be printed, histograms as the number of their values */
 struct err *mapdump_each(const struct mapdump *d, const struct engine_ops *ops, struct engine *e,
-			 uint32_t index,
-			 void (*visit)(void *arg, const void *key, int64_t value),
+			 uint32_t index, void (*visit)(void *arg, const void *key, int64_t value),
 			 void *arg) ERR_MUST;
 
 #endif

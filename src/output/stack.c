@@ -264,18 +264,35 @@ static bool visit_symbol(const struct value_env *env, const struct frame *f, sta
 	return str_is(sym.name, "__restore_rt");
 }
 
+/* frames of the tracer itself, which stand between the event and the program: no part of what happened */
+static bool is_own(const struct value_env *env, uint64_t addr)
+{
+	static const char *const starts[] = { "bpf_prog_", "bpf_trace_run", "__traceiter_",
+					      "perf_trace_run_bpf_submit", "trace_call_bpf" };
+	struct output_symbol sym;
+
+	if (!find_symbol(env, false, 0, addr, &sym))
+		return false;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(*starts); i++)
+		if (str_starts(sym.name, str_from(starts[i])))
+			return true;
+	return false;
+}
+
 void value_stack_frames(const struct value_env *env, const struct type *t, const void *data,
 			stack_frame_fn *visit, void *arg)
 {
 	const struct output_symbols *s = env->symbols;
 	struct stack_frame mark = { STACK_FRAME_MARK, STR("[stack not kept]") };
 	struct frame f = { .type = t };
-	uint32_t n;
+	uint32_t n, first = 0;
 	FREE_AUTO uint64_t *frames = load_frames(env, t, data, &f.pid, &n);
 
 	if (!frames)
 		visit(arg, &mark);
-	for (uint32_t i = 0; frames && i < n; i++) {
+	while (frames && t->kind == TYPE_KSTACK && first < n && is_own(env, frames[first]))
+		first++;
+	for (uint32_t i = first; frames && i < n; i++) {
 		const struct output_line *l = NULL;
 		size_t n_lines = 0;
 

@@ -155,7 +155,8 @@ static void print_map(struct sema *s, struct node *call, struct node *arg)
 		return;
 	}
 	if (call->call.n_args > 1 &&
-	    (m->is_scalar || t->kind == TYPE_TSERIES || t->kind == TYPE_STATS))
+	    (m->is_scalar || t->kind == TYPE_TSERIES ||
+	     (t->kind == TYPE_STATS && s->opts->is_bpftrace)))
 		sema_warning(s, D_SEMA_PRINT, call->at,
 			     "print()ing %s: the top and div arguments are ignored",
 			     m->is_scalar ? "a map without keys" : "this type of map");

@@ -72,6 +72,7 @@ static void set_defaults(struct sema *s)
 		.max_cat_bytes = 10240,
 		.max_memory = 64 << 20,
 		.max_pending = 65536,
+		.max_stacks = 8192,
 		.log_size = 1000000,
 		.on_stack_limit = 32,
 		.cpp_demangle = true,

@@ -92,6 +92,7 @@ static ERR_MUST struct err *open_output(struct run *r)
 		.max_cat_bytes = (uint64_t)r->c.unit->config.max_cat_bytes,
 		.give_up = &signals_stop,
 		.pictures = o->pictures,
+		.is_bpftrace = o->is_bpftrace,
 	};
 
 	if (o->pictures.is_folded && o->format == OUTPUT_JSON)

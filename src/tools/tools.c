@@ -132,6 +132,9 @@ static void pass_parameters(struct tool_args *a, struct str script)
 	}
 	if (s->format == OUTPUT_JSON && str_find(script, STR("getopt(\"json\"")) >= 0)
 		vec_push(&s->named, STR("json"));
+	if ((s->pictures.is_folded || s->pictures.svg || s->pictures.speedscope) &&
+	    str_find(script, STR("getopt(\"picture\"")) >= 0)
+		vec_push(&s->named, STR("picture"));
 	vec_each(word, &a->rest)
 		vec_push(&s->positional, *word);
 }

@@ -410,7 +410,7 @@ TEST(faults)
 TEST(attach_point_faults)
 {
 	check_errors("uprobe:/bin/bash:$0 { 1 }", 1, "stdin:1:1-20: ERROR: '$' in an attach point");
-	check_errors("uprobe:/bin/bash:$a { 1 }", 1, "HINT: put the part in double quotes");
+	check_errors("uprobe:/bin/bash:$a { 1 }", 1, "the parameter --a was not given");
 	check_errors("::k::vfs_open:: { 1 }", 1, "without a probe type");
 	check_errors("uprobe:\"a { }", 1, "attach point without closing");
 	check_errors("a:b:c:d:e:f:g:h:i { }", 1, "too many parts");
