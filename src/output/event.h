@@ -26,6 +26,7 @@ struct output_opts {
 	bool colour;              /* of messages */
 	bool no_warnings;         /* --no-warnings: no warnf, no warnings about faults */
 	bool show_quiet;          /* -k: faults whose site is quiet as well */
+	bool tell_unread;         /* without -k: at the end, how many reads of memory failed */
 	bool allow_system;        /* --unsafe */
 	bool escape_control;      /* fd is a terminal */
 	bool is_one_line;         /* newlines of traced strings are escaped, too */

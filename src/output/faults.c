@@ -270,6 +270,20 @@ static void report_missed(struct output *o)
 	}
 }
 
+/* scripts go on with nothing where memory cannot be read, often on purpose; but nobody is to take that for what was there */
+static void report_unread(struct output *o, const struct image_fault_count *c)
+{
+	uint64_t total = 0;
+
+	for (uint32_t i = 0; i < o->image->n_faults; i++)
+		if (o->image->faults[i].kind == FAULT_READ && o->image->faults[i].is_quiet)
+			total += load(&c[i].count);
+	if (total)
+		output_complain(o,
+				"%" PRIu64 " read%s of memory that was not there gave empty text or 0 (-k shows where)\n",
+				total, total == 1 ? "" : "s");
+}
+
 void faults_report_totals(struct output *o)
 {
 	const struct image_fault_count *c = counters(o);
@@ -286,5 +300,7 @@ void faults_report_totals(struct output *o)
 		if (n > 1 && is_shown(o, f))
 			report_repeated(o, f, n, c[i].last_retcode);
 	}
+	if (c && o->opts.tell_unread && !o->opts.show_quiet && o->opts.format == OUTPUT_TEXT)
+		report_unread(o, c);
 	report_missed(o);
 }

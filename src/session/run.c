@@ -84,6 +84,7 @@ static ERR_MUST struct err *open_output(struct run *r)
 		.colour = r->c.is_colour,
 		.no_warnings = o->no_warnings,
 		.show_quiet = o->warn_level > 0,
+		.tell_unread = !o->is_bpftrace,
 		.allow_system = o->is_unsafe,
 		.is_tool = o->is_tool,
 		.message_filter = o->message_filter,
