@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """embed.py OUT FILE...: a C file that holds the text of each FILE, in the order of their names (see table.h).
 
-What a script imports stands in its text, in place of the import: each file once.
+What a script imports stands in its text, in place of the import: each file once. Parts of the standard library, which sonde
+has itself, are imported before.
 """
 import os
 import re
