@@ -94,8 +94,8 @@ static uint32_t find_serving(const struct image *im, uint32_t m)
 		    old->max_entries == new->max_entries)
 			return i;
 		if (new->role == MAP_CONST && old->value_size == new->value_size &&
-		    old->max_entries == new->max_entries && old->init && new->init &&
-		    !memcmp(old->init, new->init, (size_t)new->value_size * new->max_entries))
+		    old->max_entries == new->max_entries && old->init &&new->init &&
+		    !memcmp(old->init, new->init, (size_t) new->value_size *new->max_entries))
 			return i;
 	}
 	return IMAGE_NONE;

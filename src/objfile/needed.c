@@ -117,7 +117,8 @@ static void find_library(struct needed *n, struct str name, struct str origin, s
 	if (find_in(n, str_from(env ? env : ""), origin, name) ||
 	    find_in(n, runpath, origin, name) || find_in_cache(n, name))
 		return;
-	find_in(n, STR("/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib"),
+	find_in(n,
+		STR("/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib"),
 		origin, name);
 }
 

@@ -51,7 +51,8 @@ static uint32_t hash_name(struct str name)
 }
 
 /* is some symbol of this hash defined? *known: false when there is no such table, or a broken one */
-static bool hash_has(struct objfile *f, const struct objfile_section *s, struct str name, bool *known)
+static bool hash_has(struct objfile *f, const struct objfile_section *s, struct str name,
+		     bool *known)
 {
 	uint32_t h = hash_name(name), at, entry = 0;
 	uint64_t bloom, buckets, chains;
@@ -62,7 +63,8 @@ static bool hash_has(struct objfile *f, const struct objfile_section *s, struct 
 	    !g.n_buckets || g.shift > 31 || (uint64_t)g.n_bloom * 8 > s->size ||
 	    (uint64_t)g.n_buckets * 4 > s->size)
 		return false;
-	if (!objfile_read_at(f, s->offset + sizeof(g) + (uint64_t)(h / 64 % g.n_bloom) * 8, &bloom, 8))
+	if (!objfile_read_at(f, s->offset + sizeof(g) + (uint64_t)(h / 64 % g.n_bloom) * 8, &bloom,
+			     8))
 		return false;
 	*known = true;
 	if (!(bloom >> (h % 64) & bloom >> ((h >> g.shift) % 64) & 1))

@@ -29,8 +29,8 @@ bool late_is_pattern(const struct probe_ctx *c, const struct probe_spec *spec)
 	if (!spec->target.n || spec->has_address || spec->source_file.n)
 		return false;
 	/* other wildcards stand for files of a folder, or of PATH */
-	return spec->target.p[0] == '*' || (c->n_pids && str_has_glob(spec->target) &&
-					    str_find_char(spec->target, '/', 0) < 0);
+	return spec->target.p[0] == '*' ||
+	       (c->n_pids && str_has_glob(spec->target) && str_find_char(spec->target, '/', 0) < 0);
 }
 
 void late_add_specs(const struct probe_ctx *c, const struct attach_point *ap, struct arena *arena,
@@ -70,7 +70,8 @@ bool late_may_have(const struct probe_spec *spec, struct objfile *f)
 	if (!quick_may_have_function(f, spec->func))
 		return false;
 	/* the name may be that of a function of another file that is called here */
-	return !is_plain(spec->func) || objfile_langs(f) || symtab_find(objfile_symtab(f), spec->func);
+	return !is_plain(spec->func) || objfile_langs(f) ||
+	       symtab_find(objfile_symtab(f), spec->func);
 }
 
 /* ---- the survey ---- */
@@ -123,7 +124,8 @@ static struct objfile *full_file(struct probe_ctx *c, struct survey_file *s,
 	if (s->f)
 		return s->f;
 	strbuf_add_str(&name, m->path);
-	err_free(objfile_cache_get_as(probe_ctx_files(c), s->open_path.p, strbuf_cstr(&name), &s->f));
+	err_free(objfile_cache_get_as(probe_ctx_files(c), s->open_path.p, strbuf_cstr(&name),
+				      &s->f));
 	return s->f;
 }
 

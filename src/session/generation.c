@@ -160,8 +160,10 @@ static ERR_MUST struct err *make_code(struct generation *g)
 	if (!c->module)
 		return first_fault(c, "no code could be made");
 	if (im->clash.n)
-		return err_new(0, "map %.*s would need another type there: print or key it by "
-				  "something that is the same in all files", STR_ARG(im->clash));
+		return err_new(0,
+			       "map %.*s would need another type there: print or key it by "
+			       "something that is the same in all files",
+			       STR_ARG(im->clash));
 	if (im->fault_room && im->n_faults > im->fault_room)
 		return err_new(0, "the script has too many places that can fail for one file more");
 	TRY(ir_check(c->module));

@@ -22,9 +22,10 @@
 #include <unistd.h>
 
 enum {
-	PAUSE_NS = 1000000,  /* between two readings of the rings */
+	PAUSE_NS = 1000000, /* between two readings of the rings */
 	RESCAN_NS = 1000000000,
-	MAX_KNOWN = 1 << 18, /* files that are remembered; then all but those with probes are forgotten */
+	MAX_KNOWN =
+		1 << 18, /* files that are remembered; then all but those with probes are forgotten */
 };
 
 /* what tells files apart */
@@ -42,7 +43,7 @@ struct late {
 	int epoll_fd; /* over the engine's descriptor and the rings */
 	struct arena arena;
 	struct late_specs specs; /* attach points that wait */
-	struct hashmap known;         /* struct file_key -> struct known_file */
+	struct hashmap known;    /* struct file_key -> struct known_file */
 	struct arena known_arena;
 	VEC(struct objfile *) files; /* with probes, which stay */
 	VEC(int) fds;
@@ -342,9 +343,10 @@ void late_free(struct late *l)
 {
 	if (!l)
 		return;
-	log_verbose("files that were mapped later: %llu records, %llu files looked at, %llu probes attached",
-		    (unsigned long long)l->n_records, (unsigned long long)l->n_looked,
-		    (unsigned long long)l->n_attached);
+	log_verbose(
+		"files that were mapped later: %llu records, %llu files looked at, %llu probes attached",
+		(unsigned long long)l->n_records, (unsigned long long)l->n_looked,
+		(unsigned long long)l->n_attached);
 	vec_each(f, &l->files)
 		objfile_unref(*f);
 	vec_each(fd, &l->fds)

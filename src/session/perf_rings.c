@@ -59,7 +59,8 @@ static size_t ring_bytes(size_t n_cpus)
 	return size;
 }
 
-static ERR_MUST struct err *open_ring(struct perf_rings *w, const struct perf_rings_opts *o, int cpu)
+static ERR_MUST struct err *open_ring(struct perf_rings *w, const struct perf_rings_opts *o,
+				      int cpu)
 {
 	size_t page = (size_t)getpagesize();
 	struct perf_event_attr attr = {
@@ -95,8 +96,8 @@ static ERR_MUST struct err *open_ring(struct perf_rings *w, const struct perf_ri
 	return NULL;
 }
 
-static void copy_bytes(const struct perf_rings *w, const struct watch_ring *r, uint64_t at, void *to,
-		       size_t n)
+static void copy_bytes(const struct perf_rings *w, const struct watch_ring *r, uint64_t at,
+		       void *to, size_t n)
 {
 	size_t start = at & (w->ring_bytes - 1), first = w->ring_bytes - start;
 
