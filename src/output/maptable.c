@@ -29,7 +29,8 @@ bool maptable_fits(struct str headings, const struct type *key, const struct typ
 		n += str_split(&headings, ' ').n > 0;
 	if (!n || n > MAPTABLE_COLUMNS || has_lines(value))
 		return false;
-	if (n != n_parts(key) + (value->kind == TYPE_STATS ? 3 : 1))
+	/* one heading for a key of several parts: they share its column */
+	if (n != n_parts(key) + (value->kind == TYPE_STATS ? 3 : 1) && (n != 2 || !n_parts(key)))
 		return false;
 	if (n_parts(key) < 2)
 		return !key || !has_lines(key);
@@ -71,8 +72,11 @@ void maptable_add_key(struct maptable *t, const struct value_env *env, const str
 {
 	uint32_t n = n_parts(key);
 
-	if (n == 1 && key->kind != TYPE_TUPLE && key->kind != TYPE_RECORD) {
-		value_put(env, VALUE_TEXT, key, data, &t->text);
+	if (!n)
+		return;
+	if ((n == 1 && key->kind != TYPE_TUPLE && key->kind != TYPE_RECORD) ||
+	    (n > 1 && t->n_columns == 2)) {
+		value_put_key(env, VALUE_TEXT, key, data, &t->text);
 		maptable_end_cell(t, is_number(key));
 		return;
 	}

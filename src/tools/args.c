@@ -146,7 +146,7 @@ static struct err *take_option(struct parser *p, struct str shown, char letter, 
 
 	if (own) {
 		TRY(take_value(p, shown, own->value.n, has_value, &value));
-		vec_push(&p->a->given, ((struct tool_given){ own, value }));
+		vec_push(&p->a->given, ((struct tool_given){ own, value, p->a->rest.n }));
 		return NULL;
 	}
 	id = common_option(p->a->manual, letter, name);

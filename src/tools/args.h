@@ -14,6 +14,7 @@
 struct tool_given {
 	const struct tool_option *option;
 	struct str value; /* empty for flags */
+	size_t at;        /* how many words of the rest stood in front of it */
 };
 
 struct tool_args {

@@ -4,6 +4,7 @@
 
 /* clang-format off */
 static const struct tool_front fronts[] = {
+	{ "argdist", front_argdist, NULL },
 	{ "count", front_count, NULL },
 	{ "flow", front_flow, NULL },
 	{ "latency", front_latency, NULL },

@@ -11,6 +11,7 @@ struct err *front_list(struct tool_args *a, int *status) ERR_MUST;
 /* the attach point, the condition " && a && b" and the opening brace */
 void front_put_clause_head(struct str attach, struct strbuf *condition, struct strbuf *out);
 
+struct err *front_argdist(struct tool_args *a, struct strbuf *out) ERR_MUST;
 struct err *front_count(struct tool_args *a, struct strbuf *out) ERR_MUST;
 struct err *front_flow(struct tool_args *a, struct strbuf *out) ERR_MUST;
 struct err *front_latency(struct tool_args *a, struct strbuf *out) ERR_MUST;

@@ -140,6 +140,21 @@ static bool put_param(const struct rewrite *w, struct str word, struct strbuf *o
 	return false;
 }
 
+/* in expressions of argdist the fields of a tracepoint stand alone */
+static bool is_field(struct str word, struct str expr, size_t behind)
+{
+	static const char *const others[] = { "args",   "pid",      "tid",   "uid",    "gid",
+					      "comm",   "cpu",      "nsecs", "probe",  "kstack",
+					      "ustack", "curtask",  "true",  "false",  "int",
+					      "long",   "unsigned", "char",  "struct", "cgroup",
+					      "rand",   "elapsed" };
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (str_is(word, others[i]))
+			return false;
+	return behind >= expr.n || expr.p[behind] != '(';
+}
+
 /* a word that is no member's name; *i is behind it */
 static void put_word(const struct rewrite *w, struct str expr, struct str word, size_t *i,
 		     struct strbuf *out)
@@ -158,6 +173,8 @@ static void put_word(const struct rewrite *w, struct str expr, struct str word, 
 		put_strcmp(w, bracketed(expr, *i, &end), out), *i = end;
 	else if (str_is(word, "NULL"))
 		strbuf_putc(out, '0');
+	else if (w->bare_fields && w->spec->kind == SPEC_TRACEPOINT && is_field(word, expr, *i))
+		strbuf_printf(out, "args.%.*s", STR_ARG(word));
 	else if (!put_param(w, word, out))
 		strbuf_add_str(out, word);
 	if (is_at_user)

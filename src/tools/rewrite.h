@@ -14,6 +14,7 @@ struct rewrite {
 	/* replaces a $name of argdist's ($latency, $entry(x)); false: not known */
 	bool (*special)(void *arg, struct str name, struct str argument, struct strbuf *out);
 	void *arg;
+	bool bare_fields; /* of a tracepoint: irq is args.irq */
 };
 
 /* the macro that makes text of whatever a %s is given */

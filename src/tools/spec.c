@@ -37,10 +37,9 @@ static size_t skip_brackets(struct str s, size_t i)
  * A parenthesis behind a name begins a signature, unless it is part of the name: Go's main.(*T).f, or the parameters of a C++
  * function, whose name has a ::.
  */
-static bool is_part_of_name(struct str s, size_t i, size_t end)
+static bool is_part_of_name(struct str s, size_t i)
 {
-	return (i && s.p[i - 1] == '.') || str_find(str_sub(s, 0, i), STR("::")) > 0 ||
-	       (end < s.n && (s.p[end] == '.' || s.p[end] == ':'));
+	return (i && s.p[i - 1] == '.') || str_find(str_sub(s, 0, i), STR("::")) > 0;
 }
 
 static size_t end_of_spec(struct str s, bool is_own)
@@ -63,7 +62,7 @@ static size_t end_of_spec(struct str s, bool is_own)
 			i = end ? end - 1 : i;
 		} else if (c == '(') {
 			end = skip_brackets(s, i);
-			if (!end || (!is_own && !is_part_of_name(s, i, end)))
+			if (!end || (!is_own && !is_part_of_name(s, i)))
 				return i;
 			i = end - 1;
 		}

@@ -20,7 +20,7 @@ import gen_tools  # noqa: E402
 VALUES = {"NAME": "x", "FILE": "/dev/null", "TEXT": "x", "PATH": "/", "REGEX": "x"}  # by what the head calls the value
 # a script that needs words: those, else each required word is "1"
 WORDS = {
-    "list": ["t:sched:*"], "trace": ["c:malloc \"%d\", arg1"], "count": ["c:malloc"], "stackcount": ["c:malloc"], "latency": ["c:malloc"],
+    "argdist": ["-C", "p:c:malloc(size_t n):size_t:n:n > 1"], "list": ["t:sched:*"], "trace": ["c:malloc \"%d\", arg1"], "count": ["c:malloc"], "stackcount": ["c:malloc"], "latency": ["c:malloc"],
     "slower": ["c:malloc"],
 }
 
