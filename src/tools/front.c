@@ -12,6 +12,7 @@ static const struct tool_front fronts[] = {
 	{ "run", NULL, front_run },
 	{ "slower", front_slower, NULL },
 	{ "stackcount", front_stackcount, NULL },
+	{ "stat", front_stat, NULL },
 	{ "trace", front_trace, NULL },
 	{ NULL, NULL, NULL },
 };

@@ -17,6 +17,7 @@ struct err *front_flow(struct tool_args *a, struct strbuf *out) ERR_MUST;
 struct err *front_latency(struct tool_args *a, struct strbuf *out) ERR_MUST;
 struct err *front_slower(struct tool_args *a, struct strbuf *out) ERR_MUST;
 struct err *front_stackcount(struct tool_args *a, struct strbuf *out) ERR_MUST;
+struct err *front_stat(struct tool_args *a, struct strbuf *out) ERR_MUST;
 struct err *front_run(struct tool_args *a, int *status) ERR_MUST;
 struct err *front_trace(struct tool_args *a, struct strbuf *out) ERR_MUST;
 

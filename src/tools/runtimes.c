@@ -139,6 +139,19 @@ static void ask_python(struct runtime *r, struct usdt_table *t)
 			     "calls, not when one Python function calls another");
 }
 
+static bool has_gc_symbol(struct objfile *f, enum runtime_lang lang)
+{
+	struct symtab *t = objfile_symtab(f);
+
+	if (lang == RUNTIME_PYTHON)
+		return symtab_find(t, STR("gc_collect_main"));
+	for (uint32_t i = 0; lang == RUNTIME_NODE && i < t->n; i++)
+		if (str_starts(symbol_name(&t->v[i]),
+			       STR("_ZN2v88internal4Heap24PerformGarbageCollectionE")))
+			return true;
+	return false;
+}
+
 static void ask(struct runtime *r, struct objfile *f, const struct proc_map *m)
 {
 	struct usdt_table *t = objfile_usdt(f);
@@ -148,6 +161,7 @@ static void ask(struct runtime *r, struct objfile *f, const struct proc_map *m)
 	if (!r->n_probes) {
 		r->has_no_methods = true;
 		r->why = str_from(facts[r->lang].why_none);
+		r->has_gc_symbol = has_gc_symbol(f, r->lang);
 	} else if (r->lang == RUNTIME_JAVA) {
 		ask_java(r, f, m);
 	} else if (r->lang == RUNTIME_PYTHON) {
