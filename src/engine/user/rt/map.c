@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Maps without locks; see map.h. A hash table is open addressing with linear probing. A slot:
+ *
+ *	u64	state: 0 never used; else bits of the key's hash, and in the low bits BUSY, READY or DEAD
+ *	key	padded to 8 bytes
+ *	value	padded to 8 bytes
+ *
+ * A slot goes from empty or DEAD to BUSY by compare-and-exchange, to READY when key and value are written, to DEAD when it is
+ * deleted. Nobody waits for a BUSY slot: its owner may be the very thread that a signal handler interrupted, or killed. Two
+ * threads that insert the same key may so fill two slots. Neither is taken back, since others may be adding to it already: lookups
+ * find the one nearer to the key's home, deletion takes all of them.
+ *
+ * DEAD slots are used again, but not made empty: a search would go through all of them. So each table knows how far from its
+ * home any key was ever put, and searches end there.
+ */
+#include "engine/user/rt/map.h"
+
+enum { BUSY = 1, READY = 2, DEAD = 3, STATE_BITS = 3, LINE = 64 };
+
+struct table_head { /* in front of each table's slots, on a line of its own */
+	uint64_t n_used;
+	uint64_t reach; /* no key was ever put further from its home */
+	uint64_t padding[6];
+};
+
+/* ---- small things that libc would have ---- */
+
+static void copy(void *to, const void *from, uint32_t n)
+{
+	const uint8_t *f = from;
+	uint8_t *t = to;
+
+	/* a word at once where it is one: others read it at any time */
+	if (n == 8) {
+		uint64_t word;
+
+		__builtin_memcpy(&word, from, 8);
+		__atomic_store_n((uint64_t *)to, word, __ATOMIC_RELAXED);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		t[i] = f[i];
+}
+
+static void fill_zero(void *to, uint64_t n)
+{
+	uint8_t *t = to;
+
+	for (uint64_t i = 0; i < n; i++)
+		t[i] = 0;
+}
+
+static bool is_equal(const void *a, const void *b, uint32_t n)
+{
+	const uint8_t *x = a, *y = b;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (x[i] != y[i])
+			return false;
+	return true;
+}
+
+static uint64_t padded(uint64_t n)
+{
+	return (n + 7) & ~7ull;
+}
+
+static uint64_t hash_of(const void *key, uint32_t n)
+{
+	const uint8_t *k = key;
+	uint64_t h = 0x9e3779b97f4a7c15ull ^ n;
+
+	for (; n >= 8; n -= 8, k += 8) {
+		uint64_t word;
+
+		__builtin_memcpy(&word, k, 8);
+		h = (h ^ word) * 0xff51afd7ed558ccdull;
+		h ^= h >> 32;
+	}
+	for (; n; n--, k++)
+		h = (h ^ *k) * 0x100000001b3ull;
+	h ^= h >> 29;
+	h *= 0xc4ceb9fe1a85ec53ull;
+	return h ^ h >> 32;
+}
+
+/* ---- layout ---- */
+
+static uint64_t slot_bytes(const struct rt_map_plan *p)
+{
+	return p->kind == RT_ARRAY ? padded(p->value_size)
+				   : 8 + padded(p->key_size) + padded(p->value_size);
+}
+
+static uint32_t n_slots(const struct rt_map_plan *p)
+{
+	uint32_t n = 8;
+
+	if (p->kind == RT_ARRAY)
+		return p->max_entries;
+	/* half full at most: then a search looks at two or three slots */
+	while (n < 2 * (uint64_t)p->max_entries && n < 1u << 31)
+		n *= 2;
+	return n;
+}
+
+static uint64_t table_bytes(const struct rt_map_plan *p)
+{
+	uint64_t n = sizeof(struct table_head) + slot_bytes(p) * n_slots(p);
+
+	return (n + LINE - 1) / LINE * LINE;
+}
+
+uint64_t rt_map_bytes(const struct rt_map_plan *p)
+{
+	return table_bytes(p) * p->n_tables;
+}
+
+void rt_map_init(struct rt_map *m, const struct rt_map_plan *p, void *tables)
+{
+	*m = (struct rt_map){
+		.kind = p->kind,
+		.key_size = p->key_size,
+		.value_size = p->value_size,
+		.max_entries = p->max_entries,
+		.n_slots = n_slots(p),
+		.n_tables = p->n_tables,
+		.stride = (uint32_t)slot_bytes(p),
+		.value_at = p->kind == RT_ARRAY ? 0 : (uint32_t)(8 + padded(p->key_size)),
+		.table_bytes = table_bytes(p),
+		.tables = (int64_t)((uintptr_t)tables - (uintptr_t)m),
+	};
+}
+
+static struct table_head *head_of(struct rt_map *m, uint32_t table)
+{
+	return (struct table_head *)((char *)m + m->tables + m->table_bytes * table);
+}
+
+static char *slot_of(struct rt_map *m, uint32_t table, uint32_t i)
+{
+	return (char *)(head_of(m, table) + 1) + (uint64_t)m->stride * i;
+}
+
+static uint64_t load_state(const char *slot)
+{
+	return __atomic_load_n((const uint64_t *)slot, __ATOMIC_ACQUIRE);
+}
+
+static void store_state(char *slot, uint64_t state)
+{
+	__atomic_store_n((uint64_t *)slot, state, __ATOMIC_RELEASE);
+}
+
+static uint32_t kind_of(uint64_t state)
+{
+	return state & ((1 << STATE_BITS) - 1);
+}
+
+/* ---- hash tables ---- */
+
+/* the slot of a key that is nearest to its home, or NULL */
+static char *find(struct rt_map *m, const void *key, uint64_t hash, uint32_t table)
+{
+	uint64_t ready = (hash << STATE_BITS) | READY;
+	uint64_t reach = __atomic_load_n(&head_of(m, table)->reach, __ATOMIC_ACQUIRE);
+	uint32_t mask = m->n_slots - 1;
+
+	for (uint64_t d = 0; d <= reach; d++) {
+		char *slot = slot_of(m, table, ((uint32_t)hash + (uint32_t)d) & mask);
+		uint64_t state = load_state(slot);
+
+		if (!state)
+			return NULL;
+		if (state == ready && is_equal(slot + 8, key, m->key_size))
+			return slot;
+	}
+	return NULL;
+}
+
+/* searches go so far from now on */
+static void extend_reach(struct table_head *head, uint64_t distance)
+{
+	uint64_t reach = __atomic_load_n(&head->reach, __ATOMIC_RELAXED);
+
+	while (reach < distance &&
+	       !__atomic_compare_exchange_n(&head->reach, &reach, distance, true, __ATOMIC_ACQ_REL,
+					    __ATOMIC_RELAXED))
+		;
+}
+
+/* a slot that is ours to fill; NULL: there is none. Used slots are counted, so that a full table is found quickly */
+static char *claim(struct rt_map *m, uint64_t hash, uint32_t table)
+{
+	uint64_t busy = (hash << STATE_BITS) | BUSY;
+	struct table_head *head = head_of(m, table);
+	uint32_t mask = m->n_slots - 1;
+
+	if (__atomic_add_fetch(&head->n_used, 1, __ATOMIC_RELAXED) <= m->max_entries) {
+		for (uint32_t d = 0; d <= mask; d++) {
+			char *slot = slot_of(m, table, ((uint32_t)hash + d) & mask);
+			uint64_t state = load_state(slot);
+
+			if ((!state || kind_of(state) == DEAD) &&
+			    __atomic_compare_exchange_n((uint64_t *)slot, &state, busy, false,
+							__ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+				extend_reach(head, d);
+				return slot;
+			}
+		}
+	}
+	__atomic_sub_fetch(&head->n_used, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&m->n_refused, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* a new slot with key and value, which may be NULL for zeroes. NULL: no room */
+static char *insert(struct rt_map *m, const void *key, const void *value, uint64_t hash,
+		    uint32_t table)
+{
+	char *slot = claim(m, hash, table);
+
+	if (!slot)
+		return NULL;
+	copy(slot + 8, key, m->key_size);
+	if (value)
+		copy(slot + m->value_at, value, m->value_size);
+	else
+		fill_zero(slot + m->value_at, m->value_size);
+	store_state(slot, (hash << STATE_BITS) | READY);
+	return slot;
+}
+
+/* ---- what is offered ---- */
+
+static bool array_index(const struct rt_map *m, const void *key, uint32_t *i)
+{
+	__builtin_memcpy(i, key, sizeof(*i));
+	return *i < m->max_entries;
+}
+
+void *rt_map_lookup_in(struct rt_map *m, const void *key, uint32_t table)
+{
+	uint32_t i;
+	char *slot;
+
+	if (table >= m->n_tables)
+		return NULL;
+	if (m->kind == RT_ARRAY)
+		return array_index(m, key, &i) ? slot_of(m, table, i) : NULL;
+	slot = find(m, key, hash_of(key, m->key_size), table);
+	return slot ? slot + m->value_at : NULL;
+}
+
+static bool is_anywhere(struct rt_map *m, const void *key, uint64_t hash)
+{
+	for (uint32_t t = 0; t < m->n_tables; t++)
+		if (find(m, key, hash, t))
+			return true;
+	return false;
+}
+
+void *rt_map_lookup(struct rt_map *m, const void *key, uint32_t table)
+{
+	void *value = rt_map_lookup_in(m, key, table);
+	uint64_t hash;
+	char *slot;
+
+	if (value || m->kind == RT_ARRAY || m->n_tables == 1 || table >= m->n_tables)
+		return value;
+	hash = hash_of(key, m->key_size);
+	if (!is_anywhere(m, key, hash))
+		return NULL;
+	slot = insert(m, key, NULL, hash, table);
+	return slot ? slot + m->value_at : NULL;
+}
+
+int rt_map_update(struct rt_map *m, const void *key, const void *value, uint32_t flags,
+		  uint32_t table)
+{
+	char *at;
+	uint64_t hash;
+
+	if (flags > RT_EXIST || table >= m->n_tables)
+		return RT_EINVAL;
+	at = rt_map_lookup(m, key, table);
+	if (m->kind == RT_ARRAY && (!at || flags == RT_NOEXIST))
+		return at ? RT_EEXIST : RT_E2BIG;
+	if (at && flags == RT_NOEXIST)
+		return RT_EEXIST;
+	if (at) {
+		copy(at, value, m->value_size);
+		return 0;
+	}
+	if (flags == RT_EXIST)
+		return RT_ENOENT;
+	hash = hash_of(key, m->key_size);
+	return insert(m, key, value, hash, table) ? 0 : RT_E2BIG;
+}
+
+/* of two that delete at the same moment one does */
+static bool kill(struct rt_map *m, char *slot, uint64_t state, uint32_t table)
+{
+	if (!__atomic_compare_exchange_n((uint64_t *)slot, &state, DEAD, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return false;
+	__atomic_sub_fetch(&head_of(m, table)->n_used, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+int rt_map_delete(struct rt_map *m, const void *key)
+{
+	uint64_t hash;
+	int result = RT_ENOENT;
+
+	if (m->kind == RT_ARRAY)
+		return RT_EINVAL;
+	hash = hash_of(key, m->key_size);
+	for (uint32_t t = 0; t < m->n_tables; t++) {
+		char *slot;
+
+		while ((slot = find(m, key, hash, t)))
+			if (kill(m, slot, (hash << STATE_BITS) | READY, t))
+				result = 0;
+	}
+	return result;
+}
+
+bool rt_map_next(struct rt_map *m, uint32_t table, uint32_t *at, struct rt_element *ret)
+{
+	while (*at < m->n_slots) {
+		char *slot = slot_of(m, table, *at);
+		uint64_t state;
+
+		ret->index = (*at)++;
+		ret->is_first = true;
+		if (m->kind == RT_ARRAY) {
+			ret->key = &ret->index;
+			ret->value = slot;
+			return true;
+		}
+		state = load_state(slot);
+		if (kind_of(state) != READY)
+			continue;
+		ret->key = slot + 8;
+		ret->value = slot + m->value_at;
+		ret->is_first = find(m, ret->key, state >> STATE_BITS, table) == slot;
+		return true;
+	}
+	return false;
+}
+
+void rt_map_clear(struct rt_map *m)
+{
+	for (uint32_t t = 0; t < m->n_tables; t++)
+		for (uint32_t i = 0; i < m->n_slots; i++) {
+			char *slot = slot_of(m, t, i);
+
+			if (m->kind == RT_ARRAY)
+				fill_zero(slot, m->value_size);
+			else if (kind_of(load_state(slot)) == READY)
+				kill(m, slot, load_state(slot), t);
+		}
+}
+
+void rt_map_zero(struct rt_map *m)
+{
+	for (uint32_t t = 0; t < m->n_tables; t++) {
+		struct rt_element e;
+		uint32_t at = 0;
+
+		while (rt_map_next(m, t, &at, &e))
+			fill_zero(e.value, m->value_size);
+	}
+}
