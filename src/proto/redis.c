@@ -307,7 +307,7 @@ static bool find_sync(struct proto_conn *c, enum proto_direction d, const uint8_
 		if (redis_looks_command(bytes, n) != PROTO_NO ||
 		    redis_looks_inline(bytes, n, true) != PROTO_NO)
 			c->role = d == PROTO_OUT ? PROTO_CLIENT : PROTO_SERVER;
-		else if (redis_looks_reply(bytes, n) == PROTO_YES)
+		else if (redis_looks_reply(bytes, n) != PROTO_NO)
 			c->role = d == PROTO_OUT ? PROTO_SERVER : PROTO_CLIENT;
 		else
 			return false;
