@@ -277,6 +277,7 @@ static call_rule *const rules[BUILTIN_N] = {
 	[BUILTIN_IS_UNSIGNED_INTEGER] = call_const,
 	[BUILTIN_IS_LITERAL] = call_const,
 	[BUILTIN_IS_PTR] = call_const,
+	[BUILTIN_IS_TEXT] = call_const,
 	[BUILTIN_IS_STR] = call_const,
 	[BUILTIN_COUNT] = call_aggregation,
 	[BUILTIN_SUM] = call_aggregation,

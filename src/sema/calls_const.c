@@ -304,6 +304,15 @@ void fold_call(struct sema *s, struct node **slot)
 
 /* ---- when types are known ---- */
 
+/* other pointers are printed as such: what they lead to is no text */
+static bool is_text(const struct type *t)
+{
+	if (t->kind == TYPE_INT)
+		return true;
+	return t->kind == TYPE_POINTER &&
+	       (t->elem->kind == TYPE_VOID || (t->elem->kind == TYPE_INT && t->elem->size == 1));
+}
+
 /* -1: not known yet */
 int type_test(struct sema *s, struct node *call)
 {
@@ -319,6 +328,7 @@ int type_test(struct sema *s, struct node *call)
 	case BUILTIN_IS_INTEGER: return t->kind == TYPE_INT;
 	case BUILTIN_IS_UNSIGNED_INTEGER: return t->kind == TYPE_INT && !t->is_signed;
 	case BUILTIN_IS_PTR: return t->kind == TYPE_POINTER;
+	case BUILTIN_IS_TEXT: return is_text(t);
 	case BUILTIN_IS_STR: return t->kind == TYPE_STRING;
 	default: return -1;
 	}
@@ -403,6 +413,8 @@ const struct type *call_const(struct sema *s, struct node **slot, unsigned want)
 			static_assert_(s, call);
 		return type_void();
 	default: /* is_...: comptime.c makes literals of them */
+		if (s->is_checking) /* what it is asked about may be wrong in itself */
+			infer(s, &call->call.args, WANT_PLACE | WANT_AGGREGATION);
 		if (s->is_checking && !s->diags->n_errors)
 			sema_error(s, D_SEMA_NO_TYPE, call->at,
 				   "Could not resolve the type of this expression");

@@ -170,6 +170,15 @@ static const struct type *infer_ternary(struct sema *s, struct node *n, unsigned
 	return t;
 }
 
+/* what is asked about is wrong in itself, and that has been said */
+static bool has_own_fault(struct sema *s, struct node *comptime)
+{
+	uint32_t before = s->diags->n_errors;
+
+	infer(s, &comptime->unary.a, 0);
+	return s->diags->n_errors > before;
+}
+
 static const struct type *infer_if(struct sema *s, struct node *n, unsigned want)
 {
 	if (n->flags & NODE_F_DEAD)
@@ -178,8 +187,9 @@ static const struct type *infer_if(struct sema *s, struct node *n, unsigned want
 	if (n->cond.cond->kind == NODE_COMPTIME) {
 		if (!s->is_checking)
 			return type_none();
-		sema_error(s, D_SEMA_COMPTIME, n->cond.cond->at,
-			   "Unable to resolve comptime expression");
+		if (!has_own_fault(s, n->cond.cond))
+			sema_error(s, D_SEMA_COMPTIME, n->cond.cond->at,
+				   "Unable to resolve comptime expression");
 		return type_poison();
 	}
 	infer_condition(s, &n->cond.cond, n->cond.cond->at);

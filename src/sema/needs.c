@@ -95,6 +95,7 @@ static const struct {
 	{ "is_unsigned_integer", NEED_NOTHING },
 	{ "is_literal", NEED_NOTHING },
 	{ "is_ptr", NEED_NOTHING },
+	{ "is_text", NEED_NOTHING },
 	{ "is_str", NEED_NOTHING },
 	{ "count", NEED_NOTHING },
 	{ "sum", NEED_NOTHING },

@@ -19,7 +19,7 @@ struct rewrite {
 
 /* the macro that makes text of whatever a %s is given */
 #define REWRITE_TEXT_MACRO \
-	"macro text(x) { if comptime (is_ptr(x) || is_integer(x)) { str(x) } else { x } }\n"
+	"macro text(x) { if comptime (is_text(x)) { str(x) } else { x } }\n"
 
 void rewrite_expr(const struct rewrite *w, struct str expr, struct strbuf *out);
 /* for a place where text is wanted: text(e), or str(e, length) where the probe is known to have one */
