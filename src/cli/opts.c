@@ -13,7 +13,7 @@ enum long_only {
 	OPT_INFO = 256, OPT_NO_WARNINGS, OPT_INCLUDE, OPT_UNSAFE, OPT_NO_FEATURE, OPT_DRY_RUN, OPT_TEST, OPT_BENCH,
 	OPT_MODE, OPT_FMT, OPT_PROBE_FILTER, OPT_TRACEABLE, OPT_DEBUGINFO, OPT_FOLLOW, OPT_CGROUP, OPT_CONTAINER, OPT_JSON,
 	OPT_DURATION, OPT_MAX_EVENTS, OPT_FOLDED, OPT_SVG, OPT_SPEEDSCOPE,
-	OPT_ROTATE, OPT_PIN, OPT_READ, OPT_UNPIN, OPT_PINS, OPT_IGNORED, OPT_IGNORED_ARG,
+	OPT_ROTATE, OPT_PIN, OPT_READ, OPT_UNPIN, OPT_PINS, OPT_EMIT, OPT_IGNORED, OPT_IGNORED_ARG,
 };
 /* clang-format on */
 
@@ -55,6 +55,7 @@ static const struct option long_options[] = {
 	{ "read", required_argument, NULL, OPT_READ },
 	{ "unpin", required_argument, NULL, OPT_UNPIN },
 	{ "pins", no_argument, NULL, OPT_PINS },
+	{ "emit-elf", required_argument, NULL, OPT_EMIT },
 	/* accepted for scripts that carry them; they change nothing here */
 	{ "usdt-file-activation", no_argument, NULL, OPT_IGNORED },
 	{ "verify-llvm-ir", no_argument, NULL, OPT_IGNORED },
@@ -110,6 +111,7 @@ void cli_print_help(const char *name, FILE *to)
 		"  --dry-run              attach, then end\n"
 		"  --mode codegen         compile, then end (with -d: look at a stage without root)\n"
 		"  --fmt FILE             print a script in canonical form\n"
+		"  --emit-elf FILE        write the script as an eBPF object that libbpf loads, then end\n"
 		"\n"
 		"language:\n"
 		"  --unsafe               allow system(), signal() and others that act on the traced\n"
@@ -244,6 +246,7 @@ static ERR_MUST struct err *parse_one(int opt, const char *arg, struct cli_opts 
 	case OPT_READ: c->action = ACTION_READ, c->pin = arg; break;
 	case OPT_UNPIN: c->action = ACTION_UNPIN, c->pin = arg; break;
 	case OPT_PINS: c->action = ACTION_PINS; break;
+	case OPT_EMIT: s->emit_path = arg; break;
 	case OPT_CONTAINER: return session_find_container(arg, &s->cgroup_id);
 	default: break; /* accepted and ignored */
 	}

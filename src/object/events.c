@@ -82,11 +82,28 @@ void object_buffers_find(struct object *o)
 	}
 }
 
+/* a record that ends inside of the text with which its struct ends: the rest of it was not sent */
+static bool is_cut_in_text(const struct type *t, uint32_t n)
+{
+	const struct type_field *last = t->kind == TYPE_STRUCT && t->n_fields ? &t->fields[t->n_fields - 1] : NULL;
+
+	return last && type_is_char_array(last->type) && n >= last->offset && n < t->size;
+}
+
 static void put_event(struct object_buffer *b, const void *data, uint32_t n)
 {
 	struct object *o = b->o;
 	STRBUF_AUTO text = { 0 };
+	STRBUF_AUTO whole = { 0 };
 	const struct type *t = b->type && n >= b->type->size ? b->type : NULL;
+
+	if (!t && b->type && is_cut_in_text(b->type, n)) {
+		strbuf_add(&whole, data, n);
+		strbuf_fill(&whole, 0, b->type->size - n);
+		t = b->type;
+		data = whole.p;
+		n = t->size;
+	}
 
 	if (!b->was_said && !t) {
 		b->was_said = true;
@@ -157,10 +174,13 @@ struct err *object_poll(struct object *o, int timeout_ms)
 {
 	int n = 0;
 
-	/* with both kinds, the wait is that of the first */
-	if (o->ring)
+	/* with both kinds, the wait is that of the first. Programs may write without waking anybody */
+	if (o->ring) {
 		n = ring_buffer__poll(o->ring, timeout_ms);
-	else if (!o->buffers.n)
+		if (n >= 0)
+			n = ring_buffer__consume(o->ring);
+	}
+	if (!o->buffers.n)
 		usleep((useconds_t)timeout_ms * 1000);
 	vec_each(b, &o->buffers) {
 		if (!(*b)->perf || (n < 0 && n != -EINTR))

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { ELEMENTS_MAX = 10000 };
+enum { ELEMENTS_MAX = 10000, BYTES_MAX = 64 };
 
 static void put_hex(const uint8_t *p, uint32_t n, bool is_json, struct strbuf *out)
 {
@@ -34,9 +34,7 @@ void object_put_value(struct object *o, const struct type *t, const void *data, 
 		return;
 	}
 	/* an array of char that stands by itself is text here, too */
-	if (type_is_char_array(t) && !is_key) {
-		value_put_string(&o->env, form, str_make(data, strnlen(data, t->count)), out);
-	} else if (type_is_char_array(t)) {
+	if (type_is_char_array(t)) {
 		value_put_string(&o->env, form, str_make(data, strnlen(data, t->count)), out);
 	} else if (is_key) {
 		value_put_key(&o->env, form, t, data, out);
@@ -129,17 +127,26 @@ static ERR_MUST struct err *read_elements(struct table *t)
 	}
 }
 
+/* values of which nothing says what they are: a beginning */
+static void put_part(const struct table *t, const void *data, struct strbuf *out)
+{
+	bool is_long = !t->value && t->value_size > BYTES_MAX;
+
+	object_put_value(t->o, t->value, data, is_long ? BYTES_MAX : t->value_size, false, out);
+	if (is_long && !t->o->opts.is_json)
+		strbuf_printf(out, "... (%u bytes)", t->value_size);
+}
+
 static void put_parts(const struct table *t, const struct element *e, struct strbuf *out)
 {
 	if (t->n_cpus == 1) {
-		object_put_value(t->o, t->value, e->value, t->value_size, false, out);
+		put_part(t, e->value, out);
 		return;
 	}
 	strbuf_putc(out, '[');
 	for (uint32_t i = 0; i < t->n_cpus; i++) {
 		strbuf_puts(out, i ? ", " : "");
-		object_put_value(t->o, t->value, (const char *)e->value + (size_t)i * t->stride,
-				 t->value_size, false, out);
+		put_part(t, (const char *)e->value + (size_t)i * t->stride, out);
 	}
 	strbuf_putc(out, ']');
 }

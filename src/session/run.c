@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "object/emit.h"
 #include "output/faults.h"
 #include "session/calls.h"
 #include "session/child.h"
@@ -578,6 +579,14 @@ static ERR_MUST struct err *check_pids(const struct session_opts *o)
 	return NULL;
 }
 
+static void emit_remark(void *arg, const char *text)
+{
+	const struct run *r = arg;
+
+	if (!r->o->no_warnings)
+		fprintf(stderr, "NOTE: %s\n", text);
+}
+
 int session_run(struct session_opts *o)
 {
 	struct run r = { .o = o, .child = { .release = -1 }, .out_fd = -1 };
@@ -603,6 +612,8 @@ int session_run(struct session_opts *o)
 	r.c.probes.program = r.child.program;
 	if (!err && !compile_image(&r.c))
 		r.status = 1;
+	else if (!err && o->emit_path)
+		err = object_emit(r.c.image, o->emit_path, emit_remark, &r);
 	else if (!err && !o->is_compile_only)
 		err = run_script(&r);
 	/* what was printed is on its way before anything waits: closing perf events takes the kernel long */

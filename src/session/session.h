@@ -33,6 +33,7 @@ struct session_opts {
 	enum output_format format;
 	enum sink_mode buffering;
 	const char *output_path; /* -o, or NULL */
+	const char *emit_path; /* --emit-elf: nothing is loaded, an object is written there */
 	const char *pin_name; /* --pin: the run goes on when the command has ended (keeper.h) */
 	uint64_t rotate_bytes; /* --rotate: the size at which the output file is set aside; 0: never */
 	unsigned rotate_keep;

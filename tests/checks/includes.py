@@ -32,7 +32,7 @@ MAY = {
     "output": ["image", "types", "objfile", "probe/point.h", "engine/engine.h"],
     "stream": ["proto", "image", "types", "objfile", "output", "probe/point.h", "engine/engine.h"],
     "session": "all",
-    "object": ["types", "output"],
+    "object": ["types", "output", "image", "objfile", "probe/point.h"],
     "tools": ["object", "session", "output", "engine", "probe", "objfile", "image", "ebpf", "ir", "sema", "lang", "arch", "types"],
     "cli": "all",
 }
