@@ -105,5 +105,10 @@ void build_follow(struct builder *b, bool is_first)
 	if (!is_first)
 		return; /* the set is kept already */
 	build_keeper(b, b->opts->fork_shape, build_fork, "follow_fork");
+}
+
+/* behind the script's own clauses about the end of a process, which still want to know that it is one of the traced */
+void build_follow_end(struct builder *b)
+{
 	build_keeper(b, b->opts->exit_shape, build_exit, "follow_exit");
 }

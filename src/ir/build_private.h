@@ -400,6 +400,7 @@ void program_begin(struct builder *b, const struct probe_shape *shape, struct st
 void program_end(struct builder *b);
 /* build_follow.c: programs that keep the set of traced processes, and the test of it */
 void build_follow(struct builder *b, bool is_first);
+void build_follow_end(struct builder *b);
 void build_follow_filter(struct builder *b);
 uint32_t build_is_followed(struct builder *b, uint32_t pid); /* 0: no */
 /* build_filter.c: tests of the current process that leave the program */

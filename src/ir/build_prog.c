@@ -523,6 +523,8 @@ struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o,
 		build_follow(&b, o->base == NULL);
 	for (uint32_t i = 0; i < u->n_insts; i++)
 		build_program(&b, u->insts[i]);
+	if (o->fork_shape && !o->base)
+		build_follow_end(&b);
 	finish_maps(&b);
 	hashmap_free(&b.const_index);
 	strbuf_free(&b.const_data);

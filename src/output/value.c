@@ -256,6 +256,43 @@ static void put_blob(const struct walk *w, const void *data)
 	value_put_string(w->env, w->form, strbuf_str(&text), w->out);
 }
 
+static void put_word(struct str word, struct strbuf *out)
+{
+	bool is_quoted = !word.n;
+
+	for (size_t i = 0; i < word.n; i++)
+		is_quoted |= strchr(" \t\n\"\\", word.p[i]) != NULL;
+	if (is_quoted)
+		strbuf_putc(out, '"');
+	for (size_t i = 0; i < word.n; i++) {
+		char c = word.p[i];
+
+		if (c == '"' || c == '\\')
+			strbuf_putc(out, '\\');
+		if (c == '\n')
+			strbuf_puts(out, "\\n");
+		else if ((uint8_t)c < ' ' || c == 0x7f)
+			strbuf_printf(out, "\\x%02x", (uint8_t)c);
+		else
+			strbuf_putc(out, c);
+	}
+	if (is_quoted)
+		strbuf_putc(out, '"');
+}
+
+void value_put_words(const struct value_env *env, const struct type *t, const void *data,
+		     struct strbuf *out)
+{
+	struct str rest = buffer_bytes(t, data);
+
+	/* a last one without NUL was cut off, or is all that there is */
+	for (bool is_first = true; rest.n; is_first = false) {
+		if (!is_first)
+			strbuf_putc(out, ' ');
+		put_word(str_split(&rest, '\0'), out);
+	}
+}
+
 static void put_buffer(const struct walk *w, const struct type *t, const void *data)
 {
 	struct str s = buffer_bytes(t, data);

@@ -58,6 +58,9 @@ uint64_t value_load(const struct type *t, const void *data);
 
 enum value_buffer_form { BUFFER_ASCII, BUFFER_HEX_ESCAPED, BUFFER_HEX_SPACED };
 /* TYPE_BUFFER, TYPE_BLOB */
+/* texts that end in NUL each, with a blank between; one that is empty or holds blanks or quotes is put in quotes */
+void value_put_words(const struct value_env *env, const struct type *t, const void *data,
+		     struct strbuf *out);
 void value_put_buffer(const struct value_env *env, const struct type *t, const void *data,
 		      enum value_buffer_form form, struct strbuf *out);
 /* a string in the form: raw or escaped text, or JSON */

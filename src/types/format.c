@@ -86,13 +86,13 @@ static const struct conv_name {
 	enum format_conv conv;
 } conv_names[] = {
 	{ "gr", FORMAT_GR },         { "rx", FORMAT_RX },         { "rh", FORMAT_RH },
-	{ "r", FORMAT_R },           { "d", FORMAT_D },           { "i", FORMAT_D },
-	{ "u", FORMAT_U },           { "o", FORMAT_O },           { "x", FORMAT_X },
-	{ "X", FORMAT_X_UPPER },     { "c", FORMAT_C },           { "s", FORMAT_S },
-	{ "p", FORMAT_P },           { "e", FORMAT_UNSUPPORTED }, { "E", FORMAT_UNSUPPORTED },
-	{ "f", FORMAT_UNSUPPORTED }, { "F", FORMAT_UNSUPPORTED }, { "g", FORMAT_UNSUPPORTED },
-	{ "G", FORMAT_UNSUPPORTED }, { "a", FORMAT_UNSUPPORTED }, { "A", FORMAT_UNSUPPORTED },
-	{ "n", FORMAT_UNSUPPORTED },
+	{ "rz", FORMAT_RZ },         { "r", FORMAT_R },           { "d", FORMAT_D },
+	{ "i", FORMAT_D },           { "u", FORMAT_U },           { "o", FORMAT_O },
+	{ "x", FORMAT_X },           { "X", FORMAT_X_UPPER },     { "c", FORMAT_C },
+	{ "s", FORMAT_S },           { "p", FORMAT_P },           { "e", FORMAT_UNSUPPORTED },
+	{ "E", FORMAT_UNSUPPORTED }, { "f", FORMAT_UNSUPPORTED }, { "F", FORMAT_UNSUPPORTED },
+	{ "g", FORMAT_UNSUPPORTED }, { "G", FORMAT_UNSUPPORTED }, { "a", FORMAT_UNSUPPORTED },
+	{ "A", FORMAT_UNSUPPORTED }, { "n", FORMAT_UNSUPPORTED },
 };
 
 static bool parse_conv(const struct parse *p, size_t *pos, struct format_spec *s)
@@ -195,7 +195,7 @@ bool format_conv_accepts(enum format_conv conv, const struct type *t)
 	case TYPE_BUFFER:
 	case TYPE_BLOB:
 		return conv == FORMAT_S || conv == FORMAT_R || conv == FORMAT_RX ||
-		       conv == FORMAT_RH;
+		       conv == FORMAT_RH || conv == FORMAT_RZ;
 	case TYPE_BOOL:
 	case TYPE_INT:
 	case TYPE_ENUM:
@@ -206,7 +206,7 @@ bool format_conv_accepts(enum format_conv conv, const struct type *t)
 	case TYPE_MAX:
 	case TYPE_AVG:
 		return conv != FORMAT_R && conv != FORMAT_RX && conv != FORMAT_RH &&
-		       conv != FORMAT_UNSUPPORTED;
+		       conv != FORMAT_RZ && conv != FORMAT_UNSUPPORTED;
 	default: return conv == FORMAT_S;
 	}
 }

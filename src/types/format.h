@@ -3,7 +3,7 @@
  * Formats of printf() and its relatives, parsed: sema checks calls by it, output renders events by it, so that the two
  * never differ. A specification is
  *
- *   % [-+ #0]* (digits|*)? (.(digits|*)?)? [hlLjzt]* (d i u o x X c s p r rx rh gr %)
+ *   % [-+ #0]* (digits|*)? (.(digits|*)?)? [hlLjzt]* (d i u o x X c s p r rx rh rz gr %)
  *
  * A '%' that starts none is text (as in bpftrace). '*' takes an argument of its own, in front of the value's.
  * The parsed format lives in the given arena and borrows from the text.
@@ -25,6 +25,7 @@ enum format_conv {
 	FORMAT_R,           /* buffer: printable bytes as they are, others \xhh */
 	FORMAT_RX,          /* buffer: \xhh all */
 	FORMAT_RH,          /* buffer: hh hh hh */
+	FORMAT_RZ,          /* buffer: texts that end in NUL, as words of a command line */
 	FORMAT_GR,          /* GFP flags by name */
 	FORMAT_UNSUPPORTED, /* known to C (f, e, g, a, n), not to the language: format_check refuses it */
 };
