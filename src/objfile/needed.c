@@ -196,6 +196,13 @@ static void add_interpreter(struct needed *n, struct str path)
 	add_path(n, str_split(&s, ' '));
 }
 
+bool needed_files_add(struct str path, struct mapped_files *to)
+{
+	struct needed n = { .out = to };
+
+	return add_path(&n, path);
+}
+
 void needed_files_read(const char *program, struct mapped_files *ret)
 {
 	struct needed n = { .out = ret };

@@ -11,5 +11,7 @@
 
 /* process is 0 in each; the list is freed by mapped_files_free. Nothing that is missing is an error: then it is missed */
 void needed_files_read(const char *program, struct mapped_files *ret);
+/* one file more, by its path; the list is one that was read. false: there is none */
+bool needed_files_add(struct str path, struct mapped_files *to);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "objfile/needed.h"
 #include "objfile/quick.h"
+#include "objfile/resolve.h"
 #include "objfile/symtab.h"
 #include "probe/match_private.h"
 #include "probe/targets.h"
@@ -76,6 +77,22 @@ bool late_may_have(const struct probe_spec *spec, struct objfile *f)
 
 /* ---- the survey ---- */
 
+/* programs by PATH, libraries as ld.so finds them; what is not installed is not expected */
+static void add_expected(struct str names, struct mapped_files *to)
+{
+	while (names.n) {
+		struct str name = str_split(&names, ' ');
+		struct resolved r = { 0 };
+
+		if (!name.n)
+			continue;
+		err_free(resolve_object(name, NULL, 0, &r));
+		for (size_t i = 0; i < r.n; i++)
+			needed_files_add(str_from(r.v[i].path), to);
+		resolved_free(&r);
+	}
+}
+
 static struct err *make_survey(struct probe_ctx *c)
 {
 	struct probe_survey *s = arena_new(c->arena, struct probe_survey);
@@ -87,6 +104,8 @@ static struct err *make_survey(struct probe_ctx *c)
 		needed_files_read(c->program, &s->mapped);
 	else
 		TRY(mapped_files_read(pids, c->n_pids, &s->mapped));
+	if (!c->n_pids)
+		add_expected(c->expected, &s->mapped);
 	s->files = base_alloc((s->mapped.files.n + 1) * sizeof(*s->files));
 	c->survey = s;
 	return NULL;

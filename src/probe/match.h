@@ -39,6 +39,7 @@ struct probe_ctx {
 	const pid_t *pids;  /* -p and the like; borrowed */
 	uint32_t n_pids;
 	const char *program; /* -c: what will be run; its files alone are what is mapped, at the start. NULL: none */
+	struct str expected; /* config expected_files: what "*" means besides what is mapped; borrowed */
 	enum probe_missing missing;
 	bool is_unsafe; /* --unsafe: places that cannot be proved to be good are taken */
 	bool raw_names; /* config cpp_demangle = false: functions are named as in the symbol table */

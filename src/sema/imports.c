@@ -52,6 +52,7 @@ static void merge(struct importer *im, struct script *other, struct str path)
 	APPEND(s->macros, other->macros);
 	APPEND(s->fns, other->fns);
 	APPEND(s->maps, other->maps);
+	APPEND(s->point_options, other->point_options);
 }
 
 /* ---- one file ---- */

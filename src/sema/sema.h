@@ -115,7 +115,7 @@ struct sema_config {
 	enum { PLACEMENT_ON, PLACEMENT_EXACT, PLACEMENT_OFF } placement;
 	enum stack_mode stack_mode;
 	enum { RETURN_PROBE_AUTO, RETURN_PROBE_KERNEL, RETURN_PROBE_SITES } return_probe;
-	struct str str_trunc_trailer, license, map_table;
+	struct str str_trunc_trailer, license, map_table, expected_files;
 	bool stack_mode_set;
 };
 

@@ -139,6 +139,7 @@ static void config_ready(void *arg, const struct sema_config *config)
 	struct compilation *c = arg;
 
 	c->probes.return_choice = choices[config->return_probe];
+	c->probes.expected = config->expected_files;
 	c->probes.missing = missing[config->missing_probes];
 	c->probes.raw_names = !config->cpp_demangle;
 	c->probes.placement = placements[config->placement];
