@@ -254,7 +254,7 @@ TEST(what_fits_no_decoder_is_left_alone)
 	w.has_state = true;
 	w.state.epoch = 1;
 	for (uint64_t i = 0; i < 20; i++)
-		say("auto", (struct image_stream_piece){ .key = { 5, 7 }, .pos = i }, "\x01");
+		say("auto", (struct image_stream_piece){ .key = { 5, 7 }, .pos = i * 22 }, "neither this nor that\n");
 	CHECK_INT(w.state.flags, IMAGE_STREAM_IGNORED);
 	CHECK_STR(w.said, "");
 	end();
