@@ -10,8 +10,6 @@
 #include "tools/pattern.h"
 #include "tools/rewrite.h"
 
-#define CALL_KEY "gtid, call_frame"
-
 struct dist {
 	struct tool_args *a;
 	struct strbuf *out;
@@ -30,6 +28,12 @@ struct dist_spec {
 	unsigned n_entries;
 	bool wants_latency;
 };
+
+/* what tells calls apart; frames of the kernel's functions are not known */
+static const char *call_key(const struct dist_spec *s)
+{
+	return s->probe.is_user ? "gtid, call_frame" : "tid";
+}
 
 /* ---- the words of a specification ---- */
 
@@ -112,10 +116,10 @@ static bool put_special(void *arg, struct str name, struct str argument, struct 
 	}
 	if (!str_is(name, "entry"))
 		return false;
-	strbuf_printf(&s->entry, "\t@entry%u_%u[" CALL_KEY "] = ", s->number, s->n_entries);
+	strbuf_printf(&s->entry, "\t@entry%u_%u[%s] = ", s->number, s->n_entries, call_key(s));
 	rewrite_expr(&w, argument, &s->entry);
 	strbuf_puts(&s->entry, ";\n");
-	strbuf_printf(out, "@entry%u_%u[" CALL_KEY "]", s->number, s->n_entries++);
+	strbuf_printf(out, "@entry%u_%u[%s]", s->number, s->n_entries++, call_key(s));
 	return true;
 }
 
@@ -168,7 +172,7 @@ static void put_entry_clause(struct dist_spec *s)
 	struct strbuf *out = s->d->out;
 
 	if (s->wants_latency)
-		strbuf_printf(&s->entry, "\t@start%u[" CALL_KEY "] = nsecs;\n", s->number);
+		strbuf_printf(&s->entry, "\t@start%u[%s] = nsecs;\n", s->number, call_key(s));
 	if (!s->entry.n)
 		return;
 	strbuf_printf(out, "\n%.*s\n{\n%s}\n",
@@ -184,11 +188,11 @@ static void put_value_clause(struct dist_spec *s, const char *values, const char
 
 	strbuf_printf(out, "\n%.*s\n", STR_ARG(s->probe.attach));
 	if (s->wants_latency || s->n_entries)
-		strbuf_printf(out, "/has_key(@%s%u%s, (" CALL_KEY "))/\n", waits, s->number,
-			      s->wants_latency ? "" : "_0");
+		strbuf_printf(out, "/has_key(@%s%u%s, (%s))/\n", waits, s->number,
+			      s->wants_latency ? "" : "_0", call_key(s));
 	strbuf_puts(out, "{\n");
 	if (s->wants_latency)
-		strbuf_printf(out, "\t$latency = nsecs - @start%u[" CALL_KEY "];\n", s->number);
+		strbuf_printf(out, "\t$latency = nsecs - @start%u[%s];\n", s->number, call_key(s));
 	strbuf_printf(out, "\tif (%s) { ", *filter ? filter : "true");
 	if (s->is_histogram)
 		strbuf_printf(out, "@h%u = hist(%s);", s->number, values);
@@ -198,9 +202,9 @@ static void put_value_clause(struct dist_spec *s, const char *values, const char
 		strbuf_printf(out, "@c%u = count();", s->number);
 	strbuf_puts(out, " }\n");
 	if (s->wants_latency)
-		strbuf_printf(out, "\tdelete(@start%u, (" CALL_KEY "));\n", s->number);
+		strbuf_printf(out, "\tdelete(@start%u, (%s));\n", s->number, call_key(s));
 	for (unsigned i = 0; i < s->n_entries; i++)
-		strbuf_printf(out, "\tdelete(@entry%u_%u, (" CALL_KEY "));\n", s->number, i);
+		strbuf_printf(out, "\tdelete(@entry%u_%u, (%s));\n", s->number, i, call_key(s));
 	strbuf_puts(out, "}\n");
 }
 
@@ -218,6 +222,22 @@ static void put_report(struct dist_spec *s, int64_t top)
 	strbuf_printf(&d->clear, " clear(@%c%u);", kind, s->number);
 }
 
+static ERR_MUST struct err *put_thread(const struct dist_spec *s, struct strbuf *filter)
+{
+	STRBUF_AUTO inner = { 0 };
+	int64_t tid = 0;
+
+	if (!tool_args_has(s->d->a, "tid"))
+		return NULL;
+	TRY(tool_args_number(s->d->a, "tid", &tid));
+	strbuf_add_str(&inner, strbuf_str(filter));
+	strbuf_clear(filter);
+	strbuf_printf(filter, "tid == %lld", (long long)tid);
+	if (inner.n)
+		strbuf_printf(filter, " && (%s)", strbuf_cstr(&inner));
+	return NULL;
+}
+
 static ERR_MUST struct err *make_spec(struct dist_spec *s, struct str text)
 {
 	struct rewrite w = { .arena = &s->d->a->arena,
@@ -231,6 +251,7 @@ static ERR_MUST struct err *make_spec(struct dist_spec *s, struct str text)
 	TRY(parse(s, text));
 	TRY(put_values(s, &w, &values));
 	rewrite_expr(&w, s->filter, &filter);
+	TRY(put_thread(s, &filter));
 	TRY(tool_args_number(s->d->a, "top", &top));
 	put_entry_clause(s);
 	put_value_clause(s, values.n ? strbuf_cstr(&values) : "",

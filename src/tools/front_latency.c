@@ -31,6 +31,9 @@ static ERR_MUST struct err *begin_calls(struct calls *c, struct tool_args *a)
 	c->name = strbuf_cstr(&c->name_text);
 	/* func is the same word at entry and return, probe is not */
 	c->key = c->p.is_many ? "gtid, call_frame, func" : "gtid, call_frame";
+	/* frames of the kernel's functions are not known; one function at a time on a thread is what it mostly is */
+	if (!c->p.is_user)
+		c->key = c->p.is_many ? "tid, func" : "tid";
 	if (c->p.has_kinds && c->p.is_many)
 		c->name = "func";
 	return NULL;

@@ -98,6 +98,12 @@ struct err *patterns_check_calls(const struct tool_args *a, const struct pattern
 					STR_ARG(a->manual->name), STR_ARG(s->text)),
 				"write library:function, or uprobe:FILE:FUNCTION");
 	}
+	vec_each(s, &p->specs)
+		if (s->is_user != p->specs.v[0].is_user)
+			return err_hint(
+				err_new(0,
+					"functions of programs and of the kernel are not measured together"),
+				"run %.*s twice", STR_ARG(a->manual->name));
 	return NULL;
 }
 

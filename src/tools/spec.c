@@ -39,7 +39,10 @@ static size_t skip_brackets(struct str s, size_t i)
  */
 static bool is_part_of_name(struct str s, size_t i)
 {
-	return (i && s.p[i - 1] == '.') || str_find(str_sub(s, 0, i), STR("::")) > 0;
+	/* the colons of "r::f" are no name's */
+	size_t from = s.n > 1 && s.p[1] == ':' && strchr("prtu", s.p[0]) ? 2 : s.p[0] == ':';
+
+	return (i && s.p[i - 1] == '.') || str_find(str_sub(s, from, i), STR("::")) >= 0;
 }
 
 static size_t end_of_spec(struct str s, bool is_own)

@@ -182,6 +182,7 @@ TEST(probes_in_words_of_bcc)
 	check_spec("p:libc:open(const char *p, int f) (f & 1)", "uprobe:libc:open", "(f & 1)");
 	check_spec("libc:f+16", "uprobe:libc:f+16", "");
 	check_spec("r::malloc", "uretprobe:*:malloc", "");
+	check_spec("r::f(int a) (retval)", "uretprobe:*:f", "(retval)");
 	check_spec("malloc", "uprobe:*:malloc", "");
 	check_spec("u:/x/libjvm.so:gc__begin", "usdt:/x/libjvm.so:gc__begin", "");
 	check_spec("u:/x/libjvm.so:hotspot:gc__*", "usdt:/x/libjvm.so:hotspot:gc__*", "");
