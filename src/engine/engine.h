@@ -58,6 +58,8 @@ struct engine_ops {
 	 */
 	struct err *(*extend)(struct engine *e, uint32_t group, struct engine_attach_result *res);
 	void (*drop_group)(struct engine *e, uint32_t group);
+	/* all user probes in a file, by the path of their points */
+	void (*drop_file)(struct engine *e, struct str path);
 	/* deliver pending events; waits up to timeout_ms (-1: for ever) when there are none. Interrupted by signals: 0 */
 	struct err *(*poll)(struct engine *e, int timeout_ms, engine_event_fn *fn, void *arg);
 	/* an fd that is readable when poll has something; for the session's own epoll */

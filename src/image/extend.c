@@ -9,6 +9,12 @@
 
 void image_extend(struct image *im, struct arena *arena)
 {
+	struct image_map **maps = arena_array(arena, struct image_map *, im->n_maps + 1);
+
+	/* what stands in the array may change, what it stands for does not */
+	memcpy(maps, im->maps, im->n_maps * sizeof(*maps));
+	im->maps = maps;
+	im->cap_maps = im->n_maps + 1;
 	im->arena = arena;
 	im->n_base_progs = im->n_progs;
 	im->n_base_maps = im->n_maps;
@@ -31,12 +37,38 @@ static bool is_same_map(const struct image_map *a, const struct image_map *b)
 	       a->is_scalar == b->is_scalar;
 }
 
+static bool is_used(const struct image *im, uint32_t map)
+{
+	for (uint32_t p = 0; p < im->n_base_progs; p++)
+		for (uint32_t r = 0; r < im->progs[p]->n_relocs; r++)
+			if (im->progs[p]->relocs[r].index == map)
+				return true;
+	return false;
+}
+
+/*
+ * What a clause without a probe keeps in a map was guessed (sema/expand.c, ghosts). As long as no program uses the map, it may
+ * turn out to be something else.
+ */
+static void retype(struct image *im, uint32_t map, const struct image_map *m)
+{
+	struct image_map *copy = arena_new(im->arena, struct image_map);
+
+	*copy = *m;
+	copy->is_retyped = true;
+	im->maps[map] = copy;
+}
+
 uint32_t image_find_map(struct image *im, const struct image_map *m)
 {
 	for (uint32_t i = 0; i < im->n_base_maps && !is_own(m->role); i++) {
 		if (im->maps[i]->is_unused || !str_eq(im->maps[i]->name, m->name))
 			continue;
-		if (!is_same_map(im->maps[i], m))
+		if (is_same_map(im->maps[i], m))
+			return i;
+		if (m->role == MAP_SCRIPT && !is_used(im, i))
+			retype(im, i, m);
+		else
 			im->clash = m->name;
 		return i;
 	}
@@ -119,6 +151,14 @@ void image_share_maps(struct image *im)
 		redirect(im, m, serving);
 		im->maps[m]->is_unused = true;
 	}
+}
+
+uint32_t image_fault_room(const struct image_map *faults)
+{
+	enum { PAGE = 4096 };
+	uint32_t pages = (faults->value_size + PAGE - 1) / PAGE;
+
+	return (pages ? pages : 1) * (PAGE / (uint32_t)sizeof(struct image_fault_count));
 }
 
 static bool is_same_code(const struct image_prog *a, const struct image_prog *b)

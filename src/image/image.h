@@ -46,6 +46,7 @@ struct image_map {
 	bool is_per_cpu;
 	bool is_scalar; /* no key in the script */
 	bool is_unused; /* of a generation: an earlier map serves (image_share_maps) */
+	bool is_retyped; /* has another type in this generation; no program of an earlier one uses it, so it is made anew */
 	bool print_at_exit;
 	const void *init; /* MAP_CONST, MAP_GLOBALS: max_entries * value_size bytes, or NULL */
 	struct span at;   /* first use */
@@ -381,6 +382,8 @@ uint32_t image_find_event(const struct image *im, const struct event_layout *e);
 uint32_t image_find_fault(const struct image *im, const struct image_fault *f);
 /* when code is complete: constants and work areas of the generation for which an earlier map serves are left out */
 void image_share_maps(struct image *im);
+/* how many sites the map of faults has room for: it is made of whole pages */
+uint32_t image_fault_room(const struct image_map *faults);
 /* an earlier program of the same instructions over the same maps, or IMAGE_NONE */
 uint32_t image_find_twin(const struct image *im, uint32_t prog);
 /* text form of everything, for -d image */

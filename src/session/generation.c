@@ -86,8 +86,7 @@ struct probe_shape *generation_match(struct compilation *c, const struct attach_
 
 	if (c->main == c) {
 		first = probe_match(&c->probes, ap, false, diags);
-		if (c->waits)
-			remember(c, call, first);
+		remember(c, call, first);
 		return first;
 	}
 	g = of(c);
@@ -164,7 +163,7 @@ static ERR_MUST struct err *make_code(struct generation *g)
 			       "map %.*s would need another type there: print or key it by "
 			       "something that is the same in all files",
 			       STR_ARG(im->clash));
-	if (im->fault_room && im->n_faults > im->fault_room)
+	if (im->n_faults > image_fault_room(im->maps[im->faults_map]))
 		return err_new(0, "the script has too many places that can fail for one file more");
 	TRY(ir_check(c->module));
 	ir_optimize(c->module);
@@ -225,6 +224,8 @@ void generation_keep(struct generation *g)
 
 	for (uint32_t call = 0; call < g->fresh.n; call++)
 		remember(main, call, g->fresh.v[call]);
+	for (uint32_t m = 0; m < main->image->n_maps; m++)
+		main->image->maps[m]->is_retyped = false; /* it is now */
 	main->probes.file_btf = g->c.probes.file_btf;
 	g->next = main->generations;
 	main->generations = g;

@@ -148,32 +148,40 @@ static bool has_probes(const struct late *l, const struct objfile *f)
 
 /* ---- attaching ---- */
 
-static void warn_left_out(struct late *l, struct str path, struct err *err)
+void late_warn(const struct late_opts *o, struct str path, struct err *err, const char *what)
 {
 	STRBUF_AUTO text = { 0 }, shown = { 0 };
 
-	err_format(err, &text);
+	if (err)
+		err_format(err, &text);
 	diag_add_text(&shown, strbuf_str(&text));
-	if (!l->o.c->opts->no_warnings)
-		output_complain(l->o.out, "WARNING: no probes in %.*s, which was mapped now: %s\n",
-				STR_ARG(path), strbuf_cstr(&shown));
+	if (!o->c->opts->no_warnings)
+		output_complain(o->out, "WARNING: %.*s %s%s%s\n", STR_ARG(path), what,
+				shown.n ? ": " : "", strbuf_cstr(&shown));
 	err_free(err);
 }
 
-static struct err *load(struct late *l, struct generation *g, uint32_t *n)
+struct err *late_attach(const struct late_opts *o, const struct probe_late *late, uint32_t group,
+			uint32_t *n)
 {
 	struct engine_attach_result res;
-	struct err *err = l->o.ops->extend(l->o.engine, ++l->n_groups, &res);
+	struct generation *g;
+	struct err *err;
 
+	*n = 0;
+	TRY(generation_new(o->c, late, &g));
+	if (!g)
+		return NULL;
+	err = o->ops->extend(o->engine, group, &res);
 	if (err || !res.n_loaded) {
 		generation_drop(g);
-		*n = res.n_attached;
+		*n = err ? 0 : res.n_attached;
 		return err;
 	}
 	generation_keep(g);
 	*n = res.n_attached;
-	TRY(output_extend(l->o.out));
-	l->o.grown(l->o.arg);
+	TRY(output_extend(o->out));
+	o->grown(o->arg, late->mapped->pid);
 	return NULL;
 }
 
@@ -182,24 +190,21 @@ static void attach(struct late *l, const struct mapped_file *m, struct objfile *
 		   uint64_t mapped_at)
 {
 	struct probe_late late = { .mapped = m, .file = f };
-	uint64_t start = now_ns(), compiled = start;
-	struct generation *g = NULL;
+	uint64_t start = now_ns();
 	uint32_t n = 0;
 	struct err *err;
 
+	/* its addresses may be kept from the first hit on, and it may have ended when they are printed */
+	symbolizer_note_process(l->o.c->symbolizer, m->pid);
 	late.open_path = mapped_file_path(m, fd, &l->arena);
-	err = generation_new(l->o.c, &late, &g);
-	compiled = now_ns();
-	if (!err && g)
-		err = load(l, g, &n);
+	err = late_attach(&l->o, &late, ++l->n_groups, &n);
 	if (err)
-		warn_left_out(l, m->path, err);
+		late_warn(&l->o, m->path, err, "was mapped now and is left out");
 	l->n_attached += n;
 	log_verbose("%.*s, mapped by process %d: %u probe%s, there %.2f ms after it was mapped "
-		    "(noticed after %.2f, compiled in %.2f, attached in %.2f)",
+		    "(noticed after %.2f)",
 		    STR_ARG(m->path), (int)m->pid, n, n == 1 ? "" : "s",
-		    (double)(now_ns() - mapped_at) / 1e6, (double)(start - mapped_at) / 1e6,
-		    (double)(compiled - start) / 1e6, (double)(now_ns() - compiled) / 1e6);
+		    (double)(now_ns() - mapped_at) / 1e6, (double)(start - mapped_at) / 1e6);
 	vec_push(&l->files, f);
 	vec_push(&l->fds, fd);
 }

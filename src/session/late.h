@@ -12,6 +12,10 @@
 #include "session/compile.h"
 
 struct late;
+struct probe_late;
+
+/* groups of links (engine_ops.extend): those of replaced.c from here on */
+enum { REPLACED_GROUPS = 1 << 30 };
 
 struct late_opts {
 	struct compilation *c;
@@ -19,7 +23,7 @@ struct late_opts {
 	struct engine *engine;
 	struct output *out;
 	/* the image has grown; what the session makes of an image has to follow */
-	void (*grown)(void *arg);
+	void (*grown)(void *arg, pid_t pid); /* pid: by whose mapping, 0: not known */
 	void *arg;
 };
 
@@ -30,5 +34,11 @@ void late_free(struct late *l);
 void late_wait(struct late *l, int timeout_ms);
 /* attach to what has come */
 void late_round(struct late *l);
+
+/* for replaced.c, too: compile for a file, load, attach; *n probes */
+struct err *late_attach(const struct late_opts *o, const struct probe_late *late, uint32_t group,
+			uint32_t *n) ERR_MUST;
+/* "WARNING: PATH what: why"; frees err, which may be NULL */
+void late_warn(const struct late_opts *o, struct str path, struct err *err, const char *what);
 
 #endif

@@ -12,6 +12,7 @@
 #include "session/calls.h"
 #include "session/child.h"
 #include "session/late.h"
+#include "session/replaced.h"
 #include "session/keeper.h"
 #include "session/signals.h"
 #include "session/symbols.h"
@@ -36,8 +37,9 @@ struct run {
 	struct output_symbols symbols;
 	struct symbols names;
 	struct calls *calls;
-	struct late *late; /* NULL: nothing is waited for */
-	struct keeper *keeper; /* --pin */
+	struct late *late;         /* NULL: nothing is waited for */
+	struct replaced *replaced; /* NULL: no file can be */
+	struct keeper *keeper;     /* --pin */
 	struct output_opts out_opts;
 	int out_fd;
 	bool is_attached;
@@ -45,8 +47,8 @@ struct run {
 	uint64_t n_printed; /* events of --max-events */
 	struct stream *stream;
 	struct err *stream_err; /* of running clauses on messages */
-	uint64_t n_skipped; /* events that were waiting then and were not printed any more */
-	bool is_ending;     /* the end programs have run: what they print is always shown */
+	uint64_t n_skipped;     /* events that were waiting then and were not printed any more */
+	bool is_ending;         /* the end programs have run: what they print is always shown */
 	int status;
 };
 
@@ -248,7 +250,8 @@ static void say_streams(const struct run *r)
 			(unsigned long long)s->n_gaps, (unsigned long long)s->n_lossy,
 			(unsigned long long)s->n_lost_bytes);
 	if (s->n_evicted)
-		fprintf(stderr, "WARNING: %llu connections were given up, there was no room for more\n",
+		fprintf(stderr,
+			"WARNING: %llu connections were given up, there was no room for more\n",
 			(unsigned long long)s->n_evicted);
 }
 
@@ -368,6 +371,7 @@ static ERR_MUST struct err *loop(struct run *r)
 	for (unsigned round = 0; !should_stop(r, round); round++) {
 		late_wait(r->late, POLL_MS);
 		late_round(r->late);
+		replaced_round(r->replaced);
 		procwatch_catch_up(r->names.watch);
 		TRY(drain(r, r->late ? 0 : POLL_MS));
 		procwatch_round(r->names.watch);
@@ -517,18 +521,24 @@ static void watch_processes(struct run *r)
 }
 
 /* programs came: they may keep what none kept before */
-static void image_grown(void *arg)
+static void image_grown(void *arg, pid_t pid)
 {
 	struct run *r = arg;
 
-	if (!r->names.watch)
+	if (!r->names.watch) {
 		watch_processes(r);
+		/* its mappings came before the watch */
+		symbolizer_note_process(r->c.symbolizer, pid);
+		unwinder_prepare(r->names.unwinder, pid);
+	}
 	if (!r->calls)
 		r->calls = calls_new(r->c.image, ops, r->engine);
 }
 
 static ERR_MUST struct err *run_script(struct run *r)
 {
+	struct late_opts lo;
+
 	TRY(open_output(r));
 	if (!r->c.image->n_progs && !r->c.mappings) {
 		fprintf(stderr, "No probes to attach\n");
@@ -538,12 +548,14 @@ static ERR_MUST struct err *run_script(struct run *r)
 	TRY(open_engine(r));
 	watch_processes(r);
 	r->calls = calls_new(r->c.image, ops, r->engine);
-	r->late = late_new(&(struct late_opts){ .c = &r->c,
-						.ops = ops,
-						.engine = r->engine,
-						.out = r->out,
-						.grown = image_grown,
-						.arg = r });
+	lo = (struct late_opts){ .c = &r->c,
+				 .ops = ops,
+				 .engine = r->engine,
+				 .out = r->out,
+				 .grown = image_grown,
+				 .arg = r };
+	r->late = late_new(&lo);
+	r->replaced = replaced_new(&lo);
 	if (r->o->is_test || r->o->is_bench)
 		return tests_run(&r->c, ops, r->engine, r->out, r->o->is_bench, &r->status);
 	return trace(r);
@@ -631,6 +643,7 @@ int session_run(struct session_opts *o)
 	child_stop(&r.child);
 	finish_output(&r);
 	late_free(r.late);
+	replaced_free(r.replaced);
 	calls_free(r.calls);
 	unwinder_free(r.names.unwinder);
 	source_lines_free(r.names.lines);

@@ -140,7 +140,8 @@ static void config_ready(void *arg, const struct sema_config *config)
 
 	c->probes.return_choice = choices[config->return_probe];
 	c->probes.expected = config->expected_files;
-	c->probes.missing = missing[config->missing_probes];
+	/* in one file of several it is no error */
+	c->probes.missing = c->main == c ? missing[config->missing_probes] : PROBE_MISSING_WARN;
 	c->probes.raw_names = !config->cpp_demangle;
 	c->probes.placement = placements[config->placement];
 	symbolizer_set_demangle(c->symbolizer, config->cpp_demangle);

@@ -64,7 +64,11 @@ static void link_close(struct kernel_link *l)
 struct err *kernel_link_perf(struct engine *e, uint32_t prog, int perf_fd,
 			     const struct probe_point *p)
 {
-	struct kernel_link l = { .fd = -1, .perf_fd = perf_fd, .prog = prog, .address = p->address };
+	struct kernel_link l = { .fd = -1,
+				 .perf_fd = perf_fd,
+				 .prog = prog,
+				 .address = p->address,
+				 .path = e->progs[prog].way == UPROBE_PERF ? p->path : STR_NULL };
 	int prog_fd = e->progs[prog].fd;
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = p->cookie);
 	int code;

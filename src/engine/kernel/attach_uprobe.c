@@ -26,7 +26,8 @@ enum uprobe_way kernel_uprobe_choose(const struct image_prog *p, bool by_process
 	    (!by_process || features_has(FEATURE_UPROBE_MULTI_PROCESS)))
 		return UPROBE_MULTI;
 	if (p->shape->n_points > FEW_SITES && p->shape->points[0].pid <= 0 &&
-	    features_has(FEATURE_UPROBE_EVENTS) && !(probe_is_kernel_return(p->shape) && kernel_sites_wanted(p)))
+	    features_has(FEATURE_UPROBE_EVENTS) &&
+	    !(probe_is_kernel_return(p->shape) && kernel_sites_wanted(p)))
 		return UPROBE_EVENT;
 	return UPROBE_PERF;
 }
@@ -99,8 +100,10 @@ static struct err *multi_attach(const struct multi *m, uint32_t from, uint32_t t
 	int code = errno;
 
 	if (fd >= 0) {
-		kernel_link_add(m->e,
-				(struct kernel_link){ .fd = fd, .perf_fd = -1, .prog = m->prog });
+		kernel_link_add(m->e, (struct kernel_link){ .fd = fd,
+							    .perf_fd = -1,
+							    .prog = m->prog,
+							    .path = m->shape->points[from].path });
 		for (uint32_t i = from; m->counts && i < to; i++)
 			m->res->n_attached += !m->shape->points[i].is_repeat;
 		return NULL;
@@ -176,8 +179,7 @@ static struct err *perf_attach(struct engine *e, uint32_t prog, const struct pro
 {
 	const struct probe_shape *shape = e->image->progs[prog]->shape;
 	int64_t type = sys_read_number("/sys/bus/event_source/devices/uprobe/type");
-	struct perf_event_attr attr = { .config = probe_is_kernel_return(shape),
-					.disabled = 1 };
+	struct perf_event_attr attr = { .config = probe_is_kernel_return(shape), .disabled = 1 };
 	STRBUF_AUTO path = { 0 };
 	int fd;
 

@@ -25,6 +25,37 @@ static void grow(struct engine *e)
 		e->progs[i] = (struct kernel_prog){ .fd = -1, .sites_fd = -1 };
 }
 
+/* maps of another type than they had; those of before are kept in case of a failure */
+static struct err *remake_maps(struct engine *e, int *before)
+{
+	const struct image *im = e->image;
+
+	for (uint32_t i = 0; i < im->n_base_maps; i++) {
+		if (!im->maps[i]->is_retyped)
+			continue;
+		before[i] = e->map_fds[i];
+		e->map_fds[i] = -1;
+		TRY(kernel_map_create(e, i));
+	}
+	return NULL;
+}
+
+static void settle_maps(struct engine *e, int *before, bool is_fine)
+{
+	for (uint32_t i = 0; i < e->image->n_base_maps; i++) {
+		int gone = before[i];
+
+		if (gone < 0)
+			continue;
+		if (!is_fine) {
+			gone = e->map_fds[i];
+			e->map_fds[i] = before[i];
+		}
+		if (gone >= 0)
+			close(gone);
+	}
+}
+
 /* takes off and gives back what extend made of the programs from here on */
 static void undo(struct engine *e, size_t n_links, size_t n_events)
 {
@@ -52,11 +83,12 @@ static uint32_t find_twin(const struct engine *e, uint32_t prog)
 	return twin;
 }
 
-static struct err *load(struct engine *e, uint32_t *twins, uint32_t *n_new)
+static struct err *load(struct engine *e, uint32_t *twins, int *before, uint32_t *n_new)
 {
 	const struct image *im = e->image;
 
 	*n_new = 0;
+	TRY(remake_maps(e, before));
 	for (uint32_t i = im->n_base_maps; i < im->n_maps; i++)
 		if (!im->maps[i]->is_unused)
 			TRY(kernel_map_create(e, i));
@@ -96,43 +128,69 @@ struct err *kernel_extend(struct engine *e, uint32_t group, struct engine_attach
 	const struct image *im = e->image;
 	uint32_t n = im->n_progs - im->n_base_progs;
 	uint32_t *twins = base_alloc((n + 1) * sizeof(*twins));
+	int *before = base_alloc((im->n_base_maps + 1) * sizeof(*before));
 	size_t n_links = e->links.n, n_events = e->trace_events.n;
 	bool warned = e->opts.warn_missing;
 	struct err *err;
 
 	*res = (struct engine_attach_result){ 0 };
+	for (uint32_t i = 0; i < im->n_base_maps; i++)
+		before[i] = -1;
 	grow(e);
 	e->group = group;
 	/* one place that cannot be had is no reason to do without the others */
 	e->opts.warn_missing = !e->opts.ignore_missing;
-	err = load(e, twins, &res->n_loaded);
+	err = load(e, twins, before, &res->n_loaded);
 	if (!err)
 		err = kernel_attach_from(e, im->n_base_progs, res);
 	if (err)
 		undo(e, n_links, n_events);
 	else if (!res->n_loaded)
 		hand_over(e, twins, n_links);
+	settle_maps(e, before, !err && res->n_loaded);
+	free(before);
 	e->opts.warn_missing = warned;
 	e->group = 0;
 	free(twins);
 	return err;
 }
 
-void kernel_drop_group(struct engine *e, uint32_t group)
+/* those that are to go to the end of the list, and off */
+static void drop(struct engine *e, bool (*goes)(const struct kernel_link *l, const void *arg),
+		 const void *arg)
 {
 	size_t n = 0;
 
-	if (!group)
-		return;
-	/* to the end of the list, and off */
 	for (size_t i = 0; i < e->links.n; i++) {
 		struct kernel_link l = e->links.v[i];
 
-		if (l.group == group)
+		if (goes(&l, arg))
 			continue;
 		e->links.v[i] = e->links.v[n];
 		e->links.v[n++] = l;
 	}
 	kernel_links_close(e, n);
+}
+
+static bool is_of_group(const struct kernel_link *l, const void *arg)
+{
+	return l->group == *(const uint32_t *)arg;
+}
+
+static bool is_of_file(const struct kernel_link *l, const void *arg)
+{
+	return l->path.n && str_eq(l->path, *(const struct str *)arg);
+}
+
+void kernel_drop_group(struct engine *e, uint32_t group)
+{
+	if (!group)
+		return;
+	drop(e, is_of_group, &group);
 	kernel_uprobe_group_remove(e, group);
+}
+
+void kernel_drop_file(struct engine *e, struct str path)
+{
+	drop(e, is_of_file, &path);
 }

@@ -102,6 +102,7 @@ const struct engine_ops engine_kernel = {
 	.attach = kernel_attach,
 	.extend = kernel_extend,
 	.drop_group = kernel_drop_group,
+	.drop_file = kernel_drop_file,
 	.poll = kernel_poll,
 	.poll_fd = kernel_poll_fd,
 	.map_each = kernel_map_each,

@@ -48,6 +48,7 @@ struct kernel_link {
 	enum probe_kind kind;
 	uint64_t address; /* of watchpoints */
 	uint32_t group;   /* 0: from the beginning; else see engine_ops.extend */
+	struct str path;  /* of user probes, in the image: their file; empty where one event has several */
 };
 
 /* an event in tracefs that must be removed by name */
@@ -184,6 +185,7 @@ void kernel_iter_stop(struct engine *e);
 /* ---- extend.c ---- */
 struct err *kernel_extend(struct engine *e, uint32_t group, struct engine_attach_result *res) ERR_MUST;
 void kernel_drop_group(struct engine *e, uint32_t group);
+void kernel_drop_file(struct engine *e, struct str path);
 
 /* ---- sites.c ---- */
 /* whether the program asks for the cookie of its site */

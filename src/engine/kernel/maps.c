@@ -76,12 +76,15 @@ static struct err *explain_map_error(const struct image_map *m, int code)
 
 static struct err *map_create(struct engine *e, const struct image_map *m, int *fd)
 {
-	uint32_t max_entries = m->max_entries ? m->max_entries : 1;
+	uint32_t max_entries = m->max_entries ? m->max_entries : 1, value_size = m->value_size;
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = m->flags);
 	char name[BPF_OBJ_NAME_LEN];
 	int inner = -1, code;
 
 	make_kernel_name(m->name, name);
+	/* it takes whole pages anyway: what is left is for later generations */
+	if (m->role == MAP_FAULTS)
+		value_size = image_fault_room(m) * (uint32_t)sizeof(struct image_fault_count);
 	if (m->role == MAP_RING && e->opts.ring_bytes)
 		max_entries = (uint32_t)e->opts.ring_bytes;
 	/* those of later generations are many, and hold what few processes do */
@@ -93,7 +96,7 @@ static struct err *map_create(struct engine *e, const struct image_map *m, int *
 			return explain_map_error(m, errno);
 		opts.inner_map_fd = (uint32_t)inner;
 	}
-	*fd = bpf_map_create(m->bpf_type, name, m->key_size, m->value_size, max_entries, &opts);
+	*fd = bpf_map_create(m->bpf_type, name, m->key_size, value_size, max_entries, &opts);
 	code = errno;
 	if (inner >= 0)
 		close(inner);
