@@ -11,7 +11,7 @@
 /* ---- getopt ---- */
 
 /* "name=value" or "name" among the named parameters */
-static bool find_option(struct sema *s, struct str name, struct str *value, bool *has_value)
+bool option_find(const struct sema *s, struct str name, struct str *value, bool *has_value)
 {
 	for (uint32_t i = 0; i < s->opts->n_named; i++) {
 		struct str rest = s->opts->named[i], key;
@@ -93,7 +93,7 @@ static void fold_getopt(struct sema *s, struct node **slot)
 	if (about && about->kind != NODE_STRING)
 		sema_error_now(s, D_SEMA_ARG_LITERAL, n->at,
 			       "Third argument to 'getopt' must be a string literal.");
-	if (find_option(s, name->string, &value, &has_value)) {
+	if (option_find(s, name->string, &value, &has_value)) {
 		replace(slot, option_value(s, n, name->string, fallback, value, has_value));
 		return;
 	}

@@ -102,6 +102,10 @@ void expand_run(struct sema *s)
 		uint32_t n_errors = s->diags->n_errors;
 		struct probe_needs needs;
 
+		if (clause_never_runs(s, c)) {
+			add_ghost(s, c);
+			continue;
+		}
 		/* macros are expanded by now, so what the clause reads stands in it */
 		needs_find(s->script, c, &needs);
 		for (struct attach_point *ap = c->points; ap; ap = ap->next) {

@@ -274,6 +274,10 @@ call_rule call_event, call_print, call_on_map, call_delete, call_has_key, call_l
 /* nth argument's slot; it must exist */
 struct node **call_arg(struct node *call, uint32_t n);
 /* types the argument, makes a number of it; false (and a message) when it is none */
+/* a named parameter (getopt); false: it was not given */
+bool option_find(const struct sema *s, struct str name, struct str *value, bool *has_value);
+/* never.c: is the clause's predicate false by what is known before anything is matched? */
+bool clause_never_runs(const struct sema *s, const struct clause *c);
 bool arg_integer(struct sema *s, struct node *call, uint32_t n);
 bool arg_string(struct sema *s, struct node *call, uint32_t n, struct str *text); /* a literal */
 /* a literal integer >= 0 */
