@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Rings: order and contents through many turns, several writers and a reader at once, a full ring, writers that are killed. Every
+ * record carries its writer and number and is filled by a pattern of them, so that what is read proves itself.
+ */
+#include "engine/user/rt/ring.h"
+
+#include "tap.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SIZE = 4096, WRITERS = 3, RECORDS = 100000, KILLS = 40, LONGEST = 200 };
+
+struct body {
+	uint32_t writer, number;
+	uint8_t pattern[LONGEST];
+};
+
+static struct rt_ring *make(void)
+{
+	struct rt_ring *r = mmap(NULL, 4096 + SIZE, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	rt_ring_init(r, (char *)r + 4096, SIZE);
+	return r;
+}
+
+static uint32_t length_of(uint32_t writer, uint32_t number)
+{
+	return 8 + (number * 7 + writer * 13) % LONGEST;
+}
+
+static bool write_one(struct rt_ring *r, uint32_t writer, uint32_t number)
+{
+	uint32_t n = length_of(writer, number);
+	struct body *b = rt_ring_reserve(r, n, number + 1, 0);
+
+	if (!b)
+		return false;
+	b->writer = writer;
+	b->number = number;
+	memset(b->pattern, (int)(writer + number), n - 8);
+	rt_ring_commit(b, true);
+	return true;
+}
+
+/* false: nothing there. next: per writer, the number that must come at least */
+static bool read_one(struct rt_ring *r, uint32_t *next)
+{
+	uint32_t n;
+	uint64_t time;
+	const struct body *b = rt_ring_peek(r, &n, &time);
+
+	if (!b)
+		return false;
+	if (CHECK(b->writer < WRITERS) && CHECK(n == length_of(b->writer, b->number))) {
+		CHECK_INT(time, b->number + 1);
+		CHECK(b->number >= next[b->writer]);
+		next[b->writer] = b->number + 1;
+		for (uint32_t i = 0; i < n - 8; i++)
+			if (b->pattern[i] != (uint8_t)(b->writer + b->number)) {
+				CHECK(!"its own pattern");
+				break;
+			}
+	}
+	rt_ring_advance(r);
+	return true;
+}
+
+TEST(many_turns)
+{
+	struct rt_ring *r = make();
+	uint32_t next[WRITERS] = { 0 };
+
+	for (uint32_t i = 0; i < RECORDS; i++) {
+		CHECK(write_one(r, 0, i));
+		CHECK(read_one(r, next));
+		CHECK_INT(next[0], i + 1);
+	}
+	CHECK(!read_one(r, next));
+	CHECK_INT(rt_ring_pending(r), 0);
+	CHECK_INT(r->n_refused, 0);
+	munmap(r, 4096 + SIZE);
+}
+
+TEST(full_and_discarded)
+{
+	struct rt_ring *r = make();
+	uint32_t next[WRITERS] = { 0 };
+	uint64_t time;
+	uint32_t n = 0;
+	void *room;
+
+	while (write_one(r, 0, n))
+		n++;
+	CHECK(n > 20);
+	CHECK_INT(r->n_refused, 1);
+	for (uint32_t i = 0; i < n; i++)
+		CHECK(read_one(r, next));
+	CHECK(!read_one(r, next));
+	/* as if it had never been */
+	room = rt_ring_reserve(r, 50, 1, 0);
+	CHECK(!rt_ring_peek(r, &n, &time));
+	rt_ring_commit(room, false);
+	CHECK(write_one(r, 1, 0) && read_one(r, next));
+	/* what must stay free for others */
+	CHECK(!rt_ring_reserve(r, 50, 1, SIZE - 50));
+	CHECK(!rt_ring_reserve(r, SIZE, 1, 0));
+	/* empty records are records */
+	room = rt_ring_reserve(r, 0, 9, 0);
+	CHECK(!rt_ring_peek(r, &n, &time));
+	rt_ring_commit(room, true);
+	CHECK(rt_ring_peek(r, &n, &time) && n == 0 && time == 9);
+	rt_ring_advance(r);
+	CHECK_INT(rt_ring_pending(r), 0);
+	munmap(r, 4096 + SIZE);
+}
+
+/* ---- at once ---- */
+
+static struct rt_ring *shared;
+static atomic_uint n_written, n_finished;
+
+static void *write_many(void *arg)
+{
+	for (uint32_t i = 0; i < RECORDS; i++) {
+		bool is_in = write_one(shared, (uint32_t)(uintptr_t)arg, i);
+
+		n_written += is_in;
+		/* some are refused, not most */
+		if (!is_in && i % 8)
+			while (rt_ring_pending(shared) > SIZE / 2)
+				sched_yield();
+	}
+	n_finished++;
+	return NULL;
+}
+
+TEST(writers_and_a_reader)
+{
+	uint32_t next[WRITERS] = { 0 }, n_read = 0;
+	pthread_t t[WRITERS];
+
+	shared = make();
+	for (uintptr_t i = 0; i < WRITERS; i++)
+		pthread_create(&t[i], NULL, write_many, (void *)i);
+	while (n_finished < WRITERS || rt_ring_pending(shared)) {
+		if (read_one(shared, next))
+			n_read++;
+		else
+			sched_yield();
+	}
+	for (unsigned i = 0; i < WRITERS; i++)
+		pthread_join(t[i], NULL);
+	CHECK_INT(n_read, n_written);
+	CHECK_INT(n_written + shared->n_refused, WRITERS * RECORDS);
+	printf("# %u of %u records, the others refused and counted\n", n_read, WRITERS * RECORDS);
+	munmap(shared, 4096 + SIZE);
+}
+
+/* ---- killed ---- */
+
+static void be_killed(struct rt_ring *r, bool holds_records)
+{
+	uint32_t n_in = 0;
+
+	for (uint32_t i = 0;; i++) {
+		n_in += write_one(r, 2, i);
+		if (!holds_records || n_in < 3000)
+			continue;
+		if (rt_ring_reserve(r, 40, 1, 0)) {
+			rt_ring_reserve(r, 80, 1, 0);
+			raise(SIGKILL);
+		}
+	}
+}
+
+TEST(killed_writers_hold_up_nothing)
+{
+	struct rt_ring *r = make();
+	uint64_t n_abandoned = 0;
+	uint32_t n_read = 0;
+
+	for (unsigned k = 0; k < KILLS; k++) {
+		uint32_t next[WRITERS] = { 0 };
+		pid_t pid;
+
+		fflush(stdout);
+		pid = fork();
+		if (!pid)
+			be_killed(r, k % 2);
+		/* one of them ends by itself, the other one is ended at some moment */
+		for (unsigned n = 0; k % 2 ? !waitpid(pid, NULL, WNOHANG) : n < 500 + k * 37;) {
+			bool is_read = read_one(r, next);
+
+			n += is_read;
+			n_read += is_read;
+		}
+		if (k % 2 == 0) {
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+		}
+		do
+			while (read_one(r, next))
+				n_read++;
+		while (rt_ring_abandon(r) && ++n_abandoned);
+		CHECK_INT(rt_ring_pending(r), 0);
+	}
+	CHECK(n_read > KILLS * 500 && n_abandoned >= KILLS / 2);
+	printf("# %u records read, %llu times something was left unfinished\n", n_read,
+	       (unsigned long long)n_abandoned);
+	munmap(r, 4096 + SIZE);
+}
