@@ -24,7 +24,8 @@ static bool is_kind(struct str kind, const char *a, const char *b)
 
 static bool is_user(struct str kind)
 {
-	return str_starts(kind, STR("uprobe")) || str_starts(kind, STR("uretprobe")) || str_is(kind, "usdt");
+	return str_starts(kind, STR("uprobe")) || str_starts(kind, STR("uretprobe")) ||
+	       str_is(kind, "usdt");
 }
 
 /* a file's name may hold colons, what follows it may not */
@@ -54,8 +55,9 @@ static struct str cut_number(struct str func, uint64_t *offset)
 /* the words behind the kind; false: there are too few */
 static bool place_parse(struct str kind, struct str rest, struct place *p)
 {
-	*p = (struct place){ .kind = kind, .is_return = str_starts(kind, STR("uretprobe")) ||
-							 str_starts(kind, STR("kretprobe")) };
+	*p = (struct place){ .kind = kind,
+			     .is_return = str_starts(kind, STR("uretprobe")) ||
+					  str_starts(kind, STR("kretprobe")) };
 	if (str_is(kind, "usdt")) {
 		p->name = cut_last(&rest);
 		p->func = cut_last(&rest);
@@ -122,18 +124,21 @@ static ERR_MUST struct err *attach_user_once(struct object *o, struct bpf_progra
 		strbuf_printf(&file, "/proc/%d/exe", (int)pid);
 	if (str_is(at->kind, "usdt"))
 		return add_link(o, p,
-				bpf_program__attach_usdt(p, pid, strbuf_cstr(&file), strbuf_cstr(&func),
-							 strbuf_cstr(&name), NULL));
+				bpf_program__attach_usdt(p, pid, strbuf_cstr(&file),
+							 strbuf_cstr(&func), strbuf_cstr(&name),
+							 NULL));
 	opts.func_name = strbuf_cstr(&func);
-	return add_link(o, p,
-			bpf_program__attach_uprobe_opts(p, pid, strbuf_cstr(&file), at->offset, &opts));
+	return add_link(
+		o, p,
+		bpf_program__attach_uprobe_opts(p, pid, strbuf_cstr(&file), at->offset, &opts));
 }
 
-static ERR_MUST struct err *attach_user(struct object *o, struct bpf_program *p, const struct place *at)
+static ERR_MUST struct err *attach_user(struct object *o, struct bpf_program *p,
+					const struct place *at)
 {
 	if (!at->file.n && !o->opts.n_pids)
-		return err_hint(err_new(0, "'%s': no file is named for '%.*s'", bpf_program__name(p),
-					STR_ARG(at->func)),
+		return err_hint(err_new(0, "'%s': no file is named for '%.*s'",
+					bpf_program__name(p), STR_ARG(at->func)),
 				"--attach %s=%.*s:FILE:%.*s, or -p PID for the program that it runs",
 				bpf_program__name(p), STR_ARG(at->kind), STR_ARG(at->func));
 	if (!o->opts.n_pids)
@@ -176,7 +181,8 @@ static ERR_MUST struct err *attach_samples(struct object *o, struct bpf_program 
 
 /* ---- the rest ---- */
 
-static ERR_MUST struct err *attach_kernel(struct object *o, struct bpf_program *p, const struct place *at)
+static ERR_MUST struct err *attach_kernel(struct object *o, struct bpf_program *p,
+					  const struct place *at)
 {
 	STRBUF_AUTO group = { 0 }, func = { 0 };
 	LIBBPF_OPTS(bpf_kprobe_opts, opts, .offset = at->offset, .retprobe = at->is_return);
@@ -184,14 +190,17 @@ static ERR_MUST struct err *attach_kernel(struct object *o, struct bpf_program *
 	strbuf_add_str(&group, at->file);
 	strbuf_add_str(&func, at->func);
 	if (is_kind(at->kind, "tracepoint", "tp"))
-		return add_link(o, p,
-				bpf_program__attach_tracepoint(p, strbuf_cstr(&group), strbuf_cstr(&func)));
+		return add_link(
+			o, p,
+			bpf_program__attach_tracepoint(p, strbuf_cstr(&group), strbuf_cstr(&func)));
 	if (is_kind(at->kind, "kprobe", "kretprobe"))
-		return add_link(o, p, bpf_program__attach_kprobe_opts(p, strbuf_cstr(&func), &opts));
+		return add_link(o, p,
+				bpf_program__attach_kprobe_opts(p, strbuf_cstr(&func), &opts));
 	if (is_kind(at->kind, "raw_tracepoint", "raw_tp") || str_is(at->kind, "rawtracepoint"))
 		return add_link(o, p, bpf_program__attach_raw_tracepoint(p, strbuf_cstr(&func)));
-	return err_hint(err_new(0, "--attach knows no '%.*s'", STR_ARG(at->kind)),
-			"it takes uprobe:, uretprobe:, usdt:, tracepoint:, rawtracepoint:, kprobe:, kretprobe:");
+	return err_hint(
+		err_new(0, "--attach knows no '%.*s'", STR_ARG(at->kind)),
+		"it takes uprobe:, uretprobe:, usdt:, tracepoint:, rawtracepoint:, kprobe:, kretprobe:");
 }
 
 static ERR_MUST struct err *attach_given(struct object *o, struct bpf_program *p, const char *text)
@@ -200,8 +209,9 @@ static ERR_MUST struct err *attach_given(struct object *o, struct bpf_program *p
 	struct place at;
 
 	if (!place_parse(kind, rest, &at))
-		return err_hint(err_new(0, "--attach %s=%s names no place", bpf_program__name(p), text),
-				"uprobe:FILE:FUNCTION, usdt:FILE:PROVIDER:NAME, tracepoint:CATEGORY:NAME, kprobe:FUNCTION");
+		return err_hint(
+			err_new(0, "--attach %s=%s names no place", bpf_program__name(p), text),
+			"uprobe:FILE:FUNCTION, usdt:FILE:PROVIDER:NAME, tracepoint:CATEGORY:NAME, kprobe:FUNCTION");
 	return is_user(kind) ? attach_user(o, p, &at) : attach_kernel(o, p, &at);
 }
 
@@ -217,15 +227,18 @@ static ERR_MUST struct err *unattachable(const struct bpf_program *p)
 	case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE:
 		if (strchr(section, '/'))
 			return NULL;
-		return err_hint(err_new(0, "'%s': its section \"%s\" does not say where it belongs", name, section),
+		return err_hint(err_new(0, "'%s': its section \"%s\" does not say where it belongs",
+					name, section),
 				"say it with --attach %s=%s:...", name, section);
 	case BPF_PROG_TYPE_PERF_EVENT:
 	case BPF_PROG_TYPE_TRACING:
 	case BPF_PROG_TYPE_LSM: return NULL;
 	default:
-		return err_hint(err_new(0, "'%s': section \"%s\" is no place for tracing, it is not attached", name,
-					section),
-				"network programs are attached by ip, tc or bpftool");
+		return err_hint(
+			err_new(0,
+				"'%s': section \"%s\" is no place for tracing, it is not attached",
+				name, section),
+			"network programs are attached by ip, tc or bpftool");
 	}
 }
 
@@ -261,7 +274,8 @@ static ERR_MUST struct err *check_given(const struct object *o)
 {
 	for (uint32_t i = 0; i < o->opts.n_attach; i++)
 		if (!bpf_object__find_program_by_name(o->bpf, o->opts.attach[i].program))
-			return err_new(0, "the object has no program '%s'", o->opts.attach[i].program);
+			return err_new(0, "the object has no program '%s'",
+				       o->opts.attach[i].program);
 	return NULL;
 }
 
@@ -274,7 +288,8 @@ struct err *object_attach(struct object *o, uint32_t *n)
 	*n = 0;
 	TRY(check_given(o));
 	object_pipe_open(o);
-	bpf_object__for_each_program(p, o->bpf) {
+	bpf_object__for_each_program(p, o->bpf)
+	{
 		size_t before = o->links.n;
 		struct err *err = attach_program(o, p);
 
@@ -291,7 +306,9 @@ struct err *object_attach(struct object *o, uint32_t *n)
 	}
 	*n = (uint32_t)o->links.n;
 	if (has_all && o->opts.n_pids)
-		object_remark(o, "-p and -c restrict user probes and samples; programs of kernel events see every process");
+		object_remark(
+			o,
+			"-p and -c restrict user probes and samples; programs of kernel events see every process");
 	/* one that is attached is worth a run; the others are told */
 	if (first && o->links.n) {
 		STRBUF_AUTO text = { 0 };

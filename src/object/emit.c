@@ -52,9 +52,9 @@ static uint32_t code_section(struct emitter *e, struct str name)
 	struct emit_section *s = emit_section_at(e, n);
 
 	if (!s->symbol)
-		s->symbol = emit_symbol(e, (struct emit_symbol){
-						   .section = n,
-						   .info = GELF_ST_INFO(STB_LOCAL, STT_SECTION) });
+		s->symbol = emit_symbol(
+			e, (struct emit_symbol){ .section = n,
+						 .info = GELF_ST_INFO(STB_LOCAL, STT_SECTION) });
 	return n;
 }
 
@@ -91,8 +91,8 @@ static bool is_func_address(const struct bpf_insn *i)
 }
 
 /* calls and addresses of functions: by where they stand in .text, through its own symbol */
-static void copy_func_ref(const struct copying *c, struct emit_section *s, uint64_t at, struct bpf_insn *insn,
-			  uint32_t from)
+static void copy_func_ref(const struct copying *c, struct emit_section *s, uint64_t at,
+			  struct bpf_insn *insn, uint32_t from)
 {
 	uint32_t text = code_section(c->e, STR(".text"));
 	uint32_t f = func_at(c->p, (uint32_t)((int64_t)from + insn->imm + 1));
@@ -104,8 +104,8 @@ static void copy_func_ref(const struct copying *c, struct emit_section *s, uint6
 	vec_push(&s->relocs, r);
 }
 
-static void copy_map_ref(const struct copying *c, struct emit_section *s, uint64_t at, struct bpf_insn *insn,
-			 const struct image_reloc *r)
+static void copy_map_ref(const struct copying *c, struct emit_section *s, uint64_t at,
+			 struct bpf_insn *insn, const struct image_reloc *r)
 {
 	vec_push(&s->relocs, ((struct emit_reloc){ at, c->e->map_symbols[r->index], EMIT_R_64 }));
 	insn[0].src_reg = 0;
@@ -133,8 +133,8 @@ static void copy_insns(const struct copying *c, struct emit_section *s, uint32_t
 		const struct image_reloc *r = &p->relocs[k];
 
 		if (r->insn >= from && r->insn < to)
-			copy_map_ref(c, s, base + (r->insn - from) * sizeof(*insns), &insns[r->insn - from],
-				     r);
+			copy_map_ref(c, s, base + (r->insn - from) * sizeof(*insns),
+				     &insns[r->insn - from], r);
 	}
 	strbuf_add(&s->data, insns, (to - from) * sizeof(*insns));
 	free(insns);
@@ -169,7 +169,8 @@ static void add_text(struct copying *c)
 		at += func_end(c->p, f) - c->p->funcs[f].insn;
 	}
 	for (uint32_t f = 1; f < c->p->n_funcs; f++)
-		add_func(c, text, arena_printf(c->e->arena, "%.*s_%u", STR_ARG(c->p->name), f), f, STB_LOCAL);
+		add_func(c, text, arena_printf(c->e->arena, "%.*s_%u", STR_ARG(c->p->name), f), f,
+			 STB_LOCAL);
 }
 
 static bool reads_cookie(const struct image_prog *p)
@@ -183,7 +184,8 @@ static bool reads_cookie(const struct image_prog *p)
 
 static bool has_event(const struct image_prog *p)
 {
-	return p->shape->kind != PROBE_BEGIN && p->shape->kind != PROBE_END && p->shape->kind != PROBE_SELF;
+	return p->shape->kind != PROBE_BEGIN && p->shape->kind != PROBE_END &&
+	       p->shape->kind != PROBE_SELF;
 }
 
 static ERR_MUST struct err *check_prog(const struct image_prog *p)
@@ -193,13 +195,15 @@ static ERR_MUST struct err *check_prog(const struct image_prog *p)
 	if (!p->n_funcs)
 		return err_new(0, "'%.*s' has no type information", STR_ARG(p->name));
 	if (n > 1 && reads_cookie(p))
-		return err_hint(err_new(0,
-					"'%.*s' reads a table with a row for each of its %u places, which an object has "
-					"no way to say",
-					STR_ARG(p->name), n),
-				"name one function, or leave out what differs between them (typed arguments, func, probe)");
+		return err_hint(
+			err_new(0,
+				"'%.*s' reads a table with a row for each of its %u places, which an object has "
+				"no way to say",
+				STR_ARG(p->name), n),
+			"name one function, or leave out what differs between them (typed arguments, func, probe)");
 	if (n > PLACES_MAX)
-		return err_new(0, "'%.*s' is for %u places, each of which were a program: at most %d",
+		return err_new(0,
+			       "'%.*s' is for %u places, each of which were a program: at most %d",
 			       STR_ARG(p->name), n, PLACES_MAX);
 	return NULL;
 }
@@ -213,13 +217,15 @@ static ERR_MUST struct err *add_prog(struct emitter *e, const struct image_prog 
 	c.in_text = arena_array(e->arena, uint32_t, p->n_funcs);
 	add_text(&c);
 	if (!has_event(p))
-		say(e, "'%.*s' belongs to no event: whoever loads the object has to run it (bpftool prog run)",
+		say(e,
+		    "'%.*s' belongs to no event: whoever loads the object has to run it (bpftool prog run)",
 		    STR_ARG(p->name));
 	for (uint32_t i = 0; i < n; i++) {
 		const char *why = NULL;
 		struct str where = has_event(p) ? emit_where(e, p, &p->shape->points[i], &why)
 						: STR("raw_tp");
-		struct str name = n > 1 ? arena_printf(e->arena, "%.*s_at%u", STR_ARG(p->name), i) : p->name;
+		struct str name = n > 1 ? arena_printf(e->arena, "%.*s_at%u", STR_ARG(p->name), i)
+					: p->name;
 
 		if (!where.n)
 			return err_new(0, "%.*s: %s", STR_ARG(p->shape->points[i].name), why);
@@ -234,14 +240,17 @@ static ERR_MUST struct err *check_image(const struct image *im)
 {
 	if (im->unwind_tables_map != IMAGE_NONE)
 		return err_hint(
-			err_new(0, "ustack needs tables that sonde makes for each process while it runs, and an object "
-				   "has none"),
+			err_new(0,
+				"ustack needs tables that sonde makes for each process while it runs, and an object "
+				"has none"),
 			"without ustack the script can be written");
 	for (uint32_t m = 0; m < im->n_maps; m++)
 		if (im->maps[m]->init && im->maps[m]->role == MAP_CONST)
-			return err_new(0, "the map '%.*s' is a table that is filled before the programs run, which an object "
-					  "has no way to say",
-				       STR_ARG(im->maps[m]->name));
+			return err_new(
+				0,
+				"the map '%.*s' is a table that is filled before the programs run, which an object "
+				"has no way to say",
+				STR_ARG(im->maps[m]->name));
 	return im->btf ? NULL : err_new(0, "there are no programs to write");
 }
 
@@ -273,8 +282,10 @@ static ERR_MUST struct err *fill(struct emitter *e)
 	if (only)
 		emit_event_type(e, only);
 	if (n_records)
-		say(e, "what the script prints comes as records of the map 'ring': the number of the format, that of the "
-		       "program, and the values%s", only ? " (struct event)" : "");
+		say(e,
+		    "what the script prints comes as records of the map 'ring': the number of the format, that of the "
+		    "program, and the values%s",
+		    only ? " (struct event)" : "");
 	return NULL;
 }
 

@@ -59,7 +59,8 @@ static uint32_t put_name(struct writing *w, struct str name)
 }
 
 /* the bytes stay where they are until the file is written */
-static size_t add_scn(struct writing *w, struct str name, GElf_Shdr h, const void *data, size_t n, Elf_Type type)
+static size_t add_scn(struct writing *w, struct str name, GElf_Shdr h, const void *data, size_t n,
+		      Elf_Type type)
 {
 	Elf_Scn *scn = elf_newscn(w->elf);
 	Elf_Data *d = scn ? elf_newdata(scn) : NULL;
@@ -104,11 +105,15 @@ static bool add_relocs(struct writing *w, uint32_t section, struct strbuf *kept)
 {
 	const struct emit_section *s = emit_section_at(w->e, section);
 	STRBUF_AUTO name = { 0 };
-	GElf_Shdr h = { .sh_type = SHT_REL, .sh_link = w->symtab, .sh_info = section, .sh_entsize = sizeof(Elf64_Rel) };
+	GElf_Shdr h = { .sh_type = SHT_REL,
+			.sh_link = w->symtab,
+			.sh_info = section,
+			.sh_entsize = sizeof(Elf64_Rel) };
 
 	vec_each(r, &s->relocs) {
 		Elf64_Rel rel = { .r_offset = r->offset,
-				  .r_info = ELF64_R_INFO((uint64_t)w->sym_index[r->symbol], r->type) };
+				  .r_info = ELF64_R_INFO((uint64_t)w->sym_index[r->symbol],
+							 r->type) };
 
 		strbuf_add(kept, &rel, sizeof(rel));
 	}
@@ -116,7 +121,8 @@ static bool add_relocs(struct writing *w, uint32_t section, struct strbuf *kept)
 	return add_scn(w, strbuf_str(&name), h, kept->p, kept->n, ELF_T_REL) > 0;
 }
 
-static bool add_all(struct writing *w, struct strbuf *symbols, struct strbuf *relocs, size_t *shstrndx)
+static bool add_all(struct writing *w, struct strbuf *symbols, struct strbuf *relocs,
+		    size_t *shstrndx)
 {
 	uint32_t n = (uint32_t)w->e->sections.n, n_local = 0;
 	GElf_Shdr h;
@@ -132,7 +138,9 @@ static bool add_all(struct writing *w, struct strbuf *symbols, struct strbuf *re
 	}
 	make_symbols(w, symbols, &n_local);
 	names = n + 2;
-	h = (GElf_Shdr){ .sh_type = SHT_SYMTAB, .sh_link = (uint32_t)names, .sh_info = n_local,
+	h = (GElf_Shdr){ .sh_type = SHT_SYMTAB,
+			 .sh_link = (uint32_t)names,
+			 .sh_info = n_local,
 			 .sh_entsize = sizeof(Elf64_Sym) };
 	w->symtab = (uint32_t)add_scn(w, STR(".symtab"), h, symbols->p, symbols->n, ELF_T_SYM);
 	if (w->symtab != n + 1)
@@ -150,15 +158,16 @@ static bool add_all(struct writing *w, struct strbuf *symbols, struct strbuf *re
 
 static ERR_MUST struct err *write_elf(struct writing *w, int fd, const char *path)
 {
-	struct strbuf symbols = { 0 }, *relocs = base_alloc((w->e->sections.n + 1) * sizeof(*relocs));
+	struct strbuf symbols = { 0 },
+		      *relocs = base_alloc((w->e->sections.n + 1) * sizeof(*relocs));
 	size_t shstrndx = 0;
 	GElf_Ehdr h;
 	bool ok;
 
 	elf_version(EV_CURRENT);
 	w->elf = elf_begin(fd, ELF_C_WRITE, NULL);
-	ok = w->elf && gelf_newehdr(w->elf, ELFCLASS64) && add_all(w, &symbols, relocs, &shstrndx) &&
-	     gelf_getehdr(w->elf, &h);
+	ok = w->elf && gelf_newehdr(w->elf, ELFCLASS64) &&
+	     add_all(w, &symbols, relocs, &shstrndx) && gelf_getehdr(w->elf, &h);
 	if (ok) {
 		h.e_type = ET_REL;
 		h.e_machine = EM_BPF;

@@ -17,8 +17,10 @@ enum { NESTING_MAX = 16 };
 
 static int add_int(struct emitter *e, uint32_t size, bool is_signed)
 {
-	static const char *const names[] = { "unsigned char", "unsigned short", "unsigned int",
-					     "unsigned long long", "signed char", "short", "int", "long long" };
+	static const char *const names[] = { "unsigned char", "unsigned short",
+					     "unsigned int",  "unsigned long long",
+					     "signed char",   "short",
+					     "int",           "long long" };
 	unsigned log = size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
 	const char *name = names[log + (is_signed ? 4 : 0)];
 	int id = btf__find_by_name_kind(e->btf, name, BTF_KIND_INT);
@@ -58,8 +60,9 @@ static int add_fields(struct emitter *e, const struct type *t, uint32_t size, un
 
 		snprintf(name, sizeof(name), "f%u", i);
 		btf__add_field(e->btf,
-			       t->fields[i].name.n ? arena_str(e->arena, t->fields[i].name).p : name, ids[i],
-			       t->fields[i].offset * 8, 0);
+			       t->fields[i].name.n ? arena_str(e->arena, t->fields[i].name).p
+						   : name,
+			       ids[i], t->fields[i].offset * 8, 0);
 	}
 	return id;
 }
@@ -82,8 +85,9 @@ static int add_type(struct emitter *e, const struct type *t, unsigned nesting)
 	case TYPE_TUPLE:
 	case TYPE_RECORD: return add_fields(e, t, t->size, nesting);
 	case TYPE_ARRAY:
-		return t->elem->size * t->count == t->size ? add_array(e, add_type(e, t->elem, nesting + 1), t->count)
-							   : add_bytes(e, t->size);
+		return t->elem->size * t->count == t->size
+			       ? add_array(e, add_type(e, t->elem, nesting + 1), t->count)
+			       : add_bytes(e, t->size);
 	default: return add_bytes(e, t->size);
 	}
 }
@@ -94,7 +98,8 @@ static int type_of_size(struct emitter *e, const struct type *t, uint32_t size)
 	if (t && t->size == size && size)
 		return add_type(e, t, 0);
 	/* padded at its end */
-	if (t && (t->kind == TYPE_TUPLE || t->kind == TYPE_RECORD) && t->size < size && size - t->size < 8)
+	if (t && (t->kind == TYPE_TUPLE || t->kind == TYPE_RECORD) && t->size < size &&
+	    size - t->size < 8)
 		return add_fields(e, t, size, 0);
 	if (t && t->kind == TYPE_STRING && t->size < size && size - t->size < 8)
 		return add_chars(e, size);
@@ -108,7 +113,8 @@ static int value_type(struct emitter *e, const struct image_map *m)
 	const struct type *t = m->value_type;
 
 	/* what is counted is 8 bytes, whatever the aggregation's own type says of its printed form */
-	if (t && (t->kind == TYPE_COUNT || t->kind == TYPE_HIST || t->kind == TYPE_LHIST) && m->value_size == 8)
+	if (t && (t->kind == TYPE_COUNT || t->kind == TYPE_HIST || t->kind == TYPE_LHIST) &&
+	    m->value_size == 8)
 		return add_int(e, 8, false);
 	return type_of_size(e, t, m->value_size);
 }
@@ -157,12 +163,14 @@ static struct str map_name(struct emitter *e, const struct image_map *m, uint32_
 	}
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.p[i];
-		bool is_word = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '_';
+		bool is_word = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
+			       c == '_';
 
 		strbuf_putc(&out, is_word ? c : '_');
 	}
 	for (uint32_t i = 0; i < index; i++)
-		if (e->map_symbols[i] && str_eq(e->symbols.v[e->map_symbols[i] - 1].name, strbuf_str(&out)))
+		if (e->map_symbols[i] &&
+		    str_eq(e->symbols.v[e->map_symbols[i] - 1].name, strbuf_str(&out)))
 			strbuf_printf(&out, "_%u", index);
 	return arena_str(e->arena, strbuf_str(&out));
 }
@@ -170,16 +178,19 @@ static struct str map_name(struct emitter *e, const struct image_map *m, uint32_
 /* fields in the order of libbpf's own examples */
 static int add_definition(struct emitter *e, const struct image_map *m, uint32_t *n_fields)
 {
-	bool is_perf = m->bpf_type == BPF_MAP_TYPE_PERF_EVENT_ARRAY, is_ring = m->bpf_type == BPF_MAP_TYPE_RINGBUF;
+	bool is_perf = m->bpf_type == BPF_MAP_TYPE_PERF_EVENT_ARRAY,
+	     is_ring = m->bpf_type == BPF_MAP_TYPE_RINGBUF;
 	/* of the programs' own maps the sizes are enough */
 	bool has_types = m->role == MAP_SCRIPT, has_sizes = !has_types && !is_ring;
-	int type = pointer_to_number(e, m->bpf_type), entries = pointer_to_number(e, m->max_entries);
+	int type = pointer_to_number(e, m->bpf_type),
+	    entries = pointer_to_number(e, m->max_entries);
 	int flags = pointer_to_number(e, m->flags), key = 0, value = 0, id;
 
 	if (has_types) {
 		/* histograms: the bucket stands behind the key */
-		bool has_bucket = m->bucket_offset || (m->value_type && (m->value_type->kind == TYPE_HIST ||
-									m->value_type->kind == TYPE_LHIST));
+		bool has_bucket = m->bucket_offset ||
+				  (m->value_type && (m->value_type->kind == TYPE_HIST ||
+						     m->value_type->kind == TYPE_LHIST));
 
 		key = pointer_to(e, type_of_size(e, has_bucket ? NULL : m->key_type, m->key_size));
 		value = pointer_to(e, value_type(e, m));
@@ -204,7 +215,8 @@ struct variable {
 	uint32_t offset, size;
 };
 
-static ERR_MUST struct err *add_map(struct emitter *e, uint32_t index, uint32_t section, struct variable *v)
+static ERR_MUST struct err *add_map(struct emitter *e, uint32_t index, uint32_t section,
+				    struct variable *v)
 {
 	const struct image_map *m = e->im->maps[index];
 	struct emit_section *s = emit_section_at(e, section);
@@ -213,7 +225,8 @@ static ERR_MUST struct err *add_map(struct emitter *e, uint32_t index, uint32_t 
 	int id;
 
 	if (m->bpf_type == BPF_MAP_TYPE_ARRAY_OF_MAPS || m->bpf_type == BPF_MAP_TYPE_HASH_OF_MAPS)
-		return err_new(0, "the map '%.*s' holds maps that sonde makes while it runs", STR_ARG(m->name));
+		return err_new(0, "the map '%.*s' holds maps that sonde makes while it runs",
+			       STR_ARG(m->name));
 	id = add_definition(e, m, &n_fields);
 	*v = (struct variable){ .offset = (uint32_t)s->data.n, .size = n_fields * 8 };
 	v->id = btf__add_var(e->btf, arena_str(e->arena, name).p, BTF_VAR_GLOBAL_ALLOCATED, id);
@@ -237,8 +250,9 @@ static ERR_MUST struct err *add_data(struct emitter *e, uint32_t index)
 	struct emit_section *s;
 
 	if (m->max_entries != 1)
-		return err_new(0, "the map '%.*s' has %u elements of which programs take the address", STR_ARG(m->name),
-			       m->max_entries);
+		return err_new(0,
+			       "the map '%.*s' has %u elements of which programs take the address",
+			       STR_ARG(m->name), m->max_entries);
 	strbuf_printf(&name, ".data.%.*s", STR_ARG(map_name(e, m, index)));
 	section = emit_section(e, strbuf_str(&name), SHT_PROGBITS, SHF_ALLOC | SHF_WRITE);
 	s = emit_section_at(e, section);
@@ -246,11 +260,11 @@ static ERR_MUST struct err *add_data(struct emitter *e, uint32_t index)
 		strbuf_add(&s->data, m->init, m->value_size);
 	else
 		strbuf_fill(&s->data, 0, m->value_size);
-	e->map_symbols[index] =
-		emit_symbol(e, (struct emit_symbol){ .name = arena_str(e->arena, map_name(e, m, index)),
-						     .section = section,
-						     .info = GELF_ST_INFO(STB_GLOBAL, STT_OBJECT),
-						     .size = m->value_size });
+	e->map_symbols[index] = emit_symbol(
+		e, (struct emit_symbol){ .name = arena_str(e->arena, map_name(e, m, index)),
+					 .section = section,
+					 .info = GELF_ST_INFO(STB_GLOBAL, STT_OBJECT),
+					 .size = m->value_size });
 	return NULL;
 }
 
@@ -259,7 +273,8 @@ static void find_uses(const struct emitter *e, uint8_t *uses)
 {
 	for (uint32_t p = 0; p < e->im->n_progs; p++)
 		for (uint32_t r = 0; r < e->im->progs[p]->n_relocs; r++)
-			uses[e->im->progs[p]->relocs[r].index] |= (uint8_t)(1u << e->im->progs[p]->relocs[r].kind);
+			uses[e->im->progs[p]->relocs[r].index] |=
+				(uint8_t)(1u << e->im->progs[p]->relocs[r].kind);
 }
 
 struct err *emit_maps(struct emitter *e)
@@ -273,14 +288,17 @@ struct err *emit_maps(struct emitter *e)
 		bool is_printed = e->im->maps[i]->role == MAP_SCRIPT;
 
 		if (uses[i] == (1u << RELOC_MAP | 1u << RELOC_MAP_VALUE))
-			return err_new(0, "the map '%.*s' is used in two ways that an object cannot have at once",
-				       STR_ARG(e->im->maps[i]->name));
+			return err_new(
+				0,
+				"the map '%.*s' is used in two ways that an object cannot have at once",
+				STR_ARG(e->im->maps[i]->name));
 		e->is_data[i] = uses[i] == 1u << RELOC_MAP_VALUE;
 		if (e->is_data[i]) {
 			TRY(add_data(e, i));
 		} else if (uses[i] || is_printed) {
 			if (!section)
-				section = emit_section(e, STR(".maps"), SHT_PROGBITS, SHF_ALLOC | SHF_WRITE);
+				section = emit_section(e, STR(".maps"), SHT_PROGBITS,
+						       SHF_ALLOC | SHF_WRITE);
 			TRY(add_map(e, i, section, &vars[n_vars++]));
 		}
 	}

@@ -45,7 +45,7 @@ struct emitter {
 	VEC(struct emit_section *) sections; /* index + 1 is the number in the file */
 	VEC(struct emit_symbol) symbols;     /* index + 1 as well */
 	uint32_t *map_symbols;               /* by map: symbol, 0: none */
-	bool *is_data;                       /* by map: a data section, because programs take its address */
+	bool *is_data; /* by map: a data section, because programs take its address */
 	void (*remark)(void *arg, const char *text);
 	void *arg;
 };
@@ -62,8 +62,8 @@ uint32_t emit_symbol(struct emitter *e, struct emit_symbol s);
 struct err *emit_maps(struct emitter *e) ERR_MUST;
 void emit_event_type(struct emitter *e, const struct event_layout *l);
 /* emit_where.c: the section's name of a point; NULL with *why when no section can say it */
-struct str emit_where(struct emitter *e, const struct image_prog *p, const struct probe_point *point,
-		      const char **why);
+struct str emit_where(struct emitter *e, const struct image_prog *p,
+		      const struct probe_point *point, const char **why);
 /* emit_file.c: all of it into the file */
 struct err *emit_file(struct emitter *e, const char *path) ERR_MUST;
 

@@ -14,14 +14,15 @@
 static bool is_plain(struct str name)
 {
 	for (size_t i = 0; i < name.n; i++)
-		if (!(name.p[i] >= '0' && name.p[i] <= '9') && !((name.p[i] | 32) >= 'a' && (name.p[i] | 32) <= 'z') &&
-		    name.p[i] != '_' && name.p[i] != '.')
+		if (!(name.p[i] >= '0' && name.p[i] <= '9') &&
+		    !((name.p[i] | 32) >= 'a' && (name.p[i] | 32) <= 'z') && name.p[i] != '_' &&
+		    name.p[i] != '.')
 			return false;
 	return name.n > 0;
 }
 
-static struct str where_user(struct emitter *e, const struct image_prog *p, const struct probe_point *at,
-			     const char **why)
+static struct str where_user(struct emitter *e, const struct image_prog *p,
+			     const struct probe_point *at, const char **why)
 {
 	struct objfile *f = NULL;
 	const struct symbol *s;
@@ -44,10 +45,12 @@ static struct str where_user(struct emitter *e, const struct image_prog *p, cons
 		return ret;
 	s = symtab_at(objfile_symtab(f), at->address);
 	if (s && is_plain(symbol_name(s)) && at->address == s->addr)
-		ret = arena_printf(e->arena, "%s%s/%.*s:%.*s", kind, sleeps, STR_ARG(at->path), STR_ARG(symbol_name(s)));
+		ret = arena_printf(e->arena, "%s%s/%.*s:%.*s", kind, sleeps, STR_ARG(at->path),
+				   STR_ARG(symbol_name(s)));
 	else if (s && is_plain(symbol_name(s)) && at->address > s->addr)
 		ret = arena_printf(e->arena, "%s%s/%.*s:%.*s+%llu", kind, sleeps, STR_ARG(at->path),
-				   STR_ARG(symbol_name(s)), (unsigned long long)(at->address - s->addr));
+				   STR_ARG(symbol_name(s)),
+				   (unsigned long long)(at->address - s->addr));
 	objfile_unref(f);
 	return ret;
 }
@@ -69,7 +72,8 @@ static struct str where_kernel(struct emitter *e, const char *kind, const struct
 	return arena_printf(e->arena, "%s/%.*s", kind, STR_ARG(at->symbol));
 }
 
-struct str emit_where(struct emitter *e, const struct image_prog *p, const struct probe_point *at, const char **why)
+struct str emit_where(struct emitter *e, const struct image_prog *p, const struct probe_point *at,
+		      const char **why)
 {
 	switch (p->shape->kind) {
 	case PROBE_UPROBE:
@@ -77,14 +81,17 @@ struct str emit_where(struct emitter *e, const struct image_prog *p, const struc
 	case PROBE_USDT: return where_user(e, p, at, why);
 	case PROBE_TRACEPOINT: return where_tracepoint(e, at);
 	case PROBE_RAWTRACEPOINT:
-		return where_kernel(e, p->attach_type == BPF_TRACE_RAW_TP ? "tp_btf" : "raw_tp", at);
+		return where_kernel(e, p->attach_type == BPF_TRACE_RAW_TP ? "tp_btf" : "raw_tp",
+				    at);
 	case PROBE_KPROBE: return where_kernel(e, "kprobe", at);
 	case PROBE_KRETPROBE: return where_kernel(e, "kretprobe", at);
 	case PROBE_FENTRY: return where_kernel(e, "fentry", at);
 	case PROBE_FEXIT: return where_kernel(e, "fexit", at);
 	case PROBE_ITER: return where_kernel(e, "iter", at);
 	case PROBE_PROFILE:
-		e->remark(e->arg, "a section does not say how often to sample: whoever loads the object decides");
+		e->remark(
+			e->arg,
+			"a section does not say how often to sample: whoever loads the object decides");
 		return STR("perf_event");
 	default: *why = "no section of an object stands for this kind of probe"; return STR_NULL;
 	}

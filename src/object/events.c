@@ -22,8 +22,8 @@ static bool is_buffer(const struct bpf_map *m)
 /* structs of the kernel that the programs read have such names, too */
 static bool is_event_name(struct str name)
 {
-	static const char *const kernels[] = { "trace_event_", "perf_event", "bpf_", "pt_regs", "kernfs_",
-					       "ftrace_event" };
+	static const char *const kernels[] = { "trace_event_", "perf_event", "bpf_",
+					       "pt_regs",      "kernfs_",    "ftrace_event" };
 
 	for (size_t i = 0; i < sizeof(kernels) / sizeof(*kernels); i++)
 		if (str_starts(name, str_from(kernels[i])))
@@ -58,7 +58,8 @@ void object_buffers_find(struct object *o)
 	const struct type *only = only_event(o);
 	struct bpf_map *m;
 
-	bpf_object__for_each_map(m, o->bpf) {
+	bpf_object__for_each_map(m, o->bpf)
+	{
 		struct object_buffer *b;
 
 		if (!is_buffer(m))
@@ -85,7 +86,9 @@ void object_buffers_find(struct object *o)
 /* a record that ends inside of the text with which its struct ends: the rest of it was not sent */
 static bool is_cut_in_text(const struct type *t, uint32_t n)
 {
-	const struct type_field *last = t->kind == TYPE_STRUCT && t->n_fields ? &t->fields[t->n_fields - 1] : NULL;
+	const struct type_field *last = t->kind == TYPE_STRUCT && t->n_fields
+						? &t->fields[t->n_fields - 1]
+						: NULL;
 
 	return last && type_is_char_array(last->type) && n >= last->offset && n < t->size;
 }
@@ -108,15 +111,17 @@ static void put_event(struct object_buffer *b, const void *data, uint32_t n)
 	if (!b->was_said && !t) {
 		b->was_said = true;
 		if (b->type)
-			object_remark(o,
-				      "'%s': a record of %u bytes is shorter than 'struct %.*s' (%u bytes); the bytes "
-				      "of such are shown",
-				      bpf_map__name(b->map), n, STR_ARG(b->type->name), b->type->size);
+			object_remark(
+				o,
+				"'%s': a record of %u bytes is shorter than 'struct %.*s' (%u bytes); the bytes "
+				"of such are shown",
+				bpf_map__name(b->map), n, STR_ARG(b->type->name), b->type->size);
 		else
-			object_remark(o,
-				      "'%s': the object does not say what its records are, so their bytes are shown; "
-				      "__type(value, struct event) in the map's definition says it",
-				      bpf_map__name(b->map));
+			object_remark(
+				o,
+				"'%s': the object does not say what its records are, so their bytes are shown; "
+				"__type(value, struct event) in the map's definition says it",
+				bpf_map__name(b->map));
 	}
 	if (o->opts.is_json) {
 		strbuf_puts(&text, "{\"type\": \"event\", \"map\": ");
@@ -165,7 +170,8 @@ struct err *object_buffers_open(struct object *o)
 			code = -ring_buffer__add(o->ring, fd, on_ring, b);
 		}
 		if (code)
-			return object_failed(o, code, "open the buffer '%s'", bpf_map__name(b->map));
+			return object_failed(o, code, "open the buffer '%s'",
+					     bpf_map__name(b->map));
 	}
 	return NULL;
 }

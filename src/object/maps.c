@@ -23,8 +23,8 @@ static void put_hex(const uint8_t *p, uint32_t n, bool is_json, struct strbuf *o
 		strbuf_putc(out, '"');
 }
 
-void object_put_value(struct object *o, const struct type *t, const void *data, uint32_t n, bool is_key,
-		      struct strbuf *out)
+void object_put_value(struct object *o, const struct type *t, const void *data, uint32_t n,
+		      bool is_key, struct strbuf *out)
 {
 	enum value_form form = o->opts.is_json ? VALUE_JSON : VALUE_TEXT;
 	uint32_t rest = t && t->size <= n ? n - t->size : 0;
@@ -111,8 +111,9 @@ static ERR_MUST struct err *read_elements(struct table *t)
 				     arena_alloc(&t->arena, bytes) };
 
 		if (bpf_map_get_next_key(fd, last, e.key))
-			return errno == ENOENT ? NULL
-					       : err_new(errno, "read the map '%s'", bpf_map__name(t->map));
+			return errno == ENOENT
+				       ? NULL
+				       : err_new(errno, "read the map '%s'", bpf_map__name(t->map));
 		last = e.key;
 		/* one that went in between is no error */
 		if (bpf_map_lookup_elem(fd, e.key, e.value))
@@ -274,7 +275,8 @@ struct err *object_put_maps(struct object *o)
 {
 	struct bpf_map *m;
 
-	bpf_object__for_each_map(m, o->bpf) {
+	bpf_object__for_each_map(m, o->bpf)
+	{
 		if (bpf_map__fd(m) < 0)
 			continue;
 		if (bpf_map__is_internal(m)) {

@@ -18,9 +18,9 @@
 struct object_buffer {
 	struct object *o;
 	struct bpf_map *map;
-	struct perf_buffer *perf;  /* NULL: a ring */
-	const struct type *type;   /* of the records; NULL: not known */
-	bool was_said;             /* that it is not known, or does not fit */
+	struct perf_buffer *perf; /* NULL: a ring */
+	const struct type *type;  /* of the records; NULL: not known */
+	bool was_said;            /* that it is not known, or does not fit */
 };
 
 struct object {
@@ -51,8 +51,8 @@ struct err *object_failed(struct object *o, int code, const char *fmt, ...)
 /* what is behind a type id of the object's BTF; NULL: nothing that has a value */
 const struct type *object_type(struct object *o, uint32_t id);
 /* value of n bytes; those that the type does not cover, or all without a type, as hex */
-void object_put_value(struct object *o, const struct type *t, const void *data, uint32_t n, bool is_key,
-		      struct strbuf *out);
+void object_put_value(struct object *o, const struct type *t, const void *data, uint32_t n,
+		      bool is_key, struct strbuf *out);
 
 /* events.c: before the maps are made (types that the kernel would refuse are remembered), and after it */
 void object_buffers_find(struct object *o);

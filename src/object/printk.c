@@ -17,7 +17,8 @@ static bool calls_printk(const struct bpf_program *p)
 
 	for (size_t i = 0; i < n; i++)
 		if (insns[i].code == (BPF_JMP | BPF_CALL) && !insns[i].src_reg &&
-		    (insns[i].imm == BPF_FUNC_trace_printk || insns[i].imm == BPF_FUNC_trace_vprintk))
+		    (insns[i].imm == BPF_FUNC_trace_printk ||
+		     insns[i].imm == BPF_FUNC_trace_vprintk))
 			return true;
 	return false;
 }
@@ -37,14 +38,15 @@ void object_pipe_open(struct object *o)
 	struct bpf_program *p;
 	bool is_wanted = false;
 
-	bpf_object__for_each_program(p, o->bpf)
-		is_wanted |= calls_printk(p);
+	bpf_object__for_each_program(p, o->bpf) is_wanted |= calls_printk(p);
 	for (size_t i = 0; is_wanted && o->pipe < 0 && i < sizeof(paths) / sizeof(*paths); i++)
 		o->pipe = open(paths[i], O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (o->pipe >= 0)
 		drop_old(o);
 	else if (is_wanted)
-		object_remark(o, "what the programs say by bpf_printk is not shown: the trace pipe cannot be opened");
+		object_remark(
+			o,
+			"what the programs say by bpf_printk is not shown: the trace pipe cannot be opened");
 }
 
 /* "   name-with blanks-4711   [001] d..31  9.123456: bpf_trace_printk: text" */
@@ -81,7 +83,8 @@ static void put_line(struct object *o, struct str line)
 		json_put_string(&out, text);
 		strbuf_puts(&out, "}\n");
 	} else {
-		strbuf_printf(&out, "%.*s-%.*s: %.*s\n", STR_ARG(comm), STR_ARG(pid), STR_ARG(text));
+		strbuf_printf(&out, "%.*s-%.*s: %.*s\n", STR_ARG(comm), STR_ARG(pid),
+			      STR_ARG(text));
 	}
 	o->opts.write(o->opts.arg, strbuf_str(&out));
 }

@@ -242,3 +242,42 @@ struct err *cfi_table_of(struct objfile *f, struct cfi_table **ret)
 	cfi_raw_free(&raw);
 	return err ? err_wrap(err, "'%s'", f->path) : NULL;
 }
+
+/* ---- extents of functions ---- */
+
+static int extent_order(const void *a, const void *b)
+{
+	const struct cfi_extent *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+struct err *cfi_extents_of(struct objfile *f, struct cfi_extents *ret)
+{
+	struct cfi_raw raw = { 0 };
+	struct err *err;
+
+	*ret = (struct cfi_extents){ 0 };
+	err = read_named(f, STR(".eh_frame"), &raw);
+	ret->v = base_alloc((raw.funcs.n + 1) * sizeof(*ret->v));
+	vec_each(fn, &raw.funcs)
+		if (fn->end > fn->start)
+			ret->v[ret->n++] = (struct cfi_extent){ fn->start, fn->end };
+	if (ret->n)
+		qsort(ret->v, ret->n, sizeof(*ret->v), extent_order);
+	cfi_raw_free(&raw);
+	return err ? err_wrap(err, "'%s'", f->path) : NULL;
+}
+
+const struct cfi_extent *cfi_extent_at(const struct cfi_extents *e, uint64_t start)
+{
+	const struct cfi_extent key = { .start = start };
+
+	return e->n ? bsearch(&key, e->v, e->n, sizeof(key), extent_order) : NULL;
+}
+
+void cfi_extents_free(struct cfi_extents *e)
+{
+	free(e->v);
+	*e = (struct cfi_extents){ 0 };
+}

@@ -35,6 +35,20 @@ struct err *cfi_table_of(struct objfile *f, struct cfi_table **ret) ERR_MUST;
 struct err *cfi_table_parse(struct bytes b, uint64_t addr, bool is_debug, uint32_t *n_bad,
 			    struct cfi_table **ret) ERR_MUST;
 void cfi_table_free(struct cfi_table *t);
+
+/* what the section says of functions without symbols: where each piece of code begins and ends, by start */
+struct cfi_extent {
+	uint64_t start, end;
+};
+struct cfi_extents {
+	struct cfi_extent *v;
+	size_t n;
+};
+/* .eh_frame alone; none is no error */
+struct err *cfi_extents_of(struct objfile *f, struct cfi_extents *ret) ERR_MUST;
+/* the piece that begins there, or NULL */
+const struct cfi_extent *cfi_extent_at(const struct cfi_extents *e, uint64_t start);
+void cfi_extents_free(struct cfi_extents *e);
 /* the rule at a file address; CFI_NONE (0) where nothing is known */
 uint32_t cfi_table_find(const struct cfi_table *t, uint64_t vaddr);
 

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "objfile/cfi.h"
 #include "objfile/symtab.h"
 #include "probe/go_probe.h"
 #include "probe/match_private.h"
@@ -108,6 +109,8 @@ struct known_file {
 	struct str path;
 	struct objfile *f;
 	struct return_evidence evidence;
+	struct cfi_extents extents; /* of functions without symbols; read when one is met */
+	bool has_extents;
 };
 
 /* a function whose points are to be made */
@@ -139,6 +142,29 @@ static struct known_file *file_of(struct returns_run *r, struct str path)
 	err_free(e); /* no file that can be read: f is NULL */
 	vec_push(&r->files, file);
 	return &vec_last(&r->files);
+}
+
+/* a function that no symbol names, such as what an IFUNC stands for: call frame information knows where it ends */
+static const struct symbol *unnamed_function(struct returns_run *r, struct known_file *file, const struct probe_point *p)
+{
+	const struct cfi_extent *e;
+	struct symbol *s;
+
+	if (!file->f)
+		return NULL;
+	if (!file->has_extents)
+		err_free(cfi_extents_of(file->f, &file->extents)); /* none that can be read: it stays empty */
+	file->has_extents = true;
+	e = cfi_extent_at(&file->extents, p->address);
+	if (!e)
+		return NULL;
+	s = arena_new(r->m->c->arena, struct symbol);
+	*s = (struct symbol){ .name = p->symbol.p,
+			      .name_len = (uint32_t)p->symbol.n,
+			      .addr = e->start,
+			      .size = e->end - e->start,
+			      .type = SYMBOL_FUNC };
+	return s;
 }
 
 /* the shape for functions whose returns the kernel notices: as the one that they came in */
@@ -179,6 +205,8 @@ static bool plan_point(struct returns_run *r, const struct probe_point *p, struc
 	const struct symbol *s = file->f ? function_at(file->f, p->address) : NULL;
 	struct return_func *fn = &ret->fn;
 
+	if (!s)
+		s = unnamed_function(r, file, p);
 	if (!s) {
 		/* with --unsafe, where nothing is known: the kernel takes what stands on the stack for a return address */
 		if (m->c->is_unsafe)
@@ -315,6 +343,8 @@ void returns_run(struct match *m)
 	for (r.from = 0; r.from < n; r.from++)
 		run_shape(&r);
 	report(m);
+	vec_each(f, &r.files)
+		cfi_extents_free(&f->extents);
 	vec_free(&r.files);
 }
 

@@ -73,6 +73,14 @@ class Image:
             self.entries[key] = (st.st_mode, int(st.st_mtime), path)
             self.add_libraries(path)
 
+    def add_debug_file(self, path):
+        """names of functions of the system's libraries, where their package of symbols is installed"""
+        note = subprocess.run(["readelf", "-n", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+        build_id = re.search(r"Build ID: ([0-9a-f]{4,})", note)
+        debug = build_id and f"/usr/lib/debug/.build-id/{build_id[1][:2]}/{build_id[1][2:]}.debug"
+        if debug and os.path.exists(debug):
+            self.add(debug)
+
     def add_libraries(self, path):
         with open(path, "rb") as f:
             head = f.read(4)
@@ -83,6 +91,8 @@ class Image:
         for lib in re.findall(r"(?:=> |^\s+)(/\S+) \(0x", out, re.M):
             self.scanned.add(lib)
             self.add(lib)
+            if re.search(r"/(libc|ld-linux[^/]*|libm|libstdc\+\+)\.so", lib):
+                self.add_debug_file(lib)
 
     def write(self, out):
         # folders first: a file's folder stands before it when sorted by path

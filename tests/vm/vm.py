@@ -209,7 +209,8 @@ def main():
     prepare(o, tests)
     commands = o.command
     if not commands:
-        commands = (f"python3 {ROOT}/tests/run/runner.py --sonde {o.sonde} --progs {o.progs} --prepared {PREPARED} "
+        # reading is emulated as well: what waits in rings for the reader is more than on a real machine
+        commands = (f"export BPFTRACE_PERF_RB_PAGES=2048\npython3 {ROOT}/tests/run/runner.py --sonde {o.sonde} --progs {o.progs} --prepared {PREPARED} "
                     f"--slow {SLOW} --jobs 2 -k {shlex.quote(only)} {' '.join(o.files)}\n")
         if o.loads:
             commands += f"python3 {ROOT}/tests/vm/loads.py --sonde {o.sonde} --progs {o.progs}\n"
