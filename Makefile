@@ -59,6 +59,7 @@ demo:
 # everything, root wanted; ends with one line of counts
 test:
 	@scripts/setup.sh test
+	@scripts/setup.sh vm || echo "no virtual machines: their tests are skipped"
 	@# a build folder from before knows nothing of the headers that the tests have just installed, and meson keeps that
 	@[ ! -f $(BUILD)/build.ninja ] || [ -x $(BUILD)/tests/progs/usdts ] || rm -rf $(BUILD)
 	@python3 tests/all.py test
@@ -83,6 +84,7 @@ fuzz: build-fuzz/build.ninja
 
 # servers under load while probes come and go, and the runtime tests again and again under ASan and UBSan, SECONDS each
 soak: all asan
+	@scripts/setup.sh vm || echo "no virtual machines: their tests are skipped"
 	@python3 tests/all.py soak --seconds $(SECONDS)
 
 bench: all

@@ -3,8 +3,8 @@
 """All tests of sonde, one after the other, and one line of counts at the end: N passed, N failed, N skipped.
 
   tests/all.py check               no root, under a minute: unit, golden, what tests/checks looks at
-  tests/all.py test                check + second compiler + sanitizers + runtime tests + fuzzers + soak
-  tests/all.py soak --seconds N    the runtime tests over and over under ASan and UBSan
+  tests/all.py test                check + second compiler + sanitizers + runtime tests + Debian's kernels + fuzzers + soak
+  tests/all.py soak --seconds N    the runtime tests over and over under ASan and UBSan, and all of them on Debian's kernels
 
 Every step is a program of its own that can be run alone; this one starts them, shows what they print and adds up.
 The reasons of skips stand above the last line. The exit status is 0 when nothing failed.
@@ -170,6 +170,12 @@ def check(tally):
     return True
 
 
+def vm(tally, what, *more):
+    """Debian's own kernels, emulated; a skip where there is no QEMU or none of the kernels"""
+    script(tally, f"Debian's kernels in virtual machines, {what}", [sys.executable, "tests/vm/vm.py", "--build", "build",
+                                                                    "--loads", *more])
+
+
 def fuzz(tally, seconds):
     status, out = run(["make", "--no-print-directory", "fuzz", f"SECONDS={seconds}"])
     tally.step(f"fuzz, {seconds} s each", tap(tally, status, out, "fuzz"))
@@ -210,6 +216,7 @@ def test(tally):
     script(tally, "matrix of programs that print their own truth",
            [sys.executable, "tests/matrix/matrix.py", "--sonde", sonde("build")])
     static(tally)
+    vm(tally, "chosen tests", "--chosen")
     soak(tally, FUZZ_SECONDS)
     fuzz(tally, FUZZ_SECONDS)
 
@@ -226,6 +233,7 @@ def main():
         test(tally)
     else:
         soak(tally, o.seconds)
+        vm(tally, "all tests")
     return tally.finish()
 
 

@@ -199,7 +199,7 @@ def main():
     o.sonde, o.progs = os.path.join(build, "src/cli/sonde"), os.path.join(build, "tests/progs")
     found = [k for k in kernels.find(os.path.join(WORK, "kernels")) if o.kernel in k[0]]
     if not found or not shutil.which("qemu-system-x86_64"):
-        print("1..0 # SKIP no kernels or no QEMU: scripts/setup.sh vm\nvm: 0 passed, 0 failed, 1 skipped")
+        print("1..1\nok 1 - vm # SKIP no kernels or no QEMU: scripts/setup.sh vm\nvm: 0 passed, 0 failed, 1 skipped")
         return 0
     folders = [os.path.join(ROOT, "tests", f) for f in ("run", "vm")]
     o.files = sorted(os.path.join(d, f) for d in folders for f in os.listdir(d) if f.endswith(".test"))
