@@ -178,6 +178,21 @@ static struct value call_reg(struct builder *b, struct node *call)
 	return value_reg(r ? load_reg(b, r->offset) : put_imm(b, 0), call->type);
 }
 
+/* what the thread had in its registers when it entered the kernel is kept until it leaves */
+static struct value call_syscall_arg(struct builder *b, struct node *call)
+{
+	uint32_t task, regs;
+
+	if (b->opts->has_feature && !b->opts->has_feature(b->opts->feature_arg, "task_pt_regs"))
+		build_limit(b, D_LIMIT_CODE, call->at,
+			    "syscall_arg() needs a kernel that has bpf_task_pt_regs (5.15)");
+	task = call0(b, BPF_FUNC_get_current_task_btf);
+	regs = put_helper(b, BPF_FUNC_task_pt_regs, task);
+	return value_reg(put_load(b, regs, arch_syscall_arg_offset((unsigned)call->call.args->integer), 8,
+				  false),
+			 call->type);
+}
+
 static struct value call_usermode(struct builder *b, struct node *call)
 {
 	const struct arch_reg *cs = arch_reg_find_script(STR("cs"));
@@ -573,6 +588,7 @@ build_call_fn *call_builder_context(enum builtin_id id)
 		[BUILTIN_CALL_FRAME] = build_call_frame,
 		[BUILTIN_REG] = call_reg,
 		[BUILTIN_USERMODE] = call_usermode,
+		[BUILTIN_SYSCALL_ARG] = call_syscall_arg,
 		[BUILTIN_PID] = call_pid,
 		[BUILTIN_TID] = call_pid,
 		[BUILTIN_UID] = call_uid,

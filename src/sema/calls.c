@@ -251,6 +251,7 @@ static call_rule *const rules[BUILTIN_N] = {
 	[BUILTIN_MEMCMP] = call_text,
 	[BUILTIN_STRERROR] = call_text,
 	[BUILTIN_SIGNAL_NAME] = call_text,
+	[BUILTIN_SYSCALL_ARG] = call_syscall_arg,
 	[BUILTIN_SYSCALL_NAME] = call_text,
 	[BUILTIN_STRFTIME] = call_address,
 	[BUILTIN_NTOP] = call_address,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * stream(), stream_iov(), stream_end(): bytes of a connection for the consumer, who makes messages of them; is_socket(). What
- * clauses on messages cannot read is refused in calls_probe.c.
+ * stream(), stream_iov(), stream_skip(), stream_end(): bytes of a connection for the consumer, who makes messages of them; is_socket() and
+ * syscall_arg() for those who hook system calls. What clauses on messages cannot read is refused in calls_probe.c.
  */
 #include "sema/sema_private.h"
 
@@ -17,9 +17,10 @@ static void report_protocol(struct sema *s, struct node *call, struct str name)
 	struct diag *d = sema_error(s, D_SEMA_STREAM, call->at, "Unknown protocol: '%.*s'",
 				    STR_ARG(name));
 
-	sema_hint(s, d,
-		  "\"auto\" finds out; sonde -l 'message:*' lists what is known. With '+tls' behind it the "
-		  "bytes come from a TLS library");
+	sema_hint(
+		s, d,
+		"\"auto\" finds out; sonde -l 'message:*' lists what is known. With '+tls' behind it the "
+		"bytes come from a TLS library");
 }
 
 static void find_protocol(struct sema *s, struct node *call)
@@ -68,4 +69,30 @@ const struct type *call_stream(struct sema *s, struct node **slot, unsigned want
 	for (uint32_t i = has_protocol; i < call->call.n_args; i++)
 		want_word(s, call, i);
 	return id == BUILTIN_IS_SOCKET ? type_bool() : type_void();
+}
+
+const struct type *call_syscall_arg(struct sema *s, struct node **slot, unsigned want)
+{
+	struct node *call = *slot;
+	int64_t n;
+
+	(void)want;
+	if (arg_literal(s, call, 0, &n) && n > 5)
+		sema_error(s, D_SEMA_ARG_RANGE, call->at,
+			   "syscall_arg: a system call has arguments 0 to 5 (%lld asked for)",
+			   (long long)n);
+	switch (s->shape ? s->shape->kind : PROBE_TRACEPOINT) {
+	case PROBE_TRACEPOINT:
+	case PROBE_RAWTRACEPOINT:
+	case PROBE_KPROBE:
+	case PROBE_KRETPROBE:
+	case PROBE_FENTRY:
+	case PROBE_FEXIT: break;
+	default:
+		sema_error(
+			s, D_SEMA_PROBE_KIND, call->at,
+			"syscall_arg can not be used with \"%s\" probes: the thread is in no system call",
+			probe_kind_name(s->shape->kind));
+	}
+	return type_int(8, false);
 }

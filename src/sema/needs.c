@@ -73,6 +73,7 @@ static const struct {
 	{ "memcmp", NEED_MEMORY },
 	{ "strerror", NEED_NOTHING },
 	{ "signal_name", NEED_NOTHING },
+	{ "syscall_arg", NEED_NOTHING },
 	{ "syscall_name", NEED_NOTHING },
 	{ "strftime", NEED_NOTHING },
 	{ "ntop", NEED_MEMORY },

@@ -270,7 +270,7 @@ int type_test(struct sema *s, struct node *call);
 typedef const struct type *call_rule(struct sema *s, struct node **slot, unsigned want);
 call_rule call_event, call_print, call_on_map, call_delete, call_has_key, call_len, call_text,
 	call_symbol, call_address, call_probe, call_stack, call_act, call_const, call_aggregation,
-	call_getopt, call_typename, call_stream;
+	call_getopt, call_typename, call_stream, call_syscall_arg;
 /* nth argument's slot; it must exist */
 struct node **call_arg(struct node *call, uint32_t n);
 /* types the argument, makes a number of it; false (and a message) when it is none */
