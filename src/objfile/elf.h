@@ -96,6 +96,12 @@ unsigned objfile_langs(struct objfile *f);
 /* "arm64", "arm", "riscv", ... or "machine 123" for e_machine */
 const char *objfile_machine_name(unsigned machine, char buf[32]);
 
+/*
+ * Do both stand for one file, to the kernel's probes? An overlay (of containers) shows the file of a layer below under a device of
+ * its own for each mount, while probes are on the file below.
+ */
+bool objfile_is_same(const struct objfile *a, const struct objfile *b);
+
 /* One struct objfile per (device, inode, size, mtime). Not thread-safe. */
 struct objfile_cache;
 struct objfile_cache *objfile_cache_new(void);

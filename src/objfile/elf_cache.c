@@ -11,12 +11,32 @@
 #include "objfile/elf_private.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 struct objfile_cache {
 	VEC(struct objfile *) files;
 	struct strbuf debug_path;
 };
+
+static bool is_on_overlay(const struct objfile *f)
+{
+	struct statfs fs;
+
+	return fstatfs(f->priv->fd, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
+bool objfile_is_same(const struct objfile *a, const struct objfile *b)
+{
+	/* where layers are on several file systems, the upper half tells which one, in an order that differs between mounts */
+	if ((uint32_t)a->ino != (uint32_t)b->ino || a->size != b->size ||
+	    a->mtime.tv_sec != b->mtime.tv_sec || a->mtime.tv_nsec != b->mtime.tv_nsec)
+		return false;
+	if (a->dev == b->dev)
+		return a->ino == b->ino;
+	return is_on_overlay(a) || is_on_overlay(b);
+}
 
 struct objfile_cache *objfile_cache_new(void)
 {

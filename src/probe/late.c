@@ -161,16 +161,10 @@ void late_survey_free(struct probe_survey *s)
 	mapped_files_free(&s->mapped);
 }
 
-bool late_is_same_file(const struct objfile *a, const struct objfile *b)
-{
-	return a->ino == b->ino && a->dev == b->dev && a->size == b->size &&
-	       a->mtime.tv_sec == b->mtime.tv_sec && a->mtime.tv_nsec == b->mtime.tv_nsec;
-}
-
 bool late_was_surveyed(const struct probe_ctx *c, const struct objfile *f)
 {
 	for (size_t i = 0; c->survey && i < c->survey->mapped.files.n; i++)
-		if (c->survey->files[i].f && late_is_same_file(c->survey->files[i].f, f))
+		if (c->survey->files[i].f && objfile_is_same(c->survey->files[i].f, f))
 			return true;
 	return false;
 }
@@ -179,7 +173,7 @@ static void add_target(struct target_files *ret, struct str path, struct str ope
 		       struct objfile *f)
 {
 	vec_each(known, &ret->files)
-		if (late_is_same_file(known->f, f))
+		if (objfile_is_same(known->f, f))
 			return;
 	vec_push(&ret->files,
 		 ((struct target_file){ .f = f, .path = path, .open_path = open_path }));

@@ -47,7 +47,5 @@ struct err *late_find(struct match *m, struct target_files *ret) ERR_MUST;
 void late_survey_free(struct probe_survey *s);
 /* did the survey find what attach points name in this file? */
 bool late_was_surveyed(const struct probe_ctx *c, const struct objfile *f);
-/* the same file, whatever it is called; an overlay shows one file under several devices */
-bool late_is_same_file(const struct objfile *a, const struct objfile *b);
 
 #endif

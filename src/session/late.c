@@ -141,7 +141,7 @@ static void remember(struct late *l, const struct file_key *key)
 static bool has_probes(const struct late *l, const struct objfile *f)
 {
 	vec_each(k, &l->files)
-		if (late_is_same_file(*k, f))
+		if (objfile_is_same(*k, f))
 			return true;
 	return late_was_surveyed(&l->o.c->probes, f);
 }

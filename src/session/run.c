@@ -525,7 +525,9 @@ static void image_grown(void *arg, pid_t pid)
 {
 	struct run *r = arg;
 
-	if (!r->names.watch) {
+	if (!r->names.watch || (!r->names.unwinder && r->c.image->unwind_procs_map != IMAGE_NONE)) {
+		procwatch_free(r->names.watch);
+		r->names.watch = NULL;
 		watch_processes(r);
 		/* its mappings came before the watch */
 		symbolizer_note_process(r->c.symbolizer, pid);
@@ -533,6 +535,8 @@ static void image_grown(void *arg, pid_t pid)
 	}
 	if (!r->calls)
 		r->calls = calls_new(r->c.image, ops, r->engine);
+	go_types_free(r->names.go_types);
+	r->names.go_types = go_types_new(r->c.image, probe_ctx_files(&r->c.probes));
 }
 
 static ERR_MUST struct err *run_script(struct run *r)
