@@ -232,9 +232,19 @@ void http2_feed(struct http2 *h, struct proto_conn *c, const struct proto_piece 
 	struct http2_side *s = &h->side[p->direction];
 
 	if (!s->is_in_sync) {
-		if (p->call_offset != 0 || bytes != p->bytes || !http2_looks(bytes, n, false))
+		bool is_begun = n >= sizeof(preface) - 1 &&
+				!memcmp(bytes, preface, sizeof(preface) - 1);
+
+		if (p->call_offset != 0 || bytes != p->bytes ||
+		    (!is_begun && !http2_looks(bytes, n, false)))
 			return;
 		s->is_in_sync = true;
+		/* with TLS the server may speak first: its settings were the beginning of the other direction */
+		if (is_begun) {
+			h->is_from_start = true;
+			s->skip = sizeof(preface) - 1;
+			http_set_role(c, p->direction);
+		}
 	}
 	for (; n && s->skip; bytes++, n--, s->skip--) {
 		if ((char)*bytes != preface[sizeof(preface) - 1 - s->skip]) {

@@ -313,6 +313,33 @@ TEST(hpack_tables_grow_and_shrink)
 	hpack_free(h);
 }
 
+TEST(a_server_that_speaks_first)
+{
+	struct peer client = { 0 }, server = { 0 };
+	struct strbuf b = { 0 };
+	struct talk t;
+
+	talk_begin(&t, &proto_http);
+	put_frame(&b, 4, 0, 0, "\0\3\0\0\0\x80", 6);
+	send(&t, PROTO_OUT, &b);
+	strbuf_puts(&b, PREFACE);
+	put_frame(&b, 4, 0, 0, "\0\3\0\0\0\x64", 6);
+	put_headers(&b, &client, 1, 1, GET("/first"));
+	send(&t, PROTO_IN, &b);
+	put_headers(&b, &server, 1, 1, HEADERS({ ":status", "204" }));
+	send(&t, PROTO_OUT, &b);
+	put_headers(&b, &client, 1, 3, GET("/first"));
+	send(&t, PROTO_IN, &b);
+	put_headers(&b, &server, 1, 3, HEADERS({ ":status", "204" }));
+	send(&t, PROTO_OUT, &b);
+	strbuf_free(&b);
+	nghttp2_hd_deflate_del(client.deflater);
+	nghttp2_hd_deflate_del(server.deflater);
+	check(&t,
+	      "http in version=2 method=GET path=/first host=host.example status=204 user_agent=test/1 stream=1\n"
+	      "http in version=2 method=GET path=/first host=host.example status=204 user_agent=test/1 stream=3\n");
+}
+
 TEST(recognised_without_a_preface)
 {
 	STRBUF_AUTO b = { 0 };
