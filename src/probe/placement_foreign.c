@@ -11,6 +11,7 @@
 #include "objfile/symtab.h"
 
 #include <elf.h>
+#include <emmintrin.h>
 
 enum {
 	CHUNK = 1 << 20,
@@ -56,21 +57,42 @@ static void note(struct search *s, uint64_t source, uint64_t target)
 	}
 }
 
-/* e8 call, e9 jmp, 0f 8x jcc, with four bytes of distance behind them */
+/* e8 call, e9 jmp, 0f 8x jcc, with four bytes of distance behind them: is p the first of one? */
+static void look_at(struct search *s, const uint8_t *p, uint64_t addr)
+{
+	unsigned at = 1;
+	int32_t distance;
+
+	if ((*p & 0xfe) != 0xe8) {
+		if (*p != 0x0f || (p[1] & 0xf0) != 0x80)
+			return;
+		at++;
+	}
+	memcpy(&distance, p + at, sizeof(distance));
+	note(s, addr, addr + at + 4 + (uint64_t)(int64_t)distance);
+}
+
+/* programs have tens of megabytes of code, and few bytes that could begin a jump: sixteen are looked at together */
 static void scan(struct search *s, const uint8_t *p, size_t n, uint64_t addr)
 {
-	for (size_t i = 0; i + 6 <= n; i++) {
-		size_t at = i + 1;
-		int32_t distance;
+	const __m128i low_bit_off = _mm_set1_epi8((char)0xfe), near = _mm_set1_epi8((char)0xe8),
+		      two_bytes = _mm_set1_epi8(0x0f);
+	size_t i = 0;
 
-		if ((p[i] & 0xfe) != 0xe8) {
-			if (p[i] != 0x0f || (p[i + 1] & 0xf0) != 0x80)
-				continue;
-			at++;
+	for (; i + 16 + 6 <= n; i += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
+		__m128i is_near = _mm_cmpeq_epi8(_mm_and_si128(v, low_bit_off), near);
+		unsigned mask = (unsigned)_mm_movemask_epi8(
+			_mm_or_si128(is_near, _mm_cmpeq_epi8(v, two_bytes)));
+
+		for (; mask; mask &= mask - 1) {
+			size_t k = i + (unsigned)__builtin_ctz(mask);
+
+			look_at(s, p + k, addr + k);
 		}
-		memcpy(&distance, p + at, sizeof(distance));
-		note(s, addr + i, addr + at + 4 + (uint64_t)(int64_t)distance);
 	}
+	for (; i + 6 <= n; i++)
+		look_at(s, p + i, addr + i);
 }
 
 static bool scan_section(struct search *s, struct objfile *f, const struct objfile_section *sec,
