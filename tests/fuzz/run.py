@@ -172,8 +172,9 @@ def main():
     findings = os.path.join(o.build, "findings")
     os.makedirs(findings, exist_ok=True)
     failed = 0
-    # one on each CPU: a fuzzer is one thread
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    # the short runs of `make test` share the CPUs, long ones have one each: a fuzzer is one thread
+    share = 2 if o.seconds <= 60 else 1
+    with concurrent.futures.ThreadPoolExecutor((os.cpu_count() or 1) * share) as pool:
         results = pool.map(lambda name: fuzz(o, folder, findings, name), names)
         for n, (name, (status, out)) in enumerate(zip(names, results), 1):
             done = re.search(r"number_of_executed_units: (\d+)", out)
