@@ -103,6 +103,8 @@ struct err *output_new(const struct image *im, struct sources *sources,
 	output_clock_init(&o->env.clock);
 	arena_init(&o->formats_arena);
 	err = output_extend(o);
+	o->n_previous = im->n_maps;
+	o->previous = base_alloc((im->n_maps + 1) * sizeof(*o->previous));
 	if (!err)
 		err = pictures_new(&opts->pictures, im, &o->pictures);
 	if (err) {
@@ -165,6 +167,9 @@ void output_set_engine(struct output *o, const struct engine_ops *ops, struct en
 	o->ops = ops;
 	o->engine = e;
 }
+	for (uint32_t i = 0; i < o->n_previous; i++)
+		mapdump_forget(&o->previous[i]);
+	free(o->previous);
 
 void output_set_blobs(struct output *o,
 		      bool (*blob)(void *arg, uint64_t id, struct str *bytes, uint64_t *total),
@@ -381,6 +386,8 @@ static void emit_map_key(struct output *o, const struct event_layout *l, const c
 	const struct image_map *map = l->map < o->image->n_maps ? o->image->maps[l->map] : NULL;
 	const struct event_field *f = &l->fields[l->n_fields - 1];
 
+	if (o->opts.print_differences && !d.only_key && index < o->n_previous)
+		d.previous = &o->previous[index];
 	if (!map || l->n_fields > 1 || !type_is_aggregation(map->value_type)) {
 		emit_value(o, f, payload);
 		return;

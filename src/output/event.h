@@ -33,6 +33,7 @@ struct output_opts {
 	bool is_tool; /* what begin prints is a heading */
 	struct str message_filter; /* see struct session_opts */
 	struct str map_table;      /* map_table of the configuration */
+	bool print_differences;    /* of the configuration */
 	struct str trunc_trailer; /* str_trunc_trailer */
 	uint64_t max_cat_bytes;
 	const volatile sig_atomic_t *give_up; /* see sink.h; may be NULL */
@@ -61,6 +62,8 @@ struct output {
 	bool is_in_begin; /* the event at hand is one of a begin clause */
 	struct heading heading;
 	struct pcap_file *pcaps; /* of skboutput() */
+	struct mapdump_previous *previous; /* per map, with print_differences */
+	uint32_t n_previous;               /* maps that came later are printed whole */
 	struct pictures *pictures; /* NULL: all maps as text */
 };
 

@@ -131,19 +131,68 @@ static bool is_unset(const struct dump *d, const void *value)
 	return !d->key && is_array && !d->d->is_zero_a_value && is_all_zero(value, d->value_bytes);
 }
 
+/* made of words that only grow and that are added up: their differences are values of the same kind */
+static bool is_additive(const struct type *t)
+{
+	return is_hist(t) || t->kind == TYPE_COUNT || t->kind == TYPE_SUM || t->kind == TYPE_AVG ||
+	       t->kind == TYPE_STATS;
+}
+
+/* the value minus what it was; NULL: it has not changed */
+static const void *since_last(struct dump *d, const void *key, const void *value)
+{
+	struct mapdump_previous *p = d->d->previous;
+	struct str name = str_make(key, d->map->key_size);
+	size_t part = has_buckets(d->value) ? 8 : aggregate_stride(d->value);
+	size_t n = d->n_cpus * part / 8;
+	uint64_t *diff = arena_array(&d->arena, uint64_t, n + 1), *old, any = 0;
+
+	if (!p->is_used)
+		arena_init(&p->arena);
+	p->is_used = true;
+	old = hashmap_get(&p->by_key, name);
+	if (!old) {
+		old = arena_array(&p->arena, uint64_t, n + 1);
+		memset(old, 0, n * 8);
+		hashmap_put(&p->by_key, arena_str(&p->arena, name), old);
+	}
+	memcpy(diff, value, n * 8);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t now = diff[i];
+
+		diff[i] -= old[i];
+		old[i] = now;
+		any |= diff[i];
+	}
+	return any ? diff : NULL;
+}
+
+void mapdump_forget(struct mapdump_previous *p)
+{
+	hashmap_free(&p->by_key);
+	if (p->is_used)
+		arena_free(&p->arena);
+	p->is_used = false;
+}
+
 static bool add_element(void *arg, const void *key, const void *value, uint32_t n_cpus)
 {
 	struct dump *d = arg;
 
 	if (d->d->only_key && d->key && memcmp(key, d->d->only_key, d->key->size) != 0)
 		return true;
+	d->n_cpus = n_cpus ? n_cpus : 1;
+	if (d->d->previous && is_additive(d->value)) {
+		value = since_last(d, key, value);
+		if (!value)
+			return true;
+	}
 	if (d->has_stacks) {
 		struct str copy = arena_str(&d->arena, str_make(key, d->map->key_size));
 
 		value_settle_stacks(d->d->env, d->key, (char *)copy.p);
 		key = copy.p;
 	}
-	d->n_cpus = n_cpus ? n_cpus : 1;
 	d->value_bytes = d->n_cpus > 1 ? d->n_cpus * aggregate_stride(d->value) : d->value->size;
 	if (has_buckets(d->value))
 		add_bucket(d, key, value);
@@ -273,8 +322,8 @@ static void put_stats(const struct dump *d, const struct entry *e, struct maptab
 		uint64_t div = i && d->d->div ? d->d->div : 1;
 
 		value_put_number(VALUE_TEXT,
-				 is_signed ? (uint64_t)((int64_t)parts[i] / (int64_t)div) :
-					     parts[i] / div,
+				 is_signed ? (uint64_t)((int64_t)parts[i] / (int64_t)div)
+					   : parts[i] / div,
 				 is_signed, &t->text);
 		maptable_end_cell(t, true);
 	}

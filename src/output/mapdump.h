@@ -6,9 +6,18 @@
 #ifndef SONDE_OUTPUT_MAPDUMP_H
 #define SONDE_OUTPUT_MAPDUMP_H
 
+#include "base/arena.h"
 #include "base/err.h"
+#include "base/hashmap.h"
 #include "engine/engine.h"
 #include "output/value.h"
+
+/* what a map held when it was last printed; a zeroed one: nothing */
+struct mapdump_previous {
+	struct hashmap by_key; /* bytes of a value by those of its key */
+	struct arena arena;
+	bool is_used;
+};
 
 struct mapdump {
 	const struct image_map *map;
@@ -23,6 +32,8 @@ struct mapdump {
 	const void *only_key; /* key_type->size bytes: just this entry, NULL: all */
 	uint64_t top;         /* only that many of the greatest; 0: all */
 	uint64_t div;         /* 0 counts as 1 */
+	struct mapdump_previous *
+		previous; /* shows the difference to that, and keeps what is there now; may be NULL */
 	struct str table; /* headings, for a map with as many parts in key and value; text only */
 	bool stats_by_average; /* the order of stats(), as bpftrace has it; else by their total */
 };
@@ -30,6 +41,8 @@ struct mapdump {
 /* read map number index from the engine and append its text or JSON object; nothing for an empty map */
 struct err *mapdump_put(const struct mapdump *d, const struct engine_ops *ops, struct engine *e,
 			uint32_t index, struct strbuf *out) ERR_MUST;
+
+void mapdump_forget(struct mapdump_previous *p);
 
 /* the same entries to a visitor, in order; value as it would be printed, histograms as the number of their values */
 struct err *mapdump_each(const struct mapdump *d, const struct engine_ops *ops, struct engine *e,

@@ -108,7 +108,7 @@ struct sema_config {
 	int64_t max_strlen, max_map_keys, max_probes, max_bpf_progs, max_cat_bytes, max_memory;
 	int64_t max_pending, max_stacks;
 	int64_t log_size, perf_rb_pages, on_stack_limit; /* perf_rb_pages 0: by memory */
-	bool cpp_demangle, lazy_symbolication, print_maps_on_exit, show_debug_info;
+	bool cpp_demangle, lazy_symbolication, print_maps_on_exit, print_differences, show_debug_info;
 	bool str_len_counts_nul; /* str(p, n) gives n - 1 bytes, as bpftrace does */
 	enum { CACHE_DEFAULT, CACHE_PER_PROGRAM, CACHE_PER_PID, CACHE_NONE } cache_user_symbols;
 	enum { MISSING_ERROR, MISSING_WARN, MISSING_IGNORE } missing_probes;

@@ -92,6 +92,7 @@ static ERR_MUST struct err *open_output(struct run *r)
 		.is_tool = o->is_tool,
 		.message_filter = o->message_filter,
 		.map_table = r->c.unit->config.map_table,
+		.print_differences = r->c.unit->config.print_differences,
 		.trunc_trailer = r->c.unit->config.str_trunc_trailer,
 		.max_cat_bytes = (uint64_t)r->c.unit->config.max_cat_bytes,
 		.give_up = &signals_stop,

@@ -27,7 +27,7 @@ static ERR_MUST struct err *put_reports(struct tool_args *a, struct strbuf *out)
 	if (top)
 		snprintf(print, sizeof(print), "print(@count, %lld);", (long long)top);
 	if (ms)
-		front_put_interval(a, ms, print, "clear(@count);", out);
+		front_put_interval(a, ms, print, "", out);
 	strbuf_printf(out, "\nend { %s }\n", print);
 	return NULL;
 }
@@ -37,10 +37,11 @@ static ERR_MUST struct err *put_count(struct tool_args *a, const struct patterns
 {
 	bool per_process = tool_args_has(a, "per-process");
 
-	strbuf_printf(out,
-		      "config = { " MANY_PROBES
-		      "print_maps_on_exit = false; map_table = \"%sFUNC COUNT\" }\n\n",
-		      per_process ? "PID COMM " : "");
+	strbuf_printf(
+		out,
+		"config = { " MANY_PROBES
+		"print_maps_on_exit = false; print_differences = true; map_table = \"%sFUNC COUNT\" }\n\n",
+		per_process ? "PID COMM " : "");
 	patterns_put_points(a, p, SPEC_OTHER, out);
 	strbuf_printf(out, "\n{\n\t@count[%s", per_process ? "pid, comm, " : "");
 	patterns_put_name(p, out);
@@ -72,7 +73,8 @@ static ERR_MUST struct err *put_stackcount(struct tool_args *a, const struct pat
 		user = true;
 		kernel = !p->is_user;
 	}
-	strbuf_puts(out, "config = { " MANY_PROBES "print_maps_on_exit = false }\n\n");
+	strbuf_puts(out, "config = { " MANY_PROBES
+			 "print_maps_on_exit = false; print_differences = true }\n\n");
 	patterns_put_points(a, p, SPEC_OTHER, out);
 	strbuf_printf(out, "\n{\n\t@count[%s%s%s", kernel ? "kstack" : "",
 		      kernel && user ? ", " : "", user ? "ustack" : "");

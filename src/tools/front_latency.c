@@ -66,7 +66,8 @@ static void put_return(struct calls *c, struct strbuf *out)
 static ERR_MUST struct err *put_latency(struct calls *c, struct strbuf *out)
 {
 	struct tool_args *a = c->a;
-	bool is_json = a->session.format == OUTPUT_JSON, by_name = tool_args_has(a, "function");
+	bool has_sums = a->session.format == OUTPUT_JSON || tool_args_has(a, "interval"),
+	     by_name = tool_args_has(a, "function");
 	const char *key = by_name ? arena_printf(&a->arena, "[%s]", c->name).p : "";
 	const char *print, *sums;
 	uint64_t ms;
@@ -76,18 +77,20 @@ static ERR_MUST struct err *put_latency(struct calls *c, struct strbuf *out)
 	else if (tool_args_has(a, "microseconds"))
 		c->unit = "usecs", c->div = " / 1000";
 	TRY(front_get_interval(a, &ms));
-	strbuf_printf(out, "config = { " CONFIG_CALLS "print_maps_on_exit = false%s%s%s }\n\n",
+	strbuf_printf(out,
+		      "config = { " CONFIG_CALLS
+		      "print_maps_on_exit = false; print_differences = true%s%s%s }\n\n",
 		      by_name ? "; map_table = \"FUNC COUNT AVG_" : "", by_name ? c->unit : "",
 		      by_name ? arena_printf(&a->arena, " TOTAL_%s\"", c->unit).p : "");
 	put_entry(c, "", out);
 	put_return(c, out);
 	strbuf_printf(out, "\t@%s%s = hist($ns%s);\n\t@calls%s = stats($ns%s);\n", c->unit, key,
 		      c->div, key, c->div);
-	if (!by_name && !is_json)
+	if (!by_name && !has_sums)
 		strbuf_printf(out, "\t@total = sum($ns%s);\n\t@n = count();\n", c->div);
 	strbuf_puts(out, "}\n");
-	/* the line at the end is for people; in JSON the sums are a value of their own */
-	sums = by_name || is_json
+	/* the line at the end is for people; in JSON, and of intervals, the sums are a value of their own */
+	sums = by_name || has_sums
 		       ? "print(@calls);"
 		       : arena_printf(
 				 &a->arena,
@@ -97,12 +100,7 @@ static ERR_MUST struct err *put_latency(struct calls *c, struct strbuf *out)
 				 .p;
 	print = arena_printf(&a->arena, "print(@%s); %s", c->unit, sums).p;
 	if (ms)
-		front_put_interval(
-			a, ms, print,
-			arena_printf(&a->arena, "clear(@%s); clear(@calls);%s", c->unit,
-				     by_name || is_json ? "" : " clear(@total); clear(@n);")
-				.p,
-			out);
+		front_put_interval(a, ms, print, "", out);
 	strbuf_printf(out, "\nend { %s }\n", print);
 	return NULL;
 }
