@@ -169,7 +169,7 @@ bool symbolizer_user(struct symbolizer *s, pid_t pid, uint64_t addr, struct symb
 		m = process_mapping(p, addr);
 	if (m && m->module)
 		name_in_mapping(s, p, m, addr, out);
-	else if (!m)
+	if (!out->in_file && !(m && m->is_exec))
 		name_in_data(s, p, addr, out);
 	/* some JITs map a file of their own for their code, which is no ELF file */
 	return out->in_file || name_in_perfmap(s, p, addr, out) || out->module.n;

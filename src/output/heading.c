@@ -65,6 +65,15 @@ static bool is_number(enum format_conv conv)
 	       conv == FORMAT_O;
 }
 
+static void put_words(const struct value_env *env, const struct event_field *f, const char *payload,
+		      struct strbuf *out)
+{
+	STRBUF_AUTO text = { 0 };
+
+	value_put_words(env, f->type, payload + f->offset, &text);
+	json_put_string(out, strbuf_str(&text));
+}
+
 static void put_value(const struct value_env *env, const struct format_spec *s,
 		      const struct event_field *f, const char *payload, struct strbuf *out)
 {
@@ -74,6 +83,8 @@ static void put_value(const struct value_env *env, const struct format_spec *s,
 		json_put_i64(out, format_to_signed(s, value_load(f->type, payload + f->offset)));
 	else if (is_number(s->conv) && is_plain)
 		json_put_u64(out, format_to_unsigned(s, value_load(f->type, payload + f->offset)));
+	else if (s->conv == FORMAT_RZ)
+		put_words(env, f, payload, out);
 	else
 		value_put(env, VALUE_JSON, f->type, payload + f->offset, out);
 }
