@@ -185,6 +185,9 @@ static void each_scanned(struct symbol_query *q, struct symtab *t, struct seen *
 		const struct symbol *s = &t->v[i];
 		struct str raw = symbol_name(s), shown = STR_NULL;
 
+		/* most symbols end here: the cheapest question first */
+		if (!p->is_wild && p->word.n && str_find(raw, p->word) < 0)
+			continue;
 		if (!is_code(q, s, false))
 			continue;
 		if (p->is_wild && !q->only_demangled && str_glob(q->name, raw))
@@ -194,6 +197,16 @@ static void each_scanned(struct symbol_query *q, struct symtab *t, struct seen *
 		if (shown.n && is_from_file(q, t, s) && !visit_once(q, seen, s, shown))
 			return;
 	}
+}
+
+/* "net/http.(*Client).do": no other language writes names so, and Go's names are not mangled: where no Go is, there is none of it */
+static bool is_foreign_go_name(const struct symbol_query *q)
+{
+	ptrdiff_t slash = str_find_char(q->name, '/', 0), method = str_find(q->name, STR(".(*"));
+	bool is_go = (slash > 0 || method > 0) && str_find(q->name, STR("::")) < 0 &&
+		     str_find_char(q->name, ' ', 0) < 0;
+
+	return is_go && !(objfile_langs(q->f) & OBJFILE_LANG_GO);
 }
 
 void symbols_each(struct symbol_query *q)
@@ -210,7 +223,7 @@ void symbols_each(struct symbol_query *q)
 	if (!p.is_wild && !q->only_demangled)
 		go_on = each_exact(q, t, &seen, &found);
 	/* wildcards over raw names keep to those, unless it is clear that the other is meant */
-	if (go_on && found == 0)
+	if (go_on && found == 0 && !is_foreign_go_name(q))
 		each_scanned(q, t, &seen, &p,
 			     !p.is_wild || q->only_demangled || symbols_looks_demangled(q->name));
 	free(seen.slots);
