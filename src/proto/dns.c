@@ -153,10 +153,10 @@ static bool take_message(struct dns_state *st, struct proto_conn *c, enum proto_
 	return true;
 }
 
-/* is it lengths and messages? */
-static bool looks_stream(const uint8_t *bytes, size_t n)
+/* is it lengths and messages? A datagram is at least a head; the length often comes by a call of its own */
+static bool looks_stream(const uint8_t *bytes, size_t n, uint64_t call_total)
 {
-	return n == 2 || (n > 2 && proto_be16(bytes) >= DNS_HEAD + 5 &&
+	return call_total < DNS_HEAD || (n > 2 && proto_be16(bytes) >= DNS_HEAD + 5 &&
 			  proto_be16(bytes) >= n - 2 && dns_looks(bytes + 2, n - 2) != PROTO_NO);
 }
 
@@ -212,7 +212,7 @@ static void dns_feed(void *state, struct proto_conn *c, const struct proto_piece
 	if (st->mode == DNS_UNKNOWN) {
 		if (p->call_offset != 0)
 			return;
-		if (looks_stream(p->bytes, p->n))
+		if (looks_stream(p->bytes, p->n, p->call_total))
 			st->mode = DNS_STREAM;
 		else if (dns_looks(p->bytes, p->n) != PROTO_NO)
 			st->mode = DNS_CALLS;

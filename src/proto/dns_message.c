@@ -189,9 +189,10 @@ enum proto_match dns_looks(const uint8_t *bytes, size_t n)
 	if (!is_head(bytes) || proto_be16(bytes + 6) > 256 || proto_be16(bytes + 8) > 64 ||
 	    proto_be16(bytes + 10) > 64)
 		return PROTO_NO;
+	if (n == DNS_HEAD)
+		return PROTO_MAYBE;
 	if (!take_name(bytes, n, &at, NULL))
-		return n < DNS_HEAD + 255 && n > DNS_HEAD && bytes[DNS_HEAD] <= 63 ? PROTO_MAYBE
-										   : PROTO_NO;
+		return n < DNS_HEAD + 255 && bytes[DNS_HEAD] <= 63 ? PROTO_MAYBE : PROTO_NO;
 	if (n - at < 4)
 		return PROTO_MAYBE;
 	/* class: Internet, chaos, any; mDNS's first bit */

@@ -76,6 +76,17 @@ TEST(over_tcp_in_pieces)
 	      "dns out name=www.example.org type=A rcode=NOERROR n_answers=0 query_id=2\n");
 }
 
+TEST(over_tcp_byte_by_byte)
+{
+	static const char question[] = "\0\x21" QUERY("\0\1", A);
+	struct talk t;
+
+	talk_begin(&t, &proto_dns);
+	for (size_t i = 0; i < sizeof(question) - 1; i++)
+		talk_bytes(&t, PROTO_OUT, question + i, 1);
+	check(&t, "dns out name=www.example.org type=A query_id=1\n");
+}
+
 TEST(names_of_all_kinds)
 {
 	struct talk t;
@@ -113,7 +124,11 @@ TEST(recognised)
 
 	CHECK_INT(proto_dns.recognise(PROTO_OUT, (const uint8_t *)udp, sizeof(udp) - 1), PROTO_YES);
 	CHECK_INT(proto_dns.recognise(PROTO_OUT, (const uint8_t *)tcp, sizeof(tcp) - 1), PROTO_YES);
-	CHECK_INT(proto_dns.recognise(PROTO_OUT, (const uint8_t *)udp, 5), PROTO_MAYBE);
+	for (size_t n = 1; n < sizeof(tcp) - 1; n++) {
+		if (n < sizeof(udp) - 1)
+			CHECK_INT(proto_dns.recognise(PROTO_OUT, (const uint8_t *)udp, n), PROTO_MAYBE);
+		CHECK_INT(proto_dns.recognise(PROTO_OUT, (const uint8_t *)tcp, n), PROTO_MAYBE);
+	}
 	CHECK_INT(proto_dns.recognise(PROTO_OUT, (const uint8_t *)"GET / HTTP/1.1\r\n\r\n", 18),
 		  PROTO_NO);
 	CHECK_INT(proto_dns.recognise(PROTO_OUT,
