@@ -137,11 +137,20 @@ static struct value call_same(struct builder *b, struct node *call)
 static struct value call_uaddr(struct builder *b, struct node *call)
 {
 	const struct call_uaddr *u = call->call.info;
+	uint32_t n = b->shape->n_points, addr, any_pie = 0;
+	int64_t *addresses = arena_array(b->arena, int64_t, n);
+	int64_t *moves = arena_array(b->arena, int64_t, n);
 
-	if (!u->is_pie)
-		return value_reg(put_imm(b, (int64_t)u->address), call->type);
-	return value_reg(put_op_imm(b, IR_ADD, build_load_bias(b), (int64_t)u->address),
-			 call->type);
+	for (uint32_t i = 0; i < n; i++) {
+		addresses[i] = (int64_t)u[i].address;
+		moves[i] = u[i].is_pie;
+		any_pie |= u[i].is_pie;
+	}
+	addr = build_site_number(b, addresses);
+	if (any_pie)
+		addr = put_op(b, IR_ADD, addr,
+			      put_op(b, IR_MUL, build_load_bias(b), build_site_number(b, moves)));
+	return value_reg(addr, call->type);
 }
 
 /* symbol + __per_cpu_offset[cpu] */

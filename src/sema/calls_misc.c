@@ -177,6 +177,28 @@ static bool is_symbol_name(struct str name)
 	return name.n > 0;
 }
 
+/* for each point of the shape, which may lie in several files; NULL: a file has no such symbol, and that was not allowed for */
+static struct call_uaddr *find_user_symbol(struct sema *s, struct node *call, struct str name)
+{
+	uint32_t n = s->shape->n_points;
+	struct call_uaddr *all = arena_array(s->arena, struct call_uaddr, n ? n : 1);
+
+	if (!s->world->user_symbol || !n)
+		return call->call.n_args == 2 ? all : NULL;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct probe_point *p = &s->shape->points[i];
+
+		if (i && str_eq(p->path, p[-1].path))
+			all[i] = all[i - 1];
+		else if (!s->world->user_symbol(s->world->arg, p, name, &all[i]) &&
+			 call->call.n_args != 2)
+			return NULL;
+		if (!all[0].size)
+			all[0].size = all[i].size;
+	}
+	return all;
+}
+
 static const struct type *call_uaddr(struct sema *s, struct node *call)
 {
 	struct call_uaddr *info = call->call.info;
@@ -194,14 +216,19 @@ static const struct type *call_uaddr(struct sema *s, struct node *call)
 				"uaddr can only be used with 'usdt', 'uretprobe' and 'uprobe' probes");
 			return type_poison();
 		}
+		if (call->call.n_args == 2 && (call->call.args->next->kind != NODE_INT ||
+					       call->call.args->next->integer != 0)) {
+			sema_error(s, D_SEMA_ARG_RANGE, call->at,
+				   "uaddr() gives 0 where there is no such symbol, nothing else");
+			return type_poison();
+		}
 		if (!is_symbol_name(name)) {
 			sema_error(s, D_SEMA_ARG_RANGE, call->at,
 				   "uaddr() expects a string that is a valid symbol");
 			return type_poison();
 		}
-		info = arena_new(s->arena, struct call_uaddr);
-		if (!s->world->user_symbol || !s->shape->n_points ||
-		    !s->world->user_symbol(s->world->arg, &s->shape->points[0], name, info)) {
+		info = find_user_symbol(s, call, name);
+		if (!info) {
 			sema_error(s, D_SEMA_SYMBOL, call->at, "Could not resolve symbol: %.*s",
 				   STR_ARG(name));
 			return type_poison();

@@ -22,7 +22,7 @@ static struct known known_of(const struct sema *s, const struct node *n);
 static struct known option(const struct sema *s, const struct node *call)
 {
 	const struct node *name = call->call.args, *fallback = name ? name->next : NULL;
-	struct known k = { NOT_KNOWN };
+	struct known k = { .kind = NOT_KNOWN };
 	struct str value;
 	bool has_value;
 
@@ -46,7 +46,7 @@ static struct known compare(struct known a, struct known b, bool wants_equal)
 	bool is_equal;
 
 	if (a.kind != b.kind || a.kind == NOT_KNOWN)
-		return (struct known){ NOT_KNOWN };
+		return (struct known){ .kind = NOT_KNOWN };
 	is_equal = a.kind == TEXT ? str_eq(a.text, b.text) : a.number == b.number;
 	return number(is_equal == wants_equal);
 }
@@ -58,7 +58,7 @@ static struct known logic(struct known a, struct known b, bool decided)
 	    (b.kind == NUMBER && !b.number == !decided))
 		return number(decided);
 	return a.kind == NUMBER && b.kind == NUMBER ? number(!decided)
-						    : (struct known){ NOT_KNOWN };
+						    : (struct known){ .kind = NOT_KNOWN };
 }
 
 static struct known known_of(const struct sema *s, const struct node *n)
@@ -70,11 +70,12 @@ static struct known known_of(const struct sema *s, const struct node *n)
 	case NODE_BOOL: return number(n->integer);
 	case NODE_STRING: return (struct known){ .kind = TEXT, .text = n->string };
 	case NODE_CALL:
-		return str_is(n->call.name, "getopt") ? option(s, n) : (struct known){ NOT_KNOWN };
+		return str_is(n->call.name, "getopt") ? option(s, n)
+						      : (struct known){ .kind = NOT_KNOWN };
 	case NODE_UNARY:
 		a = known_of(s, n->unary.a);
 		return n->op == OP_NOT && a.kind == NUMBER ? number(!a.number)
-							   : (struct known){ NOT_KNOWN };
+							   : (struct known){ .kind = NOT_KNOWN };
 	case NODE_BINARY:
 		if (n->op == OP_LAND || n->op == OP_LOR)
 			return logic(known_of(s, n->binary.a), known_of(s, n->binary.b),
@@ -82,14 +83,14 @@ static struct known known_of(const struct sema *s, const struct node *n)
 		if (n->op == OP_EQ || n->op == OP_NE)
 			return compare(known_of(s, n->binary.a), known_of(s, n->binary.b),
 				       n->op == OP_EQ);
-		return (struct known){ NOT_KNOWN };
-	default: return (struct known){ NOT_KNOWN };
+		return (struct known){ .kind = NOT_KNOWN };
+	default: return (struct known){ .kind = NOT_KNOWN };
 	}
 }
 
 bool clause_never_runs(const struct sema *s, const struct clause *c)
 {
-	struct known k = { NOT_KNOWN };
+	struct known k = { .kind = NOT_KNOWN };
 
 	if (c->predicate)
 		k = known_of(s, c->predicate);

@@ -103,7 +103,9 @@ static void put_process(struct stat *s, const struct runtime *r)
 	unsigned mask = r->n_probes ? mask_of(s, r->lang) : 0;
 
 	if (r->has_no_methods)
-		mask &= ~((1u << METHOD) | (1u << OBJNEW));
+		mask &= ~(1u << METHOD);
+	if (r->has_no_objects)
+		mask &= ~(1u << OBJNEW);
 	if (r->has_gc_symbol)
 		mask |= 1u << GC;
 	strbuf_printf(
@@ -112,7 +114,7 @@ static void put_process(struct stat *s, const struct runtime *r)
 		r->pid, mask, r->pid, r->lang, r->pid);
 	front_put_string(str_sub(r->command, 0, 60), s->out);
 	strbuf_printf(s->out, ";\n\t@note[(uint32)%d] = (string[128])", r->pid);
-	front_put_string(r->has_no_methods ? r->why : STR_NULL, s->out);
+	front_put_string(r->has_no_methods || r->has_no_objects ? r->why : STR_NULL, s->out);
 	strbuf_puts(s->out, ";\n}\n");
 }
 
@@ -180,7 +182,8 @@ static void put_rows(struct stat *s)
 	for (unsigned l = 0; l < RUNTIME_N; l++) {
 		unsigned all = mask_of(s, (enum runtime_lang)l);
 
-		seen[all] = seen[all & ~((1u << METHOD) | (1u << OBJNEW))] = true;
+		seen[all] = seen[all & ~(1u << METHOD)] = seen[all & ~(1u << OBJNEW)] = true;
+		seen[all & ~((1u << METHOD) | (1u << OBJNEW))] = true;
 	}
 	seen[0] = seen[1u << GC] = true;
 	for (unsigned mask = 0; mask < 1u << N_COLUMNS; mask++)

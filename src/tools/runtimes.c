@@ -115,18 +115,34 @@ static int read_flag(pid_t pid, struct objfile *f, const struct proc_map *m, con
 	return value != 0;
 }
 
+/* newer JVMs (from 20 on) have a flag for each kind of probe only */
 static void ask_java(struct runtime *r, struct objfile *f, const struct proc_map *m)
 {
-	int on = read_flag(r->pid, f, m, "DTraceMethodProbes");
+	bool has_one_flag = symtab_find(objfile_symtab(f), STR("ExtendedDTraceProbes")) ||
+			    objfile_symtab(f)->n == 0;
+	bool asks_all = str_find(r->command, STR("+ExtendedDTraceProbes")) >= 0;
+	int methods = read_flag(r->pid, f, m, "DTraceMethodProbes");
+	int objects = read_flag(r->pid, f, m, "DTraceAllocProbes");
 
 	/* without symbols the command line is what there is to see */
-	if (on < 0)
-		on = str_find(r->command, STR("+ExtendedDTraceProbes")) >= 0 ||
-		     str_find(r->command, STR("+DTraceMethodProbes")) >= 0;
-	r->has_no_methods = !on;
-	if (!on)
+	if (methods < 0)
+		methods = asks_all || str_find(r->command, STR("+DTraceMethodProbes")) >= 0;
+	if (objects < 0)
+		objects = asks_all || str_find(r->command, STR("+DTraceAllocProbes")) >= 0;
+	r->has_no_methods = !methods;
+	r->has_no_objects = !objects;
+	if (methods && objects)
+		return;
+	if (has_one_flag)
 		r->why = STR("no methods and objects: the JVM was started without "
 			     "-XX:+ExtendedDTraceProbes");
+	else if (methods)
+		r->why = STR("no objects: the JVM was started without -XX:+DTraceAllocProbes");
+	else
+		r->why =
+			objects ? STR("no methods: the JVM was started without -XX:+DTraceMethodProbes")
+				: STR("no methods and objects: the JVM was started without "
+				      "-XX:+DTraceMethodProbes -XX:+DTraceAllocProbes");
 }
 
 static void ask_python(struct runtime *r, struct usdt_table *t)

@@ -7,6 +7,7 @@ public class Rounds {
 	}
 
 	static Octet last;
+	static double[] numbers;
 
 	static int twice(int n) {
 		return 2 * n;
@@ -26,6 +27,8 @@ public class Rounds {
 				twice(k);
 			for (int k = 0; k < 10; k++)
 				last = new Octet();
+			for (int k = 0; k < 5; k++)
+				numbers = new double[125];
 			for (int k = 0; k < 7; k++)
 				try {
 					throw new IllegalStateException("on purpose");
