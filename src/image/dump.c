@@ -66,6 +66,8 @@ static const char *event_name(enum event_kind kind)
 		[EVENT_CLEAR] = "clear",
 		[EVENT_ZERO] = "zero",
 		[EVENT_TIME] = "time",
+		[EVENT_KEYLOG] = "keylog",
+		[EVENT_PCAPNG] = "pcapng",
 		[EVENT_JOIN] = "join",
 		[EVENT_EXIT] = "exit",
 		[EVENT_SKB] = "skb",

@@ -238,6 +238,8 @@ enum event_kind {
 	EVENT_CLEAR,         /* map */
 	EVENT_ZERO,          /* map */
 	EVENT_TIME,          /* format is a strftime format; no fields */
+	EVENT_KEYLOG, /* format is the path; fields: label, client random, secret */
+	EVENT_PCAPNG, /* format is the path; no fields: that it is there starts the capture */
 	EVENT_JOIN, /* format is the separator; fields: strings in order (empty ones are absent) */
 	EVENT_EXIT, /* wakes the consumer; code is in globals */
 	EVENT_SKB,  /* format is the pcap path */

@@ -445,6 +445,8 @@ void event_call(struct builder *b, struct node *call)
 	case BUILTIN_WARNF: call_format(b, EVENT_WARNF, call); break;
 	case BUILTIN_CAT: call_format(b, EVENT_CAT, call); break;
 	case BUILTIN_SYSTEM: call_format(b, EVENT_SYSTEM, call); break;
+	case BUILTIN_KEYLOG: call_format(b, EVENT_KEYLOG, call); break;
+	case BUILTIN_PCAPNG: call_format(b, EVENT_PCAPNG, call); break;
 	case BUILTIN_DEBUGF: call_debugf(b, call); break;
 	case BUILTIN_PRINT: call_print(b, call); break;
 	case BUILTIN_CLEAR: call_map_event(b, EVENT_CLEAR, call); break;

@@ -14,6 +14,7 @@
 #include "output/json.h"
 #include "output/mapdump.h"
 #include "output/pcap.h"
+#include "output/secrets.h"
 #include "output/users.h"
 
 #include <errno.h>
@@ -102,9 +103,9 @@ struct err *output_new(const struct image *im, struct sources *sources,
 	};
 	output_clock_init(&o->env.clock);
 	arena_init(&o->formats_arena);
-	err = output_extend(o);
 	o->n_previous = im->n_maps;
 	o->previous = base_alloc((im->n_maps + 1) * sizeof(*o->previous));
+	err = output_extend(o);
 	if (!err)
 		err = pictures_new(&opts->pictures, im, &o->pictures);
 	if (err) {
@@ -140,17 +141,24 @@ struct err *output_extend(struct output *o)
 		TRY(prepare_layout(o, i, &o->max_payload));
 	o->n_events = im->n_events > o->n_events ? im->n_events : o->n_events;
 	o->payload = base_realloc(o->payload, o->max_payload + 1);
-	return NULL;
+	return secrets_extend(&o->secrets, im);
 }
+
+static void complain_secrets(struct output *o, bool is_end);
 
 void output_free(struct output *o)
 {
 	if (!o)
 		return;
+	complain_secrets(o, true);
+	if (secrets_lost(o->secrets))
+		output_complain(o, "WARNING: %llu packets found no room and are not in the capture\n",
+				(unsigned long long)secrets_lost(o->secrets));
 	sink_flush(&o->out);
 	sink_free(&o->out);
 	arena_free(&o->formats_arena);
 	pcap_close_all(&o->pcaps);
+	secrets_free(o->secrets);
 	pictures_free(o->pictures);
 	cgroup_forget();
 	users_forget();
@@ -159,6 +167,9 @@ void output_free(struct output *o)
 	free(o->was_zeroed);
 	free(o->payload);
 	heading_free(&o->heading);
+	for (uint32_t i = 0; i < o->n_previous; i++)
+		mapdump_forget(&o->previous[i]);
+	free(o->previous);
 	free(o);
 }
 
@@ -167,9 +178,6 @@ void output_set_engine(struct output *o, const struct engine_ops *ops, struct en
 	o->ops = ops;
 	o->engine = e;
 }
-	for (uint32_t i = 0; i < o->n_previous; i++)
-		mapdump_forget(&o->previous[i]);
-	free(o->previous);
 
 void output_set_blobs(struct output *o,
 		      bool (*blob)(void *arg, uint64_t id, struct str *bytes, uint64_t *total),
@@ -179,9 +187,25 @@ void output_set_blobs(struct output *o,
 	o->env.blob_arg = arg;
 }
 
+static void complain_error(struct output *o, struct err *err);
+
+/* packets go to their files as they come; what went wrong is said once */
+static void complain_secrets(struct output *o, bool is_end)
+{
+	struct err *err = secrets_round(o->secrets, is_end);
+
+	if (err && o->has_complained_of_capture) {
+		err_free(err);
+		return;
+	}
+	o->has_complained_of_capture |= err != NULL;
+	complain_error(o, err);
+}
+
 void output_batch_end(struct output *o)
 {
 	faults_poll(o);
+	complain_secrets(o, false);
 	sink_batch_end(&o->out);
 }
 
@@ -362,6 +386,8 @@ static struct err *dump_map(struct output *o, uint32_t index, struct mapdump d)
 	d.env = &o->env;
 	d.is_json = o->opts.format == OUTPUT_JSON;
 	d.table = o->opts.map_table;
+	if (o->opts.print_differences && !d.only_key && index < o->n_previous)
+		d.previous = &o->previous[index];
 	d.stats_by_average = o->opts.is_bpftrace;
 	d.is_zero_a_value = o->was_zeroed[index];
 	if (pictures_take(o->pictures, index) && !d.only_key)
@@ -386,8 +412,6 @@ static void emit_map_key(struct output *o, const struct event_layout *l, const c
 	const struct image_map *map = l->map < o->image->n_maps ? o->image->maps[l->map] : NULL;
 	const struct event_field *f = &l->fields[l->n_fields - 1];
 
-	if (o->opts.print_differences && !d.only_key && index < o->n_previous)
-		d.previous = &o->previous[index];
 	if (!map || l->n_fields > 1 || !type_is_aggregation(map->value_type)) {
 		emit_value(o, f, payload);
 		return;
@@ -516,6 +540,7 @@ static void emit(struct output *o, const struct event_layout *l, uint32_t index,
 	case EVENT_CLEAR:
 	case EVENT_ZERO: emit_map_event(o, l); break;
 	case EVENT_TIME: emit_time(o, l); break;
+	case EVENT_KEYLOG: complain_error(o, secrets_add(o->secrets, l, payload)); break;
 	case EVENT_JOIN: action_join(o, l, payload); break;
 	case EVENT_EXIT: o->is_exiting = true; break;
 	case EVENT_SKB: emit_skb(o, l, payload); break;

@@ -58,10 +58,12 @@ struct output {
 	uint64_t lost_seen;    /* events and hits reported as lost so far */
 	bool *was_zeroed;      /* per map: zero() came after the last clear() */
 	uint64_t n_errors; /* errorf() events and faults (quiet ones not): a test that has one failed */
+	bool has_complained_of_capture;
 	bool is_exiting;         /* an exit event came */
 	bool is_in_begin; /* the event at hand is one of a begin clause */
 	struct heading heading;
 	struct pcap_file *pcaps; /* of skboutput() */
+	struct secrets *secrets; /* of keylog() and pcapng(); NULL: none */
 	struct mapdump_previous *previous; /* per map, with print_differences */
 	uint32_t n_previous;               /* maps that came later are printed whole */
 	struct pictures *pictures; /* NULL: all maps as text */

@@ -102,6 +102,21 @@ static const struct type *call_join(struct sema *s, struct node *call)
 	return type_void();
 }
 
+/* keylog(path, label, client random, secret) */
+static const struct type *call_keylog(struct sema *s, struct node *call)
+{
+	struct str text;
+
+	arg_string(s, call, 0, &text);
+	for (uint32_t i = 1; i < 4; i++) {
+		const struct type *t = infer(s, call_arg(call, i), 0);
+
+		if (!is_unknown(t) && t->kind != (i == 1 ? TYPE_STRING : TYPE_BUFFER))
+			arg_refused(s, call, i == 1 ? "string" : "buffer", t);
+	}
+	return type_void();
+}
+
 const struct type *call_event(struct sema *s, struct node **slot, unsigned want)
 {
 	struct node *call = *slot;
@@ -114,6 +129,8 @@ const struct type *call_event(struct sema *s, struct node **slot, unsigned want)
 			arg_string(s, call, 0, &text);
 		return type_void();
 	case BUILTIN_JOIN: return call_join(s, call);
+	case BUILTIN_KEYLOG: return call_keylog(s, call);
+	case BUILTIN_PCAPNG: arg_string(s, call, 0, &text); return type_void();
 	case BUILTIN_EXIT:
 		if (call->call.n_args && arg_integer(s, call, 0))
 			coerce(s, call_arg(call, 0), type_int(8, true));

@@ -18,6 +18,7 @@ static const struct {
 	const struct str *text;
 } library[] = {
 	{ "stdlib/tls.bt", &sema_stdlib_tls },
+	{ "stdlib/tls_keys.bt", &sema_stdlib_tls_keys },
 };
 
 struct importer {

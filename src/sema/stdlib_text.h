@@ -7,5 +7,6 @@
 
 extern const struct str sema_stdlib_text;
 extern const struct str sema_stdlib_tls;
+extern const struct str sema_stdlib_tls_keys;
 
 #endif
