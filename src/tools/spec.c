@@ -302,7 +302,7 @@ struct str spec_attach_as(struct tool_args *a, const struct tool_spec *s, enum s
 			    plus, STR_ARG(s->offset));
 }
 
-/* "lib:rest", ":rest", "rest"; a C++ or Rust name without a library has its :: behind a word */
+/* "lib:rest", ":rest" (empty), "rest" (null); a C++ or Rust name without a library has its :: behind a word */
 static struct str take_target(struct str *rest)
 {
 	struct str all = *rest, part = take_part(&all);
@@ -343,13 +343,16 @@ static void parse_bcc(struct tool_args *a, struct str rest, struct tool_spec *s)
 	s->shown = s->name;
 }
 
-/* no library: whatever the processes of -p or the command of -c map; else the kernel's, else anybody's */
+/*
+ * No library: "f" is, with -p or -c, what the process maps. Otherwise, and written "p::f", it is the kernel's if the kernel has
+ * one, else anybody's.
+ */
 static void choose_target(struct tool_args *a, struct tool_spec *s)
 {
-	bool has_process = a->session.pids.n || a->session.command;
+	bool is_process = (a->session.pids.n || a->session.command) && !s->target.p;
 
 	s->target = STR("*");
-	s->is_user = has_process || s->kind == SPEC_USDT || !is_kernel_function(s->name);
+	s->is_user = is_process || s->kind == SPEC_USDT || !is_kernel_function(s->name);
 }
 
 static ERR_MUST struct err *settle_bcc(struct tool_args *a, struct tool_spec *s)
