@@ -113,5 +113,8 @@ struct err *objfile_cache_get(struct objfile_cache *c, const char *path,
 			      struct objfile **ret) ERR_MUST;
 struct err *objfile_cache_get_as(struct objfile_cache *c, const char *path, const char *name,
 				 struct objfile **ret) ERR_MUST;
+/* a file that was opened elsewhere: the cache takes a reference of its own, until it is dropped again */
+void objfile_cache_adopt(struct objfile_cache *c, struct objfile *f);
+void objfile_cache_drop(struct objfile_cache *c, struct objfile *f);
 
 #endif

@@ -86,3 +86,26 @@ struct err *objfile_cache_get(struct objfile_cache *c, const char *path, struct 
 {
 	return objfile_cache_get_as(c, path, path, ret);
 }
+
+void objfile_cache_adopt(struct objfile_cache *c, struct objfile *f)
+{
+	f->priv->refs++;
+	f->priv->debug_path = arena_str(&f->priv->strings, strbuf_str(&c->debug_path));
+	vec_push(&c->files, f);
+}
+
+void objfile_cache_drop(struct objfile_cache *c, struct objfile *f)
+{
+	size_t n = 0;
+	bool is_there = false;
+
+	vec_each(k, &c->files) {
+		if (*k == f)
+			is_there = true;
+		else
+			c->files.v[n++] = *k;
+	}
+	c->files.n = n;
+	if (is_there)
+		objfile_unref(f);
+}

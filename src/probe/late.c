@@ -135,16 +135,12 @@ static struct objfile *quick_file(struct probe_ctx *c, struct survey_file *s,
 }
 
 /* the file as other targets have it: with where its debug information may be */
-static struct objfile *full_file(struct probe_ctx *c, struct survey_file *s,
-				 const struct mapped_file *m)
+static struct objfile *full_file(struct probe_ctx *c, struct survey_file *s)
 {
-	STRBUF_AUTO name = { 0 };
-
 	if (s->f)
 		return s->f;
-	strbuf_add_str(&name, m->path);
-	err_free(objfile_cache_get_as(probe_ctx_files(c), s->open_path.p, strbuf_cstr(&name),
-				      &s->f));
+	objfile_cache_adopt(probe_ctx_files(c), s->quick);
+	s->f = s->quick;
 	return s->f;
 }
 
@@ -193,7 +189,7 @@ static struct err *find_among_mapped(struct match *m, struct target_files *ret)
 		if (!late_path_fits(m->spec, mapped->path))
 			continue;
 		f = quick_file(c, s, mapped);
-		if (f && late_may_have(m->spec, f) && full_file(c, s, mapped))
+		if (f && late_may_have(m->spec, f) && full_file(c, s))
 			add_target(ret, mapped->path, s->open_path, s->f);
 	}
 	return NULL;

@@ -12,18 +12,21 @@
 #include "objfile/proc.h"
 #include "session/generation.h"
 #include "session/perf_rings.h"
+#include "session/procwatch.h"
 #include "session/symbols.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
 	PAUSE_NS = 1000000, /* between two readings of the rings */
 	RESCAN_NS = 1000000000,
+	SWEEP_NS = 1000000000,
 	MAX_KNOWN =
 		1 << 18, /* files that are remembered; then all but those with probes are forgotten */
 };
@@ -38,6 +41,15 @@ struct known_file {
 	struct file_key key;
 };
 
+/* a file that was found by a mapping, and has probes */
+struct probed_file {
+	struct mapped_file mapped; /* without its path */
+	struct objfile *f;
+	int fd; /* -1: its probes are off */
+	uint32_t group;
+	bool is_kept;
+};
+
 struct late {
 	struct late_opts o;
 	int epoll_fd; /* over the engine's descriptor and the rings */
@@ -45,8 +57,9 @@ struct late {
 	struct late_specs specs; /* attach points that wait */
 	struct hashmap known;    /* struct file_key -> struct known_file */
 	struct arena known_arena;
-	VEC(struct objfile *) files; /* with probes, which stay */
-	VEC(int) fds;
+	VEC(struct probed_file) files;
+	size_t sweep_next;
+	uint64_t swept_at, n_released;
 	uint32_t n_groups;
 	uint64_t read_at; /* when the rings were read last */
 	uint64_t rescanned_at;
@@ -141,7 +154,7 @@ static void remember(struct late *l, const struct file_key *key)
 static bool has_probes(const struct late *l, const struct objfile *f)
 {
 	vec_each(k, &l->files)
-		if (objfile_is_same(*k, f))
+		if (k->fd >= 0 && objfile_is_same(k->f, f))
 			return true;
 	return late_was_surveyed(&l->o.c->probes, f);
 }
@@ -162,24 +175,27 @@ void late_warn(const struct late_opts *o, struct str path, struct err *err, cons
 }
 
 struct err *late_attach(const struct late_opts *o, const struct probe_late *late, uint32_t group,
-			uint32_t *n)
+			struct late_result *ret)
 {
 	struct engine_attach_result res;
 	struct generation *g;
 	struct err *err;
 
-	*n = 0;
+	*ret = (struct late_result){ 0 };
 	TRY(generation_new(o->c, late, &g));
 	if (!g)
 		return NULL;
+	/* addresses may be kept from the first hit on, and the process may have ended when they are printed */
+	if (late->mapped->pid && procwatch_wanted_map(o->c->image) != IMAGE_NONE)
+		symbolizer_note_process(o->c->symbolizer, late->mapped->pid);
 	err = o->ops->extend(o->engine, group, &res);
 	if (err || !res.n_loaded) {
 		generation_drop(g);
-		*n = err ? 0 : res.n_attached;
+		ret->n_probes = err ? 0 : res.n_attached;
 		return err;
 	}
 	generation_keep(g);
-	*n = res.n_attached;
+	*ret = (struct late_result){ res.n_attached, true };
 	TRY(output_extend(o->out));
 	o->grown(o->arg, late->mapped->pid);
 	return NULL;
@@ -191,23 +207,79 @@ static void attach(struct late *l, const struct mapped_file *m, struct objfile *
 {
 	struct probe_late late = { .mapped = m, .file = f };
 	uint64_t start = now_ns();
-	uint32_t n = 0;
+	struct late_result res;
 	struct err *err;
 
-	/* its addresses may be kept from the first hit on, and it may have ended when they are printed */
-	symbolizer_note_process(l->o.c->symbolizer, m->pid);
 	late.open_path = mapped_file_path(m, fd, &l->arena);
-	err = late_attach(&l->o, &late, ++l->n_groups, &n);
+	objfile_cache_adopt(probe_ctx_files(&l->o.c->probes), f);
+	err = late_attach(&l->o, &late, ++l->n_groups, &res);
 	if (err)
 		late_warn(&l->o, m->path, err, "was mapped now and is left out");
-	l->n_attached += n;
+	l->n_attached += res.n_probes;
 	log_verbose("%.*s, mapped by process %d: %u probe%s, there %.2f ms after it was mapped "
 		    "(noticed after %.2f)",
-		    STR_ARG(m->path), (int)m->pid, n, n == 1 ? "" : "s",
+		    STR_ARG(m->path), (int)m->pid, res.n_probes, res.n_probes == 1 ? "" : "s",
 		    (double)(now_ns() - mapped_at) / 1e6, (double)(start - mapped_at) / 1e6);
-	vec_push(&l->files, f);
-	vec_push(&l->fds, fd);
+	vec_push(&l->files, ((struct probed_file){ .mapped = *m,
+						   .f = f,
+						   .fd = fd,
+						   .group = l->n_groups,
+						   .is_kept = res.is_kept }));
+	vec_last(&l->files).mapped.path = STR_NULL; /* the record's */
 }
+
+/* ---- files that are gone ---- */
+
+static bool is_used(const struct probed_file *p)
+{
+	struct pid_list all = { 0 };
+	bool used = mapped_file_is_used_by(&p->mapped, p->mapped.pid);
+
+	if (!used)
+		err_free(proc_all(&all));
+	for (size_t i = 0; i < all.n && !used; i++)
+		used = mapped_file_is_used_by(&p->mapped, all.v[i]);
+	vec_free(&all);
+	return used;
+}
+
+/*
+ * A file without a name that nothing maps any more will never be mapped again, but lives on, in memory perhaps, because
+ * probes are on it.
+ */
+static bool is_gone(const struct probed_file *p)
+{
+	struct stat st;
+
+	return p->fd >= 0 && fstat(p->fd, &st) == 0 && st.st_nlink == 0 && !is_used(p);
+}
+
+static void release(struct late *l, struct probed_file *p)
+{
+	l->o.ops->drop_group(l->o.engine, p->group);
+	close(p->fd);
+	p->fd = -1;
+	l->n_released++;
+	if (p->is_kept)
+		return;
+	objfile_cache_drop(probe_ctx_files(&l->o.c->probes), p->f);
+	objfile_unref(p->f);
+	*p = vec_last(&l->files);
+	l->files.n--;
+}
+
+/* one file a second is looked at */
+static void sweep(struct late *l, uint64_t now)
+{
+	if (!l->files.n || now - l->swept_at < SWEEP_NS)
+		return;
+	l->swept_at = now;
+	l->sweep_next = l->sweep_next + 1 < l->files.n ? l->sweep_next + 1 : 0;
+	if (is_gone(&l->files.v[l->sweep_next]))
+		release(l, &l->files.v[l->sweep_next]);
+}
+
+/* ---- looking ---- */
 
 /* key: NULL when it is not known */
 static void look(struct late *l, const struct mapped_file *m, const struct file_key *key,
@@ -292,6 +364,7 @@ void late_round(struct late *l)
 	l->read_at = now_ns();
 	if (l->must_rescan && l->read_at - l->rescanned_at > RESCAN_NS)
 		rescan(l);
+	sweep(l, l->read_at);
 }
 
 void late_wait(struct late *l, int timeout_ms)
@@ -349,17 +422,17 @@ void late_free(struct late *l)
 	if (!l)
 		return;
 	log_verbose(
-		"files that were mapped later: %llu records, %llu files looked at, %llu probes attached",
+		"files that were mapped later: %llu records, %llu files looked at, %llu probes attached, %llu files released",
 		(unsigned long long)l->n_records, (unsigned long long)l->n_looked,
-		(unsigned long long)l->n_attached);
-	vec_each(f, &l->files)
-		objfile_unref(*f);
-	vec_each(fd, &l->fds)
-		close(*fd);
+		(unsigned long long)l->n_attached, (unsigned long long)l->n_released);
+	vec_each(p, &l->files) {
+		objfile_unref(p->f);
+		if (p->fd >= 0)
+			close(p->fd);
+	}
 	if (l->epoll_fd >= 0)
 		close(l->epoll_fd);
 	vec_free(&l->files);
-	vec_free(&l->fds);
 	vec_free(&l->specs);
 	hashmap_free(&l->known);
 	arena_free(&l->known_arena);

@@ -35,9 +35,14 @@ void late_wait(struct late *l, int timeout_ms);
 /* attach to what has come */
 void late_round(struct late *l);
 
-/* for replaced.c, too: compile for a file, load, attach; *n probes */
+struct late_result {
+	uint32_t n_probes;
+	bool is_kept; /* what was made of the file is in use until the end; else its probes alone are there */
+};
+
+/* for replaced.c, too: compile for a file, load, attach */
 struct err *late_attach(const struct late_opts *o, const struct probe_late *late, uint32_t group,
-			uint32_t *n) ERR_MUST;
+			struct late_result *res) ERR_MUST;
 /* "WARNING: PATH what: why"; frees err, which may be NULL */
 void late_warn(const struct late_opts *o, struct str path, struct err *err, const char *what);
 

@@ -155,17 +155,17 @@ static void attach(struct replaced *r, const struct named_file *f)
 	struct mapped_file m = { .path = arena_str(&r->arena, str_from(f->path)) };
 	struct probe_late late = { .mapped = &m, .open_path = m.path, .is_replacement = true };
 	struct objfile *file = NULL;
-	uint32_t n = 0;
+	struct late_result res = { 0 };
 	struct err *err = objfile_open(f->path, &file);
 
 	late.file = file;
 	if (!err)
-		err = late_attach(&r->o, &late, ++r->n_groups, &n);
-	if (err || !n)
+		err = late_attach(&r->o, &late, ++r->n_groups, &res);
+	if (err || !res.n_probes)
 		late_warn(&r->o, m.path, err, "is another file now, in which nothing is traced");
 	else
-		log_verbose("%s is another file now: %u probe%s in it", f->path, n,
-			    n == 1 ? "" : "s");
+		log_verbose("%s is another file now: %u probe%s in it", f->path, res.n_probes,
+			    res.n_probes == 1 ? "" : "s");
 	if (file)
 		vec_push(&r->opened, file);
 }

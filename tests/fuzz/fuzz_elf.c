@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Fuzzer of the ELF reader and of what stands on it: sections, symbols, USDT notes. Any bytes end in an error or in data. */
 
+#include "objfile/quick.h"
 #include "objfile/symtab.h"
 #include "objfile/usdt.h"
 
@@ -45,6 +46,9 @@ static void read_all(struct objfile *f)
 		arena_free(&a);
 	}
 	sink += objfile_langs(f) + objfile_base_vaddr(f);
+	sink += quick_may_have_function(f, STR("main")) +
+		quick_may_have_function(f, STR("crate::*::run")) +
+		quick_has_usdt(f, STR("*"), STR("*"));
 	objfile_offset_to_vaddr(f, 0x1000, &v);
 }
 

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Quick looks at files, the list of what is mapped, and what a program needs: compared with dlsym() and our own process. */
+#include "objfile/mapped.h"
+#include "objfile/needed.h"
+#include "objfile/quick.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+TEST(the_longest_word_is_looked_for)
+{
+	CHECK_VIEW(quick_word(STR("SSL_write")), "SSL_write");
+	CHECK_VIEW(quick_word(STR("crypto/tls.(*Conn).Write")), "crypto");
+	CHECK_VIEW(quick_word(STR("app::Server::handle_one")), "handle_one");
+	CHECK_VIEW(quick_word(STR("ab*abc*b")), "abc");
+	CHECK_VIEW(quick_word(STR("*")), "");
+}
+
+/* the file that a function of this process is in */
+static struct objfile *file_of(void *function)
+{
+	struct objfile *f = NULL;
+	Dl_info info;
+
+	if (dladdr(function, &info) && info.dli_fname)
+		err_free(objfile_open(info.dli_fname, &f));
+	return f;
+}
+
+TEST(what_libc_has_and_has_not)
+{
+	static const char *const there[] = { "malloc", "printf", "getenv", "qsort", "strtol" };
+	static const char *const elsewhere[] = { "SSL_write", "no_such_function", "mallocx",
+						 "main" };
+	OBJFILE_AUTO f = file_of(dlsym(RTLD_DEFAULT, "getenv"));
+
+	if (!CHECK(f != NULL))
+		return;
+	for (unsigned i = 0; i < sizeof(there) / sizeof(*there); i++)
+		CHECK(dlsym(RTLD_DEFAULT, there[i]) &&
+		      quick_may_have_function(f, str_from(there[i])));
+	for (unsigned i = 0; i < 3; i++)
+		CHECK(!quick_may_have_function(f, str_from(elsewhere[i])));
+	/* patterns are not told from names that merely hold their longest word */
+	CHECK(quick_may_have_function(f, STR("mallo*")) && quick_may_have_function(f, STR("*")));
+	CHECK(!quick_may_have_function(f, STR("no_such_function*")));
+	CHECK(!quick_has_usdt(f, STR("no_such_provider"), STR("*")));
+}
+
+TEST(our_own_files_are_mapped_once_each)
+{
+	struct mapped_files m;
+	pid_t self = getpid();
+	unsigned n_libc = 0;
+	struct err *e = mapped_files_read(&self, 1, &m);
+
+	CHECK(!e);
+	vec_each(f, &m.files) {
+		int fd = mapped_file_open(*f);
+		struct arena a;
+
+		arena_init(&a);
+		n_libc += str_find((*f)->path, STR("/libc.so")) >= 0;
+		CHECK(mapped_file_is_used_by(*f, self));
+		if (CHECK(fd >= 0)) {
+			CHECK(str_eq(mapped_file_path(*f, fd, &a), (*f)->path));
+			close(fd);
+		}
+		arena_free(&a);
+	}
+	CHECK_INT(n_libc, 1);
+	mapped_files_free(&m);
+	err_free(e);
+}
+
+TEST(a_deleted_file_is_opened_by_its_mapping)
+{
+	char path[] = "/tmp/test_quickXXXXXX";
+	int fd = mkstemp(path), opened;
+	struct mapped_files m;
+	pid_t self = getpid();
+	bool found = false;
+	void *at;
+
+	if (geteuid())
+		SKIP("/proc/PID/map_files is for root");
+	CHECK(ftruncate(fd, 4096) == 0);
+	at = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	close(fd);
+	unlink(path);
+	CHECK(at != MAP_FAILED && !mapped_files_read(&self, 1, &m));
+	vec_each(f, &m.files) {
+		if (!str_eq((*f)->path, str_from(path)))
+			continue;
+		found = true;
+		opened = mapped_file_open(*f);
+		CHECK((*f)->is_deleted && opened >= 0);
+		close(opened);
+		munmap(at, 4096);
+		CHECK(!mapped_file_is_used_by(*f, self));
+		CHECK_INT(mapped_file_open(*f), -1);
+	}
+	CHECK(found);
+	mapped_files_free(&m);
+}
+
+TEST(what_a_program_needs)
+{
+	struct mapped_files m;
+	bool has_libc = false, has_loader = false;
+	char self[4096] = { 0 };
+
+	CHECK(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
+	needed_files_read(self, &m);
+	if (CHECK(m.files.n >= 2))
+		CHECK_VIEW(m.files.v[0]->path, self);
+	vec_each(f, &m.files) {
+		has_libc |= str_find((*f)->path, STR("/libc.so")) >= 0;
+		has_loader |= str_find((*f)->path, STR("/ld-linux")) >= 0;
+	}
+	CHECK(has_libc && has_loader);
+	mapped_files_free(&m);
+	needed_files_read("/no/such/program", &m);
+	CHECK_INT(m.files.n, 0);
+	mapped_files_free(&m);
+}
