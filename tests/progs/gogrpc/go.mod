@@ -1,0 +1,3 @@
+module example.com/gogrpc
+
+go 1.18
