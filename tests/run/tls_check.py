@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """tls_check.py JSON COMM LIB DIRECTION [LOG [WHICH]]: what `sonde ssl --json` saw of COMM, by LIB.
 
-The body of the response, which COMM received or sent (DIRECTION recv, sent), must be the file www/page, byte for byte;
+The body of the response, which COMM received or sent (DIRECTION recv, sent), must be the file www/page, byte for byte, of the connection to the port in the file port (other tests use theirs);
 addresses and ports must be those of line WHICH (default: the last one) of the server's access log."""
 import hashlib
 import json
@@ -11,7 +11,8 @@ import sys
 out, comm, lib, direction = sys.argv[1:5]
 rows = [json.loads(line) for line in open(out, errors="surrogateescape") if line.startswith("{")]
 rows = [r["fields"] for r in rows if r["type"] == "printf" and "fields" in r]
-mine = [r for r in rows if r["comm"] == comm and r["lib"] == lib]
+port = int(open("port").read())
+mine = [r for r in rows if r["comm"] == comm and r["lib"] == lib and port in (r["lport"], r["rport"])]
 assert mine, "nothing of %s by %s: %s" % (comm, lib, sorted({(r["comm"], r["lib"]) for r in rows}))
 want = open("www/page").read()
 text = "".join(r["data"] for r in mine if r["dir"] == direction)
