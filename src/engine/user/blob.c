@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The code for traced processes, and where its functions are; see blob.h. The bytes are made by rt/blob.py. */
+#include "engine/user/blob.h"
+
+#include "engine/user/rt/area.h"
+#include "rt_blob.h"
+
+#include <string.h>
+
+size_t blob_bytes(void)
+{
+	return sizeof(rt_blob);
+}
+
+void blob_copy(void *to, uint64_t area)
+{
+	memcpy(to, rt_blob, sizeof(rt_blob));
+	memcpy((char *)to + BLOB_area_at, &area, sizeof(area));
+}
+
+int64_t blob_helper(int32_t helper)
+{
+	switch (helper) {
+#define X(name, number) \
+	case number: return BLOB_##name;
+		RT_HELPERS(X)
+#undef X
+	default: return -1;
+	}
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The code that goes into traced processes beside the programs themselves: eBPF's helpers (rt/helpers.c), as bytes that can lie
+ * at any address.
+ */
+#ifndef SONDE_ENGINE_USER_BLOB_H
+#define SONDE_ENGINE_USER_BLOB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+size_t blob_bytes(void);
+/* a copy for a process whose struct rt_area lies at that address (of the process) */
+void blob_copy(void *to, uint64_t area);
+/* offset of the function for a helper by its number; -1: there is none */
+int64_t blob_helper(int32_t helper);
+
+#endif
