@@ -14,6 +14,7 @@ struct trace {
 	struct strbuf *out;
 	struct strbuf format, values; /* of the columns, the same for all probes but for FUNC */
 	bool has_messages;
+	unsigned n; /* probes so far */
 };
 
 static void add_column(struct trace *t, struct strbuf *heading, const char *name,
@@ -109,25 +110,111 @@ static void put_line(struct trace *t, const struct tool_spec *s, struct str form
 	strbuf_puts(t->out, ");\n");
 }
 
-static ERR_MUST struct err *put_clause(struct trace *t, struct tool_spec *s, struct str rest)
+/* one reading of the words behind a probe */
+struct words {
+	struct strbuf filter, format, values;
+};
+
+static ERR_MUST struct err *read_words(const struct rewrite *w, struct str rest, struct words *ret)
 {
-	STRBUF_AUTO condition = { 0 }, format = { 0 }, values = { 0 };
-	struct rewrite w = { .arena = &t->a->arena, .spec = s };
-
 	rest = str_trim(rest);
-	if (rest.n && rest.p[0] == '(') {
-		struct str filter = rewrite_bracketed(&rest);
+	if (rest.n && rest.p[0] == '(')
+		rewrite_expr(w, rewrite_bracketed(&rest), &ret->filter);
+	return rewrite_action(w, rest, &ret->format, &ret->values);
+}
 
-		strbuf_puts(&condition, " && (");
-		rewrite_expr(&w, filter, &condition);
-		strbuf_putc(&condition, ')');
+static void free_words(struct words *w)
+{
+	strbuf_free(&w->filter);
+	strbuf_free(&w->format);
+	strbuf_free(&w->values);
+}
+
+/* attach { if all of that: a line } */
+static void put_clause(struct trace *t, const struct tool_spec *s, struct str attach,
+		       struct str common, const struct words *w, const char *before,
+		       const char *behind)
+{
+	STRBUF_AUTO condition = { 0 };
+
+	strbuf_add_str(&condition, common);
+	if (w->filter.n && !*before && !*behind)
+		strbuf_printf(&condition, " && (%.*s)", STR_ARG(strbuf_str(&w->filter)));
+	front_put_clause_head(attach, &condition, t->out);
+	strbuf_puts(t->out, before);
+	if (w->filter.n && (*before || *behind))
+		strbuf_printf(t->out, "\tif (%.*s) {\n", STR_ARG(strbuf_str(&w->filter)));
+	put_line(t, s, strbuf_str(&w->format), strbuf_str(&w->values));
+	if (w->filter.n && (*before || *behind))
+		strbuf_puts(t->out, "\t}\n");
+	strbuf_printf(t->out, "%s}\n", behind);
+}
+
+/*
+ * When a system call begins, a text that it is handed may not be in memory yet (a file's name in the program's own file), and
+ * programs of the kernel cannot wait for it; the call itself brings it in. So calls with such a text are shown when they
+ * end, with the arguments that they began with.
+ */
+static void put_late_clauses(struct trace *t, const struct tool_spec *s, struct str common,
+			     const struct words *now, const struct words *late,
+			     const struct rewrite_late *l)
+{
+	struct str texts = strbuf_str(&l->texts), fields = strbuf_str(&l->fields);
+	STRBUF_AUTO before = { 0 }, behind = { 0 }, attach = { 0 }, waits = { 0 };
+	struct str call = str_sub(s->name, strlen("sys_enter_"), s->name.n);
+
+	strbuf_puts(&before, "\tif (");
+	while (texts.n) {
+		struct str f = str_split(&texts, ' ');
+
+		strbuf_printf(&before, "%s(args.%.*s != 0 && str(args.%.*s) == \"\")",
+			      before.n > 5 ? " || " : "", STR_ARG(f), STR_ARG(f));
 	}
-	TRY(rewrite_action(&w, rest, &format, &values));
-	TRY(put_common_filter(t, s, &condition));
-	front_put_clause_head(s->attach, &condition, t->out);
-	put_line(t, s, strbuf_str(&format), strbuf_str(&values));
-	strbuf_puts(t->out, "}\n");
-	return NULL;
+	strbuf_puts(&before, ") {\n");
+	while (fields.n) {
+		struct str f = str_split(&fields, ' ');
+
+		if (!waits.n)
+			strbuf_printf(&waits, " && has_key(@late%u_%.*s, tid)", l->number,
+				      STR_ARG(f));
+		strbuf_printf(&before, "\t\t@late%u_%.*s[tid] = (uint64)args.%.*s;\n", l->number,
+			      STR_ARG(f), STR_ARG(f));
+		strbuf_printf(&behind, "\tdelete(@late%u_%.*s, tid);\n", l->number, STR_ARG(f));
+	}
+	strbuf_puts(&before, "\t\treturn;\n\t}\n");
+	put_clause(t, s, s->attach, common, now, strbuf_cstr(&before), "");
+	strbuf_printf(&attach, "tracepoint:syscalls:sys_exit_%.*s", STR_ARG(call));
+	put_clause(t, s, strbuf_str(&attach), strbuf_str(&waits), late, "", strbuf_cstr(&behind));
+}
+
+static bool is_system_call(const struct tool_spec *s)
+{
+	return s->kind == SPEC_TRACEPOINT && !s->has_glob && str_is(s->target, "syscalls") &&
+	       str_starts(s->name, STR("sys_enter_"));
+}
+
+static ERR_MUST struct err *put_clauses(struct trace *t, struct tool_spec *s, struct str rest)
+{
+	struct rewrite w = { .arena = &t->a->arena, .spec = s };
+	struct rewrite_late l = { .number = ++t->n };
+	struct words now = { 0 }, late = { 0 };
+	STRBUF_AUTO common = { 0 };
+	struct err *err = read_words(&w, rest, &now);
+
+	w.late = &l;
+	if (!err && is_system_call(s))
+		err = read_words(&w, rest, &late);
+	if (!err)
+		err = put_common_filter(t, s, &common);
+	if (!err && l.texts.n)
+		put_late_clauses(t, s, strbuf_str(&common), &now, &late, &l);
+	else if (!err)
+		put_clause(t, s, s->attach, strbuf_str(&common), &now, "", "");
+	free_words(&now);
+	free_words(&late);
+	strbuf_free(&l.fields);
+	strbuf_free(&l.texts);
+	return err;
 }
 
 static ERR_MUST struct err *put_probe(struct trace *t, struct str text)
@@ -136,7 +223,7 @@ static ERR_MUST struct err *put_probe(struct trace *t, struct str text)
 	struct err *err = spec_parse(t->a, &text, &s);
 
 	if (!err)
-		err = put_clause(t, &s, text);
+		err = put_clauses(t, &s, text);
 	spec_free(&s);
 	return err;
 }
@@ -151,12 +238,14 @@ static ERR_MUST struct err *put_config(struct trace *t)
 	int64_t size = 0;
 
 	TRY(tool_args_number(t->a, "string-size", &size));
+	strbuf_puts(t->out, "config = { print_maps_on_exit = false; ");
 	if (size > 0)
-		strbuf_printf(t->out, "config = { max_strlen = %lld }\n", (long long)size);
+		strbuf_printf(t->out, "max_strlen = %lld; ", (long long)size);
 	if (tool_args_has(t->a, "aggregate"))
-		strbuf_printf(t->out, "config = { map_table = \"%sPID TID COMM FUNC%s COUNT\" }\n",
+		strbuf_printf(t->out, "map_table = \"%sPID TID COMM FUNC%s COUNT\"; ",
 			      tool_args_has(t->a, "print_cpu") ? "CPU " : "",
 			      t->has_messages ? " MESSAGE" : "");
+	strbuf_puts(t->out, "}\n");
 	strbuf_puts(t->out, REWRITE_TEXT_MACRO);
 	return NULL;
 }
@@ -173,6 +262,8 @@ struct err *front_trace(struct tool_args *a, struct strbuf *out)
 		put_heading(&t);
 	for (size_t i = 0; !err && i < a->rest.n; i++)
 		err = put_probe(&t, a->rest.v[i]);
+	if (tool_args_has(a, "aggregate"))
+		strbuf_puts(out, "\nend { print(@); }\n");
 	strbuf_free(&t.format);
 	strbuf_free(&t.values);
 	a->session.is_one_line = true;

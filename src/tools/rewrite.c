@@ -155,6 +155,40 @@ static bool is_field(struct str word, struct str expr, size_t behind)
 	return behind >= expr.n || expr.p[behind] != '(';
 }
 
+static void note_field(struct strbuf *list, struct str name)
+{
+	struct str rest = strbuf_str(list);
+
+	while (rest.n)
+		if (str_eq(str_split(&rest, ' '), name))
+			return;
+	strbuf_printf(list, "%.*s ", STR_ARG(name));
+}
+
+/* "args.NAME" or "args->NAME" at i: its name, *end behind it; empty: something else stands there */
+static struct str field_at(struct str expr, size_t i, size_t *end)
+{
+	size_t from = i + 4, n;
+
+	if (!str_starts(str_sub(expr, i, expr.n), STR("args")))
+		return STR_NULL;
+	if (str_starts(str_sub(expr, from, expr.n), STR("->")))
+		from += 2;
+	else if (str_starts(str_sub(expr, from, expr.n), STR(".")))
+		from++;
+	else
+		return STR_NULL;
+	n = word_length(expr, from);
+	*end = from + n;
+	return str_sub(expr, from, from + n);
+}
+
+static void put_late(struct rewrite_late *late, struct str name, struct strbuf *out)
+{
+	note_field(&late->fields, name);
+	strbuf_printf(out, "@late%u_%.*s[tid]", late->number, STR_ARG(name));
+}
+
 /* a word that is no member's name; *i is behind it */
 static void put_word(const struct rewrite *w, struct str expr, struct str word, size_t *i,
 		     struct strbuf *out)
@@ -195,7 +229,7 @@ static size_t put_dollar(const struct rewrite *w, struct str expr, size_t i, str
 
 void rewrite_expr(const struct rewrite *w, struct str expr, struct strbuf *out)
 {
-	size_t i = 0;
+	size_t i = 0, end;
 
 	while (i < expr.n) {
 		bool is_member = i && (expr.p[i - 1] == '.' ||
@@ -210,8 +244,13 @@ void rewrite_expr(const struct rewrite *w, struct str expr, struct strbuf *out)
 		} else if (is_word_char(expr.p[i])) {
 			struct str word = str_sub(expr, i, i + word_length(expr, i));
 
+			struct str late = w->late && !is_member ? field_at(expr, i, &end)
+								: STR_NULL;
+
 			next = i + word.n;
-			if (is_member || isdigit((unsigned char)word.p[0]))
+			if (late.n)
+				put_late(w->late, late, out), next = end;
+			else if (is_member || isdigit((unsigned char)word.p[0]))
 				strbuf_add_str(out, word);
 			else
 				put_word(w, expr, word, &next, out);
@@ -266,6 +305,18 @@ void rewrite_text(const struct rewrite *w, struct str expr, struct strbuf *out)
 	if (length >= 0) {
 		strbuf_printf(out, "str(arg%d, arg%d)", n, length);
 		return;
+	}
+	if (w->late) {
+		size_t end = 0;
+		struct str field = field_at(expr, 0, &end);
+
+		if (field.n && end == expr.n) {
+			note_field(&w->late->texts, field);
+			strbuf_puts(out, "str(uptr(");
+			put_late(w->late, field, out);
+			strbuf_puts(out, "))");
+			return;
+		}
 	}
 	strbuf_puts(out, "text(");
 	rewrite_expr(w, expr, out);

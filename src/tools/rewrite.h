@@ -8,18 +8,28 @@
 
 #include "tools/spec.h"
 
+/*
+ * At the end of a system call its arguments are those that were kept at its beginning: args.x is @lateN_x[tid], and what
+ * has been asked for is noted, one word each.
+ */
+struct rewrite_late {
+	unsigned number;
+	struct strbuf fields; /* all */
+	struct strbuf texts;  /* those that texts are read from */
+};
+
 struct rewrite {
 	struct arena *arena;
 	const struct tool_spec *spec;
 	/* replaces a $name of argdist's ($latency, $entry(x)); false: not known */
 	bool (*special)(void *arg, struct str name, struct str argument, struct strbuf *out);
 	void *arg;
-	bool bare_fields; /* of a tracepoint: irq is args.irq */
+	bool bare_fields;          /* of a tracepoint: irq is args.irq */
+	struct rewrite_late *late; /* NULL: arguments are at hand */
 };
 
 /* the macro that makes text of whatever a %s is given */
-#define REWRITE_TEXT_MACRO \
-	"macro text(x) { if comptime (is_text(x)) { str(x) } else { x } }\n"
+#define REWRITE_TEXT_MACRO "macro text(x) { if comptime (is_text(x)) { str(x) } else { x } }\n"
 
 void rewrite_expr(const struct rewrite *w, struct str expr, struct strbuf *out);
 /* for a place where text is wanted: text(e), or str(e, length) where the probe is known to have one */
