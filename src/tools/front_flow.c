@@ -14,7 +14,7 @@ struct flow {
 	struct strbuf *out;
 	int64_t depth, min_us;
 	struct str class, file, method; /* Java names classes with slashes */
-	bool is_json;
+	bool is_json, has_args;
 };
 
 /* ---- parts of the script ---- */
@@ -40,16 +40,20 @@ static void put_line(struct flow *f, const char *name, const char *task, const c
 			task, took ? "return" : "entry");
 		if (took)
 			strbuf_printf(f->out, "took_us = %s / 1000, ", took);
+		if (!took && f->has_args)
+			strbuf_puts(f->out, "args = args, ");
 		strbuf_printf(f->out, "call = %s));\n", name);
 		return;
 	}
-	strbuf_printf(f->out,
-		      "\tprintf(\"%%12d %%-7d %%-7d %%10%c  %%*s%s %%s\\n\", elapsed / 1000, pid, ",
-		      took ? 'd' : 's', took ? "<-" : "->");
+	strbuf_printf(
+		f->out,
+		"\tprintf(\"%%12d %%-7d %%-7d %%10%c  %%*s%s %%s%s\\n\", elapsed / 1000, pid, ",
+		took ? 'd' : 's', took ? "<-" : "->", !took && f->has_args ? " %s" : "");
 	if (took)
 		strbuf_printf(f->out, "%s, %s / 1000, 2 * $depth, \"\", %s);\n", task, took, name);
 	else
-		strbuf_printf(f->out, "%s, \"\", 2 * $depth, \"\", %s);\n", task, name);
+		strbuf_printf(f->out, "%s, \"\", 2 * $depth, \"\", %s%s);\n", task, name,
+			      f->has_args ? ", args" : "");
 }
 
 /* entries are shown unless only slow calls are wanted, which nobody knows then */
@@ -93,32 +97,51 @@ static void put_prefix_test(struct flow *f, const char *var, struct str prefix)
 	strbuf_printf(f->out, ", %zu) != 0) { return; }\n", prefix.n);
 }
 
-static void put_java_names(struct flow *f)
+/* runtimes that tell of every end of a call, exceptions included, so that counting is enough; and where their names are */
+static const struct flow_runtime {
+	const char *name, *entry, *end, *class, *method, *between;
+} flow_runtimes[] = {
+	{ "java", "usdt:*:hotspot:method__entry", "usdt:*:hotspot:method__return",
+	  "str(arg1, arg2)", "str(arg3, arg4)", "." },
+	{ "ruby", "usdt:*:ruby:method__entry, usdt:*:ruby:cmethod__entry",
+	  "usdt:*:ruby:method__return, usdt:*:ruby:cmethod__return", "str(arg0)", "str(arg1)", "#" },
+	{ "php", "usdt:*:php:function__entry", "usdt:*:php:function__return", "str(arg3)",
+	  "str(arg0)", "::" },
+	{ "perl", "usdt:*:perl:sub__entry", "usdt:*:perl:sub__return", "str(arg3)", "str(arg0)",
+	  "::" },
+	{ "tcl", "usdt:*:tcl:proc__entry", "usdt:*:tcl:proc__return", "\"\"", "str(arg0)", "" },
+};
+
+static void put_names(struct flow *f, const struct flow_runtime *r)
 {
-	strbuf_puts(f->out, "\t$class = str(arg1, arg2);\n\t$method = str(arg3, arg4);\n");
-	put_prefix_test(f, "$class", f->class);
+	strbuf_printf(f->out, "\t$class = %s;\n\t$method = %s;\n", r->class, r->method);
+	/* Java names classes with slashes */
+	put_prefix_test(f, "$class", *r->between == '.' ? f->class : f->file);
 	put_prefix_test(f, "$method", f->method);
 }
 
-/* the JVM tells of every end of a method, exceptions included, so counting is enough */
-static void put_java(struct flow *f)
+static void put_runtime(struct flow *f, const struct flow_runtime *r)
 {
-	const char *name = "str_concat($class, str_concat(\".\", $method))";
+	char name[96];
 
-	strbuf_puts(f->out, "usdt:*:hotspot:method__entry\n{\n");
-	put_java_names(f);
-	strbuf_puts(f->out, "\tlet $depth : uint64 = @depth[tid];\n");
+	snprintf(name, sizeof(name), "str_concat($class, str_concat(\"%s\", $method))", r->between);
+	strbuf_printf(f->out, "%s\n{\n", r->entry);
+	put_names(f, r);
+	strbuf_printf(f->out, "\tlet $depth : uint64 = @depth_%s[tid];\n", r->name);
 	put_entry_line(f, name, "tid");
-	strbuf_puts(f->out,
-		    "\t@start[tid, $depth] = nsecs;\n\t@depth[tid] = (uint64)($depth + 1);\n}\n\n"
-		    "usdt:*:hotspot:method__return\n{\n");
-	put_java_names(f);
-	strbuf_puts(f->out, "\tlet $depth : uint64 = @depth[tid];\n"
-			    "\t// it began before we did\n"
-			    "\tif ($depth == 0) { return; }\n"
-			    "\t$depth--;\n"
-			    "\t@depth[tid] = (uint64)$depth;\n"
-			    "\t$took = nsecs - @start[tid, $depth];\n");
+	strbuf_printf(f->out,
+		      "\t@start_%s[tid, $depth] = nsecs;\n"
+		      "\t@depth_%s[tid] = (uint64)($depth + 1);\n}\n\n%s\n{\n",
+		      r->name, r->name, r->end);
+	put_names(f, r);
+	strbuf_printf(f->out,
+		      "\tlet $depth : uint64 = @depth_%s[tid];\n"
+		      "\t// it began before we did\n"
+		      "\tif ($depth == 0) { return; }\n"
+		      "\t$depth--;\n"
+		      "\t@depth_%s[tid] = (uint64)$depth;\n"
+		      "\t$took = nsecs - @start_%s[tid, $depth];\n",
+		      r->name, r->name, r->name);
 	put_return_line(f, name, "tid");
 	strbuf_puts(f->out, "}\n\n");
 }
@@ -310,6 +333,10 @@ struct err *front_flow(struct tool_args *a, struct strbuf *script)
 	f.file = tool_args_value(a, "class");
 	f.class = slashes(&a->arena, f.file);
 	f.method = tool_args_value(a, "method");
+	f.has_args = tool_args_has(a, "args");
+	if (f.has_args && !a->rest.n)
+		return err_hint(err_new(0, "--args shows arguments of functions that are named"),
+				"sonde flow --args 'PROGRAM:FUNCTION*'");
 	if (a->rest.n && (f.class.n || f.method.n))
 		return err_hint(
 			err_new(0, "-C and -M choose methods of Java and Python"),
@@ -319,7 +346,8 @@ struct err *front_flow(struct tool_args *a, struct strbuf *script)
 		put_functions(&f);
 		return NULL;
 	}
-	put_java(&f);
+	for (size_t i = 0; i < sizeof(flow_runtimes) / sizeof(*flow_runtimes); i++)
+		put_runtime(&f, &flow_runtimes[i]);
 	put_python(&f);
 	return a->is_script ? NULL : say_what_is_missing(&f);
 }
