@@ -28,7 +28,7 @@ struct stream *stream_new(const struct stream_opts *o)
 {
 	struct stream *s;
 
-	if (o->image->streams_map == IMAGE_NONE)
+	if (o->image->streams_map == IMAGE_NONE || !o->ops->message || !o->ops->run_message)
 		return NULL;
 	s = base_alloc(sizeof(*s));
 	s->o = *o;
