@@ -215,6 +215,15 @@ static ERR_MUST struct err *attach_given(struct object *o, struct bpf_program *p
 	return is_user(kind) ? attach_user(o, p, &at) : attach_kernel(o, p, &at);
 }
 
+/* without securityfs nobody knows: the kernel will say */
+static bool has_security_module(void)
+{
+	FILE_AUTO f = fopen("/sys/kernel/security/lsm", "re");
+	char names[512] = "";
+
+	return !f || !fgets(names, sizeof(names), f) || strstr(names, "bpf");
+}
+
 /* what keeps libbpf from attaching, in the words of the section; NULL: it may try */
 static ERR_MUST struct err *unattachable(const struct bpf_program *p)
 {
@@ -231,8 +240,15 @@ static ERR_MUST struct err *unattachable(const struct bpf_program *p)
 					name, section),
 				"say it with --attach %s=%s:...", name, section);
 	case BPF_PROG_TYPE_PERF_EVENT:
-	case BPF_PROG_TYPE_TRACING:
-	case BPF_PROG_TYPE_LSM: return NULL;
+	case BPF_PROG_TYPE_TRACING: return NULL;
+	case BPF_PROG_TYPE_LSM:
+		if (has_security_module())
+			return NULL;
+		return err_hint(
+			err_new(0,
+				"'%s': the kernel was not started with the security module that section \"%s\" is for",
+				name, section),
+			"add bpf to the list of the kernel's parameter lsm=");
 	default:
 		return err_hint(
 			err_new(0,

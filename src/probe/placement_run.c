@@ -233,6 +233,57 @@ static void undo_entered(struct objfile *f, struct probe_shape *shape, struct mo
 	vec_free(&moved->before);
 }
 
+/* vector instructions that every kernel refuses; of other refusals newer kernels may think otherwise, they say it at attach */
+static const char *refused_vector(struct match *m, struct objfile *f, uint64_t addr)
+{
+	uint8_t bytes[16];
+	CODE_AUTO c = { 0 };
+
+	if (!objfile_read_vaddr(f, addr, bytes, sizeof(bytes)) ||
+	    (bytes[0] != 0xc4 && bytes[0] != 0xc5 && bytes[0] != 0x62))
+		return NULL;
+	code_decode(bytes, sizeof(bytes), addr, &c);
+	if (!c.n || !(c.insn[0].flags & CODE_REFUSED))
+		return NULL;
+	return arena_printf(m->c->arena, "%s", c.insn[0].name).p;
+}
+
+/*
+ * The kernel says nothing of them unless a process has the file mapped at that moment: the probe would be there, and never
+ * hit.
+ */
+static void drop_refused(struct match *m, struct probe_shape *shape)
+{
+	bool is_one = !str_has_glob(m->spec->func);
+	struct probe_point first = { 0 };
+	const char *insn = NULL;
+	uint32_t n = 0, n_dropped = 0;
+
+	for (uint32_t i = 0; i < shape->n_points; i++) {
+		struct probe_point *p = &shape->points[i];
+		struct objfile *f = file_of(m, p);
+		const char *name = f ? refused_vector(m, f, p->address) : NULL;
+
+		if (!name) {
+			shape->points[n++] = *p;
+			continue;
+		}
+		if (!n_dropped++) {
+			insn = name;
+			first = *p;
+		}
+	}
+	shape->n_points = n;
+	if (n_dropped && is_one)
+		match_missing(m, D_PROBE_PLACE,
+			      "'%.*s': the kernel takes no probe on the instruction there (%s).",
+			      STR_ARG(first.name), insn);
+	else if (n_dropped)
+		diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
+			     "the kernel takes no probe on the first instruction of %u functions: '%.*s' for one (%s).",
+			     n_dropped, STR_ARG(first.symbol), insn);
+}
+
 void placement_run(struct match *m, struct probe_shape *shape)
 {
 	struct moved moved = { 0 };
@@ -256,4 +307,5 @@ void placement_run(struct match *m, struct probe_shape *shape)
 	}
 	undo_entered(f, shape, &moved);
 	shape->n_points = n;
+	drop_refused(m, shape);
 }

@@ -242,13 +242,29 @@ static bool may_be_entered(const struct planned *p)
  * The RETs of a function that others jump into are returns of those, too. Its own are told by a note that is made at its
  * entry, as if it ended in a tail jump there.
  */
+/* where the entry is noticed: the kernel takes no probe on some first instructions, hand-written code begins with such */
+static uint64_t entry_place(const struct planned *p)
+{
+	const struct placement_needs needs = { .stack = true, .fixed_sp = true };
+	struct placement_edges edges = { 0 };
+	struct placement to = { .address = p->range.start };
+	CODE_AUTO c = { 0 };
+
+	if (!placement_read(p->fn.f, p->range.start, &c) || !c.n || !(c.insn[0].flags & CODE_REFUSED))
+		return p->range.start;
+	placement_edges_find(p->fn.f, &c, &edges);
+	placement_choose(&c, p->range.start, &edges, &needs, &to);
+	placement_edges_free(&edges);
+	return to.address;
+}
+
 static void tell_by_entry(struct match *m, struct planned *p)
 {
 	struct return_exit *exits = arena_array(m->c->arena, struct return_exit,
 						p->plan.n_exits + 1);
 	uint32_t n = 0;
 
-	exits[n++] = (struct return_exit){ .addr = p->range.start, .kind = EXIT_TAIL };
+	exits[n++] = (struct return_exit){ .addr = entry_place(p), .kind = EXIT_TAIL };
 	for (uint32_t i = 0; i < p->plan.n_exits; i++) {
 		if (p->plan.exits[i].kind == EXIT_TAIL)
 			continue;

@@ -83,6 +83,13 @@ TEST(what_the_kernel_emulates)
 		{ { 0x0f, 0x0b }, 2, false, true },
 		{ { 0x0f, 0x05 }, 2, false, true },
 		{ { 0x31, 0xc0 }, 2, false, false },
+		/* vector instructions by their last opcode byte alone; measured on 6.18 */
+		{ { 0xc5, 0xf9, 0x6e, 0xfe }, 4, false, true },        /* vmovd %esi,%xmm7 */
+		{ { 0xc5, 0xf9, 0xef, 0xc0 }, 4, false, true },        /* vpxor */
+		{ { 0xc5, 0xfe, 0x6f, 0x07 }, 4, false, true },        /* vmovdqu (%rdi),%ymm0 */
+		{ { 0xc4, 0xe2, 0x7d, 0x78, 0xff }, 5, false, false }, /* vpbroadcastb */
+		{ { 0xc5, 0xfd, 0x74, 0xc9 }, 4, false, false },       /* vpcmpeqb */
+		{ { 0xc5, 0xf8, 0x77 }, 3, false, false },             /* vzeroupper */
 	};
 
 	for (unsigned n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {

@@ -47,6 +47,18 @@ static bool is_refused_0f(uint8_t op)
 	}
 }
 
+/*
+ * Instructions with VEX or EVEX: the kernel's decoder gives their opcode as a single byte, and the kernel then looks it up in
+ * the table of one-byte opcodes (good_insns_64), where it means something else. So vmovd (6e) is refused as outsb is.
+ */
+static bool is_refused_vector(uint8_t op)
+{
+	static const uint16_t good[16] = { 0xbf3f, 0x3f3f, 0x3f3f, 0x3f3f, 0xffff, 0xffff, 0x0f38, 0xffff,
+					   0xfffb, 0xfbff, 0xffff, 0xffff, 0x0fcf, 0xff8f, 0x0b0f, 0xf3ec };
+
+	return !(good[op >> 4] >> (op & 15) & 1);
+}
+
 static bool has_prefix(const ZydisDecodedInstruction *z, uint8_t byte)
 {
 	for (unsigned i = 0; i < z->raw.prefix_count; i++)
@@ -70,10 +82,12 @@ static bool is_refused(const ZydisDecodedInstruction *z, const struct code_insn 
 	/* "word-sized" branches, __tls_get_addr's padded call among them; and 66 90, before 6.2 */
 	if (has_prefix(z, 0x66) && (is_branch(i) || z->opcode == 0x90))
 		return true;
+	if (z->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX || z->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX)
+		return is_refused_vector(z->opcode);
 	switch (z->opcode_map) {
 	case ZYDIS_OPCODE_MAP_DEFAULT: return is_refused_1byte(z->opcode);
 	case ZYDIS_OPCODE_MAP_0F: return is_refused_0f(z->opcode);
-	default: return false; /* vector instructions: single-stepped */
+	default: return false; /* single-stepped */
 	}
 }
 
