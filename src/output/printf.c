@@ -119,6 +119,7 @@ static void put_text(struct render *r, const struct format_spec *s, const struct
 		value_put_buffer(r->env, a->type, a->data, BUFFER_HEX_ESCAPED, &text);
 		break;
 	case FORMAT_RH: value_put_buffer(r->env, a->type, a->data, BUFFER_HEX_SPACED, &text); break;
+	case FORMAT_RD: value_put_buffer(r->env, a->type, a->data, BUFFER_DUMP, &text); break;
 	case FORMAT_RZ: value_put_words(r->env, a->type, a->data, &text); break;
 	default: value_put(r->env, VALUE_TEXT, a->type, a->data, &text);
 	}

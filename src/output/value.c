@@ -212,6 +212,27 @@ static bool blob_bytes(const struct value_env *env, const void *data, struct str
 	return true;
 }
 
+/* offset, 16 bytes, the same as text; no newline behind the last line */
+static void put_dump(struct str s, struct strbuf *out)
+{
+	for (size_t at = 0; at < s.n; at += 16) {
+		size_t n = s.n - at < 16 ? s.n - at : 16;
+
+		strbuf_printf(out, at ? "\n%08zx" : "%08zx", at);
+		for (size_t i = 0; i < 16; i++) {
+			strbuf_puts(out, i % 8 ? " " : "  ");
+			if (i < n)
+				strbuf_printf(out, "%02x", (uint8_t)s.p[at + i]);
+			else
+				strbuf_puts(out, "  ");
+		}
+		strbuf_puts(out, "  |");
+		for (size_t i = 0; i < n; i++)
+			strbuf_putc(out, s.p[at + i] >= ' ' && s.p[at + i] <= '~' ? s.p[at + i] : '.');
+		strbuf_putc(out, '|');
+	}
+}
+
 void value_put_buffer(const struct value_env *env, const struct type *t, const void *data,
 		      enum value_buffer_form form, struct strbuf *out)
 {
@@ -222,7 +243,9 @@ void value_put_buffer(const struct value_env *env, const struct type *t, const v
 		s = buffer_bytes(t, data);
 	else if (!blob_bytes(env, data, &s, &is_cut))
 		strbuf_puts(out, "<gone>");
-	for (size_t i = 0; i < s.n; i++) {
+	if (form == BUFFER_DUMP)
+		put_dump(s, out);
+	for (size_t i = 0; form != BUFFER_DUMP && i < s.n; i++) {
 		uint8_t c = (uint8_t)s.p[i];
 
 		if (form == BUFFER_ASCII && c >= 0x20 && c <= 0x7e)

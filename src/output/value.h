@@ -56,7 +56,7 @@ int value_compare(const struct type *t, const void *a, const void *b);
 /* an integer, enum, bool or pointer as 64 bits, sign extended when its type is signed; other kinds give 0 */
 uint64_t value_load(const struct type *t, const void *data);
 
-enum value_buffer_form { BUFFER_ASCII, BUFFER_HEX_ESCAPED, BUFFER_HEX_SPACED };
+enum value_buffer_form { BUFFER_ASCII, BUFFER_HEX_ESCAPED, BUFFER_HEX_SPACED, BUFFER_DUMP };
 /* TYPE_BUFFER, TYPE_BLOB */
 /* texts that end in NUL each, with a blank between; one that is empty or holds blanks or quotes is put in quotes */
 void value_put_words(const struct value_env *env, const struct type *t, const void *data,

@@ -86,6 +86,7 @@ static const struct conv_name {
 	enum format_conv conv;
 } conv_names[] = {
 	{ "gr", FORMAT_GR },         { "rx", FORMAT_RX },         { "rh", FORMAT_RH },
+	{ "rd", FORMAT_RD },
 	{ "rz", FORMAT_RZ },         { "r", FORMAT_R },           { "d", FORMAT_D },
 	{ "i", FORMAT_D },           { "u", FORMAT_U },           { "o", FORMAT_O },
 	{ "x", FORMAT_X },           { "X", FORMAT_X_UPPER },     { "c", FORMAT_C },
@@ -195,7 +196,7 @@ bool format_conv_accepts(enum format_conv conv, const struct type *t)
 	case TYPE_BUFFER:
 	case TYPE_BLOB:
 		return conv == FORMAT_S || conv == FORMAT_R || conv == FORMAT_RX ||
-		       conv == FORMAT_RH || conv == FORMAT_RZ;
+		       conv == FORMAT_RH || conv == FORMAT_RD || conv == FORMAT_RZ;
 	case TYPE_BOOL:
 	case TYPE_INT:
 	case TYPE_ENUM:
@@ -205,7 +206,7 @@ bool format_conv_accepts(enum format_conv conv, const struct type *t)
 	case TYPE_MIN:
 	case TYPE_MAX:
 	case TYPE_AVG:
-		return conv != FORMAT_R && conv != FORMAT_RX && conv != FORMAT_RH &&
+		return conv != FORMAT_R && conv != FORMAT_RX && conv != FORMAT_RH && conv != FORMAT_RD &&
 		       conv != FORMAT_RZ && conv != FORMAT_UNSUPPORTED;
 	default: return conv == FORMAT_S;
 	}

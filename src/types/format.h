@@ -25,6 +25,7 @@ enum format_conv {
 	FORMAT_R,           /* buffer: printable bytes as they are, others \xhh */
 	FORMAT_RX,          /* buffer: \xhh all */
 	FORMAT_RH,          /* buffer: hh hh hh */
+	FORMAT_RD,          /* buffer: lines with 16 bytes each, as hexdump -C has them */
 	FORMAT_RZ,          /* buffer: texts that end in NUL, as words of a command line */
 	FORMAT_GR,          /* GFP flags by name */
 	FORMAT_UNSUPPORTED, /* known to C (f, e, g, a, n), not to the language: format_check refuses it */
