@@ -58,6 +58,47 @@ static void comes_through(const char *script)
 	fixture_free(&f);
 }
 
+/* how many clauses are left to run of "uprobe:/bin/x:f /PREDICATE/ { }" and one that runs in any case; --aa=20 --bb --cc=bye */
+static unsigned left_of(const char *predicate)
+{
+	char script[512];
+	struct fixture f;
+	unsigned n;
+
+	snprintf(script, sizeof(script),
+		 "uprobe:/bin/x:f /%s/ { @ = count(); } "
+		 "begin { print((getopt(\"aa\", 1), getopt(\"bb\"), getopt(\"cc\", \"\"))); }",
+		 predicate);
+	fixture_check(&f, script);
+	if (!CHECK(f.unit != NULL))
+		printf("# %s\n# %s\n", script, strbuf_cstr(&f.text));
+	n = f.unit ? f.unit->n_insts : 0;
+	fixture_free(&f);
+	return n;
+}
+
+TEST(clauses_that_can_never_run)
+{
+	CHECK_INT(left_of("0"), 1);
+	CHECK_INT(left_of("1"), 2);
+	CHECK_INT(left_of("pid == 0"), 2);
+	CHECK_INT(left_of("getopt(\"bb\")"), 2);
+	CHECK_INT(left_of("!getopt(\"bb\")"), 1);
+	CHECK_INT(left_of("getopt(\"dd\")"), 1);
+	CHECK_INT(left_of("!getopt(\"dd\", false)"), 2);
+	CHECK_INT(left_of("getopt(\"cc\", \"x\") == \"bye\""), 2);
+	CHECK_INT(left_of("getopt(\"cc\", \"x\") != \"bye\""), 1);
+	CHECK_INT(left_of("getopt(\"dd\", \"x\") == \"x\""), 2);
+	CHECK_INT(left_of("getopt(\"aa\", 1) == 20"), 2);
+	CHECK_INT(left_of("getopt(\"aa\", 1) == 21"), 1);
+	/* one side that settles it; what is not known may be true */
+	CHECK_INT(left_of("pid == 0 && getopt(\"dd\")"), 1);
+	CHECK_INT(left_of("getopt(\"dd\") || pid == 0"), 2);
+	CHECK_INT(left_of("getopt(\"dd\") || getopt(\"aa\", 1) == 3"), 1);
+	CHECK_INT(left_of("getopt(\"bb\") && getopt(\"aa\", 1) == 20"), 2);
+	CHECK_INT(left_of("getopt(\"aa\", 1) > 30"), 2);
+}
+
 TEST(straight_path)
 {
 	comes_through(
