@@ -2,7 +2,7 @@
 /*
  * Clauses that can never run: their predicate is false by the options of this call, as in /getopt("lang", "java") == "c"/. They
  * are found before their attach points are matched, so that nothing is looked for, attached or paid for that would do
- * nothing. Only literals, getopt() and the logic between them are looked at; everything else may be true.
+ * nothing. Only literals, getopt(), $# and the logic between them are looked at; everything else may be true.
  */
 #include "sema/sema_private.h"
 
@@ -41,14 +41,23 @@ static struct known option(const struct sema *s, const struct node *call)
 	return k;
 }
 
-static struct known compare(struct known a, struct known b, bool wants_equal)
+static struct known compare(struct known a, struct known b, enum op op)
 {
 	bool is_equal;
 
 	if (a.kind != b.kind || a.kind == NOT_KNOWN)
 		return (struct known){ .kind = NOT_KNOWN };
 	is_equal = a.kind == TEXT ? str_eq(a.text, b.text) : a.number == b.number;
-	return number(is_equal == wants_equal);
+	if (op == OP_EQ || op == OP_NE)
+		return number(is_equal == (op == OP_EQ));
+	if (a.kind == TEXT)
+		return (struct known){ .kind = NOT_KNOWN };
+	switch (op) {
+	case OP_LT: return number(a.number < b.number);
+	case OP_LE: return number(a.number <= b.number);
+	case OP_GT: return number(a.number > b.number);
+	default: return number(a.number >= b.number);
+	}
 }
 
 /* decided is the value of one side that settles the whole: false of &&, true of || */
@@ -69,6 +78,9 @@ static struct known known_of(const struct sema *s, const struct node *n)
 	case NODE_INT:
 	case NODE_BOOL: return number(n->integer);
 	case NODE_STRING: return (struct known){ .kind = TEXT, .text = n->string };
+	case NODE_POSITIONAL: /* $#; the text of a word may be meant as a number or not */
+		return n->integer ? (struct known){ .kind = NOT_KNOWN }
+				  : number(s->opts->n_positional);
 	case NODE_CALL:
 		return str_is(n->call.name, "getopt") ? option(s, n)
 						      : (struct known){ .kind = NOT_KNOWN };
@@ -80,9 +92,9 @@ static struct known known_of(const struct sema *s, const struct node *n)
 		if (n->op == OP_LAND || n->op == OP_LOR)
 			return logic(known_of(s, n->binary.a), known_of(s, n->binary.b),
 				     n->op == OP_LOR);
-		if (n->op == OP_EQ || n->op == OP_NE)
+		if (n->op >= OP_EQ && n->op <= OP_GE)
 			return compare(known_of(s, n->binary.a), known_of(s, n->binary.b),
-				       n->op == OP_EQ);
+				       (enum op)n->op);
 		return (struct known){ .kind = NOT_KNOWN };
 	default: return (struct known){ .kind = NOT_KNOWN };
 	}

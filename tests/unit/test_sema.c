@@ -96,7 +96,10 @@ TEST(clauses_that_can_never_run)
 	CHECK_INT(left_of("getopt(\"dd\") || pid == 0"), 2);
 	CHECK_INT(left_of("getopt(\"dd\") || getopt(\"aa\", 1) == 3"), 1);
 	CHECK_INT(left_of("getopt(\"bb\") && getopt(\"aa\", 1) == 20"), 2);
-	CHECK_INT(left_of("getopt(\"aa\", 1) > 30"), 2);
+	CHECK_INT(left_of("getopt(\"aa\", 1) > 30"), 1);
+	CHECK_INT(left_of("getopt(\"aa\", 1) >= 20"), 2);
+	CHECK_INT(left_of("getopt(\"aa\", 1) < 20 || getopt(\"cc\", \"\") < \"a\""), 2);
+	CHECK_INT(left_of("$# > 99"), 1);
 }
 
 TEST(straight_path)
