@@ -151,10 +151,15 @@ static void put_message(const struct heading *h, const struct value_env *env,
 			struct strbuf *out)
 {
 	STRBUF_AUTO message = { 0 };
+	struct str text;
 
 	render_message(h, env, f, l, payload, &message);
 	strbuf_puts(out, ", \"message\": ");
-	json_put_string(out, str_trim(strbuf_str(&message)));
+	/* the blank behind the last column and the end of the line are the table's */
+	text = strbuf_str(&message);
+	text = str_sub(text, text.n && text.p[0] == ' ',
+		       text.n - (text.n && text.p[text.n - 1] == '\n'));
+	json_put_string(out, text);
 }
 
 void heading_put_fields(const struct heading *h, const struct value_env *env,

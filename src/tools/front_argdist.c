@@ -160,7 +160,7 @@ static ERR_MUST struct err *put_values(struct dist_spec *s, const struct rewrite
 		}
 	}
 	if (!out->n && s->probe.kind == SPEC_RETURN)
-		strbuf_puts(out, "(int32)retval");
+		strbuf_puts(out, s->probe.is_syscall ? "args.ret" : "(int32)retval");
 	if (s->is_histogram && !out->n)
 		return err_hint(err_new(0, "-H wants a value: %.*s", STR_ARG(s->label)),
 				"write PROBE():TYPE:VALUE; -C counts calls");

@@ -160,7 +160,12 @@ static ERR_MUST struct err *keep_arguments(struct slower *s)
 	if (n < 0 || n > 6)
 		return err_new(0, "-a takes a number of arguments from 0 to 6");
 	for (; i < n; i++)
-		keep_value(s, i, "0x%lx", arena_printf(&a->arena, "(uint64)arg%u", i).p);
+		keep_value(s, i, "0x%lx",
+			   arena_printf(&a->arena,
+					s->c.p.specs.v[0].is_syscall ? "syscall_arg(%u)"
+								     : "(uint64)arg%u",
+					i)
+				   .p);
 	vec_each(g, &a->given) {
 		struct str rest = g->value;
 
@@ -184,9 +189,10 @@ static void put_slower_line(struct slower *s, struct strbuf *out)
 
 	strbuf_printf(out,
 		      "\tprintf(\"%%-8s %%-14s %%-7d %%6lld.%%03lld %%16lx %%s%s%s%s\\n\", "
-		      "strftime(\"%%H:%%M:%%S\", nsecs), comm, pid, %s, (uint64)retval, %s",
+		      "strftime(\"%%H:%%M:%%S\", nsecs), comm, pid, %s, (uint64)%s, %s",
 		      s->format.n ? strbuf_cstr(&s->format) : "", kernel ? "%s" : "",
-		      user ? "%s" : "", us, c->name);
+		      user ? "%s" : "", us, c->p.specs.v[0].is_syscall ? "args.ret" : "retval",
+		      c->name);
 	strbuf_add_str(out, strbuf_str(&s->shown));
 	strbuf_printf(out, "%s%s);\n", kernel ? ", kstack" : "", user ? ", ustack" : "");
 }

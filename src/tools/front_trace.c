@@ -161,16 +161,25 @@ static void put_late_clauses(struct trace *t, const struct tool_spec *s, struct 
 {
 	struct str texts = strbuf_str(&l->texts), fields = strbuf_str(&l->fields);
 	STRBUF_AUTO before = { 0 }, behind = { 0 }, attach = { 0 }, waits = { 0 };
-	struct str call = str_sub(s->name, strlen("sys_enter_"), s->name.n);
 
 	strbuf_puts(&before, "\tif (");
 	while (texts.n) {
 		struct str f = str_split(&texts, ' ');
 
+		if (s->is_syscall) { /* its arguments can be read at its end, too */
+			strbuf_printf(&before, "%s(%.*s != 0 && str(uptr(%.*s)) == \"\")",
+				      before.n > 5 ? " || " : "", STR_ARG(f), STR_ARG(f));
+			continue;
+		}
 		strbuf_printf(&before, "%s(args.%.*s != 0 && str(args.%.*s) == \"\")",
 			      before.n > 5 ? " || " : "", STR_ARG(f), STR_ARG(f));
 	}
 	strbuf_puts(&before, ") {\n");
+	if (s->is_syscall) {
+		strbuf_printf(&before, "\t\t@late%u[tid] = 1;\n", l->number);
+		strbuf_printf(&waits, " && has_key(@late%u, tid)", l->number);
+		strbuf_printf(&behind, "\tdelete(@late%u, tid);\n", l->number);
+	}
 	while (fields.n) {
 		struct str f = str_split(&fields, ' ');
 
@@ -183,12 +192,16 @@ static void put_late_clauses(struct trace *t, const struct tool_spec *s, struct 
 	}
 	strbuf_puts(&before, "\t\treturn;\n\t}\n");
 	put_clause(t, s, s->attach, common, now, strbuf_cstr(&before), "");
-	strbuf_printf(&attach, "tracepoint:syscalls:sys_exit_%.*s", STR_ARG(call));
-	put_clause(t, s, strbuf_str(&attach), strbuf_str(&waits), late, "", strbuf_cstr(&behind));
+	strbuf_printf(&attach, "tracepoint:syscalls:sys_exit_%.*s",
+		      STR_ARG(str_sub(s->name, strlen("sys_enter_"), s->name.n)));
+	put_clause(t, s, s->is_syscall ? spec_attach_as(t->a, s, SPEC_RETURN) : strbuf_str(&attach),
+		   strbuf_str(&waits), late, "", strbuf_cstr(&behind));
 }
 
 static bool is_system_call(const struct tool_spec *s)
 {
+	if (s->is_syscall)
+		return s->kind == SPEC_ENTRY && !s->has_glob;
 	return s->kind == SPEC_TRACEPOINT && !s->has_glob && str_is(s->target, "syscalls") &&
 	       str_starts(s->name, STR("sys_enter_"));
 }

@@ -6,6 +6,7 @@
 #include "tools/rewrite.h"
 
 #include <ctype.h>
+#include <stdio.h>
 
 static bool is_word_char(char c)
 {
@@ -111,7 +112,9 @@ static bool put_special(const struct rewrite *w, struct str name, struct str arg
 		return true;
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (str_is(name, words[i].name)) {
-			strbuf_puts(out, words[i].is);
+			strbuf_puts(out, w->spec->is_syscall && str_is(name, "retval")
+						 ? "args.ret"
+						 : words[i].is);
 			return true;
 		}
 	return false;
@@ -134,7 +137,10 @@ static bool put_param(const struct rewrite *w, struct str word, struct strbuf *o
 
 		if (!str_eq(p->name, word))
 			continue;
-		strbuf_printf(out, "((%.*s)arg%zu)", STR_ARG(p->type), i);
+		if (w->spec->is_syscall)
+			strbuf_printf(out, "((%.*s)uptr(syscall_arg(%zu)))", STR_ARG(p->type), i);
+		else
+			strbuf_printf(out, "((%.*s)arg%zu)", STR_ARG(p->type), i);
 		return true;
 	}
 	return false;
@@ -201,8 +207,12 @@ static void put_word(const struct rewrite *w, struct str expr, struct str word, 
 		strbuf_puts(out, "uptr(");
 		*i += 5;
 	}
-	if (n > 0)
+	if (n > 0 && w->spec->is_syscall)
+		strbuf_printf(out, "syscall_arg(%d)", n - 1);
+	else if (n > 0)
 		strbuf_printf(out, "arg%d", n - 1);
+	else if (str_is(word, "retval") && w->spec->is_syscall)
+		strbuf_puts(out, "args.ret");
 	else if (str_is(word, "STRCMP") && *i < expr.n && expr.p[*i] == '(')
 		put_strcmp(w, bracketed(expr, *i, &end), out), *i = end;
 	else if (str_is(word, "NULL"))
@@ -295,10 +305,39 @@ static int length_argument(const struct tool_spec *s, int n)
 	return -1;
 }
 
+/* what a system call is handed, and "arg2@user", lies in the program, wherever the probe is: its argument from 0, or -1 */
+static int user_argument(const struct rewrite *w, struct str expr)
+{
+	bool is_at_user = str_ends(expr, STR("@user"));
+	int n = arg_number(is_at_user ? str_sub(expr, 0, expr.n - 5) : expr);
+
+	if (w->spec->is_own || (!is_at_user && !w->spec->is_syscall))
+		return -1;
+	for (size_t i = 0; i < w->spec->params.n; i++)
+		if (str_eq(w->spec->params.v[i].name, expr))
+			n = (int)i + 1;
+	return n > 0 ? n - 1 : -1;
+}
+
+static void put_user_text(const struct rewrite *w, int n, struct strbuf *out)
+{
+	char arg[32];
+
+	snprintf(arg, sizeof(arg), w->spec->is_syscall ? "syscall_arg(%d)" : "arg%d", n);
+	strbuf_printf(out, "str(uptr(%s))", arg);
+	if (w->late)
+		note_field(&w->late->texts, str_from(arg));
+}
+
 void rewrite_text(const struct rewrite *w, struct str expr, struct strbuf *out)
 {
+	int user = user_argument(w, expr);
 	int n = arg_number(expr), length;
 
+	if (user >= 0) {
+		put_user_text(w, user, out);
+		return;
+	}
 	if (n >= 0 && !w->spec->is_own)
 		n--;
 	length = n >= 0 ? length_argument(w->spec, n) : -1;

@@ -274,11 +274,27 @@ static void make_attach(struct tool_args *a, struct tool_spec *s)
 	}
 }
 
+/* the call of a function that bcc's tools name so: sys_read, SyS_read, __x64_sys_read */
+static struct str syscall_of(struct str name)
+{
+	static const char *const prefixes[] = { "sys_", "SyS_", "__x64_sys_", "__se_sys_" };
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (str_starts(name, str_from(prefixes[i])))
+			return str_sub(name, strlen(prefixes[i]), name.n);
+	return STR_NULL;
+}
+
 struct str spec_attach_as(struct tool_args *a, const struct tool_spec *s, enum spec_kind kind)
 {
 	struct arena *m = &a->arena;
 	const char *plus = s->offset.n ? "+" : "";
 	struct str rest = s->text;
+
+	if (s->is_syscall)
+		return arena_printf(m, "tracepoint:syscalls:sys_%s_%.*s",
+				    kind == SPEC_RETURN ? "exit" : "enter",
+				    STR_ARG(syscall_of(s->name)));
 
 	if (s->is_own && s->kind != kind) {
 		struct str word = take_part(&rest);
@@ -370,7 +386,12 @@ static ERR_MUST struct err *settle_bcc(struct tool_args *a, struct tool_spec *s)
 	if (s->kind != SPEC_USDT)
 		cut_offset(s);
 	s->is_user = true;
-	if (!s->target.n) {
+	/* system calls have tracepoints on every kernel, and their wrappers' arguments are no arguments */
+	s->is_syscall = !s->target.n && !s->offset.n && s->kind != SPEC_USDT &&
+			syscall_of(s->name).n;
+	if (s->is_syscall) {
+		s->is_user = false;
+	} else if (!s->target.n) {
 		choose_target(a, s);
 	} else {
 		s->target = find_target(a, s->target);

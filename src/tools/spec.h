@@ -32,6 +32,7 @@ struct tool_spec {
 	bool is_user;    /* a function of a program, not of the kernel */
 	struct str text; /* as written */
 	struct str target, provider, name, offset;
+	bool is_syscall; /* sys_read: the call's tracepoints; arguments by syscall_arg(), retval is args.ret */
 	bool has_glob;                 /* may stand for several probes */
 	VEC(struct spec_param) params; /* of the signature */
 	struct str attach;             /* the attach point */

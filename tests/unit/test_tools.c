@@ -240,6 +240,9 @@ TEST(expressions_of_bcc)
 	check_expr("/x:f", "\"arg1 $pid\"[arg1] != NULL", "\"arg1 $pid\"[arg0] != 0");
 	check_expr("t:a:b", "args->arg1 + args.arg2", "args->arg1 + args.arg2");
 	check_expr("/x:f", "$unknown", "$unknown");
+	check_expr("sys_read", "arg3 > 5", "syscall_arg(2) > 5");
+	check_expr("r::sys_read", "retval + $retval", "args.ret + args.ret");
+	check_expr("sys_open(char *p, int f)", "f", "((int)uptr(syscall_arg(1)))");
 	check_expr("uprobe:/x:f", "arg1 + args.arg1", "arg1 + args.arg1");
 }
 
