@@ -169,7 +169,8 @@ struct value build_call_frame(struct builder *b, struct node *call)
 {
 	uint32_t frame = frame_of(b);
 
-	frame = b->shape->is_go ? build_go_depth(b, frame) : put_op(b, IR_SUB, put_imm(b, 0), frame);
+	frame = b->shape->is_go ? build_go_depth(b, frame)
+				: put_op(b, IR_SUB, put_imm(b, 0), frame);
 	return value_reg(frame, call->type);
 }
 

@@ -24,6 +24,8 @@ struct needed {
 	bool has_cache;
 };
 
+static void add_opened_by(struct needed *n, struct str path);
+
 static bool add_path(struct needed *n, struct str path)
 {
 	STRBUF_AUTO name = { 0 };
@@ -45,6 +47,7 @@ static bool add_path(struct needed *n, struct str path)
 				   .dev_minor = minor(st.st_dev),
 				   .path = arena_str(&n->out->arena, path) };
 	vec_push(&n->out->files, m);
+	add_opened_by(n, path);
 	return true;
 }
 
@@ -53,6 +56,17 @@ static struct str folder_of(struct str path)
 	const char *slash = memrchr(path.p, '/', path.n);
 
 	return slash ? str_sub(path, 0, (size_t)(slash - path.p)) : STR(".");
+}
+
+/* what a library is known to open by name at once: the launcher of Java the virtual machine, whose first threads would be missed */
+static void add_opened_by(struct needed *n, struct str path)
+{
+	STRBUF_AUTO jvm = { 0 };
+
+	if (!str_ends(path, STR("/libjli.so")))
+		return;
+	strbuf_printf(&jvm, "%.*s/server/libjvm.so", STR_ARG(folder_of(path)));
+	add_path(n, strbuf_str(&jvm));
 }
 
 /* "$ORIGIN" is the folder of the object that says so */
@@ -207,10 +221,12 @@ void needed_files_read(const char *program, struct mapped_files *ret)
 {
 	struct needed n = { .out = ret };
 	struct str preload = str_from(getenv("LD_PRELOAD"));
+	FREE_AUTO char *real = realpath(program, NULL);
 
 	*ret = (struct mapped_files){ 0 };
 	arena_init(&ret->arena);
-	add_path(&n, str_from(program));
+	/* "$ORIGIN" of a program is where it really is, whatever links lead there */
+	add_path(&n, str_from(real ? real : program));
 	while (preload.n) {
 		struct str name = str_split(&preload, ':');
 

@@ -77,8 +77,8 @@ static const struct type *call_arg_n(struct sema *s, struct node *call)
 	if (!needs_context(s, call))
 		return type_poison();
 	if (shape->args_form == ARGS_NONE || shape->args_form == ARGS_TRACEPOINT ||
-	    shape->args_form == ARGS_MESSAGE ||
-	    shape->args_form == ARGS_ITER || (shape->is_return && shape->args_form == ARGS_REGS))
+	    shape->args_form == ARGS_MESSAGE || shape->args_form == ARGS_ITER ||
+	    (shape->is_return && shape->args_form == ARGS_REGS))
 		return refuse_kind(s, call, "'kprobes', 'uprobes', 'usdt' and 'rawtracepoint'");
 	for (uint32_t i = 0; i < shape->n_points; i++)
 		if (shape->points[i].inlined_into.n)
@@ -410,8 +410,7 @@ const struct type *call_probe(struct sema *s, struct node **slot, unsigned want)
 	case BUILTIN_PROBE: return name_type(s, call, false);
 	case BUILTIN_USERMODE: return needs_context(s, call) ? type_int(1, false) : type_poison();
 	case BUILTIN_IS_TRACED:
-		return call->call.n_args && !arg_integer(s, call, 0) ? type_poison()
-								     : type_bool();
+		return call->call.n_args && !arg_integer(s, call, 0) ? type_poison() : type_bool();
 	case BUILTIN_CPID: return call_cpid(s, slot);
 	case BUILTIN_CGROUP_ANCESTOR:
 		if (!arg_integer(s, call, 0))
