@@ -247,7 +247,7 @@ static void say_streams(const struct run *r)
 	if (s->n_gaps)
 		fprintf(stderr,
 			"WARNING: bytes are missing at %llu places of %llu connections (%llu bytes where it is "
-			"known how many); messages that they belong to say so (args.lost)\n",
+			"known how many); messages that lack something for it say so (args.lost)\n",
 			(unsigned long long)s->n_gaps, (unsigned long long)s->n_lossy,
 			(unsigned long long)s->n_lost_bytes);
 	if (s->n_evicted)
