@@ -188,7 +188,8 @@ static struct value call_syscall_arg(struct builder *b, struct node *call)
 			    "syscall_arg() needs a kernel that has bpf_task_pt_regs (5.15)");
 	task = call0(b, BPF_FUNC_get_current_task_btf);
 	regs = put_helper(b, BPF_FUNC_task_pt_regs, task);
-	return value_reg(put_load(b, regs, arch_syscall_arg_offset((unsigned)call->call.args->integer), 8,
+	return value_reg(put_load(b, regs,
+				  arch_syscall_arg_offset((unsigned)call->call.args->integer), 8,
 				  false),
 			 call->type);
 }
@@ -237,8 +238,9 @@ uint32_t build_current_pid(struct builder *b, bool is_tid)
 	return current_pid(b, is_tid, false);
 }
 
-#define MESSAGE_WORD(b, field) \
-	build_message_word(b, offsetof(struct image_message, field), sizeof(((struct image_message *)0)->field))
+#define MESSAGE_WORD(b, field)                                       \
+	build_message_word(b, offsetof(struct image_message, field), \
+			   sizeof(((struct image_message *)0)->field))
 
 static struct value call_pid(struct builder *b, struct node *call)
 {
@@ -267,7 +269,8 @@ static struct value call_username(struct builder *b, struct node *call)
 	struct value to = mem_new(b, call->type);
 
 	put_store(b, to.reg, to.off,
-		  build_is_message(b) ? MESSAGE_WORD(b, uid) : call0(b, BPF_FUNC_get_current_uid_gid),
+		  build_is_message(b) ? MESSAGE_WORD(b, uid)
+				      : call0(b, BPF_FUNC_get_current_uid_gid),
 		  4);
 	return to;
 }
@@ -373,12 +376,13 @@ static void make_stack_map(struct builder *b)
 	if (im->stacks_map != IMAGE_NONE)
 		return;
 	im->stack_limit = STACK_FRAMES;
-	im->stacks_map = image_add_map(im, (struct image_map){ .name = STR("stacks"),
-							       .role = MAP_STACKS,
-							       .bpf_type = BPF_MAP_TYPE_HASH,
-							       .key_size = 8,
-							       .value_size = STACK_FRAMES * 8,
-							       .max_entries = (uint32_t)b->unit->config.max_stacks });
+	im->stacks_map = image_add_map(
+		im, (struct image_map){ .name = STR("stacks"),
+					.role = MAP_STACKS,
+					.bpf_type = BPF_MAP_TYPE_HASH,
+					.key_size = 8,
+					.value_size = STACK_FRAMES * 8,
+					.max_entries = (uint32_t)b->unit->config.max_stacks });
 }
 
 /* FNV-1a over words: all of them, so that there is one path; unused frames are zero */
@@ -427,7 +431,8 @@ uint32_t build_noted_pid(struct builder *b)
 {
 	uint32_t tgid;
 
-	if (build_is_message(b)) /* the process may be gone; its mappings were noted when it was met, or never */
+	if (build_is_message(
+		    b)) /* the process may be gone; its mappings were noted when it was met, or never */
 		return MESSAGE_WORD(b, pid);
 	tgid = b->opts->pidns_ino ? pid_in_namespace(b, 4) : put_current_tgid(b);
 	note_process(b, tgid);

@@ -198,8 +198,8 @@ static void send_output(struct builder *b, enum event_kind kind, struct value re
 	uint32_t full = new_label(b), done = new_label(b);
 	uint32_t flags = wake_flags(b, kind, full), ret;
 
-	ret = put_helper(b, BPF_FUNC_ringbuf_output, put_map(b, ring_map(b)),
-			 value_address(b, rec), size, flags);
+	ret = put_helper(b, BPF_FUNC_ringbuf_output, put_map(b, ring_map(b)), value_address(b, rec),
+			 size, flags);
 	put_br_imm(b, CC_EQ, ret, 0, done);
 	put_label(b, full);
 	event_count_drop(b);

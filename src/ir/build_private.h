@@ -378,10 +378,16 @@ bool build_needs_tracing(const struct clause_inst *inst);
 
 /* ---- build_stream.c ---- */
 
-build_call_fn build_stream, build_stream_end, build_is_socket;
+build_call_fn build_stream, build_stream_end;
 uint32_t streams_map(struct builder *b);
 /* a hit whose bytes nobody will know of */
 void build_stream_blind(struct builder *b);
+
+/* ---- build_socket.c ---- */
+
+build_call_fn build_is_socket;
+/* the fields of struct image_stream_piece that are about the descriptor; they stay as they are when it is no socket */
+void build_socket_addresses(struct builder *b, struct value piece, uint32_t fd);
 
 /* ---- build_message.c: clauses on messages ---- */
 
