@@ -156,8 +156,9 @@ static bool take_message(struct dns_state *st, struct proto_conn *c, enum proto_
 /* is it lengths and messages? A datagram is at least a head; the length often comes by a call of its own */
 static bool looks_stream(const uint8_t *bytes, size_t n, uint64_t call_total)
 {
-	return call_total < DNS_HEAD || (n > 2 && proto_be16(bytes) >= DNS_HEAD + 5 &&
-			  proto_be16(bytes) >= n - 2 && dns_looks(bytes + 2, n - 2) != PROTO_NO);
+	return call_total < DNS_HEAD ||
+	       (n > 2 && proto_be16(bytes) >= DNS_HEAD + 5 && proto_be16(bytes) >= n - 2 &&
+		dns_looks(bytes + 2, n - 2) != PROTO_NO);
 }
 
 static void feed_call(struct dns_state *st, struct proto_conn *c, const struct proto_piece *p)

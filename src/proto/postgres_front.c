@@ -231,9 +231,7 @@ void postgres_front(struct postgres_state *st, struct proto_conn *c, enum proto_
 	case 'p':
 	case 'd':
 	case 'c':
-	case 'f': /* passwords and copied data are no part of a query */
-		s->bytes = 0;
-		break;
+	case 'f': /* passwords and copied data are no part of a query */ s->bytes = 0; break;
 	default: break;
 	}
 }
