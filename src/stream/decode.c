@@ -138,6 +138,13 @@ static void keep(struct stream_conn *c, const struct proto_piece *p)
 	c->kept_bytes += p->n;
 }
 
+/* one direction may be in the middle of something long while the other is silent: its next word will tell */
+static bool is_hopeless(const struct stream_conn *c)
+{
+	return (c->n_tries[0] >= STREAM_TRIES && c->n_tries[1] >= STREAM_TRIES) ||
+	       c->n_tries[0] + c->n_tries[1] >= STREAM_MAX_TRIES;
+}
+
 static void look(struct stream_conn *c, const struct proto_piece *p)
 {
 	const struct proto_ops *found = NULL;
@@ -158,7 +165,8 @@ static void look(struct stream_conn *c, const struct proto_piece *p)
 		/* fall through */
 	default:
 		forget_kept(c);
-		if (++c->n_tries >= STREAM_TRIES)
+		c->n_tries[p->direction]++;
+		if (is_hopeless(c))
 			give_up(c);
 	}
 }

@@ -13,7 +13,10 @@ enum {
 	STREAM_CONN_BYTES = 64 << 20, /* that a decoder may keep for one */
 	STREAM_ALL_BYTES = 256 << 20, /* for all */
 	STREAM_PREFIX = 4096,         /* bytes kept while a protocol is looked for */
-	STREAM_TRIES = 8, /* calls that fit no decoder, then the connection is left alone */
+	STREAM_TRIES =
+		8, /* calls of each direction that fit no decoder, then the connection is left alone */
+	STREAM_MAX_TRIES =
+		4096, /* of one direction, when the other is silent: the rest of a long body, or nothing for us */
 };
 
 /* a piece that waits until it is known what it is */
@@ -35,7 +38,7 @@ struct stream_conn {
 	size_t memory; /* of the decoder, as last asked */
 	struct stream_kept *kept;
 	size_t kept_bytes;
-	uint32_t n_tries;
+	uint32_t n_tries[2]; /* by direction */
 	uint64_t epoch, blind, socket;
 	struct join join[2];
 	struct stored_inet local, remote;

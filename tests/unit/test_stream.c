@@ -138,18 +138,18 @@ TEST(a_call_is_a_message)
 
 	begin("data");
 	say("data",
-	     (struct image_stream_piece){ .key = { 5, 7 },
-					  .pid = 70,
-					  .tid = 71,
-					  .nsecs = 12345,
-					  .comm = "me",
-					  .fd = 5,
-					  .flags = STREAM_OUT,
-					  .socket = 1,
-					  .family = AF_INET6,
-					  .remote_port = htons(443),
-					  .remote = { [10] = 255, 255, 127, 0, 0, 9 } },
-	     "hello");
+	    (struct image_stream_piece){ .key = { 5, 7 },
+					 .pid = 70,
+					 .tid = 71,
+					 .nsecs = 12345,
+					 .comm = "me",
+					 .fd = 5,
+					 .flags = STREAM_OUT,
+					 .socket = 1,
+					 .family = AF_INET6,
+					 .remote_port = htons(443),
+					 .remote = { [10] = 255, 255, 127, 0, 0, 9 } },
+	    "hello");
 	CHECK_STR(w.said, "hello;");
 	memcpy(&head, w.message, sizeof(head));
 	CHECK_INT(head.pid, 70);
@@ -169,12 +169,12 @@ TEST(addresses_are_remembered)
 {
 	begin("data");
 	say("data",
-	     (struct image_stream_piece){ .key = { 5, 7 },
-					  .fd = 5,
-					  .socket = 1,
-					  .family = AF_INET,
-					  .remote_port = htons(80) },
-	     "a");
+	    (struct image_stream_piece){ .key = { 5, 7 },
+					 .fd = 5,
+					 .socket = 1,
+					 .family = AF_INET,
+					 .remote_port = htons(80) },
+	    "a");
 	say("data", (struct image_stream_piece){ .key = { 5, 7 }, .fd = -1, .pos = 1 }, "b");
 	CHECK_INT(*(uint16_t *)(w.message + offset_of("remote_port")), 80);
 	CHECK_STR(w.said, "a;b;");
@@ -188,9 +188,9 @@ TEST(a_call_in_pieces)
 	CHECK_STR(w.said, "");
 	say("data", (struct image_stream_piece){ .key = { 5, 8 } }, "other");
 	say("data",
-	     (struct image_stream_piece){
-		     .key = { 5, 7 }, .pos = 3, .call_offset = 3, .call_total = 6 },
-	     "def");
+	    (struct image_stream_piece){
+		    .key = { 5, 7 }, .pos = 3, .call_offset = 3, .call_total = 6 },
+	    "def");
 	CHECK_STR(w.said, "other;abcdef;");
 	CHECK_INT(stream_get_stats(w.stream)->n_connections, 2);
 	end();
@@ -206,8 +206,8 @@ TEST(holes_are_marked_and_counted)
 	CHECK_INT(stream_get_stats(w.stream)->n_lost_bytes, 10);
 	/* hits of which nothing is known: this connection may have lost some */
 	say("data",
-	     (struct image_stream_piece){ .key = { 5, 7 }, .pos = 19, .lost = 10, .blind = 1 },
-	     "jkl");
+	    (struct image_stream_piece){ .key = { 5, 7 }, .pos = 19, .lost = 10, .blind = 1 },
+	    "jkl");
 	CHECK_STR(w.said, "abc;def!;ghi;jkl!;");
 	/* the state was thrown out of the kernel's map */
 	say("data", (struct image_stream_piece){ .key = { 5, 7 }, .epoch = 2, .blind = 1 }, "mno");
@@ -221,7 +221,7 @@ TEST(the_end_says_how_much_there_was)
 	begin("data");
 	say("data", (struct image_stream_piece){ .key = { 5, 7 }, .call_total = 100 }, "abc");
 	say("", (struct image_stream_piece){ .key = { 5, 7 }, .flags = STREAM_END, .pos = 100 },
-	     "");
+	    "");
 	CHECK_STR(w.said, "abc!;");
 	CHECK_INT(stream_get_stats(w.stream)->n_lost_bytes, 97);
 	/* without a word: the kernel's count */
@@ -238,11 +238,11 @@ TEST(another_socket_is_another_connection)
 {
 	begin("data");
 	say("data",
-	     (struct image_stream_piece){ .key = { 5, 7 }, .fd = 5, .socket = 1, .call_total = 9 },
-	     "half");
+	    (struct image_stream_piece){ .key = { 5, 7 }, .fd = 5, .socket = 1, .call_total = 9 },
+	    "half");
 	say("data",
-	     (struct image_stream_piece){ .key = { 5, 7 }, .fd = 5, .socket = 2, .pos = 500 },
-	     "new");
+	    (struct image_stream_piece){ .key = { 5, 7 }, .fd = 5, .socket = 2, .pos = 500 },
+	    "new");
 	CHECK_STR(w.said, "half!;new;");
 	CHECK_INT(stream_get_stats(w.stream)->n_connections, 2);
 	end();
@@ -253,10 +253,31 @@ TEST(what_fits_no_decoder_is_left_alone)
 	begin("http");
 	w.has_state = true;
 	w.state.epoch = 1;
-	for (uint64_t i = 0; i < 20; i++)
-		say("auto", (struct image_stream_piece){ .key = { 5, 7 }, .pos = i * 22 }, "neither this nor that\n");
+	for (uint64_t i = 0; i < 40; i++)
+		say("auto",
+		    (struct image_stream_piece){
+			    .key = { 5, 7 }, .pos = i / 2 * 22, .flags = i % 2 ? STREAM_OUT : 0 },
+		    "neither this nor that\n");
 	CHECK_INT(w.state.flags, IMAGE_STREAM_IGNORED);
 	CHECK_STR(w.said, "");
+	end();
+}
+
+TEST(the_rest_of_a_long_body_is_waited_for)
+{
+	begin("http");
+	w.has_state = true;
+	w.state.epoch = 1;
+	for (uint64_t i = 0; i < 100; i++)
+		say("http", (struct image_stream_piece){ .key = { 5, 7 }, .pos = i * 22 },
+		    "neither this nor that\n");
+	CHECK_INT(w.state.flags, 0);
+	say("http", (struct image_stream_piece){ .key = { 5, 7 }, .flags = STREAM_OUT },
+	    "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+	say("http", (struct image_stream_piece){ .key = { 5, 7 }, .pos = 2200 },
+	    "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	CHECK_INT(w.n_runs, 1);
+	CHECK_STR(w.message + offset_of("path"), "/a");
 	end();
 }
 
@@ -264,11 +285,11 @@ TEST(a_protocol_is_found_out)
 {
 	begin("http");
 	say("auto", (struct image_stream_piece){ .key = { 5, 7 }, .flags = STREAM_OUT },
-	     "GET /a/long/path HTT");
+	    "GET /a/long/path HTT");
 	say("auto", (struct image_stream_piece){ .key = { 5, 7 }, .flags = STREAM_OUT, .pos = 20 },
-	     "P/1.1\r\nHost: h\r\n\r\n");
+	    "P/1.1\r\nHost: h\r\n\r\n");
 	say("auto", (struct image_stream_piece){ .key = { 5, 7 } },
-	     "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	    "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
 	CHECK_INT(w.n_runs, 1);
 	/* cut to its room, with the mark in the last byte */
 	CHECK(!memcmp(w.message + offset_of("path"), "/a/long\x01", 8));
