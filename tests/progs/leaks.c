@@ -120,5 +120,6 @@ int main(int argc, char **argv)
 		for (;;)
 			pause();
 	}
+	usleep(200000); /* who looks at it on a busy machine may be slow */
 	return 0;
 }
