@@ -141,7 +141,15 @@ uint32_t build_arg(struct builder *b, uint32_t n)
 
 static struct value call_arg(struct builder *b, struct node *call)
 {
-	return value_reg(build_arg(b, (uint32_t)(uintptr_t)call->call.info), call->type);
+	uint32_t reg = build_arg(b, (uint32_t)(uintptr_t)call->call.info);
+	struct value to;
+
+	if (call->type->kind != TYPE_FLOAT)
+		return value_reg(reg, call->type);
+	/* no number that programs can hold in a register: bytes */
+	to = mem_new(b, call->type);
+	put_store(b, to.reg, to.off, reg, call->type->size);
+	return to;
 }
 
 static struct value call_args(struct builder *b, struct node *call)

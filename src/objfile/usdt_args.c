@@ -233,9 +233,9 @@ struct usdt_operand usdt_parse_operand(struct objfile *file, struct str text)
 	/* notes of the first version have no size: the register's own, else a word */
 	if (at >= 0 && parse_size(str_trim(str_sub(text, 0, (size_t)at)), &op, &is_float))
 		s = str_trim(str_sub(text, (size_t)at + 1, text.n));
-	if (is_float) {
+	if (is_float && op.size != 4 && op.size != 8) {
 		op.kind = USDT_ARG_FLOAT;
-		op.refusal = "it is a floating point number, which kernel programs cannot handle";
+		op.refusal = "it is a floating point number of another size than 4 or 8 bytes";
 	} else if (op.size == 0) {
 		refuse(&op, "its size is not 1, 2, 4 or 8 bytes");
 	} else if (s.n && s.p[0] == '$') {
@@ -245,6 +245,7 @@ struct usdt_operand usdt_parse_operand(struct objfile *file, struct str text)
 	} else {
 		parse_mem(file, s, &op);
 	}
+	op.is_float = is_float && (op.kind == USDT_ARG_REG || op.kind == USDT_ARG_MEM);
 	return op;
 }
 
@@ -289,7 +290,7 @@ bool usdt_operands_equal(const struct usdt_operand *a, uint64_t pc_a, const stru
 		uint64_t value_a = (uint64_t)a->value - (a->is_file_addr ? pc_a : 0);
 		uint64_t value_b = (uint64_t)b->value - (b->is_file_addr ? pc_b : 0);
 
-		if (a->kind != b->kind || a->size != b->size || a->is_signed != b->is_signed ||
+		if (a->kind != b->kind || a->size != b->size || a->is_signed != b->is_signed || a->is_float != b->is_float ||
 		    a->has_base != b->has_base || a->has_index != b->has_index ||
 		    a->reg_shift != b->reg_shift || a->reg_offset != b->reg_offset ||
 		    a->index_offset != b->index_offset || a->scale != b->scale ||

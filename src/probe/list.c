@@ -188,7 +188,11 @@ static void remark_operand(uint32_t i, const struct usdt_operand *a, struct strb
 		break;
 	case USDT_ARG_REG:
 	case USDT_ARG_MEM:
-		strbuf_printf(out, "%sint%u %s %.*s", a->is_signed ? "" : "u", a->size * 8u,
+		strbuf_printf(out, "%s%u %s %.*s",
+			      a->is_float    ? "float"
+			      : a->is_signed ? "int"
+					     : "uint",
+			      a->size * 8u,
 			      a->kind == USDT_ARG_REG ? "in" : "at", STR_ARG(where));
 		break;
 	case USDT_ARG_FLOAT: strbuf_printf(out, "floating point %.*s", STR_ARG(where)); break;

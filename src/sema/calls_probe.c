@@ -105,6 +105,8 @@ static const struct type *call_arg_n(struct sema *s, struct node *call)
 				   STR_ARG(call->call.name), STR_ARG(o->text));
 			return type_poison();
 		}
+		if (o->is_float)
+			return type_float(o->size);
 	}
 	return type_int(8, true);
 }

@@ -20,6 +20,7 @@ struct usdt_operand {
 	enum usdt_arg_kind kind;
 	uint8_t size; /* 1, 2, 4, 8 */
 	bool is_signed;
+	bool is_float; /* REG, MEM: a floating point value by its bits: programs hand it on as it is */
 	bool has_base, has_index;
 	uint8_t reg_shift;     /* REG: bits to shift right first (%ah: 8) */
 	uint16_t reg_offset;   /* REG, MEM base: byte offset in struct pt_regs */

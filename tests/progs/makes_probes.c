@@ -42,6 +42,9 @@ static void wait_for(int enabled)
 {
 	for (int i = 0; i < 20000 && !!sonde_probe_enabled(probe) != enabled; i++)
 		usleep(1000);
+	/* the kernel raises the semaphore before it puts the probe in */
+	if (enabled)
+		usleep(50000);
 }
 
 static void fire_types(int count, int pause)

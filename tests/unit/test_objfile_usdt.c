@@ -102,9 +102,8 @@ TEST(refused_with_a_reason)
 		const char *text, *why;
 		enum usdt_arg_kind kind;
 	} cases[] = {
-		{ "8f@%xmm0", "floating point", USDT_ARG_FLOAT },
-		{ "-8f@%rax", "floating point", USDT_ARG_FLOAT },
-		{ "4f@-8(%rbp)", "floating point", USDT_ARG_FLOAT },
+		{ "8f@%xmm0", "vector register", USDT_ARG_FLOAT },
+		{ "10f@-16(%rbp)", "floating point", USDT_ARG_FLOAT },
 		{ "8@%xmm3", "vector register", USDT_ARG_FLOAT },
 		{ "16@%rax", "size", USDT_ARG_UNSUPPORTED },
 		{ "3@%rax", "size", USDT_ARG_UNSUPPORTED },
