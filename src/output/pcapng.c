@@ -80,11 +80,13 @@ struct err *pcapng_open(struct str path, struct pcapng **ret)
 	char *name = base_strndup(path);
 	uint64_t unknown_length = UINT64_MAX;
 	uint16_t version[2] = { 1, 0 };
+	struct stat st;
 	uint32_t length;
 	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 
-	if (!f || fchmod(fd, 0600)) {
+	/* a file that was there before, too; devices stay as they are */
+	if (!f || fstat(fd, &st) || (S_ISREG(st.st_mode) && fchmod(fd, 0600))) {
 		struct err *err = err_new(errno, "write '%s'", name);
 
 		if (f)

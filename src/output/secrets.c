@@ -33,6 +33,7 @@ static struct err *open_log(struct secrets *s, struct str path)
 {
 	struct log_file *f = arena_new(&s->arena, struct log_file);
 	const char *name;
+	struct stat st;
 
 	vec_each(known, &s->logs)
 		if (str_eq((*known)->path, path))
@@ -42,7 +43,7 @@ static struct err *open_log(struct secrets *s, struct str path)
 	f->fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (f->fd < 0)
 		return err_new(errno, "write the key log '%s'", name);
-	if (fchmod(f->fd, 0600)) {
+	if (fstat(f->fd, &st) || (S_ISREG(st.st_mode) && fchmod(f->fd, 0600))) {
 		int code = errno;
 
 		close(f->fd);
@@ -96,7 +97,8 @@ static struct str field_bytes(const struct event_field *f, const char *payload)
 	if (f->type->kind != TYPE_BUFFER || f->type->size < sizeof(n))
 		return STR_NULL;
 	memcpy(&n, p, sizeof(n));
-	return str_make(p + sizeof(n), n < f->type->size - sizeof(n) ? n : f->type->size - sizeof(n));
+	return str_make(p + sizeof(n),
+			n < f->type->size - sizeof(n) ? n : f->type->size - sizeof(n));
 }
 
 static void put_hex(struct strbuf *b, struct str bytes)
@@ -118,9 +120,9 @@ static struct err *write_line(const struct log_file *f, struct str line)
 {
 	ssize_t n = write(f->fd, line.p, line.n);
 
-	return n == (ssize_t)line.n
-		       ? NULL
-		       : err_new(n < 0 ? errno : ENOSPC, "write the key log '%.*s'", STR_ARG(f->path));
+	return n == (ssize_t)line.n ? NULL
+				    : err_new(n < 0 ? errno : ENOSPC, "write the key log '%.*s'",
+					      STR_ARG(f->path));
 }
 
 struct err *secrets_add(struct secrets *s, const struct event_layout *l, const char *payload)

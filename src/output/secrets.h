@@ -15,7 +15,8 @@ struct secrets;
  * stays so when nothing calls them */
 struct err *secrets_extend(struct secrets **s, const struct image *im) ERR_MUST;
 /* an event of keylog() */
-struct err *secrets_add(struct secrets *s, const struct event_layout *l, const char *payload) ERR_MUST;
+struct err *secrets_add(struct secrets *s, const struct event_layout *l,
+			const char *payload) ERR_MUST;
 /* packets to their files; is_end: all of them */
 struct err *secrets_round(struct secrets *s, bool is_end) ERR_MUST;
 /* packets that are in no file */
