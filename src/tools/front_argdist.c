@@ -7,8 +7,8 @@
 #include "tools/front_private.h"
 
 #include "base/cleanup.h"
+#include "tools/late_text.h"
 #include "tools/pattern.h"
-#include "tools/rewrite.h"
 
 struct dist {
 	struct tool_args *a;
@@ -180,19 +180,11 @@ static void put_entry_clause(struct dist_spec *s)
 		      strbuf_cstr(&s->entry));
 }
 
-/* the call began under our eyes, and what waits for it is taken away whatever the filter says */
-static void put_value_clause(struct dist_spec *s, const char *values, const char *filter)
+/* if the filter says so: the values into the map */
+static void put_count(struct dist_spec *s, const char *values, const char *filter)
 {
 	struct strbuf *out = s->d->out;
-	const char *waits = s->wants_latency ? "start" : "entry";
 
-	strbuf_printf(out, "\n%.*s\n", STR_ARG(s->probe.attach));
-	if (s->wants_latency || s->n_entries)
-		strbuf_printf(out, "/has_key(@%s%u%s, (%s))/\n", waits, s->number,
-			      s->wants_latency ? "" : "_0", call_key(s));
-	strbuf_puts(out, "{\n");
-	if (s->wants_latency)
-		strbuf_printf(out, "\t$latency = nsecs - @start%u[%s];\n", s->number, call_key(s));
 	strbuf_printf(out, "\tif (%s) { ", *filter ? filter : "true");
 	if (s->is_histogram)
 		strbuf_printf(out, "@h%u = hist(%s);", s->number, values);
@@ -201,6 +193,23 @@ static void put_value_clause(struct dist_spec *s, const char *values, const char
 	else
 		strbuf_printf(out, "@c%u = count();", s->number);
 	strbuf_puts(out, " }\n");
+}
+
+/* the call began under our eyes, and what waits for it is taken away whatever the filter says */
+static void put_value_clause(struct dist_spec *s, const char *before, const char *values,
+			     const char *filter)
+{
+	struct strbuf *out = s->d->out;
+	const char *waits = s->wants_latency ? "start" : "entry";
+
+	strbuf_printf(out, "\n%.*s\n", STR_ARG(s->probe.attach));
+	if (s->wants_latency || s->n_entries)
+		strbuf_printf(out, "/has_key(@%s%u%s, (%s))/\n", waits, s->number,
+			      s->wants_latency ? "" : "_0", call_key(s));
+	strbuf_printf(out, "{\n%s", before);
+	if (s->wants_latency)
+		strbuf_printf(out, "\t$latency = nsecs - @start%u[%s];\n", s->number, call_key(s));
+	put_count(s, values, filter);
 	if (s->wants_latency)
 		strbuf_printf(out, "\tdelete(@start%u, (%s));\n", s->number, call_key(s));
 	for (unsigned i = 0; i < s->n_entries; i++)
@@ -238,6 +247,42 @@ static ERR_MUST struct err *put_thread(const struct dist_spec *s, struct strbuf 
 	return NULL;
 }
 
+/* values and filter in one reading */
+static ERR_MUST struct err *read_values(struct dist_spec *s, const struct rewrite *w,
+					struct strbuf *values, struct strbuf *filter)
+{
+	TRY(put_values(s, w, values));
+	rewrite_expr(w, s->filter, filter);
+	TRY(put_thread(s, filter));
+	/* as C texts */
+	strbuf_cstr(values);
+	strbuf_cstr(filter);
+	return NULL;
+}
+
+/* texts of a system call that are not in memory when it begins are counted when it ends */
+static ERR_MUST struct err *put_values_clauses(struct dist_spec *s, struct rewrite *w,
+					       struct late_text *l)
+{
+	STRBUF_AUTO values = { 0 }, filter = { 0 }, late_values = { 0 }, late_filter = { 0 };
+
+	TRY(read_values(s, w, &values, &filter));
+	w->late = &l->words;
+	if (late_text_is_possible(&s->probe))
+		TRY(read_values(s, w, &late_values, &late_filter));
+	put_entry_clause(s);
+	if (!late_text_make(s->d->a, &s->probe, l)) {
+		put_value_clause(s, "", strbuf_cstr(&values), strbuf_cstr(&filter));
+		return NULL;
+	}
+	put_value_clause(s, strbuf_cstr(&l->before), strbuf_cstr(&values), strbuf_cstr(&filter));
+	strbuf_printf(s->d->out, "\n%s\n/%s/\n{\n", strbuf_cstr(&l->attach),
+		      strbuf_cstr(&l->waits) + 4);
+	put_count(s, strbuf_cstr(&late_values), strbuf_cstr(&late_filter));
+	strbuf_printf(s->d->out, "%s}\n", strbuf_cstr(&l->behind));
+	return NULL;
+}
+
 static ERR_MUST struct err *make_spec(struct dist_spec *s, struct str text)
 {
 	struct rewrite w = { .arena = &s->d->a->arena,
@@ -245,19 +290,17 @@ static ERR_MUST struct err *make_spec(struct dist_spec *s, struct str text)
 			     .special = put_special,
 			     .arg = s,
 			     .bare_fields = true };
-	STRBUF_AUTO values = { 0 }, filter = { 0 };
+	struct late_text l = { .words.number = s->number };
+	struct err *err;
 	int64_t top = 0;
 
 	TRY(parse(s, text));
-	TRY(put_values(s, &w, &values));
-	rewrite_expr(&w, s->filter, &filter);
-	TRY(put_thread(s, &filter));
 	TRY(tool_args_number(s->d->a, "top", &top));
-	put_entry_clause(s);
-	put_value_clause(s, values.n ? strbuf_cstr(&values) : "",
-			 filter.n ? strbuf_cstr(&filter) : "");
-	put_report(s, top);
-	return NULL;
+	err = put_values_clauses(s, &w, &l);
+	late_text_free(&l);
+	if (!err)
+		put_report(s, top);
+	return err;
 }
 
 static ERR_MUST struct err *add_spec(struct dist *d, struct str text, bool is_histogram)

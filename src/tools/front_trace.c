@@ -6,7 +6,7 @@
 #include "tools/front_private.h"
 
 #include "base/cleanup.h"
-#include "tools/rewrite.h"
+#include "tools/late_text.h"
 #include "tools/spec.h"
 
 struct trace {
@@ -150,83 +150,29 @@ static void put_clause(struct trace *t, const struct tool_spec *s, struct str at
 	strbuf_printf(t->out, "%s}\n", behind);
 }
 
-/*
- * When a system call begins, a text that it is handed may not be in memory yet (a file's name in the program's own file), and
- * programs of the kernel cannot wait for it; the call itself brings it in. So calls with such a text are shown when they
- * end, with the arguments that they began with.
- */
-static void put_late_clauses(struct trace *t, const struct tool_spec *s, struct str common,
-			     const struct words *now, const struct words *late,
-			     const struct rewrite_late *l)
-{
-	struct str texts = strbuf_str(&l->texts), fields = strbuf_str(&l->fields);
-	STRBUF_AUTO before = { 0 }, behind = { 0 }, attach = { 0 }, waits = { 0 };
-
-	strbuf_puts(&before, "\tif (");
-	while (texts.n) {
-		struct str f = str_split(&texts, ' ');
-
-		if (s->is_syscall) { /* its arguments can be read at its end, too */
-			strbuf_printf(&before, "%s(%.*s != 0 && str(uptr(%.*s)) == \"\")",
-				      before.n > 5 ? " || " : "", STR_ARG(f), STR_ARG(f));
-			continue;
-		}
-		strbuf_printf(&before, "%s(args.%.*s != 0 && str(args.%.*s) == \"\")",
-			      before.n > 5 ? " || " : "", STR_ARG(f), STR_ARG(f));
-	}
-	strbuf_puts(&before, ") {\n");
-	if (s->is_syscall) {
-		strbuf_printf(&before, "\t\t@late%u[tid] = 1;\n", l->number);
-		strbuf_printf(&waits, " && has_key(@late%u, tid)", l->number);
-		strbuf_printf(&behind, "\tdelete(@late%u, tid);\n", l->number);
-	}
-	while (fields.n) {
-		struct str f = str_split(&fields, ' ');
-
-		if (!waits.n)
-			strbuf_printf(&waits, " && has_key(@late%u_%.*s, tid)", l->number,
-				      STR_ARG(f));
-		strbuf_printf(&before, "\t\t@late%u_%.*s[tid] = (uint64)args.%.*s;\n", l->number,
-			      STR_ARG(f), STR_ARG(f));
-		strbuf_printf(&behind, "\tdelete(@late%u_%.*s, tid);\n", l->number, STR_ARG(f));
-	}
-	strbuf_puts(&before, "\t\treturn;\n\t}\n");
-	put_clause(t, s, s->attach, common, now, strbuf_cstr(&before), "");
-	strbuf_printf(&attach, "tracepoint:syscalls:sys_exit_%.*s",
-		      STR_ARG(str_sub(s->name, strlen("sys_enter_"), s->name.n)));
-	put_clause(t, s, s->is_syscall ? spec_attach_as(t->a, s, SPEC_RETURN) : strbuf_str(&attach),
-		   strbuf_str(&waits), late, "", strbuf_cstr(&behind));
-}
-
-static bool is_system_call(const struct tool_spec *s)
-{
-	if (s->is_syscall)
-		return s->kind == SPEC_ENTRY && !s->has_glob;
-	return s->kind == SPEC_TRACEPOINT && !s->has_glob && str_is(s->target, "syscalls") &&
-	       str_starts(s->name, STR("sys_enter_"));
-}
-
 static ERR_MUST struct err *put_clauses(struct trace *t, struct tool_spec *s, struct str rest)
 {
 	struct rewrite w = { .arena = &t->a->arena, .spec = s };
-	struct rewrite_late l = { .number = ++t->n };
+	struct late_text l = { .words.number = ++t->n };
 	struct words now = { 0 }, late = { 0 };
 	STRBUF_AUTO common = { 0 };
 	struct err *err = read_words(&w, rest, &now);
 
-	w.late = &l;
-	if (!err && is_system_call(s))
+	w.late = &l.words;
+	if (!err && late_text_is_possible(s))
 		err = read_words(&w, rest, &late);
 	if (!err)
 		err = put_common_filter(t, s, &common);
-	if (!err && l.texts.n)
-		put_late_clauses(t, s, strbuf_str(&common), &now, &late, &l);
-	else if (!err)
+	if (!err && late_text_make(t->a, s, &l)) {
+		put_clause(t, s, s->attach, strbuf_str(&common), &now, strbuf_cstr(&l.before), "");
+		put_clause(t, s, strbuf_str(&l.attach), strbuf_str(&l.waits), &late, "",
+			   strbuf_cstr(&l.behind));
+	} else if (!err) {
 		put_clause(t, s, s->attach, strbuf_str(&common), &now, "", "");
+	}
 	free_words(&now);
 	free_words(&late);
-	strbuf_free(&l.fields);
-	strbuf_free(&l.texts);
+	late_text_free(&l);
 	return err;
 }
 

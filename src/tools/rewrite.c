@@ -195,6 +195,14 @@ static void put_late(struct rewrite_late *late, struct str name, struct strbuf *
 	strbuf_printf(out, "@late%u_%.*s[tid]", late->number, STR_ARG(name));
 }
 
+static void put_field(const struct rewrite *w, struct str name, struct strbuf *out)
+{
+	if (w->late)
+		put_late(w->late, name, out);
+	else
+		strbuf_printf(out, "args.%.*s", STR_ARG(name));
+}
+
 /* a word that is no member's name; *i is behind it */
 static void put_word(const struct rewrite *w, struct str expr, struct str word, size_t *i,
 		     struct strbuf *out)
@@ -218,7 +226,7 @@ static void put_word(const struct rewrite *w, struct str expr, struct str word, 
 	else if (str_is(word, "NULL"))
 		strbuf_putc(out, '0');
 	else if (w->bare_fields && w->spec->kind == SPEC_TRACEPOINT && is_field(word, expr, *i))
-		strbuf_printf(out, "args.%.*s", STR_ARG(word));
+		put_field(w, word, out);
 	else if (!put_param(w, word, out))
 		strbuf_add_str(out, word);
 	if (is_at_user)
@@ -349,6 +357,11 @@ void rewrite_text(const struct rewrite *w, struct str expr, struct strbuf *out)
 		size_t end = 0;
 		struct str field = field_at(expr, 0, &end);
 
+		if (!field.n && w->bare_fields && word_length(expr, 0) == expr.n &&
+		    is_field(expr, expr, expr.n)) {
+			field = expr;
+			end = expr.n;
+		}
 		if (field.n && end == expr.n) {
 			note_field(&w->late->texts, field);
 			strbuf_puts(out, "str(uptr(");
