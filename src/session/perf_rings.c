@@ -20,7 +20,7 @@
 enum {
 	RINGS_BYTES = 2 << 20, /* of all CPUs together, within these limits for each */
 	RING_MIN = 16 << 10,
-	RING_MAX = 64 << 10,
+	RING_MAX = 256 << 10, /* a build fills 64 KB while a burst of first stacks is unwound */
 };
 
 struct watch_ring {
