@@ -164,5 +164,5 @@ bool hpack_decode(struct hpack *h, const uint8_t *block, size_t n, hpack_field_c
 		if (!is_right)
 			return false;
 	}
-	return inflate(h, NULL, 0, true, cb, arg);
+	return inflate(h, end, 0, true, cb, arg);
 }

@@ -16,6 +16,9 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import talks  # noqa: E402
+
 # name of the fuzzer -> (kind of seeds, longest input, dictionary)
 KINDS = {
     "fuzz_lex": ("scripts", 4096, "script.dict"),
@@ -32,6 +35,7 @@ KINDS = {
     "fuzz_gotab": ("gotabs", 4096, None),
     "fuzz_dwarf": ("dwarfs", 4096, None),
     "fuzz_btf": ("btfs", 4096, None),
+    **{"fuzz_proto_" + name: ("talk:" + name, 4096, None) for name in talks.TALKS},
 }
 OPERANDS = ["-4@%eax 8@152(%rdi)", "8@$5 -1@-44(%rbp)", "-8@(%rdx,%rax,8)", "4@global+8(%rip)", "8f@%xmm0"]
 NAMES = ["_ZN3foo3barEv", "_RNvC6_123foo3bar", "_ZN4core3fmt9Formatter9write_str17h0123456789abcdefE",
@@ -119,6 +123,10 @@ def seeds(kind, build, folder):
                        input=DWARF_SOURCE, text=True, capture_output=True)
     elif kind == "dwarfs":
         dwarf_seeds(folder)
+    elif kind and kind.startswith("talk:"):
+        for i, talk in enumerate(talks.TALKS[kind[5:]]):
+            with open(os.path.join(folder, str(i)), "wb") as f:
+                f.write(talk)
     elif kind == "frames":
         for i, text in enumerate(FRAMES):
             with open(os.path.join(folder, str(i)), "wb") as f:
