@@ -74,6 +74,16 @@ static void put_words(const struct value_env *env, const struct event_field *f, 
 	json_put_string(out, strbuf_str(&text));
 }
 
+/* an enumerator that the line shows by its name */
+static void put_name(const struct value_env *env, const struct event_field *f, const char *payload,
+		     struct strbuf *out)
+{
+	STRBUF_AUTO name = { 0 };
+
+	value_put(env, VALUE_TEXT, f->type, payload + f->offset, &name);
+	json_put_string(out, strbuf_str(&name));
+}
+
 static void put_value(const struct value_env *env, const struct format_spec *s,
 		      const struct event_field *f, const char *payload, struct strbuf *out)
 {
@@ -85,6 +95,8 @@ static void put_value(const struct value_env *env, const struct format_spec *s,
 		json_put_u64(out, format_to_unsigned(s, value_load(f->type, payload + f->offset)));
 	else if (s->conv == FORMAT_RZ)
 		put_words(env, f, payload, out);
+	else if (s->conv == FORMAT_S && f->type->kind == TYPE_ENUM)
+		put_name(env, f, payload, out);
 	else
 		value_put(env, VALUE_JSON, f->type, payload + f->offset, out);
 }
