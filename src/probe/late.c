@@ -144,6 +144,19 @@ static struct objfile *full_file(struct probe_ctx *c, struct survey_file *s)
 	return s->f;
 }
 
+void late_survey_trim(struct probe_survey *s)
+{
+	for (size_t i = 0; s && i < s->mapped.files.n; i++) {
+		if (s->files[i].f)
+			continue;
+		objfile_unref(s->files[i].quick);
+		s->files[i].quick = NULL;
+		if (s->files[i].fd)
+			close(s->files[i].fd - 1);
+		s->files[i].fd = 0;
+	}
+}
+
 void late_survey_free(struct probe_survey *s)
 {
 	for (size_t i = 0; s && i < s->mapped.files.n; i++) {

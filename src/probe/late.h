@@ -44,6 +44,8 @@ bool late_path_fits(const struct probe_spec *spec, struct str path);
 bool late_may_have(const struct probe_spec *spec, struct objfile *f);
 /* the files of a pattern; see targets_find */
 struct err *late_find(struct match *m, struct target_files *ret) ERR_MUST;
+/* all has been matched: what has nothing is closed */
+void late_survey_trim(struct probe_survey *s);
 void late_survey_free(struct probe_survey *s);
 /* did the survey find what attach points name in this file? */
 bool late_was_surveyed(const struct probe_ctx *c, const struct objfile *f);

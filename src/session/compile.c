@@ -472,6 +472,7 @@ bool compile_image(struct compilation *c)
 	generation_watch(c);
 	if (!check(c))
 		return false;
+	late_survey_trim(c->probes.survey);
 	compile_filter_unit(c);
 	if (c->opts->debug & STAGE_TYPES) {
 		STRBUF_AUTO text = { 0 };
