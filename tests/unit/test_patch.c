@@ -34,18 +34,25 @@ struct report {
 static struct report *report;
 static volatile int table[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
 
+/* one copy of each, and every call goes there */
+#ifdef __clang__
+#define NEVER_COPIED __attribute__((noinline))
+#else
+#define NEVER_COPIED __attribute__((noinline, noclone))
+#endif
+
 /* first instructions of different kinds: relative to rip, a branch, a call, arithmetic */
-__attribute__((noinline, noclone)) static int by_address(int i)
+NEVER_COPIED static int by_address(int i)
 {
 	return table[i & 7] + i;
 }
-__attribute__((noinline, noclone)) static int by_branch(int i)
+NEVER_COPIED static int by_branch(int i)
 {
 	if (i & 1)
 		return by_address(i) * 3;
 	return i ^ 5;
 }
-__attribute__((noinline, noclone)) static int by_recursion(int i)
+NEVER_COPIED static int by_recursion(int i)
 {
 	int below;
 
@@ -55,7 +62,7 @@ __attribute__((noinline, noclone)) static int by_recursion(int i)
 	__asm__ volatile("" : "+r"(below));
 	return below + i;
 }
-__attribute__((noinline, noclone)) static double by_float(double d, int i)
+NEVER_COPIED static double by_float(double d, int i)
 {
 	return d * i + 0.5;
 }
