@@ -3,7 +3,9 @@
  * Waits in functions of known names, in two threads: blocks FILE. FILE gets for each function how many microseconds its waits took by the
  * clock, and for each thread its number, its life and its processor time.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
