@@ -38,7 +38,7 @@ COMMANDS = """bash sh mount ln mkdir ip stty uname cut cat sleep ls ps kill dmes
     basename dirname readlink nproc paste date id hostname getconf taskset nm readelf""".split()
 # too large for a machine in memory, or of no use without a network
 LEFT_OUT = set("""gcc g++ clang clang-14 rustc go java javac node perl strace valgrind apt make meson ninja gdb lldb
-    objcopy strip dwz as ld ar cc c++ clang++-14 bpftrace python perf vim less man top git tmux script sudo""".split())
+    objcopy strip dwz as ld ar cc c++ clang++-14 bpftrace python perf vim less man top git tmux sudo""".split())
 PYTHON_LEFT_OUT = set("""test idlelib lib2to3 ensurepip tkinter turtledemo unittest pydoc_data sqlite3 venv curses dbm
     wsgiref distutils xmlrpc""".split())
 
