@@ -17,7 +17,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), 
 sys.path.insert(0, os.path.join(ROOT, "scripts"))
 import gen_tools  # noqa: E402
 
-VALUES = {"NAME": "x", "FILE": "/dev/null", "TEXT": "x", "PATH": "/", "REGEX": "x"}  # by what the head calls the value
+VALUES = {"RUNTIME": "java", "LANG": "java", "TYPE": "java", "NAME": "x", "FILE": "/dev/null", "TEXT": "x", "PATH": "/", "REGEX": "x"}  # by what the head calls the value
 # a script that needs words: those, else each required word is "1"
 WORDS = {
     "argdist": ["-C", "p:c:malloc(size_t n):size_t:n:n > 1"], "list": ["t:sched:*"], "trace": ["c:malloc \"%d\", arg1"], "count": ["c:malloc"], "stackcount": ["c:malloc"], "latency": ["c:malloc"],
