@@ -113,15 +113,58 @@ static bool dynamic_has(struct objfile *f, struct str name, struct str word)
 	return known ? found : section_has(f, ".dynstr", word);
 }
 
+/* "crypto/tls.(*Conn).Write": no other language writes names so */
+static bool is_go_name(struct str name)
+{
+	return str_find(name, STR(".(*")) >= 0 || str_find_char(name, '/', 0) >= 0;
+}
+
+/* the longest word of a C++ or Rust name that no wildcard touches: all of an identifier */
+static struct str whole_word(struct str name)
+{
+	struct str best = STR_NULL;
+
+	for (size_t i = 0, from = 0; i <= name.n; i++) {
+		bool is_cut;
+
+		if (i < name.n && is_word_char(name.p[i]))
+			continue;
+		is_cut = (i < name.n && name.p[i] == '*') || (from && name.p[from - 1] == '*');
+		if (!is_cut && i - from > best.n)
+			best = str_sub(name, from, i);
+		from = i + 1;
+	}
+	return best;
+}
+
+/* both manglings of Rust and that of C++ put an identifier's length in front of it */
+static bool has_mangled(struct objfile *f, struct str name, struct str word)
+{
+	struct str whole = whole_word(name);
+	STRBUF_AUTO needle = { 0 };
+
+	if (whole.n && whole.p[0] != '_' && !(whole.p[0] >= '0' && whole.p[0] <= '9'))
+		strbuf_printf(&needle, "%zu%.*s", whole.n, STR_ARG(whole));
+	else
+		strbuf_add_str(&needle, word);
+	return section_has(f, ".dynstr", strbuf_str(&needle)) ||
+	       section_has(f, ".strtab", strbuf_str(&needle));
+}
+
 bool quick_may_have_function(struct objfile *f, struct str name)
 {
 	struct str word = quick_word(name);
 
 	if (!word.n || !is_searchable(name) || f->n_sections < 2)
 		return true;
+	if (is_go_name(name))
+		return objfile_langs(f) & OBJFILE_LANG_GO &&
+		       (section_has(f, ".gopclntab", word) || section_has(f, ".strtab", word));
 	/* symbols in a compressed file of their own */
 	if (objfile_find_section(f, STR(".gnu_debugdata")))
 		return true;
+	if (str_find(name, STR("::")) >= 0)
+		return has_mangled(f, name, word);
 	return dynamic_has(f, name, word) || section_has(f, ".strtab", word) ||
 	       (word.n != name.n && section_has(f, ".gopclntab", word));
 }

@@ -49,6 +49,9 @@ TEST(what_libc_has_and_has_not)
 	CHECK(quick_may_have_function(f, STR("mallo*")) && quick_may_have_function(f, STR("*")));
 	CHECK(!quick_may_have_function(f, STR("no_such_function*")));
 	CHECK(!quick_has_usdt(f, STR("no_such_provider"), STR("*")));
+	/* names of other languages whose words stand in names of C */
+	CHECK(!quick_may_have_function(f, STR("net/printf.(*malloc).getenv")));
+	CHECK(!quick_may_have_function(f, STR("std::printf::malloc")));
 }
 
 TEST(our_own_files_are_mapped_once_each)
