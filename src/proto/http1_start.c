@@ -14,6 +14,7 @@ static const struct str methods[] = {
 
 /* so many bytes of a target may come before it is believed without its end */
 #define ENOUGH_OF_TARGET 256
+#define MAX_METHOD 32
 
 /* is `whole` what s begins with, or s a part of it that may go on? */
 static enum proto_match begins(struct str s, struct str whole)
@@ -23,6 +24,15 @@ static enum proto_match begins(struct str s, struct str whole)
 	if (memcmp(s.p, whole.p, n) != 0)
 		return PROTO_NO;
 	return s.n >= whole.n ? PROTO_YES : PROTO_MAYBE;
+}
+
+/* capitals, as all methods are written */
+static bool is_method_like(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((s.p[i] < 'A' || s.p[i] > 'Z') && s.p[i] != '-' && s.p[i] != '_')
+			return false;
+	return s.n > 0 && s.n <= MAX_METHOD;
 }
 
 static bool is_version(struct str s)
@@ -40,7 +50,9 @@ bool http1_parse_request(struct str line, struct http1_request *out)
 	out->method = str_split(&rest, ' ');
 	for (i = 0; i < N_METHODS && !str_eq(out->method, methods[i]); i++)
 		;
-	if (i == N_METHODS)
+	/* others are allowed, too: in such a line they can be nothing else */
+	if (i == N_METHODS &&
+	    (!is_method_like(out->method) || !rest.n || (rest.p[0] != '/' && rest.p[0] != '*')))
 		return false;
 	for (sp = (ptrdiff_t)rest.n - 1; sp >= 0 && rest.p[sp] != ' '; sp--)
 		;
@@ -89,6 +101,9 @@ static enum proto_match recognise_request(struct str s, ptrdiff_t newline)
 		if (m != PROTO_NO)
 			best = PROTO_MAYBE;
 	}
+	if (is_method_like(str_sub(s, 0, sp < 0 ? s.n : (size_t)sp)) &&
+	    (sp < 0 || (size_t)sp + 1 == s.n || s.p[sp + 1] == '/' || s.p[sp + 1] == '*'))
+		best = PROTO_MAYBE;
 	/* the end of the line is far: a path, an absolute address, an authority that is long enough is one */
 	if (best == PROTO_MAYBE && s.n >= ENOUGH_OF_TARGET && sp > 0 &&
 	    (s.p[sp + 1] == '/' || str_starts(str_sub(s, (size_t)sp + 1, s.n), STR("http"))))

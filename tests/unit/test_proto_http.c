@@ -189,7 +189,7 @@ TEST(a_lost_request_does_not_shift_the_answers)
 TEST(what_is_no_http)
 {
 	static const char *const no[] = { "GET key\r\n",
-					  "GETX / HTTP/1.1\r\n",
+					  "GETX / HTTP/2.0\r\n",
 					  "HTTP/2.0 200 OK\r\n",
 					  "*1\r\n$4\r\nPING\r\n",
 					  "OPTIONS rtsp://x RTSP/1.0\r\n",
@@ -197,10 +197,11 @@ TEST(what_is_no_http)
 					  "\x16\x03\x01\x02",
 					  "SELECT 1",
 					  "get / HTTP/1.1\r\n" };
-	static const char *const yes[] = { "GET / HTTP/1.1\r\n", "HTTP/1.1 200 OK\r\n",
-					   "PRI * HTTP/2.0\r\n\r\n", "M-SEARCH * HTTP/1.1\r\n",
-					   "HTTP/1.0 404" };
-	static const char *const maybe[] = { "G", "GET", "GET /half", "H", "HTTP/1.1 2", "PRI" };
+	static const char *const yes[] = { "GET / HTTP/1.1\r\n",      "HTTP/1.1 200 OK\r\n",
+					   "PRI * HTTP/2.0\r\n\r\n",  "BREW /pot HTTP/1.1\r\n",
+					   "M-SEARCH * HTTP/1.1\r\n", "HTTP/1.0 404" };
+	static const char *const maybe[] = { "G", "GET",        "GET /half", "BREW /p",
+					     "H", "HTTP/1.1 2", "PRI" };
 
 	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
 		if (!CHECK_INT(
