@@ -113,6 +113,12 @@ static bool dynamic_has(struct objfile *f, struct str name, struct str word)
 	return known ? found : section_has(f, ".dynstr", word);
 }
 
+/* position-independent programs have it elsewhere */
+static bool go_table_has(struct objfile *f, struct str word)
+{
+	return section_has(f, ".gopclntab", word) || section_has(f, ".data.rel.ro.gopclntab", word);
+}
+
 /* "crypto/tls.(*Conn).Write": no other language writes names so */
 static bool is_go_name(struct str name)
 {
@@ -159,14 +165,14 @@ bool quick_may_have_function(struct objfile *f, struct str name)
 		return true;
 	if (is_go_name(name))
 		return objfile_langs(f) & OBJFILE_LANG_GO &&
-		       (section_has(f, ".gopclntab", word) || section_has(f, ".strtab", word));
+		       (go_table_has(f, word) || section_has(f, ".strtab", word));
 	/* symbols in a compressed file of their own */
 	if (objfile_find_section(f, STR(".gnu_debugdata")))
 		return true;
 	if (str_find(name, STR("::")) >= 0)
 		return has_mangled(f, name, word);
 	return dynamic_has(f, name, word) || section_has(f, ".strtab", word) ||
-	       (word.n != name.n && section_has(f, ".gopclntab", word));
+	       (word.n != name.n && go_table_has(f, word));
 }
 
 bool quick_has_usdt(struct objfile *f, struct str provider, struct str name)
