@@ -6,19 +6,38 @@
 #include "probe/placement.h"
 
 #include "arch/x86_64/regs.h"
+#include "objfile/cfi.h"
 #include "objfile/elf.h"
 #include "objfile/symtab.h"
 
 /* larger functions are not looked at */
 enum { FUNCTION_MAX = 1 << 20 };
 
+/* of a function that no symbol names, such as what an IFUNC stands for: by call frame information; 0: not known */
+static uint64_t unnamed_size(struct objfile *f, uint64_t entry)
+{
+	struct cfi_extents all = { 0 };
+	const struct cfi_extent *e;
+	uint64_t size;
+
+	err_free(cfi_extents_of(f, &all));
+	e = cfi_extent_at(&all, entry);
+	size = e ? e->end - e->start : 0;
+	cfi_extents_free(&all);
+	return size;
+}
+
 bool placement_read(struct objfile *f, uint64_t entry, struct code *ret)
 {
 	const struct symbol *s = symtab_at(objfile_symtab(f), entry);
+	uint64_t size = s && s->addr == entry ? s->size : 0;
 
 	*ret = (struct code){ 0 };
-	return s && s->addr == entry && s->size <= FUNCTION_MAX &&
-	       objfile_is_exec_vaddr(f, entry) && placement_decode(f, entry, s->size, ret);
+	if (!objfile_is_exec_vaddr(f, entry))
+		return false;
+	if (!size)
+		size = unnamed_size(f, entry);
+	return size && size <= FUNCTION_MAX && placement_decode(f, entry, size, ret);
 }
 
 /* struct pt_regs begins with these, eight bytes each; rsp is number 19 there */
@@ -254,7 +273,6 @@ static const char *refused_vector(struct match *m, struct objfile *f, uint64_t a
  */
 static void drop_refused(struct match *m, struct probe_shape *shape)
 {
-	bool is_one = !str_has_glob(m->spec->func);
 	struct probe_point first = { 0 };
 	const char *insn = NULL;
 	uint32_t n = 0, n_dropped = 0;
@@ -274,14 +292,14 @@ static void drop_refused(struct match *m, struct probe_shape *shape)
 		}
 	}
 	shape->n_points = n;
-	if (n_dropped && is_one)
+	if (n_dropped && !n)
 		match_missing(m, D_PROBE_PLACE,
 			      "'%.*s': the kernel takes no probe on the instruction there (%s).",
 			      STR_ARG(first.name), insn);
 	else if (n_dropped)
 		diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
-			     "the kernel takes no probe on the first instruction of %u functions: '%.*s' for one (%s).",
-			     n_dropped, STR_ARG(first.symbol), insn);
+			     "the kernel takes no probe at %u of %u places: the first instruction of '%.*s' for one (%s).",
+			     n_dropped, n_dropped + n, STR_ARG(first.symbol), insn);
 }
 
 void placement_run(struct match *m, struct probe_shape *shape)

@@ -13,13 +13,13 @@ import sys
 
 # tools that have to be told what to look at; {progs}: the folder of the traced programs
 WORDS = {
-    "argdist": ["-H", "{progs}/calls:add(arg0)"],
+    "argdist": ["-H", "p:{progs}/calls:add(long x, long y):long:x"],
     "count": ["{progs}/calls:*"],
     "latency": ["{progs}/calls:add"],
-    "slower": ["1", "{progs}/calls:add"],
+    "slower": ["{progs}/calls:add"],
     "stackcount": ["{progs}/calls:add"],
     "trace": ["{progs}/calls:add \"%d\", arg0"],
-    "flow": ["{progs}/calls"],
+    "flow": ["{progs}/calls:add"],
 }
 NO_SCRIPT = ("run", "list")
 # what a tool says when there is nothing here that it could be attached to

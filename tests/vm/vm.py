@@ -83,7 +83,7 @@ def make_image(o, tests, commands):
         im.add(shutil.which(name, path=COMMAND_PATH))
     for path in (o.sonde, o.progs, os.path.join(ROOT, "tests/run"), os.path.join(ROOT, "tests/vm"),
                  os.path.join(ROOT, "tests/progs"), os.path.join(ROOT, "tools"), "/etc/passwd", "/etc/group",
-                 "/etc/nsswitch.conf", "/etc/ssl/openssl.cnf", "/usr/lib/ssl/openssl.cnf", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/hosts",
+                 "/etc/nsswitch.conf", "/etc/ssl/openssl.cnf", "/usr/lib/ssl/openssl.cnf", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/hosts", "/etc/services",
                  "/usr/lib/locale/C.utf8"):
         if os.path.exists(path):
             im.add(path)
