@@ -37,10 +37,37 @@ void probe_ctx_free(struct probe_ctx *c)
 	objfile_cache_free(c->files);
 	demangler_free(c->demangler);
 	late_survey_free(c->survey);
+	placement_foreign_free(c->foreign);
+	c->foreign = NULL;
 	c->survey = NULL;
 	c->file_btf = NULL;
 	c->files = NULL;
 	c->demangler = NULL;
+}
+
+void probe_ctx_expect(struct probe_ctx *c, const struct script *script)
+{
+	struct str *names;
+	uint32_t n = 0;
+
+	for (const struct clause *cl = script->clauses; cl; cl = cl->next)
+		for (const struct attach_point *ap = cl->points; ap; ap = ap->next)
+			n++;
+	names = arena_array(c->arena, struct str, n + 1);
+	n = 0;
+	for (const struct clause *cl = script->clauses; cl; cl = cl->next)
+		for (const struct attach_point *ap = cl->points; ap; ap = ap->next) {
+			uint32_t kinds = probe_kinds_of(ap->n_parts ? ap->parts[0] : STR_NULL);
+			struct str last = ap->n_parts > 1 ? ap->parts[ap->n_parts - 1] : STR_NULL;
+			bool is_known = false;
+
+			for (uint32_t i = 0; i < n; i++)
+				is_known |= str_eq(names[i], last);
+			if (kinds & (1u << PROBE_UPROBE | 1u << PROBE_URETPROBE) && last.n && !is_known)
+				names[n++] = last;
+		}
+	c->wanted = names;
+	c->n_wanted = n;
 }
 
 struct objfile_cache *probe_ctx_files(struct probe_ctx *c)
@@ -48,6 +75,13 @@ struct objfile_cache *probe_ctx_files(struct probe_ctx *c)
 	if (!c->files)
 		c->files = objfile_cache_new();
 	return c->files;
+}
+
+struct placement_foreign *probe_ctx_foreign(struct probe_ctx *c)
+{
+	if (!c->foreign)
+		c->foreign = placement_foreign_new();
+	return c->foreign;
 }
 
 struct demangler *probe_ctx_demangler(struct probe_ctx *c)

@@ -22,6 +22,7 @@ struct probe_late;
 struct probe_survey;
 struct err;
 struct file_btf;
+struct placement_foreign;
 
 /* config return_probe: how returns of user functions are noticed */
 enum return_choice { RETURN_AUTO, RETURN_FORCE_KERNEL, RETURN_FORCE_SITES };
@@ -63,6 +64,9 @@ struct probe_ctx {
 	const struct probe_late *late; /* match in this file alone; NULL: in all (late.h) */
 	/* made when first needed */
 	struct probe_survey *survey; /* what processes map, for targets that are patterns over it */
+	const struct str *wanted;    /* functions that the script names plainly: what will be asked (probe_ctx_expect) */
+	uint32_t n_wanted;
+	struct placement_foreign *foreign; /* placement_foreign.c */
 	struct objfile_cache *files;
 	struct demangler *demangler;
 	struct type_source *tracepoint_types; /* provider_tracepoint.c */
@@ -73,7 +77,10 @@ struct probe_ctx {
 void probe_ctx_init(struct probe_ctx *c, struct arena *arena, struct type_table *types,
 		    struct btfsrc *btf);
 void probe_ctx_free(struct probe_ctx *c);
+/* all of the script's attach points, before the first is matched: files are then read once for all of them */
+void probe_ctx_expect(struct probe_ctx *c, const struct script *script);
 struct objfile_cache *probe_ctx_files(struct probe_ctx *c);
+struct placement_foreign *probe_ctx_foreign(struct probe_ctx *c);
 struct demangler *probe_ctx_demangler(struct probe_ctx *c);
 
 /*

@@ -72,8 +72,12 @@ struct placement_window {
 	bool is_entered; /* code elsewhere in the file may jump to (from, to] */
 };
 
-/* sets is_entered; changes the order */
-void placement_foreign_find(struct objfile *f, struct placement_window *v, size_t n);
+/* what was read of files; by probe_ctx_foreign and probe_ctx_free */
+struct placement_foreign *placement_foreign_new(void);
+void placement_foreign_free(struct placement_foreign *all);
+/* sets is_entered. What was read of a file is kept in the context. */
+void placement_foreign_find(struct probe_ctx *c, struct objfile *f, struct placement_window *v,
+			    size_t n);
 
 /* ---- placement_run.c ---- */
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Jumps from other functions into the first instructions of one: compilers do not make them, but hand-written code does
- * (the string functions of C libraries share their middles). All code of the file is looked through once for all places
- * that were chosen: whatever could be a jump or call with a 4-byte distance, at any byte, is taken for one. Jumps with a
+ * (the string functions of C libraries share their middles). All code of the file is looked through once, for all functions
+ * that the script names, and what leads into those is kept for the questions that come: whatever could be a jump or call with a 4-byte distance, at any byte, is taken for one. Jumps with a
  * 1-byte distance reach the neighbours only, which are decoded.
  */
 #include "probe/placement.h"
 
+#include "base/vec.h"
 #include "objfile/elf.h"
 #include "objfile/symtab.h"
 
@@ -18,47 +19,84 @@ enum {
 	OVERLAP = 8,     /* longer than any opcode with its distance */
 	NEIGHBOUR = 192, /* a jump over 127 bytes, and some to find the instructions' beginnings */
 	PREVIOUS = 512, /* code before the function is decoded from a symbol, if one is that near */
+	BLOCK = 4096,   /* most branches lead into blocks that nobody asks about */
+	BLOCKS_MAX = 1 << 24,
+	FILES_MAX = 64, /* that are remembered; then all are forgotten */
 };
 
-struct search {
-	struct placement_window *v; /* by .from */
-	size_t n;
-	uint64_t least, most; /* (least, most] holds all windows */
+/* a branch that comes from elsewhere */
+struct branch {
+	uint64_t source, target;
 };
 
-static int by_from(const void *a, const void *b)
+/* code of functions that are asked about, disjoint; by start */
+struct stretch {
+	uint64_t start, end;
+	bool is_one; /* one function's: what goes from itself into itself is not noted */
+};
+
+struct func {
+	uint64_t start, end;
+};
+
+/* what is known of one file: it is read again only when a function is asked about that nobody expected */
+struct foreign_file {
+	struct foreign_file *next;
+	/* the file; not a pointer to it: the next one may be given the same address */
+	dev_t dev;
+	ino_t ino;
+	uint64_t size;
+	struct timespec mtime;
+	VEC(struct func) funcs;         /* by start, end */
+	VEC(struct stretch) stretches;  /* of these functions */
+	VEC(struct branch) branches;    /* into the stretches, by target */
+	uint64_t *blocks;               /* bits: does a stretch touch this block of code? */
+	uint64_t first_block, n_blocks; /* least block, and how many from there */
+	bool is_known;                  /* all code could be read */
+};
+
+static int by_range(const void *a, const void *b)
 {
-	const struct placement_window *x = a, *y = b;
+	const struct func *x = a, *y = b;
 
-	return x->from < y->from ? -1 : x->from > y->from;
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return x->end < y->end ? -1 : x->end > y->end;
+}
+
+static int by_target(const void *a, const void *b)
+{
+	const struct branch *x = a, *y = b;
+
+	return x->target < y->target ? -1 : x->target > y->target;
 }
 
 /* something at source goes to target */
-static void note(struct search *s, uint64_t source, uint64_t target)
+static void note(struct foreign_file *s, uint64_t source, uint64_t target)
 {
-	size_t lo = 0, hi = s->n;
+	uint64_t block = target / BLOCK - s->first_block;
+	size_t lo = 0, hi = s->stretches.n;
+	const struct stretch *in;
 
-	if (target <= s->least || target > s->most)
+	if (block >= s->n_blocks || !(s->blocks[block / 64] >> block % 64 & 1))
 		return;
-	while (lo < hi) { /* the first window that begins at or behind target */
+	while (lo <
+	       hi) { /* the first stretch that begins at or behind target: nothing is wrong with a jump to a beginning */
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (s->v[mid].from < target)
+		if (s->stretches.v[mid].start < target)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	for (uint64_t from = lo ? s->v[lo - 1].from : 0; lo && s->v[lo - 1].from == from; lo--) {
-		struct placement_window *w = &s->v[lo - 1];
-
-		/* from within the function it is known better: that was decoded */
-		if (target <= w->to && (source < w->start || source >= w->end))
-			w->is_entered = true;
-	}
+	in = lo ? &s->stretches.v[lo - 1] : NULL;
+	if (!in || target >= in->end || (in->is_one && source >= in->start && source < in->end))
+		return;
+	vec_push(&s->branches, ((struct branch){ source, target }));
 }
 
 /* e8 call, e9 jmp, 0f 8x jcc, with four bytes of distance behind them: is p the first of one? */
-static void look_at(struct search *s, const uint8_t *p, uint64_t addr)
+static void look_at(struct foreign_file *s, const uint8_t *p, uint64_t addr)
 {
 	unsigned at = 1;
 	int32_t distance;
@@ -73,7 +111,7 @@ static void look_at(struct search *s, const uint8_t *p, uint64_t addr)
 }
 
 /* programs have tens of megabytes of code, and few bytes that could begin a jump: sixteen are looked at together */
-static void scan(struct search *s, const uint8_t *p, size_t n, uint64_t addr)
+static void scan(struct foreign_file *s, const uint8_t *p, size_t n, uint64_t addr)
 {
 	const __m128i low_bit_off = _mm_set1_epi8((char)0xfe), near = _mm_set1_epi8((char)0xe8),
 		      two_bytes = _mm_set1_epi8(0x0f);
@@ -95,8 +133,8 @@ static void scan(struct search *s, const uint8_t *p, size_t n, uint64_t addr)
 		look_at(s, p + i, addr + i);
 }
 
-static bool scan_section(struct search *s, struct objfile *f, const struct objfile_section *sec,
-			 uint8_t *buf)
+static bool scan_section(struct foreign_file *s, struct objfile *f,
+			 const struct objfile_section *sec, uint8_t *buf)
 {
 	for (uint64_t at = 0; at < sec->size; at += CHUNK) {
 		size_t n = sec->size - at < CHUNK + OVERLAP ? sec->size - at : CHUNK + OVERLAP;
@@ -109,7 +147,7 @@ static bool scan_section(struct search *s, struct objfile *f, const struct objfi
 	return true;
 }
 
-static void decode_neighbour(struct search *s, struct objfile *f, uint64_t from, uint64_t to)
+static void decode_neighbour(struct foreign_file *s, struct objfile *f, uint64_t from, uint64_t to)
 {
 	CODE_AUTO c = { 0 };
 
@@ -120,8 +158,7 @@ static void decode_neighbour(struct search *s, struct objfile *f, uint64_t from,
 			note(s, c.insn[k].addr, c.insn[k].target);
 }
 
-static void look_at_neighbours(struct search *s, struct objfile *f,
-			       const struct placement_window *w)
+static void look_at_neighbours(struct foreign_file *s, struct objfile *f, const struct func *w)
 {
 	const struct objfile_section *sec = objfile_section_at(f, w->start);
 	const struct symbol *previous;
@@ -142,30 +179,186 @@ static void look_at_neighbours(struct search *s, struct objfile *f,
 		decode_neighbour(s, f, w->end, to);
 }
 
-void placement_foreign_find(struct objfile *f, struct placement_window *v, size_t n)
+/* ---- one file ---- */
+
+/* disjoint stretches of the functions, and the blocks that they are in; false: the file makes no sense */
+static bool lay_out(struct foreign_file *s)
 {
-	struct search s = { .v = v, .n = n, .least = UINT64_MAX };
+	uint64_t last;
+
+	qsort(s->funcs.v, s->funcs.n, sizeof(*s->funcs.v), by_range);
+	s->stretches.n = 0;
+	vec_each(w, &s->funcs) {
+		struct stretch *before = s->stretches.n ? &vec_last(&s->stretches) : NULL;
+
+		if (before && before->start == w->start && before->end == w->end)
+			continue;
+		if (!before || w->start >= before->end) {
+			vec_push(&s->stretches, ((struct stretch){ w->start, w->end, true }));
+			continue;
+		}
+		before->is_one = false;
+		before->end = w->end > before->end ? w->end : before->end;
+	}
+	s->first_block = s->stretches.v[0].start / BLOCK;
+	last = vec_last(&s->stretches).end / BLOCK;
+	s->n_blocks = 0;
+	free(s->blocks);
+	s->blocks = NULL;
+	if (last - s->first_block >= BLOCKS_MAX)
+		return false;
+	s->n_blocks = last - s->first_block + 1;
+	s->blocks = base_alloc((s->n_blocks / 64 + 1) * sizeof(*s->blocks));
+	vec_each(st, &s->stretches)
+		for (uint64_t b = st->start / BLOCK; b <= st->end / BLOCK; b++)
+			s->blocks[(b - s->first_block) / 64] |= 1ull << (b - s->first_block) % 64;
+	return true;
+}
+
+static bool scan_file(struct foreign_file *s, struct objfile *f)
+{
 	uint8_t *buf = base_alloc(CHUNK + 2 * OVERLAP);
 	bool is_known = false;
 
-	qsort(v, n, sizeof(*v), by_from);
-	for (size_t i = 0; i < n; i++) {
-		s.least = v[i].from < s.least ? v[i].from : s.least;
-		s.most = v[i].to > s.most ? v[i].to : s.most;
-	}
 	for (uint32_t i = 0; i < f->n_sections; i++) {
 		const struct objfile_section *sec = &f->sections[i];
 
 		if (!(sec->flags & SHF_ALLOC) || !(sec->flags & SHF_EXECINSTR) ||
 		    sec->type == SHT_NOBITS)
 			continue;
-		is_known = scan_section(&s, f, sec, buf);
+		is_known = scan_section(s, f, sec, buf);
 		if (!is_known)
 			break;
 	}
 	free(buf);
-	for (size_t i = 0; i < n; i++) {
-		look_at_neighbours(&s, f, &v[i]);
-		v[i].is_entered |= !is_known;
+	return is_known;
+}
+
+static bool has_func(const struct foreign_file *s, uint64_t start, uint64_t end)
+{
+	const struct func f = { start, end };
+
+	return s->funcs.n && bsearch(&f, s->funcs.v, s->funcs.n, sizeof(f), by_range);
+}
+
+/* the other functions that the script will ask about, as far as their names are symbols */
+static void expect(struct foreign_file *s, const struct probe_ctx *c, struct objfile *f)
+{
+	struct symtab *t = objfile_symtab(f);
+
+	for (uint32_t i = 0; i < c->n_wanted; i++)
+		for (const struct symbol *sym = symtab_find(t, c->wanted[i]); sym;
+		     sym = symtab_find_next(t, sym))
+			if (sym->size && sym->addr + sym->size > sym->addr)
+				vec_push(&s->funcs,
+					 ((struct func){ sym->addr, sym->addr + sym->size }));
+}
+
+static void read_all(struct foreign_file *s, const struct probe_ctx *c, struct objfile *f,
+		     const struct placement_window *v, size_t n)
+{
+	if (!s->funcs.n)
+		expect(s, c, f);
+	for (size_t i = 0; i < n; i++)
+		vec_push(&s->funcs, ((struct func){ v[i].start, v[i].end }));
+	s->branches.n = 0;
+	s->is_known = lay_out(s) && scan_file(s, f);
+	vec_each(w, &s->funcs)
+		if (s->is_known)
+			look_at_neighbours(s, f, w);
+	if (s->branches.n)
+		qsort(s->branches.v, s->branches.n, sizeof(*s->branches.v), by_target);
+}
+
+static bool is_entered(const struct foreign_file *s, const struct placement_window *w)
+{
+	size_t lo = 0, hi = s->branches.n;
+
+	while (lo < hi) { /* the first branch behind from */
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (s->branches.v[mid].target <= w->from)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
+	/* from within the function it is known better: that was decoded */
+	for (; lo < s->branches.n && s->branches.v[lo].target <= w->to; lo++)
+		if (s->branches.v[lo].source < w->start || s->branches.v[lo].source >= w->end)
+			return true;
+	return false;
+}
+
+static void free_one(struct foreign_file *s)
+{
+	vec_free(&s->funcs);
+	vec_free(&s->stretches);
+	vec_free(&s->branches);
+	free(s->blocks);
+	free(s);
+}
+
+/* ---- all files ---- */
+
+struct placement_foreign {
+	struct foreign_file *files;
+	uint32_t n;
+};
+
+struct placement_foreign *placement_foreign_new(void)
+{
+	return base_alloc(sizeof(struct placement_foreign));
+}
+
+static void forget(struct placement_foreign *all)
+{
+	while (all->files) {
+		struct foreign_file *next = all->files->next;
+
+		free_one(all->files);
+		all->files = next;
+	}
+	all->n = 0;
+}
+
+void placement_foreign_free(struct placement_foreign *all)
+{
+	if (all)
+		forget(all);
+	free(all);
+}
+
+static struct foreign_file *of_file(struct placement_foreign *all, const struct objfile *f)
+{
+	struct foreign_file *s;
+
+	for (s = all->files; s; s = s->next)
+		if (s->dev == f->dev && s->ino == f->ino && s->size == f->size &&
+		    s->mtime.tv_sec == f->mtime.tv_sec && s->mtime.tv_nsec == f->mtime.tv_nsec)
+			return s;
+	if (all->n >= FILES_MAX)
+		forget(all);
+	s = base_alloc(sizeof(*s));
+	s->dev = f->dev;
+	s->ino = f->ino;
+	s->size = f->size;
+	s->mtime = f->mtime;
+	s->next = all->files;
+	all->files = s;
+	all->n++;
+	return s;
+}
+
+void placement_foreign_find(struct probe_ctx *c, struct objfile *f, struct placement_window *v,
+			    size_t n)
+{
+	struct foreign_file *s = of_file(probe_ctx_foreign(c), f);
+	bool is_all_there = true;
+
+	for (size_t i = 0; i < n; i++)
+		is_all_there &= has_func(s, v[i].start, v[i].end);
+	if (!is_all_there)
+		read_all(s, c, f, v, n);
+	for (size_t i = 0; i < n; i++)
+		v[i].is_entered = !s->is_known || is_entered(s, &v[i]);
 }

@@ -228,10 +228,10 @@ static bool settle(struct match *m, struct objfile *f, const struct probe_shape 
 }
 
 /* code of other functions may lead behind the entries of some: those get their probes back */
-static void undo_entered(struct objfile *f, struct probe_shape *shape, struct moved *moved)
+static void undo_entered(struct match *m, struct objfile *f, struct probe_shape *shape, struct moved *moved)
 {
 	if (f && moved->windows.n)
-		placement_foreign_find(f, moved->windows.v, moved->windows.n);
+		placement_foreign_find(m->c, f, moved->windows.v, moved->windows.n);
 	vec_each(w, &moved->windows) {
 		const struct probe_point *before = &moved->before.v[w->point];
 
@@ -316,14 +316,14 @@ void placement_run(struct match *m, struct probe_shape *shape)
 		struct probe_point *p = &shape->points[i];
 
 		if (!f || !str_eq(path, p->path)) {
-			undo_entered(f, shape, &moved);
+			undo_entered(m, f, shape, &moved);
 			path = p->path;
 			f = file_of(m, p);
 		}
 		if (!f || settle(m, f, shape, p, &moved))
 			shape->points[n++] = *p;
 	}
-	undo_entered(f, shape, &moved);
+	undo_entered(m, f, shape, &moved);
 	shape->n_points = n;
 	drop_refused(m, shape);
 }

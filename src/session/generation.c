@@ -84,6 +84,8 @@ struct probe_shape *generation_match(struct compilation *c, const struct attach_
 	uint32_t call = c->n_calls++;
 	struct generation *g;
 
+	if (!c->probes.wanted)
+		probe_ctx_expect(&c->probes, c->script);
 	if (c->main == c) {
 		first = probe_match(&c->probes, ap, false, diags);
 		remember(c, call, first);
@@ -116,6 +118,7 @@ static void prepare(struct generation *g, struct compilation *main, const struct
 	/* made when first needed: by the first, so that they are there for all */
 	probe_ctx_files(&main->probes);
 	probe_ctx_demangler(&main->probes);
+	probe_ctx_foreign(&main->probes);
 	*c = (struct compilation){
 		.opts = main->opts,
 		.main = main,
