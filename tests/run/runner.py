@@ -35,7 +35,8 @@ ATTACH_LIMIT = 15.0  # seconds until the probes must be attached
 DEFAULT_TIMEOUT = 10  # seconds from there to the end
 END_LIMIT = 5.0  # seconds from SIGINT to the end of the process
 # commands that want a compiler or a tool chain
-BUILDS = re.compile(r"\b(go (version|build)|gcc|g\+\+|clang|clang-14|clang\+\+-14|rustc|go_build\.sh|javac|objcopy|strip|nm|dwz|dwp)\b")
+BUILDS = re.compile(r"(?<!\w)(go (version|build)|bin/go|gcc|g\+\+|clang(\+\+)?(-14)?|rustc|go_build\.sh|javac|objcopy|strip|nm|dwz|dwp)"
+                    r"(?![\w+])")
 ENGINES = ("kernel",)  # those that the binary has
 ONE_LINE = ("NAME", "RUN", "ARGS", "TIMEOUT", "SETUP", "CLEANUP", "ENV", "RETURN_CODE", "WILL_FAIL", "ENGINE",
             "END", "REQUIRES", "BEFORE", "READY", "AFTER", "CHECK")
