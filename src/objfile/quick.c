@@ -6,8 +6,10 @@
 #include "objfile/quick.h"
 
 #include "objfile/usdt.h"
+#include "objfile/word_search.h"
 
 #include <elf.h>
+#include <stdlib.h>
 
 static bool is_word_char(char c)
 {
@@ -173,6 +175,51 @@ bool quick_may_have_function(struct objfile *f, struct str name)
 		return has_mangled(f, name, word);
 	return dynamic_has(f, name, word) || section_has(f, ".strtab", word) ||
 	       (word.n != name.n && go_table_has(f, word));
+}
+
+/* what quick_may_have_function says of a plain name, without its search in the names of all symbols; *is_sure: that is all */
+static bool may_have_plain(struct objfile *f, struct str name, bool *is_sure)
+{
+	*is_sure = true;
+	if (!is_searchable(name) || f->n_sections < 2 ||
+	    objfile_find_section(f, STR(".gnu_debugdata")) || dynamic_has(f, name, name))
+		return true;
+	*is_sure = false;
+	return false;
+}
+
+void quick_may_have_functions(struct objfile *f, const struct str *names, uint32_t n, bool *ret)
+{
+	const struct objfile_section *s = objfile_find_section(f, STR(".strtab"));
+	struct str *words = base_alloc((n + 1) * sizeof(*words));
+	uint32_t *of = base_alloc((n + 1) * sizeof(*of)), n_words = 0;
+	bool *found = base_alloc(n + 1);
+	struct bytes b = { 0 };
+	struct err *e = NULL;
+
+	for (uint32_t i = 0; i < n; i++) {
+		bool is_sure = true;
+
+		if (names[i].n && quick_word(names[i]).n == names[i].n)
+			ret[i] = may_have_plain(f, names[i], &is_sure);
+		else
+			ret[i] = quick_may_have_function(f, names[i]);
+		if (is_sure)
+			continue;
+		of[n_words] = i;
+		words[n_words++] = names[i];
+	}
+	if (n_words && s && s->type != SHT_NOBITS) {
+		e = objfile_section_bytes(f, s, &b);
+		if (!e)
+			word_search(b, words, n_words, found);
+		for (uint32_t i = 0; i < n_words; i++)
+			ret[of[i]] = e || found[i]; /* not to be read here: not known */
+		err_free(e);
+	}
+	free(words);
+	free(of);
+	free(found);
 }
 
 bool quick_has_usdt(struct objfile *f, struct str provider, struct str name)

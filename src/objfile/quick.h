@@ -11,6 +11,8 @@
 
 /* name as an attach point has it: C, C++, Rust, Go, with wildcards */
 bool quick_may_have_function(struct objfile *f, struct str name);
+/* the same of many, ret[i] for names[i]: tables of names are gone through once */
+void quick_may_have_functions(struct objfile *f, const struct str *names, uint32_t n, bool *ret);
 /* provider and name may have wildcards */
 bool quick_has_usdt(struct objfile *f, struct str provider, struct str name);
 

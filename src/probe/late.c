@@ -19,6 +19,7 @@ struct survey_file {
 	struct objfile *quick; /* for quick looks; NULL: not opened, or no ELF file */
 	struct objfile *f;     /* of the cache */
 	struct str open_path;
+	bool *may_have; /* of the names that the script wants, what quick looks say; NULL: not asked yet */
 	int fd; /* + 1; open where the path leads through it */
 	bool is_opened;
 };
@@ -64,15 +65,19 @@ static bool is_plain(struct str name)
 	return name.n && quick_word(name).n == name.n;
 }
 
+/* of a function that quick looks do not deny */
+static bool has_after_all(const struct probe_spec *spec, struct objfile *f)
+{
+	/* the name may be that of a function of another file that is called here */
+	return !is_plain(spec->func) || objfile_langs(f) ||
+	       symtab_find(objfile_symtab(f), spec->func);
+}
+
 bool late_may_have(const struct probe_spec *spec, struct objfile *f)
 {
 	if (spec->kind == PROBE_USDT)
 		return quick_has_usdt(f, spec->ns, spec->func);
-	if (!quick_may_have_function(f, spec->func))
-		return false;
-	/* the name may be that of a function of another file that is called here */
-	return !is_plain(spec->func) || objfile_langs(f) ||
-	       symtab_find(objfile_symtab(f), spec->func);
+	return quick_may_have_function(f, spec->func) && has_after_all(spec, f);
 }
 
 /* ---- the survey ---- */
@@ -188,12 +193,28 @@ static void add_target(struct target_files *ret, struct str path, struct str ope
 		 ((struct target_file){ .f = f, .path = path, .open_path = open_path }));
 }
 
+/* late_may_have, by one look at the file for all names of the script */
+static bool may_have(struct probe_ctx *c, const struct probe_spec *spec, uint32_t name,
+		     struct survey_file *s)
+{
+	if (spec->kind == PROBE_USDT || name >= c->n_wanted)
+		return late_may_have(spec, s->quick);
+	if (!s->may_have) {
+		s->may_have = arena_array(c->arena, bool, c->n_wanted);
+		quick_may_have_functions(s->quick, c->wanted, c->n_wanted, s->may_have);
+	}
+	return s->may_have[name] && has_after_all(spec, s->quick);
+}
+
 static struct err *find_among_mapped(struct match *m, struct target_files *ret)
 {
 	struct probe_ctx *c = m->c;
+	uint32_t name = 0; /* which of those that are wanted */
 
 	if (!c->survey)
 		TRY(make_survey(c));
+	while (name < c->n_wanted && !str_eq(c->wanted[name], m->spec->func))
+		name++;
 	for (size_t i = 0; i < c->survey->mapped.files.n; i++) {
 		const struct mapped_file *mapped = c->survey->mapped.files.v[i];
 		struct survey_file *s = &c->survey->files[i];
@@ -202,7 +223,7 @@ static struct err *find_among_mapped(struct match *m, struct target_files *ret)
 		if (!late_path_fits(m->spec, mapped->path))
 			continue;
 		f = quick_file(c, s, mapped);
-		if (f && late_may_have(m->spec, f) && full_file(c, s))
+		if (f && may_have(c, m->spec, name, s) && full_file(c, s))
 			add_target(ret, mapped->path, s->open_path, s->f);
 	}
 	return NULL;

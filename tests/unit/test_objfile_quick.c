@@ -3,6 +3,7 @@
 #include "objfile/mapped.h"
 #include "objfile/needed.h"
 #include "objfile/quick.h"
+#include "objfile/word_search.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -52,6 +53,68 @@ TEST(what_libc_has_and_has_not)
 	/* names of other languages whose words stand in names of C */
 	CHECK(!quick_may_have_function(f, STR("net/printf.(*malloc).getenv")));
 	CHECK(!quick_may_have_function(f, STR("std::printf::malloc")));
+}
+
+TEST(many_names_are_answered_as_each_of_them)
+{
+	static const char *const names[] = {
+		"malloc",         "printf", "SSL_write", "no_such_function",
+		"std::malloc",    "mallo*", "*",         "a/b.(*malloc).x",
+		"many_names_are", "x",      "main",      "operator"
+	};
+	enum { N = sizeof(names) / sizeof(*names) };
+	struct str asked[N];
+	bool ret[N];
+
+	for (unsigned i = 0; i < N; i++)
+		asked[i] = str_from(names[i]);
+	for (unsigned k = 0; k < 2; k++) {
+		OBJFILE_AUTO f = NULL;
+
+		if (k)
+			err_free(objfile_open("/proc/self/exe", &f));
+		else
+			f = file_of(dlsym(RTLD_DEFAULT, "getenv"));
+		if (!CHECK(f != NULL))
+			return;
+		quick_may_have_functions(f, asked, N, ret);
+		for (unsigned i = 0; i < N; i++)
+			if (!CHECK(ret[i] == quick_may_have_function(f, asked[i])))
+				printf("# %s\n", names[i]);
+	}
+}
+
+/* few letters, so that words overlap, repeat and stand at the ends; memmem knows the truth */
+TEST(words_are_found_where_memmem_finds_them)
+{
+	unsigned seed = 7, n_found = 0, n_absent = 0;
+
+	for (unsigned round = 0; round < 3000; round++) {
+		char text[64], words[8][12];
+		struct str asked[8];
+		bool found[8] = { 0 };
+		size_t n = (size_t)rand_r(&seed) % sizeof(text);
+
+		for (size_t i = 0; i < n; i++)
+			text[i] = (char)('a' + rand_r(&seed) % 2);
+		for (unsigned w = 0; w < 8; w++) {
+			size_t len = 1 + (size_t)rand_r(&seed) % (sizeof(words[w]) - 1);
+
+			for (size_t i = 0; i < len; i++)
+				words[w][i] = (char)('a' + rand_r(&seed) % 2);
+			asked[w] = str_make(words[w], len);
+		}
+		word_search((struct bytes){ .p = (const uint8_t *)text, .n = n }, asked, 8, found);
+		for (unsigned w = 0; w < 8; w++) {
+			bool is_there = memmem(text, n, asked[w].p, asked[w].n) != NULL;
+
+			if (!CHECK(found[w] == is_there))
+				return;
+			n_found += is_there;
+			n_absent += !is_there;
+		}
+	}
+	CHECK(n_found > 1000 && n_absent > 1000);
 }
 
 TEST(our_own_files_are_mapped_once_each)
