@@ -310,7 +310,6 @@ TEST(recognised)
 TEST(cuts_do_not_matter)
 {
 	STRBUF_AUTO out = { 0 };
-	STRBUF_AUTO in = { 0 };
 	STRBUF_AUTO hello = { 0 };
 	struct talk_call calls[4];
 	char *whole;
