@@ -84,6 +84,7 @@ enum { PAGE = 4096 };
 static bool displace(uint8_t *at, size_t n, uint8_t *to, unsigned wanted)
 {
 	unsigned done = 0, len = 0;
+	int32_t distance;
 	CODE_AUTO c;
 
 	code_decode(at, n, (uintptr_t)at, &c);
@@ -96,7 +97,8 @@ static bool displace(uint8_t *at, size_t n, uint8_t *to, unsigned wanted)
 		len += c.insn[k].len;
 	}
 	to[done] = 0xe9;
-	*(int32_t *)(void *)(to + done + 1) = (int32_t)((at + len) - (to + done + 5));
+	distance = (int32_t)((at + len) - (to + done + 5));
+	memcpy(to + done + 1, &distance, sizeof(distance));
 	return true;
 }
 
@@ -142,12 +144,14 @@ TEST(out_of_reach)
 {
 	const uint8_t lea[] = { 0x48, 0x8d, 0x05, 0x10, 0, 0, 0 };
 	uint8_t out[RELOCATE_MAX];
+	int32_t distance;
 	CODE_AUTO c;
 
 	code_decode(lea, sizeof(lea), START, &c);
 	CHECK_INT(relocate_insn(&c.insn[0], lea, START + (1ull << 33), out), 0);
 	CHECK_INT(relocate_insn(&c.insn[0], lea, START + 0x1000, out), 7);
-	CHECK_INT(*(int32_t *)(void *)(out + 3), 0x10 - 0x1000);
+	memcpy(&distance, out + 3, sizeof(distance));
+	CHECK_INT(distance, 0x10 - 0x1000);
 }
 
 /* ---- a real file ---- */
