@@ -206,7 +206,7 @@ def main():
     folders = [os.path.join(ROOT, "tests", f) for f in ("run", "vm")]
     o.files = sorted(os.path.join(d, f) for d in folders for f in os.listdir(d) if f.endswith(".test"))
     only = chosen() if o.chosen else o.only
-    tests = [] if o.command else [t for f in o.files for t in runner.parse_file(f) if re.search(only, t.full)]
+    tests = [] if o.command and not o.only else [t for f in o.files for t in runner.parse_file(f) if re.search(only, t.full)]
     os.makedirs(WORK, exist_ok=True)
     prepare(o, tests)
     commands = o.command
