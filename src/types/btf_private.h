@@ -22,6 +22,13 @@ struct btfsrc_enumerator {
 	uint32_t index; /* within the enum */
 };
 
+/* names that were found by going through all: small scripts ask for one or two, and the index takes ten milliseconds */
+enum { BTFSRC_SCANS = 3 };
+struct btfsrc_found {
+	unsigned kinds;
+	uint32_t id;
+};
+
 struct btfsrc {
 	struct type_source base; /* first: a struct type_source * of ours is a struct btfsrc * */
 	char *path;
@@ -37,6 +44,8 @@ struct btfsrc {
 	uint8_t *aligns;          /* by id, 0: not computed yet */
 	unsigned nesting;         /* calls into each other: completing, alignments */
 	struct btfsrc_index names;
+	struct btfsrc_found found[BTFSRC_SCANS];
+	uint32_t n_found, n_scans;
 	struct btfsrc_index constants;
 	struct btf_dump *dump;   /* btf_text.c, NULL until it is needed */
 	struct strbuf *dump_out; /* where it writes now */

@@ -209,17 +209,59 @@ static uint32_t names_find(struct btfsrc *s, unsigned kind, struct str name)
 	return 0;
 }
 
+/* the same as by the index, without one */
+static uint32_t scan_for(struct btfsrc *s, unsigned kinds, struct str name)
+{
+	uint32_t best = 0;
+	unsigned best_kind = BTFSRC_FUNC + 1;
+
+	for (uint32_t id = s->first_id; id < s->end_id; id++) {
+		const struct btf_type *t = btf__type_by_id(s->btf, id);
+		unsigned kind = t->name_off ? btfsrc_kind_of(t) : 0;
+		const char *text;
+
+		if (!(kind & kinds) || kind >= best_kind)
+			continue;
+		text = btf__str_by_offset(s->btf, t->name_off);
+		if (text[0] != name.p[0] || !str_eq(str_from(text), name))
+			continue;
+		best = id;
+		best_kind = kind;
+	}
+	return best;
+}
+
+static uint32_t find_own(struct btfsrc *s, unsigned kinds, struct str name)
+{
+	uint32_t id = 0;
+
+	for (uint32_t i = 0; i < s->n_found && !s->names.slots; i++) {
+		const struct btf_type *t = btf__type_by_id(s->btf, s->found[i].id);
+
+		if (s->found[i].kinds == kinds && str_eq(btfsrc_string(s, t->name_off), name))
+			return s->found[i].id;
+	}
+	if (!s->names.slots && s->n_scans++ < BTFSRC_SCANS) {
+		id = scan_for(s, kinds, name);
+		if (id)
+			s->found[s->n_found++] = (struct btfsrc_found){ kinds, id };
+		return id;
+	}
+	if (!s->names.slots)
+		names_build(s);
+	for (unsigned bit = BTFSRC_STRUCT; bit <= BTFSRC_FUNC && !id; bit <<= 1)
+		if (kinds & bit)
+			id = names_find(s, bit, name);
+	return id;
+}
+
 uint32_t btfsrc_find_id(struct btfsrc *s, unsigned kinds, struct str name)
 {
 	uint32_t id = 0;
 
 	if (name.n == 0 || !btfsrc_open(s))
 		return 0;
-	if (!s->names.slots)
-		names_build(s);
-	for (unsigned bit = BTFSRC_STRUCT; bit <= BTFSRC_FUNC && !id; bit <<= 1)
-		if (kinds & bit)
-			id = names_find(s, bit, name);
+	id = find_own(s, kinds, name);
 	return id ? id : s->below ? btfsrc_find_id(s->below, kinds, name) : 0;
 }
 
