@@ -161,11 +161,16 @@ def fuzz(o, folder, findings, name):
             return status, out
     with tempfile.TemporaryDirectory(prefix="sonde-fuzz-") as corpus:
         seeds(kind, o.build, corpus)
-        cmd = [binary, corpus, f"-max_total_time={o.seconds}", f"-max_len={longest}", "-timeout=10",
+        cmd = [binary, corpus, f"-max_total_time={o.seconds}", f"-max_len={longest}", f"-timeout={10 * share_of(o)}",
                "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={findings}/{name}-"]
         if words:
             cmd.append("-dict=" + os.path.join(HERE, words))
         return run(cmd, o.seconds + 120)
+
+
+def share_of(o):
+    """how many fuzzers share a CPU"""
+    return 3 if o.seconds <= 60 else 1
 
 
 def main():
@@ -181,8 +186,7 @@ def main():
     os.makedirs(findings, exist_ok=True)
     failed = 0
     # the short runs of `make test` share the CPUs, long ones have one each: a fuzzer is one thread
-    share = 2 if o.seconds <= 60 else 1
-    with concurrent.futures.ThreadPoolExecutor((os.cpu_count() or 1) * share) as pool:
+    with concurrent.futures.ThreadPoolExecutor((os.cpu_count() or 1) * share_of(o)) as pool:
         results = pool.map(lambda name: fuzz(o, folder, findings, name), names)
         for n, (name, (status, out)) in enumerate(zip(names, results), 1):
             done = re.search(r"number_of_executed_units: (\d+)", out)

@@ -12,6 +12,7 @@ tests/vm/*.test, and loads.py gives each program and tool to the verifier. What 
 build-vm/KERNEL.log. Prints TAP and, as the last line, "vm: N passed, N failed, N skipped".
 """
 import argparse
+import concurrent.futures
 import os
 import re
 import select
@@ -217,9 +218,10 @@ def main():
         if o.loads:
             commands += f"python3 {ROOT}/tests/vm/loads.py --sonde {o.sonde} --progs {o.progs}\n"
     initrd = make_image(o, tests, commands)
-    total = [0, 0, 0]
-    for version, path in found:
-        total = [a + b for a, b in zip(total, run_kernel(o, version, path, initrd))]
+    # a machine is one thread: all at once, unless somebody wants to see what they say one after the other
+    with concurrent.futures.ThreadPoolExecutor(1 if o.command else len(found)) as pool:
+        counts = list(pool.map(lambda k: run_kernel(o, *k, initrd), found))
+    total = [sum(c) for c in zip(*counts)]
     shutil.rmtree(PREPARED, ignore_errors=True)
     print(f"vm: {total[0]} passed, {total[1]} failed, {total[2]} skipped")
     return 1 if total[1] else 0
