@@ -18,7 +18,8 @@
 
 struct mapped_file {
 	uint64_t ino;
-	uint32_t dev_major, dev_minor; /* as the kernel tells them in maps: not always what stat says */
+	uint32_t dev_major,
+		dev_minor; /* as the kernel tells them in maps: not always what stat says */
 	bool is_deleted;
 	pid_t pid; /* a process that maps it, and where */
 	uint64_t start, end;

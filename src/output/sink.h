@@ -32,7 +32,8 @@ struct sink {
 	int error; /* errno of the first failed write; EPIPE: the reader is gone */
 	/* when it points at something > 1 (the user pressed Ctrl-C again), a write that blocks is given up */
 	const volatile sig_atomic_t *give_up;
-	struct sink_rotation rotation; /* the sink then opens files of its own in place of *fd: same number */
+	struct sink_rotation
+		rotation; /* the sink then opens files of its own in place of *fd: same number */
 };
 
 /* add bytes to pending directly, then call this: it writes what the mode wants written after an event */

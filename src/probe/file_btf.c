@@ -78,13 +78,13 @@ static void add_var(struct probe_var *v, struct location *l, struct str name,
 	*l = why ? (struct location){ .why = str_from(why) } : value->loc;
 }
 
-void file_btf_vars(struct probe_ctx *c, struct btfsrc *types, const struct place *place, uint64_t pc,
-		   bool at_return, const struct probe_var **vars, const struct location **locs,
-		   uint32_t *n)
+void file_btf_vars(struct probe_ctx *c, struct btfsrc *types, const struct place *place,
+		   uint64_t pc, bool at_return, const struct probe_var **vars,
+		   const struct location **locs, uint32_t *n)
 {
-	uint32_t id = place->sym && !place->inst ?
-			      btfsrc_find_id(types, BTFSRC_FUNC, symbol_base_name(place->sym)) :
-			      0;
+	uint32_t id = place->sym && !place->inst
+			      ? btfsrc_find_id(types, BTFSRC_FUNC, symbol_base_name(place->sym))
+			      : 0;
 	const struct type *fn = id ? btfsrc_function(types, id) : NULL;
 	struct abi_value *params, result;
 	struct probe_var *v;

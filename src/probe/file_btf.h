@@ -15,9 +15,9 @@ struct btfsrc *file_btf(struct probe_ctx *c, struct objfile *f);
  * What can be read where control stands at pc: parameters when that is the function's entry, at_return: the result. Lists
  * of n, in the context's arena; n is 0 when the file's BTF does not know the function.
  */
-void file_btf_vars(struct probe_ctx *c, struct btfsrc *types, const struct place *place, uint64_t pc,
-		   bool at_return, const struct probe_var **vars, const struct location **locs,
-		   uint32_t *n);
+void file_btf_vars(struct probe_ctx *c, struct btfsrc *types, const struct place *place,
+		   uint64_t pc, bool at_return, const struct probe_var **vars,
+		   const struct location **locs, uint32_t *n);
 /* frees what was made last; gives the rest */
 struct file_btf *file_btf_pop(struct file_btf *list);
 /* frees what file_btf made; by probe_ctx_free */

@@ -20,7 +20,7 @@ struct survey_file {
 	struct objfile *f;     /* of the cache */
 	struct str open_path;
 	bool *may_have; /* of the names that the script wants, what quick looks say; NULL: not asked yet */
-	int fd; /* + 1; open where the path leads through it */
+	int fd;         /* + 1; open where the path leads through it */
 	bool is_opened;
 };
 

@@ -13,7 +13,7 @@ struct perf_rings;
 
 struct perf_rings_opts {
 	bool has_tasks; /* forks, execs, ends; else mappings alone */
-	bool wakes;     /* descriptors are readable as soon as there is a record; else nobody is ever woken */
+	bool wakes; /* descriptors are readable as soon as there is a record; else nobody is ever woken */
 };
 
 struct err *perf_rings_new(const struct perf_rings_opts *o, struct perf_rings **ret) ERR_MUST;

@@ -408,7 +408,8 @@ static void announce(struct run *r, const struct engine_attach_result *res)
 		output_attached_probes(r->out, count_probes(r->c.image, res),
 				       r->late && !res->n_attached);
 	else if (r->o->is_tool && r->late && !res->n_attached && r->o->format == OUTPUT_TEXT)
-		output_complain(r->out, "no program that runs has what is looked for; waiting for one\n");
+		output_complain(r->out,
+				"no program that runs has what is looked for; waiting for one\n");
 	output_batch_end(r->out);
 	if (getenv("__BPFTRACE_NOTIFY_PROBES_ATTACHED"))
 		(void)!write(STDOUT_FILENO, "__BPFTRACE_NOTIFY_PROBES_ATTACHED\n", 34);

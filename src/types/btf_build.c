@@ -180,8 +180,8 @@ static const struct type *make(struct btfsrc *s, uint32_t id, unsigned depth)
 	switch (btf_kind(t)) {
 	case BTF_KIND_INT: made = make_int(s, t); break;
 	case BTF_KIND_FLOAT: /* no such number in BPF programs: its bytes */
-		made = s->bytes ? type_float(t->size) :
-				  type_array(s->base.table, type_int(1, false), t->size);
+		made = s->bytes ? type_float(t->size)
+				: type_array(s->base.table, type_int(1, false), t->size);
 		break;
 	case BTF_KIND_ENUM:
 	case BTF_KIND_ENUM64: made = make_enum(s, t); break;

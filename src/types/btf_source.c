@@ -42,7 +42,8 @@ struct btfsrc *btfsrc_new_kernel(struct type_table *tt)
 	return btfsrc_new_file(tt, path && *path ? path : VMLINUX_BTF, NULL);
 }
 
-struct btfsrc *btfsrc_new_bytes(struct type_table *tt, const char *name, const void *bytes, size_t n)
+struct btfsrc *btfsrc_new_bytes(struct type_table *tt, const char *name, const void *bytes,
+				size_t n)
 {
 	struct btfsrc *s = btfsrc_new_file(tt, name, NULL);
 

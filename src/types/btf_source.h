@@ -35,7 +35,8 @@ struct btfsrc *btfsrc_new_file(struct type_table *tt, const char *path, struct b
  * BTF that a program carries (its section .BTF): n bytes that stay until the first question; name is for messages, copied. Numbers
  * that BPF programs lack (float, double) are there, for printing.
  */
-struct btfsrc *btfsrc_new_bytes(struct type_table *tt, const char *name, const void *bytes, size_t n);
+struct btfsrc *btfsrc_new_bytes(struct type_table *tt, const char *name, const void *bytes,
+				size_t n);
 void btfsrc_free(struct btfsrc *s);
 struct type_source *btfsrc_source(struct btfsrc *s);
 /* "vmlinux", "nf_tables", ...: the last part of the path */

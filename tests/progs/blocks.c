@@ -24,14 +24,14 @@ static double now(clockid_t c)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-#define WAIT(name, what)                                              \
-	__attribute__((noinline, noclone)) static double name(void)   \
-	{                                                             \
-		double t = now(CLOCK_MONOTONIC);                      \
-                                                                      \
-		what;                                                 \
-		sink++;                                               \
-		return now(CLOCK_MONOTONIC) - t;                      \
+#define WAIT(name, what)                                            \
+	__attribute__((noinline, noclone)) static double name(void) \
+	{                                                           \
+		double t = now(CLOCK_MONOTONIC);                    \
+                                                                    \
+		what;                                               \
+		sink++;                                             \
+		return now(CLOCK_MONOTONIC) - t;                    \
 	}
 
 static char byte;

@@ -11,10 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PLACE(name, call)                                            \
-	__attribute__((noinline, noclone)) static void name(void)    \
-	{                                                            \
-		keep[n_kept++] = (call);                             \
+#define PLACE(name, call)                                         \
+	__attribute__((noinline, noclone)) static void name(void) \
+	{                                                         \
+		keep[n_kept++] = (call);                          \
 	}
 
 static void *volatile keep[256];
@@ -113,8 +113,9 @@ int main(int argc, char **argv)
 	leak_all();
 	if (argc > 1)
 		truth = stdout;
-	fprintf(truth, "leak_malloc 17 17000\nleak_calloc 5 1500\nleak_memalign 3 1536\nleak_aligned 2 1280\n"
-		       "leak_valloc 1 5000\nleak_reallocarray 1 700\nleak_posix 4 16384\nleak_realloc 1 200000\n");
+	fprintf(truth,
+		"leak_malloc 17 17000\nleak_calloc 5 1500\nleak_memalign 3 1536\nleak_aligned 2 1280\n"
+		"leak_valloc 1 5000\nleak_reallocarray 1 700\nleak_posix 4 16384\nleak_realloc 1 200000\n");
 	if (argc > 1) {
 		puts("done");
 		for (;;)

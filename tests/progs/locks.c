@@ -11,14 +11,14 @@ static pthread_mutex_t lock_a = PTHREAD_MUTEX_INITIALIZER, lock_b = PTHREAD_MUTE
 		       lock_c = PTHREAD_MUTEX_INITIALIZER, lock_d = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t rw_a = PTHREAD_RWLOCK_INITIALIZER;
 
-#define PAIR(name, first, second)                                   \
+#define PAIR(name, first, second)                                       \
 	__attribute__((noinline, noclone)) static void *name(void *arg) \
-	{                                                           \
-		pthread_mutex_lock(&(first));                       \
-		pthread_mutex_lock(&(second));                      \
-		pthread_mutex_unlock(&(second));                    \
-		pthread_mutex_unlock(&(first));                     \
-		return arg;                                         \
+	{                                                               \
+		pthread_mutex_lock(&(first));                           \
+		pthread_mutex_lock(&(second));                          \
+		pthread_mutex_unlock(&(second));                        \
+		pthread_mutex_unlock(&(first));                         \
+		return arg;                                             \
 	}
 
 PAIR(a_then_b, lock_a, lock_b)

@@ -494,7 +494,7 @@ TEST(packets_go_to_a_capture_file)
 	setup(OUTPUT_TEXT);
 	e = add_event(EVENT_SKB, path,
 		      (const struct type *[]){ type_int(8, false), type_int(4, false),
-						type_buffer(&tt, 8) },
+					       type_buffer(&tt, 8) },
 		      3);
 	start();
 	send(e, &v, sizeof(v));

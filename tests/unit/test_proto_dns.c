@@ -126,7 +126,8 @@ TEST(recognised)
 	CHECK_INT(proto_dns.recognise(PROTO_OUT, (const uint8_t *)tcp, sizeof(tcp) - 1), PROTO_YES);
 	for (size_t n = 1; n < sizeof(tcp) - 1; n++) {
 		if (n < sizeof(udp) - 1)
-			CHECK_INT(proto_dns.recognise(PROTO_OUT, (const uint8_t *)udp, n), PROTO_MAYBE);
+			CHECK_INT(proto_dns.recognise(PROTO_OUT, (const uint8_t *)udp, n),
+				  PROTO_MAYBE);
 		CHECK_INT(proto_dns.recognise(PROTO_OUT, (const uint8_t *)tcp, n), PROTO_MAYBE);
 	}
 	CHECK_INT(proto_dns.recognise(PROTO_OUT, (const uint8_t *)"GET / HTTP/1.1\r\n\r\n", 18),

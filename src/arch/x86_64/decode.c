@@ -53,8 +53,9 @@ static bool is_refused_0f(uint8_t op)
  */
 static bool is_refused_vector(uint8_t op)
 {
-	static const uint16_t good[16] = { 0xbf3f, 0x3f3f, 0x3f3f, 0x3f3f, 0xffff, 0xffff, 0x0f38, 0xffff,
-					   0xfffb, 0xfbff, 0xffff, 0xffff, 0x0fcf, 0xff8f, 0x0b0f, 0xf3ec };
+	static const uint16_t good[16] = { 0xbf3f, 0x3f3f, 0x3f3f, 0x3f3f, 0xffff, 0xffff,
+					   0x0f38, 0xffff, 0xfffb, 0xfbff, 0xffff, 0xffff,
+					   0x0fcf, 0xff8f, 0x0b0f, 0xf3ec };
 
 	return !(good[op >> 4] >> (op & 15) & 1);
 }
@@ -82,7 +83,8 @@ static bool is_refused(const ZydisDecodedInstruction *z, const struct code_insn 
 	/* "word-sized" branches, __tls_get_addr's padded call among them; and 66 90, before 6.2 */
 	if (has_prefix(z, 0x66) && (is_branch(i) || z->opcode == 0x90))
 		return true;
-	if (z->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX || z->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX)
+	if (z->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX ||
+	    z->encoding == ZYDIS_INSTRUCTION_ENCODING_EVEX)
 		return is_refused_vector(z->opcode);
 	switch (z->opcode_map) {
 	case ZYDIS_OPCODE_MAP_DEFAULT: return is_refused_1byte(z->opcode);

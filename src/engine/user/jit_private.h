@@ -11,10 +11,10 @@ struct jit {
 	const struct jit_env *env;
 	const struct bpf_insn *insns;
 	uint32_t n;
-	uint32_t *labels;   /* of each instruction; labels[n] is the program's end */
-	uint32_t *entries;  /* where a function begins: its label, in front of what saves registers */
-	bool *is_func;      /* does a function begin here? */
-	uint32_t stack;     /* bytes of the present function */
+	uint32_t *labels;  /* of each instruction; labels[n] is the program's end */
+	uint32_t *entries; /* where a function begins: its label, in front of what saves registers */
+	bool *is_func;     /* does a function begin here? */
+	uint32_t stack;    /* bytes of the present function */
 	uint32_t end_label; /* of the present function */
 };
 
