@@ -89,6 +89,7 @@ soak: all asan
 
 bench: all
 	@bench/startup $(BUILD)/src/cli/sonde
+	@bench/tools $(BUILD)/src/cli/sonde
 	@bench/attach $(BUILD)/src/cli/sonde
 	@bench/throughput $(BUILD)/src/cli/sonde
 	@bench/placement $(BUILD)/src/cli/sonde

@@ -114,14 +114,18 @@ static void look_at(struct foreign_file *s, const uint8_t *p, uint64_t addr)
 static void scan(struct foreign_file *s, const uint8_t *p, size_t n, uint64_t addr)
 {
 	const __m128i low_bit_off = _mm_set1_epi8((char)0xfe), near = _mm_set1_epi8((char)0xe8),
-		      two_bytes = _mm_set1_epi8(0x0f);
+		      two_bytes = _mm_set1_epi8(0x0f), high_half = _mm_set1_epi8((char)0xf0),
+		      jcc = _mm_set1_epi8((char)0x80);
 	size_t i = 0;
 
 	for (; i + 16 + 6 <= n; i += 16) {
 		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
 		__m128i is_near = _mm_cmpeq_epi8(_mm_and_si128(v, low_bit_off), near);
-		unsigned mask = (unsigned)_mm_movemask_epi8(
-			_mm_or_si128(is_near, _mm_cmpeq_epi8(v, two_bytes)));
+		__m128i second = _mm_loadu_si128((const __m128i *)(const void *)(p + i + 1));
+		__m128i is_jcc =
+			_mm_and_si128(_mm_cmpeq_epi8(v, two_bytes),
+				      _mm_cmpeq_epi8(_mm_and_si128(second, high_half), jcc));
+		unsigned mask = (unsigned)_mm_movemask_epi8(_mm_or_si128(is_near, is_jcc));
 
 		for (; mask; mask &= mask - 1) {
 			size_t k = i + (unsigned)__builtin_ctz(mask);
