@@ -9,6 +9,7 @@
 #include "ir/build.h"
 #include "lang/parse.h"
 #include "lang/print.h"
+#include "session/descend.h"
 #include "session/generation.h"
 #include "session/perf_rings.h"
 #include "session/sizes.h"
@@ -299,7 +300,7 @@ void compile_build_opts(struct compilation *c, const struct sema_world *world,
 	/* sites of faults that clauses without a probe may still get */
 	enum { FAULT_ROOM = 2048 };
 	const struct session_opts *o = c->opts;
-	VEC(int32_t) pids = { 0 };
+	struct pid_list pids = { 0 };
 
 	*bo = (struct ir_build_opts){
 		.ring_bytes = c->ring_bytes,
@@ -321,8 +322,10 @@ void compile_build_opts(struct compilation *c, const struct sema_world *world,
 		vec_push(&pids, *p);
 	if (o->follow && c->child)
 		vec_push(&pids, c->child);
-	if (o->follow)
+	if (o->follow) {
+		descend_add(&pids);
 		follow(c, bo);
+	}
 	bo->n_pids = (uint32_t)pids.n;
 	bo->pids = arena_alloc(&c->arena, (pids.n + 1) * sizeof(*pids.v));
 	if (pids.n)
