@@ -352,7 +352,8 @@ static void put_all(struct dump *d, struct strbuf *out)
 	uint64_t last = prepare_tseries(d);
 	size_t from = 0;
 
-	qsort_r(d->entries.v, d->entries.n, sizeof(*d->entries.v), entry_order, d);
+	if (d->entries.n)
+		qsort_r(d->entries.v, d->entries.n, sizeof(*d->entries.v), entry_order, d);
 	/* time series are not ranked */
 	if (d->d->top && d->entries.n > d->d->top && d->value->kind != TYPE_TSERIES)
 		from = d->entries.n - d->d->top;
@@ -425,7 +426,7 @@ struct err *mapdump_each(const struct mapdump *m, const struct engine_ops *ops, 
 	struct err *err = read_map(&d, ops, e, index);
 	int64_t div = m->div > 1 ? (int64_t)m->div : 1;
 
-	if (!err)
+	if (!err && d.entries.n)
 		qsort_r(d.entries.v, d.entries.n, sizeof(*d.entries.v), entry_order, &d);
 	for (size_t i = 0; !err && i < d.entries.n; i++) {
 		const struct entry *it = &d.entries.v[i];

@@ -83,7 +83,7 @@ int keeper_read(const char *name, bool stop)
 	while (fd >= 0 && (n = read(fd, piece, sizeof(piece))) > 0)
 		strbuf_add(&maps, piece, (size_t)n);
 	copy_file(strbuf_cstr(&path), stdout);
-	fwrite(maps.p, 1, maps.n, stdout);
+	fwrite(strbuf_cstr(&maps), 1, maps.n, stdout);
 	fflush(stdout);
 	show_messages(strbuf_cstr(&dir));
 	if (fd < 0)

@@ -67,7 +67,7 @@ static bool user_symbol(void *arg, const struct probe_point *p, struct str name,
 	ERR_AUTO err = NULL;
 	char path[4096];
 
-	if (p->path.n >= sizeof(path))
+	if (!p->path.n || p->path.n >= sizeof(path))
 		return false;
 	memcpy(path, p->path.p, p->path.n);
 	path[p->path.n] = '\0';
