@@ -26,6 +26,10 @@ FUZZ_SECONDS = 30
 # those whose programs and files are the test's own: an empty root has no shell, no redis, no libssl
 EMPTY_ROOT_TESTS = (r"^(uprobe\.(?!child_command)|usdt\.|end\.(exit_|output_|sig(int_prints|term))|"
                     r"scripts\.(exec_counts|interval|syscalls|begin|profile))")
+# tools that are scripts, with servers and runtimes that take their time: what is C in them runs in other tests, too. `make soak`
+# has all of them under the sanitizers
+NOT_SCRIPTS_OF_SERVERS = (r"^(?!(postgres|mysql|redis_tool|dns|nginx|gc|flow|calls|stat|gohttp|goroutine|memleak|offcpu|profile|"
+                          r"deadlock|snoops|objnew|threads|java|ssl)\.)")
 SANITIZER_ENV = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
                  "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=98"}
 
@@ -172,7 +176,7 @@ def check(tally):
     return True
 
 
-VM = [sys.executable, "tests/vm/vm.py", "--build", "build", "--loads"]
+VM = [sys.executable, "tests/vm/vm.py", "--build", "build"]
 
 
 def vm(tally, what, *more):
@@ -206,14 +210,14 @@ def fuzz(tally, seconds):
     tally.step(f"fuzz, {seconds} s each", tap(tally, status, out, "fuzz"))
 
 
-def soak(tally, seconds):
-    """servers under load, then whole rounds under the sanitizers, each until the time is over"""
+def soak(tally, seconds, more=()):
+    """servers under load, then rounds of the runtime tests under the sanitizers, each until the time is over"""
     script(tally, f"servers under load, {seconds} s", [sys.executable, "tests/soak/soak.py", "--sonde", sonde("build"),
                                                        "--seconds", str(seconds)])
     end, n = time.time() + seconds, 0
     while n == 0 or time.time() < end:
         n += 1
-        runtime(tally, "build-asan", f"runtime under ASan and UBSan, round {n}", SANITIZER_ENV)
+        runtime(tally, "build-asan", f"runtime under ASan and UBSan, round {n}", SANITIZER_ENV, more)
 
 
 def static(tally):
@@ -242,7 +246,7 @@ def test(tally):
         script(tally, "matrix of programs that print their own truth",
                [sys.executable, "tests/matrix/matrix.py", "--sonde", sonde("build")])
         static(tally)
-        soak(tally, FUZZ_SECONDS)
+        soak(tally, FUZZ_SECONDS, ("-k", NOT_SCRIPTS_OF_SERVERS))
     fuzz(tally, FUZZ_SECONDS)
 
 
@@ -258,7 +262,7 @@ def main():
         test(tally)
     else:
         soak(tally, o.seconds)
-        vm(tally, "all tests")
+        vm(tally, "all tests", "--loads")
     return tally.finish()
 
 

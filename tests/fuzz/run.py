@@ -170,7 +170,7 @@ def fuzz(o, folder, findings, name):
 
 def share_of(o):
     """how many fuzzers share a CPU"""
-    return 3 if o.seconds <= 60 else 1
+    return 4 if o.seconds <= 60 else 1
 
 
 def main():
