@@ -164,22 +164,43 @@ const struct proc_map *proc_maps_find(const struct proc_maps *m, uint64_t addr)
 
 /* --- one process ------------------------------------------------------------------------------------------------ */
 
-/* n-th field of /proc/PID/stat, 1 = pid; counted behind the name, which may hold blanks and brackets */
-static bool stat_field(pid_t pid, unsigned n, uint64_t *ret)
+/* n-th field of /proc/PID/stat, a view into *text; 1 = pid. Counted behind the name, which may hold blanks and brackets */
+static struct str stat_text(pid_t pid, unsigned n, struct strbuf *text)
 {
-	STRBUF_AUTO text = { 0 };
 	const char *close;
 	struct str rest;
 
-	if (read_proc(pid, "stat", &text) || !text.n)
-		return false;
-	close = memrchr(text.p, ')', text.n);
+	if (read_proc(pid, "stat", text) || !text->n)
+		return STR_NULL;
+	close = memrchr(text->p, ')', text->n);
 	if (!close)
-		return false;
-	rest = str_sub(strbuf_str(&text), (size_t)(close - text.p) + 2, text.n);
+		return STR_NULL;
+	rest = str_sub(strbuf_str(text), (size_t)(close - text->p) + 2, text->n);
 	for (unsigned i = 3; i < n; i++)
 		str_split(&rest, ' ');
-	return str_to_u64(str_split(&rest, ' '), ret);
+	return str_split(&rest, ' ');
+}
+
+static bool stat_field(pid_t pid, unsigned n, uint64_t *ret)
+{
+	STRBUF_AUTO text = { 0 };
+
+	return str_to_u64(stat_text(pid, n, &text), ret);
+}
+
+char proc_state(pid_t pid)
+{
+	STRBUF_AUTO text = { 0 };
+	struct str state = stat_text(pid, 3, &text);
+
+	return state.n ? state.p[0] : '?';
+}
+
+pid_t proc_parent(pid_t pid)
+{
+	uint64_t v;
+
+	return stat_field(pid, 4, &v) ? (pid_t)v : 0;
 }
 
 uint64_t proc_start_time(pid_t pid)

@@ -34,6 +34,9 @@ void proc_maps_parse(struct str text, struct proc_maps *ret);
 void proc_maps_free(struct proc_maps *m);
 const struct proc_map *proc_maps_find(const struct proc_maps *m, uint64_t addr);
 
+/* R, S, D, T, Z, X, ...: of a process, or of a thread by its number; '?': there is none */
+char proc_state(pid_t pid);
+pid_t proc_parent(pid_t pid); /* 0: it is gone */
 /* clock ticks since boot; with the pid it names a process for good. 0: no such process */
 uint64_t proc_start_time(pid_t pid);
 /* path of the executable, seen from the process's root ("(deleted)" cut off); malloc'ed */

@@ -4,8 +4,7 @@
 
 #include "base/cleanup.h"
 #include "objfile/debuginfo.h"
-
-#include <stdio.h>
+#include "objfile/proc.h"
 
 static void take(const struct symbol_info *s, struct output_symbol *out)
 {
@@ -158,22 +157,5 @@ void symbols_init(struct output_symbols *out, struct symbols *s)
 
 bool proc_is_alive(pid_t pid)
 {
-	char path[64], state = 'X';
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	/* the name in parentheses may hold anything but ends before the last ") " */
-	char line[512];
-	size_t n = fread(line, 1, sizeof(line) - 1, f);
-
-	fclose(f);
-	line[n] = '\0';
-	char *end = strrchr(line, ')');
-
-	if (end && end[1] == ' ')
-		state = end[2];
-	return state != 'X' && state != 'Z';
+	return !strchr("?XZ", proc_state(pid));
 }

@@ -30,7 +30,7 @@ static pid_t find_leader(pid_t pid)
 	while (d && (entry = readdir(d)) && found != pid) {
 		pid_t tid = (pid_t)atoi(entry->d_name);
 
-		if (tid && !strchr("ZX?", remote_thread_state(pid, tid)))
+		if (tid && !strchr("ZX?", proc_state(tid)))
 			found = !found || tid == pid ? tid : found;
 	}
 	if (d)
@@ -70,23 +70,6 @@ bool remote_read(const struct remote *r, uint64_t address, void *bytes, size_t n
 bool remote_write(const struct remote *r, uint64_t address, const void *bytes, size_t n)
 {
 	return pwrite(r->mem_fd, bytes, n, (off_t)address) == (ssize_t)n;
-}
-
-/* R, S, D, T, Z, X; '?': it is gone */
-char remote_thread_state(pid_t pid, pid_t tid)
-{
-	char path[64], text[512], *paren;
-	FD_AUTO fd = -1;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)pid, (int)tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return '?';
-	text[n] = 0;
-	paren = strrchr(text, ')'); /* the name before may have any characters */
-	return paren && paren[1] && paren[2] ? paren[2] : '?';
 }
 
 /* ---- one thread ---- */
@@ -161,9 +144,9 @@ static struct err *wait_for_stop(struct remote *r, struct remote_thread *t, uint
 			continue;
 		}
 		if (now_ms() > deadline)
-			return err_new(
-				ETIMEDOUT, "stop thread %d of process %d, which is in state %c",
-				(int)t->tid, (int)r->pid, remote_thread_state(r->pid, t->tid));
+			return err_new(ETIMEDOUT,
+				       "stop thread %d of process %d, which is in state %c",
+				       (int)t->tid, (int)r->pid, proc_state(t->tid));
 		nanosleep(&nap, NULL);
 	}
 	return NULL;
@@ -212,7 +195,7 @@ static struct err *seize_new(struct remote *r, size_t *n_new)
 		} else if (got == SEIZED_NOT) {
 			int code = errno;
 
-			if (!strchr("ZX?", remote_thread_state(r->pid, tid)))
+			if (!strchr("ZX?", proc_state(tid)))
 				e = refuse_seize(r, tid, code);
 		}
 	}

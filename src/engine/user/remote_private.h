@@ -16,7 +16,4 @@
 #define PTRACE_EVENT_STOP 128
 #endif
 
-/* R, S, D, T, Z, X; '?': it is gone */
-char remote_thread_state(pid_t pid, pid_t tid);
-
 #endif
