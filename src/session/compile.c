@@ -320,10 +320,12 @@ void compile_build_opts(struct compilation *c, const struct sema_world *world,
 	};
 	vec_each(p, &o->pids)
 		vec_push(&pids, *p);
-	if (o->follow && c->child)
-		vec_push(&pids, c->child);
 	if (o->follow) {
-		descend_add(&pids);
+		/* the set is made once, for all generations. A child of ours waits: it has no children yet */
+		if (c->main == c)
+			descend_add(&pids);
+		if (c->child)
+			vec_push(&pids, c->child);
 		follow(c, bo);
 	}
 	bo->n_pids = (uint32_t)pids.n;

@@ -22,6 +22,8 @@ void descend_add(struct pid_list *pids)
 	VEC(struct family) families = { 0 };
 	size_t before;
 
+	if (!pids->n)
+		return;
 	err_free(proc_all(&all));
 	vec_each(p, &all)
 		vec_push(&families, ((struct family){ .pid = *p, .parent = proc_parent(*p) }));

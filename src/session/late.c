@@ -8,6 +8,7 @@
  */
 #include "session/late.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "objfile/proc.h"
 #include "session/generation.h"
@@ -66,14 +67,6 @@ struct late {
 	bool must_rescan;
 	uint64_t n_records, n_looked, n_attached;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* ---- which ---- */
 
@@ -206,7 +199,7 @@ static void attach(struct late *l, const struct mapped_file *m, struct objfile *
 		   uint64_t mapped_at)
 {
 	struct probe_late late = { .mapped = m, .file = f };
-	uint64_t start = now_ns();
+	uint64_t start = clock_monotonic_ns();
 	struct late_result res;
 	struct err *err;
 
@@ -219,7 +212,7 @@ static void attach(struct late *l, const struct mapped_file *m, struct objfile *
 	log_verbose("%.*s, mapped by process %d: %u probe%s, there %.2f ms after it was mapped "
 		    "(noticed after %.2f)",
 		    STR_ARG(m->path), (int)m->pid, res.n_probes, res.n_probes == 1 ? "" : "s",
-		    (double)(now_ns() - mapped_at) / 1e6, (double)(start - mapped_at) / 1e6);
+		    (double)(clock_monotonic_ns() - mapped_at) / 1e6, (double)(start - mapped_at) / 1e6);
 	vec_push(&l->files, ((struct probed_file){ .mapped = *m,
 						   .f = f,
 						   .fd = fd,
@@ -317,7 +310,7 @@ static void rescan(struct late *l)
 	struct mapped_files all;
 	struct err *err;
 
-	l->rescanned_at = now_ns();
+	l->rescanned_at = clock_monotonic_ns();
 	l->must_rescan = false;
 	err = mapped_files_read(o->follow ? NULL : o->pids.v, o->follow ? 0 : o->pids.n, &all);
 	vec_each(m, &all.files)
@@ -361,7 +354,7 @@ void late_round(struct late *l)
 	if (!l)
 		return;
 	perf_rings_read(l->o.c->mappings, on_record, l);
-	l->read_at = now_ns();
+	l->read_at = clock_monotonic_ns();
 	if (l->must_rescan && l->read_at - l->rescanned_at > RESCAN_NS)
 		rescan(l);
 	sweep(l, l->read_at);
@@ -374,7 +367,7 @@ void late_wait(struct late *l, int timeout_ms)
 
 	if (!l)
 		return;
-	now = now_ns();
+	now = clock_monotonic_ns();
 	if (now - l->read_at < PAUSE_NS) {
 		struct timespec pause = { .tv_nsec = (long)(PAUSE_NS - (now - l->read_at)) };
 

@@ -8,6 +8,7 @@
  */
 #include "session/perf_rings.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/vec.h"
 #include "engine/kernel/sys.h"
@@ -41,14 +42,6 @@ struct perf_rings {
 	VEC(struct waiting) waiting;
 	uint64_t n_read;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static size_t ring_bytes(size_t n_cpus)
 {
@@ -179,7 +172,7 @@ void perf_rings_read(struct perf_rings *w, void (*tell)(void *arg, const struct 
 			    r->page->data_tail;
 	if (!has_news && !w->waiting.n)
 		return;
-	now = now_ns();
+	now = clock_monotonic_ns();
 	vec_each(r, &w->rings)
 		read_ring(w, r);
 	tell_until(w, now, tell, arg);

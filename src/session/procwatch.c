@@ -10,13 +10,13 @@
  */
 #include "session/procwatch.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/vec.h"
 #include "objfile/proc.h"
 #include "session/perf_rings.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 enum {
 	KEEP_ROUNDS = 2, /* an ended process is kept at least so long */
@@ -47,14 +47,6 @@ uint32_t procwatch_wanted_map(const struct image *im)
 		if (str_is(im->maps[i]->name, "noted"))
 			return i;
 	return IMAGE_NONE;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /* ---- what they tell ---- */
@@ -118,7 +110,7 @@ void procwatch_catch_up(struct procwatch *w)
 
 static void forget(struct procwatch *w)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_monotonic_ns();
 	size_t n = 0;
 
 	while (n < w->ended.n && w->ended.v[n].round + KEEP_ROUNDS <= w->round &&

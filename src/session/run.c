@@ -5,6 +5,7 @@
  */
 #include "session/compile.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "object/emit.h"
@@ -23,7 +24,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { POLL_MS = 20, CHECK_ROUNDS = 10, GRACE_NS = 500000000 };
@@ -62,14 +62,6 @@ static void engine_report(void *arg, struct span at, const char *severity, const
 	diag_render_at(&r->c.sources, at, severity, str_from(text), STR_NULL, r->c.is_colour, &b);
 	fflush(stdout);
 	fwrite(b.p, 1, b.n, stderr);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /* ---- setting up ---- */
@@ -165,7 +157,7 @@ static ERR_MUST struct err *open_engine(struct run *r)
 						      .on_event = on_event,
 						      .on_event_arg = r });
 	output_set_blobs(r->out, stream_blob, r->stream);
-	ops->globals(r->engine)->start_ns = now_ns();
+	ops->globals(r->engine)->start_ns = clock_monotonic_ns();
 	ops->globals(r->engine)->cpid = (uint64_t)r->child.pid;
 	return NULL;
 }
@@ -219,7 +211,7 @@ static void on_event(void *arg, const struct event_head *head, const void *paylo
 	if (!is_wanted(r, head))
 		return;
 	if (signals_stop && !r->is_ending) {
-		uint64_t now = now_ns();
+		uint64_t now = clock_monotonic_ns();
 
 		if (!r->stop_ns)
 			r->stop_ns = now;

@@ -7,22 +7,14 @@
 #include "stream/private.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { CHECK_NS = 500000000 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 struct stream *stream_new(const struct stream_opts *o)
 {
@@ -130,7 +122,7 @@ static void join(struct stream_conn *c, const struct image_stream_piece *p, cons
 	};
 
 	memcpy(r.piece.at.comm, p->comm, sizeof(p->comm));
-	join_add(&c->join[d], &r, now_ns(), &sink);
+	join_add(&c->join[d], &r, clock_monotonic_ns(), &sink);
 }
 
 static const struct proto_ops *wanted_by(const struct event_layout *l)
@@ -201,7 +193,7 @@ struct err *stream_round(struct stream *s)
 
 	if (!s)
 		return NULL;
-	now = now_ns();
+	now = clock_monotonic_ns();
 	for (struct stream_conn *c = s->oldest; c; c = c->newer)
 		if (c->join[0].held || c->join[1].held)
 			stream_conn_flush(c, now, false);

@@ -4,6 +4,7 @@
  * output. The object decides what its programs see; -p and -c choose processes where the kernel lets them be chosen.
  */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "object/object.h"
 #include "output/sink.h"
@@ -15,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <time.h>
 
 enum { POLL_MS = 50 };
 
@@ -29,14 +29,6 @@ struct object_run {
 	uint64_t end_ns; /* 0: never */
 	uint64_t n_lines;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static void write_line(void *arg, struct str text)
 {
@@ -120,7 +112,7 @@ static bool should_stop(struct object_run *r)
 {
 	const struct session_opts *s = &r->a->session;
 
-	if (signals_stop || r->out.error || (r->end_ns && now_ns() >= r->end_ns))
+	if (signals_stop || r->out.error || (r->end_ns && clock_monotonic_ns() >= r->end_ns))
 		return true;
 	if (s->max_events && r->n_lines >= s->max_events)
 		return true;
@@ -144,7 +136,7 @@ static ERR_MUST struct err *trace(struct object_run *r, struct object *o)
 	if (getenv("__BPFTRACE_NOTIFY_PROBES_ATTACHED"))
 		(void)!write(STDOUT_FILENO, "__BPFTRACE_NOTIFY_PROBES_ATTACHED\n", 34);
 	if (s->duration_ns)
-		r->end_ns = now_ns() + s->duration_ns;
+		r->end_ns = clock_monotonic_ns() + s->duration_ns;
 	child_release(&r->child);
 	while (!err && !s->is_dry_run && !should_stop(r)) {
 		err = object_poll(o, POLL_MS);

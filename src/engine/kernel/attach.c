@@ -7,6 +7,7 @@
  */
 #include "engine/kernel/kernel.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <bpf/bpf.h>
@@ -185,7 +186,7 @@ struct err *kernel_attach_from(struct engine *e, uint32_t first, struct engine_a
 
 struct err *kernel_attach(struct engine *e, struct engine_attach_result *res)
 {
-	uint64_t start = sys_monotonic_ns();
+	uint64_t start = clock_monotonic_ns();
 	struct err *err;
 
 	*res = (struct engine_attach_result){ 0 };
@@ -198,7 +199,7 @@ struct err *kernel_attach(struct engine *e, struct engine_attach_result *res)
 	}
 	e->is_attached = true;
 	log_verbose("attached %u probes by %zu links in %.1f ms", res->n_attached, e->links.n,
-		    (double)(sys_monotonic_ns() - start) / 1e6);
+		    (double)(clock_monotonic_ns() - start) / 1e6);
 	return NULL;
 }
 
@@ -232,7 +233,7 @@ void kernel_links_close(struct engine *e, size_t from)
 
 void kernel_detach(struct engine *e)
 {
-	uint64_t start = sys_monotonic_ns();
+	uint64_t start = clock_monotonic_ns();
 	size_t n = e->links.n;
 
 	kernel_iter_stop(e);
@@ -240,7 +241,7 @@ void kernel_detach(struct engine *e)
 	kernel_uprobe_events_remove(e, 0);
 	if (e->is_attached)
 		log_verbose("detached %zu links in %.1f ms", n,
-			    (double)(sys_monotonic_ns() - start) / 1e6);
+			    (double)(clock_monotonic_ns() - start) / 1e6);
 	e->is_attached = false;
 }
 

@@ -10,6 +10,8 @@
  */
 #include "engine/kernel/kernel.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -142,7 +144,7 @@ int kernel_poll_fd(struct engine *e)
 struct err *kernel_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, void *arg)
 {
 	uint64_t until = timeout_ms < 0 ? UINT64_MAX
-					: sys_monotonic_ns() + (uint64_t)timeout_ms * 1000000u;
+					: clock_monotonic_ns() + (uint64_t)timeout_ms * 1000000u;
 
 	for (;;) {
 		struct pollfd p = { .fd = kernel_poll_fd(e), .events = POLLIN };
@@ -151,7 +153,7 @@ struct err *kernel_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, v
 
 		if (drain_all(e, fn, arg))
 			return NULL;
-		now = sys_monotonic_ns();
+		now = clock_monotonic_ns();
 		if (now >= until)
 			return NULL;
 		r = poll(&p, 1, timeout_ms < 0 ? -1 : (int)((until - now + 999999) / 1000000));

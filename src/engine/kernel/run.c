@@ -9,6 +9,7 @@
 #include "engine/kernel/kernel.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -45,13 +46,13 @@ struct err *kernel_run_once(struct engine *e, uint32_t prog, uint32_t repeat, ui
 	FD_AUTO stats = ns ? bpf_enable_stats(BPF_STATS_RUN_TIME) : -1;
 	struct bpf_prog_info before, after;
 	bool counted = stats >= 0 && prog_info(e->progs[prog].fd, &before);
-	uint64_t start = sys_monotonic_ns();
+	uint64_t start = clock_monotonic_ns();
 
 	for (uint32_t i = 0; i < repeat; i++)
 		TRY(run_again(e, prog, retval));
 	if (!ns)
 		return NULL;
-	*ns = (sys_monotonic_ns() - start) / (repeat ? repeat : 1);
+	*ns = (clock_monotonic_ns() - start) / (repeat ? repeat : 1);
 	if (counted && prog_info(e->progs[prog].fd, &after) && after.run_cnt > before.run_cnt)
 		*ns = (after.run_time_ns - before.run_time_ns) / (after.run_cnt - before.run_cnt);
 	return NULL;

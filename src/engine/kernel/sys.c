@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #define TRACEFS_MAGIC_NUMBER 0x74726163
 
@@ -150,14 +149,6 @@ const char *sys_tracefs(void)
 		if (statfs(places[i], &fs) == 0 && fs.f_type == TRACEFS_MAGIC_NUMBER)
 			return places[i];
 	return NULL;
-}
-
-uint64_t sys_monotonic_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /* ---- why the kernel said no ---- */

@@ -54,7 +54,6 @@ void sys_threads(int32_t pid, struct sys_ints *out);
 bool sys_process_exists(int32_t pid);
 /* mount point of tracefs, or NULL when there is none */
 const char *sys_tracefs(void);
-uint64_t sys_monotonic_ns(void);
 
 /*
  * Give e the hint that fits its code: which capability this process lacks, which sysctl or which

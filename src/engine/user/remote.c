@@ -3,6 +3,7 @@
 #include "engine/user/remote_private.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +14,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { SYSCALL_BYTES = 2, SPINS = 50, NAP_NS = 50000 };
+enum { SYSCALL_BYTES = 2, SPINS = 50, NAP_NS = 50000, LAST_WAIT_MS = 100 };
 
 /* ---- life ---- */
 
@@ -74,12 +75,9 @@ bool remote_write(const struct remote *r, uint64_t address, const void *bytes, s
 
 /* ---- one thread ---- */
 
-static uint64_t now_ms(void)
+static uint64_t deadline_in(unsigned ms)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return clock_monotonic_ns() + ms * 1000000ull;
 }
 
 /*
@@ -143,7 +141,7 @@ static struct err *wait_for_stop(struct remote *r, struct remote_thread *t, uint
 			sched_yield();
 			continue;
 		}
-		if (now_ms() > deadline)
+		if (clock_monotonic_ns() > deadline)
 			return err_new(ETIMEDOUT,
 				       "stop thread %d of process %d, which is in state %c",
 				       (int)t->tid, (int)r->pid, proc_state(t->tid));
@@ -205,7 +203,7 @@ static struct err *seize_new(struct remote *r, size_t *n_new)
 
 struct err *remote_stop(struct remote *r, unsigned timeout_ms)
 {
-	uint64_t deadline = now_ms() + timeout_ms;
+	uint64_t deadline = deadline_in(timeout_ms);
 	struct err *e;
 	size_t first, n_new;
 
@@ -231,7 +229,7 @@ struct err *remote_stop(struct remote *r, unsigned timeout_ms)
 
 struct err *remote_stop_one(struct remote *r, unsigned timeout_ms)
 {
-	uint64_t deadline = now_ms() + timeout_ms;
+	uint64_t deadline = deadline_in(timeout_ms);
 	struct err *e = NULL;
 
 	vec_push(&r->threads, ((struct remote_thread){ .tid = r->leader }));
@@ -265,7 +263,7 @@ static void detach(struct remote *r, struct remote_thread *t)
 	if (!t->tid)
 		return;
 	if (!t->is_stopped)
-		err_free(wait_for_stop(r, t, now_ms() + 100));
+		err_free(wait_for_stop(r, t, deadline_in(LAST_WAIT_MS)));
 	if (t->tid && t->is_stopped)
 		ptrace(PTRACE_DETACH, t->tid, NULL, (void *)(intptr_t)t->signal);
 }
