@@ -26,6 +26,16 @@ static void print_error(const struct err *e)
 		fprintf(stderr, "HINT: %s\n", err_get_hint(e));
 }
 
+/* says it, if there is something to say; the exit status that goes with it */
+static int report(struct err *err)
+{
+	if (!err)
+		return 0;
+	print_error(err);
+	err_free(err);
+	return 1;
+}
+
 static ERR_MUST struct err *read_all(int fd, const char *name, struct strbuf *out)
 {
 	char piece[16384];
@@ -105,9 +115,7 @@ static int run(struct cli_opts *c)
 		c->session.dir = dirname(dir);
 	}
 	if (err) {
-		print_error(err);
-		err_free(err);
-		status = 1;
+		status = report(err);
 	} else {
 		c->session.text = strbuf_str(&text);
 		if (c->action == ACTION_LIST)
@@ -129,9 +137,9 @@ static int act(struct cli_opts *c, const char *name)
 		printf("%s v%s\n", c->session.is_bpftrace ? "bpftrace" : "sonde", SONDE_VERSION);
 		return 0;
 	case ACTION_INFO: return print_info();
-	case ACTION_READ: return keeper_read(c->pin, false);
-	case ACTION_UNPIN: return keeper_read(c->pin, true);
-	case ACTION_PINS: return keeper_list();
+	case ACTION_READ: return report(keeper_read(c->pin, false));
+	case ACTION_UNPIN: return report(keeper_read(c->pin, true));
+	case ACTION_PINS: return report(keeper_list());
 	case ACTION_LIST:
 		if (is_file(c->list_pattern)) { /* the probes of a script */
 			c->script = c->list_pattern;
@@ -150,31 +158,17 @@ static int act(struct cli_opts *c, const char *name)
 /* a tool's name where a script could stand; a script of that name is run as ./NAME */
 static int tool(const char *name, int argc, char **argv)
 {
-	int status = 0;
-	struct err *err;
+	int status = 0, failed = report(tools_run(name, argc, argv, &status));
 
-	err = tools_run(name, argc, argv, &status);
-	if (err) {
-		print_error(err);
-		err_free(err);
-		return 1;
-	}
-	return status;
+	return failed ? failed : status;
 }
 
 static int help(const char *about)
 {
-	struct err *err = NULL;
-
-	if (!about)
-		tools_print_list(stdout);
-	else
-		err = tools_print_help(about, stdout);
-	if (!err)
-		return 0;
-	print_error(err);
-	err_free(err);
-	return 1;
+	if (about)
+		return report(tools_print_help(about, stdout));
+	tools_print_list(stdout);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -195,8 +189,7 @@ int main(int argc, char **argv)
 	err = cli_opts_parse(argc, argv, &c);
 	c.session.is_bpftrace = !strcmp(name, "bpftrace");
 	if (err) {
-		print_error(err);
-		err_free(err);
+		report(err);
 		fputc('\n', stderr);
 		cli_print_help(name, stderr);
 		session_opts_free(&c.session);

@@ -49,7 +49,8 @@ struct err *keeper_dir(const char *name, struct strbuf *out)
 	return NULL;
 }
 
-bool keeper_address(const char *dir, struct sockaddr_un *a)
+/* of the socket; false: the path is too long */
+static bool make_address(const char *dir, struct sockaddr_un *a)
 {
 	int n;
 
@@ -63,7 +64,7 @@ int keeper_connect(const char *dir)
 	struct sockaddr_un a;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd >= 0 && (!keeper_address(dir, &a) || connect(fd, (struct sockaddr *)&a, sizeof(a)))) {
+	if (fd >= 0 && (!make_address(dir, &a) || connect(fd, (struct sockaddr *)&a, sizeof(a)))) {
 		close(fd);
 		fd = -1;
 	}
@@ -136,7 +137,7 @@ static ERR_MUST struct err *prepare(struct session_opts *o, struct keeper *k)
 	if (fd < 0)
 		return err_new(errno, "open output file '%s'", o->output_path);
 	TRY(note_output(k->dir, o->output_path));
-	if (!keeper_address(k->dir, &a))
+	if (!make_address(k->dir, &a))
 		return err_new(ENAMETOOLONG, "make a socket in '%s'", k->dir);
 	(void)!unlink(a.sun_path);
 	k->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

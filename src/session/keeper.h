@@ -25,8 +25,8 @@ void keeper_attached(struct keeper *k);
 bool keeper_round(struct keeper *k, void (*show)(void *arg, int fd), void *arg);
 void keeper_free(struct keeper *k);
 
-/* --read, --unpin, --pins: exit status of the command */
-int keeper_read(const char *name, bool stop);
-int keeper_list(void);
+/* --read, --unpin (stop), --pins: what they show goes to standard output */
+struct err *keeper_read(const char *name, bool stop) ERR_MUST;
+struct err *keeper_list(void) ERR_MUST;
 
 #endif

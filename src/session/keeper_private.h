@@ -17,8 +17,6 @@ enum { KEEPER_SHOW = 'r', KEEPER_STOP = 's' };
 /* the folder of all runs, of one */
 struct err *keeper_root(struct strbuf *out) ERR_MUST;
 struct err *keeper_dir(const char *name, struct strbuf *out) ERR_MUST;
-/* of the socket; false: the path is too long */
-bool keeper_address(const char *dir, struct sockaddr_un *a);
 void keeper_remove(const char *dir);
 /* -1: nobody is there */
 int keeper_connect(const char *dir);

@@ -9,18 +9,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-static int fail(struct err *e)
-{
-	STRBUF_AUTO text = { 0 };
-
-	err_format(e, &text);
-	fprintf(stderr, "ERROR: %s\n", strbuf_cstr(&text));
-	if (err_get_hint(e))
-		fprintf(stderr, "HINT: %s\n", err_get_hint(e));
-	err_free(e);
-	return 1;
-}
-
 /* everything that comes from fd */
 static void copy(int fd, FILE *to)
 {
@@ -62,23 +50,21 @@ static void show_messages(const char *dir)
 	copy_file(strbuf_cstr(&path), stderr);
 }
 
-int keeper_read(const char *name, bool stop)
+struct err *keeper_read(const char *name, bool stop)
 {
 	STRBUF_AUTO dir = { 0 }, path = { 0 }, maps = { 0 };
 	const char word = stop ? KEEPER_STOP : KEEPER_SHOW;
-	struct err *e = keeper_dir(name, &dir);
 	char piece[65536];
 	FD_AUTO fd = -1;
 	ssize_t n;
 
-	if (e)
-		return fail(e);
+	TRY(keeper_dir(name, &dir));
 	if (!read_path(strbuf_cstr(&dir), &path))
-		return fail(err_hint(err_new(0, "there is no run of the name '%s'", name),
-				     "sonde --pins lists those that are kept"));
+		return err_hint(err_new(0, "there is no run of the name '%s'", name),
+				"sonde --pins lists those that are kept");
 	fd = keeper_connect(strbuf_cstr(&dir));
 	if (fd >= 0 && write(fd, &word, 1) != 1)
-		return fail(err_new(errno, "ask the keeper of '%s'", name));
+		return err_new(errno, "ask the keeper of '%s'", name);
 	/* the keeper writes its output before it answers; the end of a run closes the connection */
 	while (fd >= 0 && (n = read(fd, piece, sizeof(piece))) > 0)
 		strbuf_add(&maps, piece, (size_t)n);
@@ -90,18 +76,16 @@ int keeper_read(const char *name, bool stop)
 		fprintf(stderr, "this run has ended\n");
 	if (stop)
 		keeper_remove(strbuf_cstr(&dir));
-	return 0;
+	return NULL;
 }
 
-int keeper_list(void)
+struct err *keeper_list(void)
 {
 	STRBUF_AUTO root = { 0 };
-	struct err *e = keeper_root(&root);
 	struct dirent *entry;
 	DIR *d;
 
-	if (e)
-		return fail(e);
+	TRY(keeper_root(&root));
 	d = opendir(strbuf_cstr(&root));
 	while (d && (entry = readdir(d))) {
 		STRBUF_AUTO dir = { 0 }, path = { 0 };
@@ -116,5 +100,5 @@ int keeper_list(void)
 	}
 	if (d)
 		closedir(d);
-	return 0;
+	return NULL;
 }
