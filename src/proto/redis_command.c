@@ -19,7 +19,8 @@ static int compare(const void *key, const void *entry)
 		       str_from(((const struct redis_info *)entry)->name));
 }
 
-const struct redis_info *redis_find(struct str name)
+/* the entry of a name in any case; NULL: unknown */
+static const struct redis_info *find(struct str name)
 {
 	char upper[REDIS_MAX_NAME];
 	struct str s = str_make(upper, name.n);
@@ -89,7 +90,7 @@ static void add_name(struct redis_command *cmd, struct str text)
 	for (size_t i = 0; i < n; i++)
 		upper[i] = (char)toupper((unsigned char)text.p[i]);
 	proto_text_set(&cmd->name, str_make(upper, n), sizeof(upper));
-	cmd->info = redis_find(text);
+	cmd->info = find(text);
 	/* modules put the key first nearly always */
 	cmd->key_at = cmd->info ? cmd->info->key : 1;
 	if (str_is(proto_text_str(&cmd->name), "AUTH"))
@@ -191,7 +192,7 @@ enum proto_match redis_looks_command(const uint8_t *bytes, size_t n)
 		return PROTO_NO;
 	s = str_sub(s, from, at);
 	/* modules have names with a dot */
-	return redis_find(s) || str_find_char(s, '.', 0) > 0 ? PROTO_YES : PROTO_NO;
+	return find(s) || str_find_char(s, '.', 0) > 0 ? PROTO_YES : PROTO_NO;
 }
 
 /* what tools send by hand, or load balancers to ask whether it is alive; with the words that they must have */
@@ -219,7 +220,7 @@ enum proto_match redis_looks_inline(const uint8_t *bytes, size_t n, bool any)
 		return PROTO_NO;
 	word = str_split(&line, ' ');
 	if (any)
-		return redis_find(word) ? PROTO_YES : PROTO_NO;
+		return find(word) ? PROTO_YES : PROTO_NO;
 	for (struct str rest = line; rest.n; n_words++)
 		str_split(&rest, ' ');
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -32,8 +32,6 @@ struct redis_command {
 	uint8_t reply_word; /* CLIENT REPLY: 1 OFF or SKIP, 2 ON */
 };
 
-/* the entry of a name in any case; NULL: unknown */
-const struct redis_info *redis_find(struct str name);
 /* argument number cmd->n_args is complete: of so many bytes, of which text are the first */
 void redis_command_add(struct redis_command *cmd, struct str text, uint64_t total);
 /* a command on one line, its arguments separated by blanks */

@@ -65,7 +65,8 @@ static int common_option(const struct tool_manual *m, char letter, struct str na
 	return -1;
 }
 
-void tool_put_options(const struct tool_manual *m, struct strbuf *out)
+/* "-x, --failed, -n, --name NAME" */
+static void put_options(const struct tool_manual *m, struct strbuf *out)
 {
 	vec_each(o, &m->options) {
 		strbuf_puts(out, out->n ? ", " : "");
@@ -82,7 +83,7 @@ static struct err *unknown(const struct tool_manual *m, struct str shown)
 {
 	STRBUF_AUTO own = { 0 };
 
-	tool_put_options(m, &own);
+	put_options(m, &own);
 	return err_hint(err_new(0, "%.*s has no option '%.*s'", STR_ARG(m->name), STR_ARG(shown)),
 			"it takes %s%sand those of every tool; see sonde %.*s --help",
 			strbuf_cstr(&own), own.n ? ", " : "", STR_ARG(m->name));

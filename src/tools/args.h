@@ -38,7 +38,5 @@ bool tool_args_has(const struct tool_args *a, const char *name);
 struct str tool_args_value(const struct tool_args *a, const char *name); /* empty: not given */
 /* a number, 0x and the like included; an error names the option. Not given: *ret stays as it is */
 struct err *tool_args_number(const struct tool_args *a, const char *name, int64_t *ret) ERR_MUST;
-/* "-x, --failed, -n, --name NAME" */
-void tool_put_options(const struct tool_manual *m, struct strbuf *out);
 
 #endif

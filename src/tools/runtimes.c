@@ -185,7 +185,8 @@ static void ask(struct runtime *r, struct objfile *f, const struct proc_map *m)
 	}
 }
 
-bool runtime_of(pid_t pid, struct objfile_cache *cache, struct arena *a, struct runtime *ret)
+/* what process pid runs; false: none of these, or it is gone. cache: files that were opened already */
+static bool runtime_of(pid_t pid, struct objfile_cache *cache, struct arena *a, struct runtime *ret)
 {
 	struct proc_maps maps = { 0 };
 	struct err *e = proc_maps_read(pid, &maps);

@@ -35,8 +35,6 @@ struct runtime_list {
 };
 
 const char *runtime_name(enum runtime_lang lang);
-/* what process pid runs; false: none of these, or it is gone. cache: files that were opened already */
-bool runtime_of(pid_t pid, struct objfile_cache *cache, struct arena *a, struct runtime *ret);
 /* all of pids, or with n == 0 all there are; vec_free(ret) */
 struct err *runtimes_find(const pid_t *pids, size_t n, struct arena *a,
 			  struct runtime_list *ret) ERR_MUST;

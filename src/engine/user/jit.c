@@ -69,35 +69,37 @@ static uint32_t function_end(const struct jit *j, uint32_t start)
 	return end;
 }
 
-/*
- * How much of its stack a function uses: the lowest offset from R10, which is read in memory accesses, or copied and then moved by a
- * constant, as code generators write it. A copy that is used otherwise counts as all of it.
- */
+/* how far below R10 an instruction may lead; next: the one behind it, or NULL */
+static int32_t reach_of(const struct bpf_insn *in, const struct bpf_insn *next)
+{
+	uint8_t class = ebpf_class(in);
+	bool is_store = class == BPF_ST || class == BPF_STX;
+	bool is_copy = in->code == (BPF_ALU64 | BPF_MOV | BPF_X);
+
+	if (class == BPF_STX &&
+	    in->src_reg == R10) /* the address is kept: it can come back anywhere */
+		return -EBPF_STACK_LIMIT;
+	if ((is_store && in->dst_reg == R10) || (class == BPF_LDX && in->src_reg == R10))
+		return in->off;
+	if (class != BPF_ALU64 || !(in->code & BPF_X) || in->src_reg != R10)
+		return 0;
+	/* as code generators write addresses on the stack: a copy, then moved by a constant */
+	if (is_copy && next && next->code == (BPF_ALU64 | BPF_ADD | BPF_K) &&
+	    next->dst_reg == in->dst_reg)
+		return next->imm;
+	return -EBPF_STACK_LIMIT;
+}
+
+/* bytes of its stack that a function uses */
 static uint32_t stack_of(const struct jit *j, uint32_t start, uint32_t end)
 {
 	int32_t lowest = 0;
 
 	for (uint32_t i = start; i < end; i++) {
 		const struct bpf_insn *in = &j->insns[i];
-		uint8_t class = ebpf_class(in);
-		int32_t at = 0;
+		int32_t reach = reach_of(in, i + 1 < end ? in + 1 : NULL);
 
-		if ((class == BPF_LDX && in->src_reg == R10) ||
-		    ((class == BPF_ST || class == BPF_STX) && in->dst_reg == R10)) {
-			at = in->off;
-		} else if (in->src_reg == R10 && (in->code & BPF_X) &&
-			   (class == BPF_ALU64 || class == BPF_STX)) {
-			const struct bpf_insn *next = in + 1;
-
-			at = -EBPF_STACK_LIMIT;
-			if (i + 1 < end && in->code == (BPF_ALU64 | BPF_MOV | BPF_X) &&
-			    next->code == (BPF_ALU64 | BPF_ADD | BPF_K) &&
-			    next->dst_reg == in->dst_reg)
-				at = next->imm;
-		} else if (class == BPF_STX && in->src_reg == R10) {
-			at = -EBPF_STACK_LIMIT;
-		}
-		lowest = at < lowest ? at : lowest;
+		lowest = reach < lowest ? reach : lowest;
 		i += ebpf_is_wide(in);
 	}
 	return (uint32_t)-lowest;

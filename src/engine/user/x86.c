@@ -278,13 +278,6 @@ void x86_rol16_8(struct x86 *x, enum x86_reg reg)
 	wrote(x, reg);
 }
 
-void x86_xchg(struct x86 *x, enum x86_reg a, enum x86_reg b)
-{
-	put_rr(x, true, 0x87, a, b);
-	wrote(x, a);
-	wrote(x, b);
-}
-
 void x86_lea(struct x86 *x, enum x86_reg dst, enum x86_reg base, int32_t disp)
 {
 	put_rm(x, true, 0x8d, dst, base, disp);

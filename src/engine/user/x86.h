@@ -103,7 +103,6 @@ void x86_sign_extend(struct x86 *x, bool is_wide, enum x86_reg dst, enum x86_reg
 		     unsigned from_bytes);
 void x86_zero_extend16(struct x86 *x, enum x86_reg dst, enum x86_reg src);
 void x86_rol16_8(struct x86 *x, enum x86_reg reg); /* swaps the two low bytes */
-void x86_xchg(struct x86 *x, enum x86_reg a, enum x86_reg b);
 void x86_lea(struct x86 *x, enum x86_reg dst, enum x86_reg base, int32_t disp);
 void x86_push(struct x86 *x, enum x86_reg reg);
 void x86_pop(struct x86 *x, enum x86_reg reg);
