@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "tap.h"
+#include "err_help.h"
 
 #include <sched.h>
 #include <sys/mman.h>
@@ -40,6 +41,7 @@ static struct room *make(void)
 	r.code = mmap(NULL, CODE + DATA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		      0);
 	r.data = r.code + CODE;
+	r.run = NULL; /* nothing is loaded yet */
 	r.area = (struct rt_area *)(void *)r.data;
 	*r.area = (struct rt_area){ .n_cpus = CPUS,
 				    .pid = (uint32_t)getpid(),
@@ -74,7 +76,7 @@ static bool load(struct room *r, const char *text, const void *map)
 {
 	struct jit_env env = { .call_helper = call, .arg = r, .is_function = true };
 	struct x86 x = { .base = (uint64_t)(uintptr_t)r->code + r->n_code };
-	STRBUF_AUTO source = { 0 }, message = { 0 };
+	STRBUF_AUTO source = { 0 };
 	struct bpf_insn *insns;
 	struct arena a;
 	uint32_t n;
@@ -90,11 +92,7 @@ static bool load(struct room *r, const char *text, const void *map)
 	e = ebpf_assemble(strbuf_str(&source), &a, &insns, &n);
 	if (!e)
 		e = jit_compile(insns, n, &env, &x);
-	if (e) {
-		err_format(e, &message);
-		printf("# %s\n", strbuf_cstr(&message));
-		err_free(e);
-	} else {
+	if (check_err(e, "program")) {
 		x86_link(&x);
 		memcpy(start, x.code.p, x.code.n);
 		memcpy(&r->run, &start, sizeof(r->run));

@@ -4,24 +4,13 @@
  * know, limits and their messages, and the time that a large script takes.
  */
 #include "tap.h"
+#include "err_help.h"
 #include "ebpf_help.h"
 
 #include "ebpf/insn.h"
 #include "image/disasm.h"
 
 #include <time.h>
-
-static bool check_err(struct err *e, const char *what)
-{
-	STRBUF_AUTO b = { 0 };
-
-	if (!e)
-		return true;
-	err_format(e, &b);
-	printf("# %s: %s\n", what, strbuf_cstr(&b));
-	err_free(e);
-	return CHECK(!"no error");
-}
 
 static bool compile(struct mk *k, struct ebpf_opts opts)
 {

@@ -4,6 +4,7 @@
  * x86-64 and runs that, and as root runs it in the kernel; all must give what the file says. The format is in tests/ebpf-data/README.md.
  */
 #include "tap.h"
+#include "err_help.h"
 #include "ebpf_help.h"
 #include "jit_help.h"
 
@@ -83,18 +84,6 @@ static bool next_case(struct str *text, struct data_case *c)
 	return c->name.n > 0;
 }
 
-static bool report(struct err *e)
-{
-	STRBUF_AUTO b = { 0 };
-
-	if (!e)
-		return true;
-	err_format(e, &b);
-	printf("# %s\n", strbuf_cstr(&b));
-	err_free(e);
-	return CHECK(!"no error");
-}
-
 static void check_words(const struct data_case *c, const uint64_t *got)
 {
 	for (uint32_t i = 0; i < c->n_out; i++)
@@ -112,7 +101,7 @@ static void check_round_trip(const struct bpf_insn *insns, uint32_t n, struct ar
 		i += image_disasm_insn(&insns[i], &b);
 		strbuf_putc(&b, '\n');
 	}
-	if (!report(ebpf_assemble(strbuf_str(&b), a, &again, &n_again)))
+	if (!check_err(ebpf_assemble(strbuf_str(&b), a, &again, &n_again), "eBPF"))
 		return;
 	if (!CHECK(n == n_again) || !CHECK(!memcmp(insns, again, n * sizeof(*insns))))
 		tap_print_text("disassembled", b.p, b.n);
@@ -125,7 +114,7 @@ static void run_interp(const struct data_case *c, const struct bpf_insn *insns, 
 	struct ebpf_interp it = { .insns = insns, .n_insns = n, .regions = &region, .n_regions = 1 };
 
 	memcpy(words, c->ctx, sizeof(words));
-	if (!report(ebpf_interp_run(&it, (uint64_t)(uintptr_t)words, &ret)))
+	if (!check_err(ebpf_interp_run(&it, (uint64_t)(uintptr_t)words, &ret), "eBPF"))
 		return;
 	CHECK_INT(ret, c->result);
 	check_words(c, words);
@@ -136,7 +125,7 @@ static void run_jit(const struct data_case *c, const struct bpf_insn *insns, uin
 	uint64_t words[MAX_WORDS], ret = 0;
 
 	memcpy(words, c->ctx, sizeof(words));
-	if (!report(jit_help_run(insns, n, words, &ret)))
+	if (!check_err(jit_help_run(insns, n, words, &ret), "eBPF"))
 		return;
 	CHECK_INT(ret, c->result);
 	check_words(c, words);
@@ -172,7 +161,7 @@ static unsigned run_case(const struct data_case *c)
 
 	arena_init(&a);
 	CHECK(c->has_result);
-	if (report(ebpf_assemble(c->code, &a, &insns, &n))) {
+	if (check_err(ebpf_assemble(c->code, &a, &insns, &n), "eBPF")) {
 		check_round_trip(insns, n, &a);
 		run_interp(c, insns, n);
 		run_jit(c, insns, n);
@@ -253,7 +242,7 @@ static void expect_trap(const char *text, const char *part)
 	STRBUF_AUTO b = { 0 };
 
 	arena_init(&a);
-	if (report(ebpf_assemble(str_from(text), &a, &insns, &it.n_insns))) {
+	if (check_err(ebpf_assemble(str_from(text), &a, &insns, &it.n_insns), "eBPF")) {
 		struct err *e;
 
 		it.insns = insns;

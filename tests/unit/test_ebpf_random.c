@@ -4,6 +4,7 @@
  * interpreter, compiled to x86-64 and in the kernel, must be one and the same. SONDE_RANDOM_COUNT sets how many, SONDE_RANDOM_SEED the first.
  */
 #include "tap.h"
+#include "err_help.h"
 #include "ebpf_help.h"
 #include "ebpf_gen.h"
 #include "jit_help.h"
@@ -35,18 +36,6 @@ static void show(struct mk *k)
 		image_disasm_prog(k->m.image, k->m.progs[0].image, NULL, &b);
 		tap_print_text("code", b.p, b.n);
 	}
-}
-
-static bool check_err(struct err *e, const char *what)
-{
-	STRBUF_AUTO b = { 0 };
-
-	if (!e)
-		return true;
-	err_format(e, &b);
-	printf("# %s: %s\n", what, strbuf_cstr(&b));
-	err_free(e);
-	return CHECK(!"no error");
 }
 
 static bool same(const struct result *got, const struct result *want, uint64_t mask,

@@ -10,6 +10,7 @@
 #include "probe/patchable.h"
 
 #include "tap.h"
+#include "err_help.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -112,18 +113,6 @@ static void be_a_target(void)
 	_exit(report->is_wrong ? 1 : 7);
 }
 
-static bool is_fine(struct err *e)
-{
-	STRBUF_AUTO text = { 0 };
-
-	if (!e)
-		return true;
-	err_format(e, &text);
-	printf("# %s\n", strbuf_cstr(&text));
-	err_free(e);
-	return CHECK(!"no error");
-}
-
 /* ---- a target with patches ---- */
 
 struct target {
@@ -158,7 +147,7 @@ static bool add_patch(struct target *t, struct objfile *f, unsigned k, const voi
 		return false;
 	t->v[k] = (struct patch){ .site = here + (p.address - s->addr), .len = p.len };
 	code_decode(function, s->size, here, &c);
-	return is_fine(patch_emit(&t->x, &t->v[k], &c, function, put_count, t));
+	return check_err(patch_emit(&t->x, &t->v[k], &c, function, put_count, t), "target");
 }
 
 static bool start(struct target *t)
@@ -178,10 +167,11 @@ static bool start(struct target *t)
 		be_a_target();
 	while (!report->is_ready)
 		poll(NULL, 0, 1);
-	is_good = is_fine(objfile_open("/proc/self/exe", &f)) &&
-		  is_fine(remote_open(t->pid, &t->r)) &&
-		  is_fine(remote_stop_one(&t->r, TIMEOUT_MS)) &&
-		  is_fine(remote_area_make(&t->r, text, text + 65536, CODE_BYTES, 4096, &t->area));
+	is_good = check_err(objfile_open("/proc/self/exe", &f), "target") &&
+		  check_err(remote_open(t->pid, &t->r), "target") &&
+		  check_err(remote_stop_one(&t->r, TIMEOUT_MS), "target") &&
+		  check_err(remote_area_make(&t->r, text, text + 65536, CODE_BYTES, 4096, &t->area),
+			    "target");
 	remote_go(&t->r);
 	t->x.base = t->area.code;
 	for (unsigned k = 0; is_good && k < N_FUNCTIONS; k++)
@@ -223,8 +213,9 @@ static bool change(struct target *t, bool is_in, unsigned *n_moved)
 {
 	struct patch_counts counts;
 	bool is_good =
-		is_fine(remote_stop(&t->r, TIMEOUT_MS)) &&
-		is_fine((is_in ? patch_install : patch_remove)(&t->r, t->v, N_FUNCTIONS, &counts));
+		check_err(remote_stop(&t->r, TIMEOUT_MS), "target") &&
+		check_err((is_in ? patch_install : patch_remove)(&t->r, t->v, N_FUNCTIONS, &counts),
+			  "target");
 
 	remote_go(&t->r);
 	if (!is_good)
@@ -292,11 +283,11 @@ TEST(what_others_wrote_stays)
 	if (start(&t)) {
 		pause_all(true);
 		CHECK(remote_write(&t.r, t.v[1].site, &breakpoint, 1));
-		if (is_fine(remote_stop(&t.r, TIMEOUT_MS)) &&
-		    is_fine(patch_install(&t.r, t.v, N_FUNCTIONS, &counts))) {
+		if (check_err(remote_stop(&t.r, TIMEOUT_MS), "target") &&
+		    check_err(patch_install(&t.r, t.v, N_FUNCTIONS, &counts), "target")) {
 			CHECK_INT(counts.n_refused, 1);
 			CHECK(!t.v[1].is_installed && t.v[0].is_installed);
-			is_fine(patch_remove(&t.r, t.v, N_FUNCTIONS, &counts));
+			check_err(patch_remove(&t.r, t.v, N_FUNCTIONS, &counts), "target");
 		}
 		remote_go(&t.r);
 		CHECK(remote_read(&t.r, t.v[1].site, &there, 1) && there == breakpoint);

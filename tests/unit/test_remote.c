@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 
 #include "tap.h"
+#include "err_help.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -103,18 +104,6 @@ static void finish(pid_t pid)
 	munmap(report, sizeof(*report));
 }
 
-static bool is_fine(struct err *e)
-{
-	STRBUF_AUTO text = { 0 };
-
-	if (!e)
-		return true;
-	err_format(e, &text);
-	printf("# %s\n", strbuf_cstr(&text));
-	err_free(e);
-	return CHECK(!"no error");
-}
-
 static unsigned long total(void)
 {
 	unsigned long n = 0;
@@ -129,11 +118,11 @@ TEST(stopped_threads_do_nothing)
 	pid_t pid = start();
 	struct remote r;
 
-	if (is_fine(remote_open(pid, &r))) {
+	if (check_err(remote_open(pid, &r), "target")) {
 		for (unsigned i = 0; i < ROUNDS; i++) {
 			unsigned long before;
 
-			if (!is_fine(remote_stop(&r, TIMEOUT_MS)))
+			if (!check_err(remote_stop(&r, TIMEOUT_MS), "target"))
 				break;
 			CHECK_INT(r.threads.n, THREADS + 3);
 			before = total();
@@ -167,8 +156,10 @@ TEST(memory_of_ours)
 	struct remote_area a = { 0 };
 	struct remote r;
 
-	if (is_fine(remote_open(pid, &r)) && is_fine(remote_stop_one(&r, TIMEOUT_MS))) {
-		if (is_fine(remote_area_make(&r, text, text + 4096, 10000, 100000, &a))) {
+	if (check_err(remote_open(pid, &r), "target") &&
+	    check_err(remote_stop_one(&r, TIMEOUT_MS), "target")) {
+		if (check_err(remote_area_make(&r, text, text + 4096, 10000, 100000, &a),
+			      "target")) {
 			CHECK(a.code_bytes == 12288 && a.data == a.code + 12288);
 			CHECK(a.code < text ? text - a.code < 1ull << 31
 					    : a.code - text < 1ull << 31);
@@ -184,7 +175,7 @@ TEST(memory_of_ours)
 			word = 0;
 			CHECK(remote_read(&r, a.code + 100, &word, 8) && word == 99);
 			CHECK_INT(count_fds(pid), n_fds);
-			is_fine(remote_area_unmap(&r, &a));
+			check_err(remote_area_unmap(&r, &a), "target");
 			CHECK(!remote_read(&r, a.data + 8, &word, 8));
 			CHECK_INT(((uint64_t *)a.view)[1], 99);
 		}
@@ -201,10 +192,11 @@ TEST(system_calls)
 	struct remote r;
 	int64_t got = 0;
 
-	if (is_fine(remote_open(pid, &r)) && is_fine(remote_stop(&r, TIMEOUT_MS))) {
-		is_fine(remote_call(&r, SYS_getpid, none, &got));
+	if (check_err(remote_open(pid, &r), "target") &&
+	    check_err(remote_stop(&r, TIMEOUT_MS), "target")) {
+		check_err(remote_call(&r, SYS_getpid, none, &got), "target");
 		CHECK_INT(got, pid);
-		is_fine(remote_call(&r, SYS_close, bad, &got));
+		check_err(remote_call(&r, SYS_close, bad, &got), "target");
 		CHECK_INT(got, -EBADF);
 		remote_close(&r);
 	}
@@ -217,7 +209,7 @@ TEST(a_process_that_is_gone)
 	struct remote r;
 	struct err *e;
 
-	if (is_fine(remote_open(pid, &r))) {
+	if (check_err(remote_open(pid, &r), "target")) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 		e = remote_stop(&r, TIMEOUT_MS);
