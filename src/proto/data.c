@@ -4,13 +4,11 @@
  * the last of them. A call of which more than max_bytes would have to be kept is given with its first bytes, and says so.
  */
 #include "proto/decoders.h"
-
-#include <stdlib.h>
+#include "proto/text.h"
 
 struct data_side {
-	uint8_t *bytes; /* of a call that is not complete */
-	size_t n, room;
-	uint64_t total, seen; /* of it: its length, how many of its bytes have come by */
+	struct proto_text kept; /* of a call that is not complete */
+	uint64_t total, seen;   /* of it: its length, how many of its bytes have come by */
 	struct proto_at at;
 	bool is_open, is_lost;
 };
@@ -35,35 +33,25 @@ static void data_say(struct proto_conn *c, enum proto_direction d, struct data_s
 	proto_emit(c, &m);
 	s->is_open = false;
 	s->is_lost = false;
-	s->n = 0;
+	proto_text_clear(&s->kept);
 }
 
-/* false: no room, or none left within the bound: the bytes are counted only */
+/* false: out of memory. Bytes beyond the bound are counted only */
 static bool data_keep(const struct proto_conn *c, struct data_side *s, const uint8_t *bytes,
 		      size_t n)
 {
 	uint64_t most = c->max_bytes / 2; /* the other direction has as much */
 	uint64_t want = s->total < most ? s->total : most;
+	size_t end = s->kept.n + n < want ? s->kept.n + n : want;
 
-	if (s->n + n > want)
-		n = want > s->n ? want - s->n : 0;
-	if (s->n + n > s->room) {
-		/* grown by doubling, not to the length that the call claims: it may never come */
-		size_t room = s->room ? s->room : 4096;
-		uint8_t *more;
+	proto_text_add(&s->kept, bytes, n, want);
+	return s->kept.n >= end;
+}
 
-		while (room < s->n + n)
-			room *= 2;
-		more = realloc(s->bytes, room);
-		if (!more)
-			return false;
-		s->bytes = more;
-		s->room = room;
-	}
-	if (n)
-		memcpy(s->bytes + s->n, bytes, n);
-	s->n += n;
-	return true;
+/* what there is of the open call */
+static void data_say_kept(struct proto_conn *c, enum proto_direction d, struct data_side *s)
+{
+	data_say(c, d, s, (const uint8_t *)s->kept.p, s->kept.n);
 }
 
 static void data_feed(void *state, struct proto_conn *c, const struct proto_piece *p)
@@ -73,17 +61,17 @@ static void data_feed(void *state, struct proto_conn *c, const struct proto_piec
 	if (s->is_open && p->call_offset == 0) {
 		/* the rest of the one before never came */
 		s->is_lost = true;
-		data_say(c, p->direction, s, s->bytes, s->n);
+		data_say_kept(c, p->direction, s);
 	}
 	if (!s->is_open) {
 		s->is_open = true;
 		s->at = p->at;
 		s->total = p->call_total > p->n ? p->call_total : p->n;
 		s->seen = p->call_offset;
-		s->n = 0;
+		proto_text_clear(&s->kept);
 		s->is_lost |= p->call_offset != 0;
 	}
-	if (s->n == 0 && p->call_offset == 0 &&
+	if (s->kept.n == 0 && p->call_offset == 0 &&
 	    p->n >= s->total) { /* the frequent case: nothing is copied */
 		data_say(c, p->direction, s, p->bytes, p->n);
 		return;
@@ -92,7 +80,7 @@ static void data_feed(void *state, struct proto_conn *c, const struct proto_piec
 		s->is_lost = true;
 	s->seen = p->call_offset + p->n;
 	if (s->seen >= s->total)
-		data_say(c, p->direction, s, s->bytes, s->n);
+		data_say_kept(c, p->direction, s);
 }
 
 static void data_gap(void *state, struct proto_conn *c, enum proto_direction d, uint64_t lost)
@@ -102,7 +90,7 @@ static void data_gap(void *state, struct proto_conn *c, enum proto_direction d, 
 	s->is_lost = true;
 	/* the end of the open call is among what is missing, or it is not: the offset of the next piece tells */
 	if (s->is_open && lost != PROTO_LOST_UNKNOWN && lost >= s->total - s->seen) {
-		data_say(c, d, s, s->bytes, s->n);
+		data_say_kept(c, d, s);
 		s->is_lost = lost > s->total - s->seen;
 	}
 }
@@ -126,9 +114,9 @@ static void data_end(void *state, struct proto_conn *c)
 	for (int d = 0; d < 2; d++) {
 		if (st->side[d].is_open) {
 			st->side[d].is_lost = true;
-			data_say(c, d, &st->side[d], st->side[d].bytes, st->side[d].n);
+			data_say_kept(c, d, &st->side[d]);
 		}
-		free(st->side[d].bytes);
+		proto_text_free(&st->side[d].kept);
 	}
 }
 
@@ -136,7 +124,7 @@ static size_t data_memory(const void *state)
 {
 	const struct data_state *st = state;
 
-	return st->side[0].room + st->side[1].room;
+	return st->side[0].kept.room + st->side[1].kept.room;
 }
 
 static enum proto_match data_recognise(enum proto_direction d, const uint8_t *bytes, size_t n)
