@@ -9,7 +9,7 @@
 #include "ir/build.h"
 #include "lang/parse.h"
 #include "lang/print.h"
-#include "session/descend.h"
+#include "session/follow.h"
 #include "session/generation.h"
 #include "session/perf_rings.h"
 #include "session/sizes.h"
@@ -323,7 +323,7 @@ void compile_build_opts(struct compilation *c, const struct sema_world *world,
 	if (o->follow) {
 		/* the set is made once, for all generations. A child of ours waits: it has no children yet */
 		if (c->main == c)
-			descend_add(&pids);
+			follow_add_descendants(&pids);
 		if (c->child)
 			vec_push(&pids, c->child);
 		follow(c, bo);

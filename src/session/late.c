@@ -8,9 +8,11 @@
  */
 #include "session/late.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "objfile/proc.h"
+#include "session/follow.h"
 #include "session/generation.h"
 #include "session/perf_rings.h"
 #include "session/procwatch.h"
@@ -103,21 +105,12 @@ static bool concerns(const struct late *l, pid_t pid)
 
 static bool is_followed(const struct late *l, pid_t pid)
 {
-	const struct image *im = l->o.c->image;
-	const uint32_t key = 0;
-	uint64_t *words;
-	bool is_in = true;
+	FREE_AUTO uint64_t *set = NULL;
 
 	if (!l->o.c->opts->follow || pid < 0 || pid >= IMAGE_FOLLOWED_PIDS)
 		return !l->o.c->opts->follow;
-	words = base_alloc(IMAGE_FOLLOWED_PIDS / 8);
-	for (uint32_t m = 0; m < im->n_maps; m++)
-		if (str_is(im->maps[m]->name, IMAGE_FOLLOWED)) {
-			err_free(l->o.ops->map_lookup(l->o.engine, m, &key, words));
-			is_in = words[pid / 64] >> (pid % 64) & 1;
-		}
-	free(words);
-	return is_in;
+	set = follow_read(l->o.c->image, l->o.ops, l->o.engine);
+	return set[pid / 64] >> (pid % 64) & 1;
 }
 
 /* ---- once each ---- */
@@ -212,7 +205,8 @@ static void attach(struct late *l, const struct mapped_file *m, struct objfile *
 	log_verbose("%.*s, mapped by process %d: %u probe%s, there %.2f ms after it was mapped "
 		    "(noticed after %.2f)",
 		    STR_ARG(m->path), (int)m->pid, res.n_probes, res.n_probes == 1 ? "" : "s",
-		    (double)(clock_monotonic_ns() - mapped_at) / 1e6, (double)(start - mapped_at) / 1e6);
+		    (double)(clock_monotonic_ns() - mapped_at) / 1e6,
+		    (double)(start - mapped_at) / 1e6);
 	vec_push(&l->files, ((struct probed_file){ .mapped = *m,
 						   .f = f,
 						   .fd = fd,

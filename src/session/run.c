@@ -12,9 +12,10 @@
 #include "output/faults.h"
 #include "session/calls.h"
 #include "session/child.h"
+#include "session/follow.h"
+#include "session/keeper.h"
 #include "session/late.h"
 #include "session/replaced.h"
-#include "session/keeper.h"
 #include "session/signals.h"
 #include "session/symbols.h"
 #include "session/tests.h"
@@ -310,13 +311,9 @@ static bool all_gone(const struct run *r)
 /* --follow: has the last of the processes ended? The kernel keeps the set; one that ended before that began stays in it */
 static bool followed_gone(const struct run *r)
 {
-	uint64_t *words = base_alloc(IMAGE_FOLLOWED_PIDS / 8);
-	const uint32_t key = 0;
+	uint64_t *words = follow_read(r->c.image, ops, r->engine);
 	bool is_gone = true;
 
-	for (uint32_t m = 0; m < r->c.image->n_maps; m++)
-		if (str_is(r->c.image->maps[m]->name, IMAGE_FOLLOWED))
-			err_free(ops->map_lookup(r->engine, m, &key, words));
 	for (pid_t w = 0; is_gone && w < IMAGE_FOLLOWED_PIDS / 64; w++)
 		for (uint64_t bits = words[w]; is_gone && bits; bits &= bits - 1)
 			is_gone = !proc_is_alive(w * 64 + __builtin_ctzll(bits));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Children of processes, by the parents that /proc names; see descend.h. */
-#include "session/descend.h"
+/* The set of processes that --follow traces; see follow.h. */
+#include "session/follow.h"
 
 #include "base/vec.h"
 
@@ -16,7 +16,7 @@ static bool has(const struct pid_list *pids, pid_t pid)
 	return false;
 }
 
-void descend_add(struct pid_list *pids)
+void follow_add_descendants(struct pid_list *pids)
 {
 	struct pid_list all = { 0 };
 	VEC(struct family) families = { 0 };
@@ -36,4 +36,15 @@ void descend_add(struct pid_list *pids)
 	} while (pids->n > before);
 	vec_free(&families);
 	vec_free(&all);
+}
+
+uint64_t *follow_read(const struct image *im, const struct engine_ops *ops, struct engine *e)
+{
+	uint64_t *words = base_alloc(IMAGE_FOLLOWED_PIDS / 8);
+	const uint32_t key = 0;
+
+	for (uint32_t m = 0; m < im->n_maps; m++)
+		if (str_is(im->maps[m]->name, IMAGE_FOLLOWED))
+			err_free(ops->map_lookup(e, m, &key, words));
+	return words;
 }
