@@ -33,12 +33,7 @@ struct http_exchange *http_exchange_new(struct http_queue *q, const struct proto
 	x->direction = d;
 	snprintf(x->version, sizeof(x->version), "%s", version);
 	x->status = x->grpc_status = -1;
-	if (q->last)
-		q->last->next = x;
-	else
-		q->first = x;
-	q->last = x;
-	q->n++;
+	fifo_push(q, x);
 	return x;
 }
 

@@ -8,6 +8,7 @@
 #ifndef SONDE_PROTO_HTTP_PRIVATE_H
 #define SONDE_PROTO_HTTP_PRIVATE_H
 
+#include "proto/fifo.h"
 #include "proto/proto.h"
 #include "proto/text.h"
 
@@ -41,8 +42,7 @@ struct http_exchange {
 
 /* exchanges in the order of their requests */
 struct http_queue {
-	struct http_exchange *first, *last;
-	uint32_t n;
+	FIFO(struct http_exchange);
 };
 
 struct http_exchange *http_exchange_new(struct http_queue *q, const struct proto_at *at,

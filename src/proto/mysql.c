@@ -103,12 +103,7 @@ struct mysql_item *mysql_item_new(struct mysql_state *st, struct proto_conn *c, 
 	it->at = *at;
 	it->rows = -1;
 	it->lost = st->is_unsure;
-	if (st->last)
-		st->last->next = it;
-	else
-		st->first = it;
-	st->last = it;
-	st->n++;
+	fifo_push(st, it);
 	return it;
 }
 
@@ -116,10 +111,7 @@ void mysql_drop_first(struct mysql_state *st)
 {
 	struct mysql_item *it = st->first;
 
-	st->first = it->next;
-	if (!st->first)
-		st->last = NULL;
-	st->n--;
+	fifo_pop(st);
 	st->bytes -= it->query.room <= st->bytes ? it->query.room : st->bytes;
 	proto_text_free(&it->query);
 	proto_text_free(&it->error);

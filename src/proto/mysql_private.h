@@ -6,6 +6,7 @@
 #ifndef SONDE_PROTO_MYSQL_PRIVATE_H
 #define SONDE_PROTO_MYSQL_PRIVATE_H
 
+#include "proto/fifo.h"
 #include "proto/proto.h"
 #include "proto/text.h"
 
@@ -64,8 +65,7 @@ struct mysql_state {
 	enum mysql_phase phase;
 	enum mysql_where where;
 	uint64_t n_columns; /* definitions that are left */
-	struct mysql_item *first, *last;
-	uint32_t n;
+	FIFO(struct mysql_item);
 	size_t bytes;                       /* of what waits */
 	struct mysql_statement *statements; /* the newest first */
 	uint32_t n_statements;

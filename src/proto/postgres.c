@@ -132,12 +132,7 @@ struct postgres_item *postgres_item_new(struct postgres_state *st, char kind,
 	it->at = *at;
 	it->rows = -1;
 	it->lost = st->is_unsure;
-	if (st->last)
-		st->last->next = it;
-	else
-		st->first = it;
-	st->last = it;
-	st->n++;
+	fifo_push(st, it);
 	return it;
 }
 
@@ -145,10 +140,7 @@ void postgres_drop_first(struct postgres_state *st)
 {
 	struct postgres_item *it = st->first;
 
-	st->first = it->next;
-	if (!st->first)
-		st->last = NULL;
-	st->n--;
+	fifo_pop(st);
 	st->bytes -= it->cost;
 	postgres_query_put(it->query);
 	proto_text_free(&it->statement);

@@ -7,6 +7,7 @@
 #ifndef SONDE_PROTO_POSTGRES_PRIVATE_H
 #define SONDE_PROTO_POSTGRES_PRIVATE_H
 
+#include "proto/fifo.h"
 #include "proto/proto.h"
 #include "proto/text.h"
 
@@ -67,8 +68,7 @@ struct postgres_side {
 
 struct postgres_state {
 	struct postgres_side side[2];
-	struct postgres_item *first, *last;
-	uint32_t n;
+	FIFO(struct postgres_item);
 	size_t bytes; /* of texts that wait */
 	struct postgres_names statements, portals;
 	struct proto_text user, database;

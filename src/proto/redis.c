@@ -8,6 +8,7 @@
  * lost, and of several commands that wait none gets a reply that may be another's.
  */
 #include "proto/decoders.h"
+#include "proto/fifo.h"
 #include "proto/redis_private.h"
 #include "proto/resp.h"
 
@@ -30,8 +31,8 @@ struct redis_side {
 
 struct redis_state {
 	struct redis_side side[2];
-	struct redis_command *first, *last, building;
-	uint32_t n;
+	FIFO(struct redis_command);
+	struct redis_command building;
 	size_t cost;
 	uint64_t n_to_skip;        /* replies of commands that were said already */
 	bool is_unsure, is_silent; /* after a gap; CLIENT REPLY OFF */
@@ -86,10 +87,7 @@ static void drop_first(struct redis_state *st)
 {
 	struct redis_command *cmd = st->first;
 
-	st->first = cmd->next;
-	if (!st->first)
-		st->last = NULL;
-	st->n--;
+	fifo_pop(st);
 	st->cost -= redis_command_cost(cmd);
 	st->n_to_skip += cmd->n_skipped;
 	redis_command_clear(cmd);
@@ -141,12 +139,7 @@ static void push_command(struct redis_state *st, struct proto_conn *c)
 	*kept = *cmd;
 	memset(cmd, 0, sizeof(*cmd));
 	st->cost += redis_command_cost(kept);
-	if (st->last)
-		st->last->next = kept;
-	else
-		st->first = kept;
-	st->last = kept;
-	st->n++;
+	fifo_push(st, kept);
 }
 
 /* is it nobody's reply: published, an invalidation, a line of MONITOR? */
