@@ -94,8 +94,9 @@ static inline int fuzz_decoder(const struct proto_ops *ops, const uint8_t *data,
 		return 0;
 	whole = talk_replay(ops, f.calls, f.n, 0);
 	parts = talk_replay_parts(ops, f.calls, f.n, (unsigned)size + 1);
-	/* garbage may look like a question as a whole and like an answer in its parts */
-	if (fuzz_is_clear(ops, &f) && strcmp(strstr(whole, "role "), strstr(parts, "role ")) == 0 &&
+	/* garbage may look like a question as a whole and like an answer in its parts, for a while */
+	if (fuzz_is_clear(ops, &f) && strcspn(whole, "\n") == strcspn(parts, "\n") &&
+	    strncmp(whole, parts, strcspn(whole, "\n")) == 0 &&
 	    !strstr(whole, " lost ") && strcmp(whole, parts) != 0) {
 		fprintf(stderr, "whole:\n%s\nin pieces:\n%s\n", whole, parts);
 		__builtin_trap();

@@ -154,13 +154,15 @@ struct talk_call {
 
 /*
  * The whole conversation; cut: 0 as it is, otherwise a seed: calls come in pieces of random length, and with as_calls some of
- * the pieces are calls of their own. The last line is the role. The caller frees the text.
+ * the pieces are calls of their own. The first line has the roles, one after the other as they were taken. The caller frees the text.
  */
 static inline char *talk_replay_as(const struct proto_ops *ops, const struct talk_call *calls,
 				   size_t n, unsigned cut, bool as_calls)
 {
+	struct strbuf roles = { 0 };
 	struct talk t;
 	unsigned random = cut;
+	enum proto_role role = PROTO_ROLE_UNKNOWN;
 	char *text;
 
 	talk_begin(&t, ops);
@@ -178,14 +180,18 @@ static inline char *talk_replay_as(const struct proto_ops *ops, const struct tal
 			talk_part(&t, calls[i].direction, p + at, part, at - from,
 				  calls[i].n - from);
 			at += part;
+			if (t.conn.role != role)
+				strbuf_printf(&roles, " %d", t.conn.role);
+			role = t.conn.role;
 			if (as_calls && random >> 30 & 1)
 				from = at;
 		}
 		t.nsecs += 1000;
 	}
 	talk_end(&t);
-	strbuf_printf(&t.out, "role %d\n", t.conn.role);
-	text = base_strdup(strbuf_cstr(&t.out));
+	strbuf_printf(&roles, "\n%s", strbuf_cstr(&t.out));
+	text = base_strdup(strbuf_cstr(&roles));
+	strbuf_free(&roles);
 	talk_free(&t);
 	return text;
 }
