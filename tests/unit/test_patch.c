@@ -21,7 +21,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { THREADS = 3, TIMEOUT_MS = 2000, CODE_BYTES = 8192, ROUNDS = 60, N_FUNCTIONS = 4 };
+enum {
+	THREADS = 3,
+	TIMEOUT_MS = 2000,
+	CODE_BYTES = 8192,
+	DATA_BYTES = 4096,
+	ROUNDS = 60,
+	N_FUNCTIONS = 4
+};
 
 /* shared with the child */
 struct report {
@@ -119,6 +126,8 @@ struct target {
 	pid_t pid;
 	struct remote r;
 	struct remote_area area;
+	int memory;     /* the file that is shared with it */
+	uint64_t *view; /* of that, here */
 	struct x86 x;
 	struct patch v[N_FUNCTIONS];
 	bool is_counted; /* out of reach */
@@ -155,10 +164,14 @@ static bool start(struct target *t)
 	const void *functions[] = { (const void *)by_address, (const void *)by_branch,
 				    (const void *)by_recursion, (const void *)by_float };
 	OBJFILE_AUTO f = NULL;
+	const struct remote_area_sizes sizes = { .code = CODE_BYTES, .data = DATA_BYTES };
 	uint64_t text = (uint64_t)(uintptr_t)be_a_target;
 	bool is_good;
 
 	*t = (struct target){ .is_counted = true };
+	t->memory = memfd_create("sonde", MFD_CLOEXEC);
+	CHECK(!ftruncate(t->memory, DATA_BYTES));
+	t->view = mmap(NULL, DATA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, t->memory, 0);
 	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		      0);
 	fflush(stdout);
@@ -170,7 +183,7 @@ static bool start(struct target *t)
 	is_good = check_err(objfile_open("/proc/self/exe", &f), "target") &&
 		  check_err(remote_open(t->pid, &t->r), "target") &&
 		  check_err(remote_stop_one(&t->r, TIMEOUT_MS), "target") &&
-		  check_err(remote_area_make(&t->r, text, text + 65536, CODE_BYTES, 4096, &t->area),
+		  check_err(remote_area_make(&t->r, text, text + 65536, &sizes, t->memory, &t->area),
 			    "target");
 	remote_go(&t->r);
 	t->x.base = t->area.code;
@@ -189,7 +202,8 @@ static void finish(struct target *t)
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 	munmap(report, sizeof(*report));
 	x86_free(&t->x);
-	remote_area_free(&t->area);
+	munmap(t->view, DATA_BYTES);
+	close(t->memory);
 	remote_close(&t->r);
 }
 
@@ -249,7 +263,7 @@ TEST(counts_are_exact)
 			poll(NULL, 0, 50);
 			pause_all(true);
 			n = calls() - before;
-			CHECK_INT(*(volatile uint64_t *)t.area.view, n);
+			CHECK_INT(*(volatile uint64_t *)t.view, n);
 			CHECK(n > 1000);
 			printf("# %lu calls counted\n", n);
 			change(&t, false, &n_moved);
@@ -270,7 +284,7 @@ TEST(in_and_out_while_it_runs)
 		     i < ROUNDS && change(&t, true, &n_moved) && change(&t, false, &n_moved); i++)
 			check_code(&t);
 	printf("# %u threads stood between displaced instructions\n", n_moved);
-	CHECK(*(volatile uint64_t *)t.area.view > 0);
+	CHECK(*(volatile uint64_t *)t.view > 0);
 	finish(&t);
 }
 

@@ -17,12 +17,13 @@
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { THREADS = 4, TIMEOUT_MS = 2000, ROUNDS = 50 };
+enum { THREADS = 4, TIMEOUT_MS = 2000, ROUNDS = 50, PAGE = 4096 };
 
 /* shared with the child */
 struct report {
@@ -148,40 +149,111 @@ static unsigned count_fds(pid_t pid)
 	return n;
 }
 
+/* a memory file with a view of it; its length */
+static int make_memory(size_t bytes, uint64_t **view)
+{
+	int fd = memfd_create("sonde", MFD_CLOEXEC);
+
+	CHECK(fd >= 0 && !ftruncate(fd, (off_t)bytes));
+	*view = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return CHECK(*view != MAP_FAILED) ? fd : -1;
+}
+
+static uint64_t word_at(const struct remote *r, uint64_t address)
+{
+	uint64_t word = 0;
+
+	CHECK(remote_read(r, address, &word, sizeof(word)));
+	return word;
+}
+
+static void check_area(const struct remote *r, const struct remote_area *a, uint64_t text,
+		       uint64_t *view)
+{
+	const uint64_t code = 98, data = 99, private = 97;
+
+	CHECK_INT(a->code_bytes, 12288);
+	CHECK_INT(a->private_bytes, 8192);
+	CHECK_INT(a->private, a->code + a->code_bytes);
+	CHECK_INT(a->data, a->private + a->private_bytes);
+	CHECK(a->code < text ? text - a->code < 1ull << 31 : a->code - text < 1ull << 31);
+	/* written here, seen there, and the other way round */
+	view[5] = 0x1122334455667788ull;
+	CHECK_INT(word_at(r, a->data + 40), 0x1122334455667788ull);
+	CHECK(remote_write(r, a->data + 8, &data, 8));
+	CHECK_INT(view[1], data);
+	/* code is written through its protection */
+	CHECK(remote_write(r, a->code + 100, &code, 8));
+	CHECK_INT(word_at(r, a->code + 100), code);
+	/* nothing of what the calls needed is left in the private pages */
+	for (uint64_t at = a->private; at < a->data; at += 8)
+		if (word_at(r, at) && CHECK(!"a word is not zero"))
+			break;
+	CHECK(remote_write(r, a->private, &private, 8));
+	CHECK_INT(word_at(r, a->private), private);
+}
+
 TEST(memory_of_ours)
 {
+	const struct remote_area_sizes sizes = { .code = 10000, .private = 5000, .data = 100000 };
 	pid_t pid = start();
-	uint64_t text = (uint64_t)(uintptr_t)be_a_target, word = 0;
+	uint64_t text = (uint64_t)(uintptr_t)be_a_target, gone, word, *view;
 	unsigned n_fds = count_fds(pid);
-	struct remote_area a = { 0 };
+	int fd = make_memory(102400, &view);
+	struct remote_area a = { 0 }, b = { 0 };
 	struct remote r;
 
 	if (check_err(remote_open(pid, &r), "target") &&
 	    check_err(remote_stop_one(&r, TIMEOUT_MS), "target")) {
-		if (check_err(remote_area_make(&r, text, text + 4096, 10000, 100000, &a),
-			      "target")) {
-			CHECK(a.code_bytes == 12288 && a.data == a.code + 12288);
-			CHECK(a.code < text ? text - a.code < 1ull << 31
-					    : a.code - text < 1ull << 31);
-			/* written here, seen there, and the other way round */
-			((uint64_t *)a.view)[5] = 0x1122334455667788ull;
-			CHECK(remote_read(&r, a.data + 40, &word, 8) &&
-			      word == 0x1122334455667788ull);
-			word = 99;
-			CHECK(remote_write(&r, a.data + 8, &word, 8));
-			CHECK_INT(((uint64_t *)a.view)[1], 99);
-			/* code is written through its protection */
-			CHECK(remote_write(&r, a.code + 100, &word, 8));
-			word = 0;
-			CHECK(remote_read(&r, a.code + 100, &word, 8) && word == 99);
+		if (check_err(remote_area_make(&r, text, text + PAGE, &sizes, fd, &a), "target")) {
+			check_area(&r, &a, text, view);
 			CHECK_INT(count_fds(pid), n_fds);
+			/* a second one of the same file, for another module */
+			check_err(remote_area_make(&r, text, text + PAGE, &sizes, fd, &b),
+				  "target");
+			CHECK(b.code && b.code != a.code);
+			CHECK_INT(word_at(&r, b.data + 8), 99);
+			gone = a.data;
 			check_err(remote_area_unmap(&r, &a), "target");
-			CHECK(!remote_read(&r, a.data + 8, &word, 8));
-			CHECK_INT(((uint64_t *)a.view)[1], 99);
+			CHECK(!remote_read(&r, gone, &word, 8));
+			CHECK_INT(view[1], 99);
 		}
-		remote_area_free(&a);
 		remote_close(&r);
 	}
+	munmap(view, 102400);
+	close(fd);
+	finish(pid);
+}
+
+/* what system calls of ours may not do is an error, and nothing of ours is left */
+TEST(no_room_for_a_descriptor)
+{
+	const struct remote_area_sizes sizes = { .code = 4096, .data = 4096 };
+	const struct rlimit none = { 0, 0 };
+	pid_t pid = start();
+	uint64_t text = (uint64_t)(uintptr_t)be_a_target, *view;
+	int fd = make_memory(4096, &view);
+	struct proc_maps before, after;
+	struct remote_area a = { 0 };
+	struct err *e = NULL;
+	struct remote r;
+
+	CHECK_INT(prlimit(pid, RLIMIT_NOFILE, &none, NULL), 0);
+	if (check_err(remote_open(pid, &r), "target") &&
+	    check_err(remote_stop(&r, TIMEOUT_MS), "target")) {
+		check_err(proc_maps_read(pid, &before), "target");
+		e = remote_area_make(&r, text, text + PAGE, &sizes, fd, &a);
+		CHECK(e && err_code(e) == EMFILE);
+		CHECK(!a.code);
+		check_err(proc_maps_read(pid, &after), "target");
+		CHECK_INT(after.n, before.n);
+		proc_maps_free(&before);
+		proc_maps_free(&after);
+		err_free(e);
+		remote_close(&r);
+	}
+	munmap(view, 4096);
+	close(fd);
 	finish(pid);
 }
 

@@ -55,21 +55,28 @@ struct err *remote_call(struct remote *r, long nr, const uint64_t arg[6], int64_
 
 /* ---- memory of ours in the process (remote_area.c) ---- */
 
+/* addresses in the process: code, private, data lie one behind the other */
 struct remote_area {
-	uint64_t code, data; /* addresses in the process; data follows code */
-	size_t code_bytes, data_bytes;
-	void *view; /* of the data, here; it stays when the process ends */
+	uint64_t code; /* R-X, private */
+	uint64_t private; /* RW, private; a fork's child finds the first page full of zeroes (MADV_WIPEONFORK) */
+	uint64_t data; /* RW, the memory file from its beginning */
+	size_t code_bytes, private_bytes, data_bytes;
+};
+
+struct remote_area_sizes {
+	size_t code, private, data; /* bytes: rounded up to pages; private: at least one page */
 };
 
 /*
- * One area within reach of 32 bits from all of [low, high): pages to execute, and pages shared with us. A thread must be stopped. No
- * descriptor is left in the process.
+ * One area within reach of 32 bits from all of [low, high). memory_fd: a memory file of ours, sizes->data bytes long at least, which is
+ * handed over as a descriptor, so that it does not matter what the process sees of the file system or of other
+ * processes. A thread must be stopped. No descriptor is left in the process; after an error nothing is.
  */
-struct err *remote_area_make(struct remote *r, uint64_t low, uint64_t high, size_t code_bytes,
-			     size_t data_bytes, struct remote_area *ret) ERR_MUST;
-/* takes it out of the process (a thread must be stopped, and none be in it); the view stays until remote_area_free */
+struct err *remote_area_make(struct remote *r, uint64_t low, uint64_t high,
+			     const struct remote_area_sizes *sizes, int memory_fd,
+			     struct remote_area *ret) ERR_MUST;
+/* takes it out of the process (a thread must be stopped, and none be in it) */
 struct err *remote_area_unmap(struct remote *r, struct remote_area *a) ERR_MUST;
-void remote_area_free(struct remote_area *a);
 /* where such an area would fit: a hole of size bytes, 0: there is none. For tests, too */
 uint64_t remote_find_hole(const struct proc_maps *maps, uint64_t low, uint64_t high, size_t size);
 

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Memory of ours in another process: code pages that it can execute but not write (we write through /proc/PID/mem), and data pages
- * of a memory file that it shares with us. The file is made in the process and opened from here, which works whatever
- * it sees of the file system; its descriptor there is closed at once.
+ * Memory of ours in another process: code pages that it can execute but not write (we write through /proc/PID/mem), private pages that it
+ * can write, the first of which a fork's child finds empty, and pages of a memory file of the tracer, shared by all traced processes.
  */
 #include "engine/user/remote_private.h"
 
-#include "base/cleanup.h"
-
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -70,8 +65,8 @@ uint64_t remote_find_hole(const struct proc_maps *maps, uint64_t low, uint64_t h
 
 /* ---- making it ---- */
 
-static struct err *call(struct remote *r, const char *what, long nr, const uint64_t arg[6],
-			int64_t *result)
+struct err *remote_call_checked(struct remote *r, const char *what, long nr, const uint64_t arg[6],
+				int64_t *result)
 {
 	TRY(remote_call(r, nr, arg, result));
 	if (*result < 0)
@@ -79,108 +74,99 @@ static struct err *call(struct remote *r, const char *what, long nr, const uint6
 	return NULL;
 }
 
-static struct err *map_code(struct remote *r, const struct remote_area *a)
+/* pages at their place; file: a descriptor of the process, or -1 */
+static struct err *map_pages(struct remote *r, const char *what, uint64_t at, size_t bytes,
+			     int prot, int64_t file)
 {
-	const uint64_t arg[6] = { a->code,
-				  a->code_bytes,
-				  PROT_READ | PROT_EXEC,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
-				  (uint64_t)-1,
-				  0 };
+	const int kind = file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+	const uint64_t arg[6] = {
+		at, bytes, (uint64_t)prot, (uint64_t)(kind | MAP_FIXED_NOREPLACE), (uint64_t)file, 0
+	};
 	int64_t got;
 
-	TRY(call(r, "map pages for code", SYS_mmap, arg, &got));
-	return (uint64_t)got == a->code ? NULL
-					: err_new(EEXIST, "map pages for code at their place");
+	TRY(remote_call_checked(r, what, SYS_mmap, arg, &got));
+	return (uint64_t)got == at ? NULL : err_new(EEXIST, "%s at their place", what);
 }
 
-/* the file is open in the process as fd: mapped there and here */
-static struct err *map_data(struct remote *r, struct remote_area *a, uint64_t fd)
+/* after an error: what was mapped till then, and nothing else. Threads that run may have mapped what we did not get */
+static ERR_MUST struct err *give_back(struct remote *r, uint64_t at, size_t bytes, struct err *e)
 {
-	const uint64_t size[6] = { fd, a->data_bytes };
-	const uint64_t map[6] = { a->data,
-				  a->data_bytes,
-				  PROT_READ | PROT_WRITE,
-				  MAP_SHARED | MAP_FIXED_NOREPLACE,
-				  fd,
-				  0 };
-	FD_AUTO ours = -1;
-	char path[64];
-	int64_t got;
+	const uint64_t arg[6] = { at, bytes };
+	int64_t ignored;
 
-	TRY(call(r, "make room in a memory file", SYS_ftruncate, size, &got));
-	TRY(call(r, "map shared memory", SYS_mmap, map, &got));
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)r->leader, (int)fd);
-	ours = open(path, O_RDWR | O_CLOEXEC);
-	if (ours < 0)
-		return err_new(errno, "open the memory file of process %d", (int)r->pid);
-	a->view = mmap(NULL, a->data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ours, 0);
-	if (a->view == MAP_FAILED) {
-		a->view = NULL;
-		return err_new(errno, "map the memory file of process %d", (int)r->pid);
-	}
-	return NULL;
-}
-
-static struct err *make_data(struct remote *r, struct remote_area *a)
-{
-	static const char name[] = "sonde";
-	/* the name lies in the code pages, which are empty still: no stack of the program is touched */
-	const uint64_t arg[6] = { a->code, MFD_CLOEXEC };
-	uint64_t fd[6] = { 0 };
-	int64_t got, ignored;
-	struct err *e;
-
-	if (!remote_write(r, a->code, name, sizeof(name)))
-		return err_new(errno, "write to the code pages of process %d", (int)r->pid);
-	TRY(call(r, "make a memory file", SYS_memfd_create, arg, &got));
-	fd[0] = (uint64_t)got;
-	e = map_data(r, a, (uint64_t)got);
-	err_free(remote_call(r, SYS_close, fd, &ignored));
+	err_free(remote_call(r, SYS_munmap, arg, &ignored));
 	return e;
 }
 
-struct err *remote_area_make(struct remote *r, uint64_t low, uint64_t high, size_t code_bytes,
-			     size_t data_bytes, struct remote_area *ret)
+static struct err *map_private(struct remote *r, const struct remote_area *a)
 {
-	struct remote_area a = { .code_bytes = (code_bytes + PAGE - 1) & ~(PAGE - 1),
-				 .data_bytes = (data_bytes + PAGE - 1) & ~(PAGE - 1) };
+	const uint64_t wipe[6] = { a->private, PAGE, MADV_WIPEONFORK };
+	int64_t got;
+	struct err *e;
+
+	TRY(map_pages(r, "map private pages", a->private, a->private_bytes, PROT_READ | PROT_WRITE,
+		      -1));
+	e = remote_call_checked(r, "mark a page to be wiped in forks", SYS_madvise, wipe, &got);
+	return e ? give_back(r, a->private, a->private_bytes, e) : NULL;
+}
+
+/* a->private is there, as memory for what system calls are given and give back */
+static struct err *map_data(struct remote *r, const struct remote_area *a, int memory_fd)
+{
+	uint64_t close_it[6] = { 0 };
+	int64_t got, ignored;
+	struct err *e;
+
+	TRY(remote_pass_fd(r, a->private, memory_fd, &got));
+	e = map_pages(r, "map shared memory", a->data, a->data_bytes, PROT_READ | PROT_WRITE, got);
+	close_it[0] = (uint64_t)got;
+	err_free(remote_call(r, SYS_close, close_it, &ignored));
+	return e;
+}
+
+static size_t in_pages(size_t bytes)
+{
+	return (bytes + PAGE - 1) & ~(PAGE - 1);
+}
+
+struct err *remote_area_make(struct remote *r, uint64_t low, uint64_t high,
+			     const struct remote_area_sizes *sizes, int memory_fd,
+			     struct remote_area *ret)
+{
+	struct remote_area a = { .code_bytes = in_pages(sizes->code),
+				 .private_bytes = in_pages(sizes->private ? sizes->private : 1),
+				 .data_bytes = in_pages(sizes->data) };
+	size_t all = a.code_bytes + a.private_bytes + a.data_bytes;
 	struct proc_maps maps;
 	struct err *e;
 
 	*ret = (struct remote_area){ 0 };
 	TRY(proc_maps_read(r->leader, &maps));
-	a.code = remote_find_hole(&maps, low, high, a.code_bytes + a.data_bytes);
+	a.code = remote_find_hole(&maps, low, high, all);
 	proc_maps_free(&maps);
 	if (!a.code)
 		return err_new(ENOMEM,
 			       "process %d has no room for %zu bytes within 2 GB of the code",
-			       (int)r->pid, a.code_bytes + a.data_bytes);
-	a.data = a.code + a.code_bytes;
-	TRY(map_code(r, &a));
-	e = make_data(r, &a);
-	if (e) {
-		err_free(remote_area_unmap(r, &a));
-		remote_area_free(&a);
-		return e;
-	}
+			       (int)r->pid, all);
+	a.private = a.code + a.code_bytes;
+	a.data = a.private + a.private_bytes;
+	TRY(map_pages(r, "map pages for code", a.code, a.code_bytes, PROT_READ | PROT_EXEC, -1));
+	e = map_private(r, &a);
+	if (e)
+		return give_back(r, a.code, a.code_bytes, e);
+	e = map_data(r, &a, memory_fd);
+	if (e)
+		return give_back(r, a.code, a.code_bytes + a.private_bytes, e);
 	*ret = a;
 	return NULL;
 }
 
 struct err *remote_area_unmap(struct remote *r, struct remote_area *a)
 {
-	const uint64_t arg[6] = { a->code, a->code_bytes + a->data_bytes };
+	const uint64_t arg[6] = { a->code, a->code_bytes + a->private_bytes + a->data_bytes };
 	int64_t got;
 
-	TRY(call(r, "take memory out", SYS_munmap, arg, &got));
-	a->code = a->data = 0;
+	TRY(remote_call_checked(r, "take memory out", SYS_munmap, arg, &got));
+	a->code = a->private = a->data = 0;
 	return NULL;
-}
-
-void remote_area_free(struct remote_area *a)
-{
-	if (a->view)
-		munmap(a->view, a->data_bytes);
-	a->view = NULL;
 }

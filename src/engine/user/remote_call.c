@@ -75,7 +75,7 @@ static struct err *step_over(struct remote *r, struct remote_thread *t, int64_t 
 }
 
 /* one that has no signal to be delivered: that would come before our call */
-static struct remote_thread *pick(struct remote *r)
+struct remote_thread *remote_pick(struct remote *r)
 {
 	vec_each(t, &r->threads)
 		if (t->tid && t->is_stopped && !t->signal)
@@ -85,7 +85,7 @@ static struct remote_thread *pick(struct remote *r)
 
 struct err *remote_call(struct remote *r, long nr, const uint64_t arg[6], int64_t *result)
 {
-	struct remote_thread *t = pick(r);
+	struct remote_thread *t = remote_pick(r);
 	uint64_t kept_mask, all = ~0ull;
 	struct user_regs_struct regs;
 	struct err *e;

@@ -16,4 +16,12 @@
 #define PTRACE_EVENT_STOP 128
 #endif
 
+/* the thread in which system calls are executed; NULL: all of them have signals to be delivered first */
+struct remote_thread *remote_pick(struct remote *r);
+/* a system call that must succeed; what: for the error, "map pages" */
+struct err *remote_call_checked(struct remote *r, const char *what, long nr, const uint64_t arg[6],
+				int64_t *result) ERR_MUST;
+/* a descriptor of ours becomes one of the process; scratch: a page of ours in it that it can write */
+struct err *remote_pass_fd(struct remote *r, uint64_t scratch, int fd, int64_t *ret) ERR_MUST;
+
 #endif
