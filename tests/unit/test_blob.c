@@ -21,6 +21,7 @@
 enum {
 	CODE = 1 << 16,
 	DATA = 1 << 20,
+	OWN_AT = DATA - 4096,
 	MAPS_AT = 4096,
 	RINGS_AT = 1 << 19,
 	RING = 1 << 14,
@@ -30,6 +31,7 @@ enum {
 struct room {
 	char *code, *data;
 	struct rt_area *area;
+	struct rt_private *own;
 	size_t n_code;
 	uint64_t (*run)(void *ctx);
 };
@@ -43,9 +45,12 @@ static struct room *make(void)
 	r.data = r.code + CODE;
 	r.run = NULL; /* nothing is loaded yet */
 	r.area = (struct rt_area *)(void *)r.data;
-	*r.area = (struct rt_area){ .n_cpus = CPUS,
-				    .pid = (uint32_t)getpid(),
-				    .own_pid = (uint32_t)getpid(),
+	r.own = (struct rt_private *)(void *)(r.data + OWN_AT);
+	*r.own = (struct rt_private){ .is_mine = 1,
+				      .pid = (uint32_t)getpid(),
+				      .own_pid = (uint32_t)getpid() };
+	*r.area = (struct rt_area){ .is_on = 1,
+				    .n_cpus = CPUS,
 				    .rings = RINGS_AT,
 				    .ring_stride = sizeof(struct rt_ring) + RING };
 	for (unsigned i = 0; i < CPUS; i++) {
@@ -53,7 +58,7 @@ static struct room *make(void)
 
 		rt_ring_init((struct rt_ring *)(void *)at, at + sizeof(struct rt_ring), RING);
 	}
-	blob_copy(r.code, (uint64_t)(uintptr_t)r.area);
+	blob_copy(r.code, (uint64_t)(uintptr_t)r.area, (uint64_t)(uintptr_t)r.own);
 	r.n_code = (blob_bytes() + 63) & ~(size_t)63;
 	return &r;
 }

@@ -12,10 +12,11 @@ size_t blob_bytes(void)
 	return sizeof(rt_blob);
 }
 
-void blob_copy(void *to, uint64_t area)
+void blob_copy(void *to, uint64_t area, uint64_t private)
 {
 	memcpy(to, rt_blob, sizeof(rt_blob));
 	memcpy((char *)to + BLOB_area_at, &area, sizeof(area));
+	memcpy((char *)to + BLOB_private_at, &private, sizeof(private));
 }
 
 int64_t blob_helper(int32_t helper)

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 size_t blob_bytes(void);
-/* a copy for a process whose struct rt_area lies at that address (of the process) */
-void blob_copy(void *to, uint64_t area);
+/* a copy for a process whose struct rt_area and struct rt_private lie at those addresses (of the process) */
+void blob_copy(void *to, uint64_t area, uint64_t private);
 /* offset of the function for a helper by its number; -1: there is none */
 int64_t blob_helper(int32_t helper);
 

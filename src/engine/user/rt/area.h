@@ -10,14 +10,50 @@
 #include "engine/user/rt/ring.h"
 
 struct rt_area {
-	uint32_t n_cpus;  /* tables and rings for so many; a processor beyond takes the last one */
-	uint32_t pid;     /* of the process, as the tracer sees it */
-	uint32_t own_pid; /* as the process sees it */
+	uint32_t is_on;  /* 0: every probe passes by */
+	uint32_t n_cpus; /* tables and rings for so many; a processor beyond takes the last one */
 	/* CLOCK_MONOTONIC in ns from the time stamp counter: start_ns + (tsc - start_tsc) * scale / 2^32; scale 0: by system call */
 	uint64_t start_tsc, start_ns, clock_scale;
+	uint64_t boot_offset,
+		tai_offset; /* of those clocks from CLOCK_MONOTONIC, in ns: the tracer keeps them right */
 	uint64_t rings;       /* offset of the first struct rt_ring */
 	uint64_t ring_stride; /* bytes from one to the next */
 };
+
+/* addresses that are readable as long as the process lives, whatever it does: docs/internals/user-reads.md */
+struct rt_range {
+	uint64_t start, end;
+};
+enum { RT_SURE_RANGES = 4, RT_TIDS = 128 };
+
+/* what was found out about a thread; both words carry its tid, so that halves of two entries never match: see rt/thread.c */
+struct rt_thread {
+	uint64_t base_tid; /* where fs points, and the tid */
+	uint64_t page_tid; /* a page of its stack, and the tid */
+};
+
+/*
+ * The first page of what is private to a process. The kernel empties it when the process forks: in the child is_mine is 0, and probes
+ * pass by. Made by the tracer while the process stands; afterwards only thread_* and seed are written, by the process itself.
+ */
+struct rt_private {
+	uint32_t is_mine;
+	uint32_t pid;     /* of the process, as the tracer sees it */
+	uint32_t own_pid; /* as the process sees it */
+	uint32_t has_other_pids; /* another pid namespace than the tracer's: of threads only the first is known */
+	uint32_t has_other_users; /* another user namespace: uid_gid stands for all threads, for ever */
+	uint32_t has_fsgsbase;   /* AT_HWCAP2 bit 1: fs's base can be read by an instruction */
+	uint64_t uid_gid;        /* gid << 32 | uid, of the tracer's user namespace */
+	uint64_t cgroup_id;      /* as bpf_get_current_cgroup_id gives it */
+	uint64_t ns_dev, ns_ino; /* the tracer's pid namespace: stat of its /proc/self/ns/pid */
+	struct rt_range sure[RT_SURE_RANGES]; /* unused ones: 0, 0 */
+	uint64_t seed;                        /* of random numbers: anything */
+	/* how threads are known again; all 0 at first */
+	uint32_t thread_offset; /* from fs's base to where the kernel keeps the tid; 0: not known yet */
+	uint32_t n_thread_misses;
+	struct rt_thread threads[RT_TIDS];
+};
+_Static_assert(sizeof(struct rt_private) <= 4096, "one page");
 
 /*
  * The functions behind eBPF's helpers, as the JIT calls them: arguments and results of bpf-helpers(7). A map is the address of its struct

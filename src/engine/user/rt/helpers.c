@@ -16,10 +16,17 @@ enum {
 /* filled in when this code is copied: lies with the code, readable only */
 __attribute__((section(".rodata.area"), used))
 const struct rt_area *const volatile rt_area_at = (void *)1;
+__attribute__((section(".rodata.area"), used))
+const struct rt_private *const volatile rt_private_at = (void *)1;
 
 static struct rt_area *area(void)
 {
 	return (struct rt_area *)rt_area_at;
+}
+
+static struct rt_private *own(void)
+{
+	return (struct rt_private *)rt_private_at;
 }
 
 static long syscall6(long nr, long a, long b, long c, long d, long e, long f)
@@ -97,7 +104,7 @@ uint64_t rt_get_smp_processor_id(void)
 
 uint64_t rt_get_current_pid_tgid(void)
 {
-	return (uint64_t)area()->pid << 32 | (uint32_t)syscall6(SYS_GETTID, 0, 0, 0, 0, 0, 0);
+	return (uint64_t)own()->pid << 32 | (uint32_t)syscall6(SYS_GETTID, 0, 0, 0, 0, 0, 0);
 }
 
 /* ---- the process's own memory, by the kernel: an address that is not there is an error, not a fault ---- */
@@ -111,7 +118,7 @@ static int64_t read_user(void *to, uint64_t n, const void *from)
 {
 	struct piece local = { to, n }, remote = { (void *)from, n };
 
-	return syscall6(SYS_PROCESS_VM_READV, area()->own_pid, (long)&local, 1, (long)&remote, 1,
+	return syscall6(SYS_PROCESS_VM_READV, own()->own_pid, (long)&local, 1, (long)&remote, 1,
 			0);
 }
 
