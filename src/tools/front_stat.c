@@ -104,6 +104,9 @@ static void put_process(struct stat *s, const struct runtime *r)
 
 	if (r->has_no_methods)
 		mask &= ~(1u << METHOD);
+	/* what PHP is asked for by one switch */
+	if (r->has_no_methods && r->lang == RUNTIME_PHP)
+		mask &= ~(1u << CLOAD);
 	if (r->has_no_objects)
 		mask &= ~(1u << OBJNEW);
 	if (r->has_gc_symbol)
@@ -114,7 +117,9 @@ static void put_process(struct stat *s, const struct runtime *r)
 		r->pid, mask, r->pid, r->lang, r->pid);
 	front_put_string(str_sub(r->command, 0, 60), s->out);
 	strbuf_printf(s->out, ";\n\t@note[(uint32)%d] = (string[128])", r->pid);
-	front_put_string(r->has_no_methods || r->has_no_objects ? r->why : STR_NULL, s->out);
+	front_put_string(r->has_no_methods || r->has_some_methods || r->has_no_objects ? r->why
+										       : STR_NULL,
+			 s->out);
 	strbuf_puts(s->out, ";\n}\n");
 }
 
@@ -127,10 +132,14 @@ static void put_probe(struct stat *s, const struct stat_probe *p, const char *ma
 		"\t@pools[tid]++;\n"
 		"\tif (@pools[tid] > 1) { return; }\n";
 
+	/* objects of these classes have a probe of their own, too */
+	static const char ruby_object[] =
+		" /str(arg0) != \"String\" && str(arg0) != \"Array\" && str(arg0) != \"Hash\"/";
+
 	if (!is_wanted(s, p->lang, p->column))
 		return;
 	strbuf_printf(s->out,
-		      "%s%s"
+		      "%s%s%s"
 		      "\tif (!has_key(@lang, pid)) {\n"
 		      "\t\t@lang[pid] = (enum runtime_language)%d;\n"
 		      "\t\t@mask[pid] = (uint64)%u;\n"
@@ -138,8 +147,10 @@ static void put_probe(struct stat *s, const struct stat_probe *p, const char *ma
 		      "\t\t@note[pid] = (string[128])\"\";\n"
 		      "\t}\n"
 		      "\t@%s[pid] = count();\n}\n",
-		      p->probe ? p->probe : java_gc, p->probe ? "\n{\n" : "", p->lang,
-		      mask_of(s, p->lang) | 1u << p->column, map);
+		      p->probe ? p->probe : java_gc,
+		      p->probe && !strcmp(p->probe, "usdt:*:ruby:object__create") ? ruby_object
+										  : "",
+		      p->probe ? "\n{\n" : "", p->lang, mask_of(s, p->lang) | 1u << p->column, map);
 }
 
 static void put_probes(struct stat *s)
@@ -185,7 +196,7 @@ static void put_rows(struct stat *s)
 		seen[all] = seen[all & ~(1u << METHOD)] = seen[all & ~(1u << OBJNEW)] = true;
 		seen[all & ~((1u << METHOD) | (1u << OBJNEW))] = true;
 	}
-	seen[0] = seen[1u << GC] = true;
+	seen[0] = seen[1u << GC] = seen[1u << EXC] = true;
 	for (unsigned mask = 0; mask < 1u << N_COLUMNS; mask++)
 		if (seen[mask])
 			put_row(s, mask);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A runtime is known by the base name of a file that the process has mapped executable (runtimes.def); what it can tell by
- * the USDT notes of that file, and in a JVM by the flag that switches method probes on, read from the process itself.
+ * the USDT notes of that file, and by what switches its probes on, read from the process itself: flags of the JVM, events of Ruby,
+ * PHP's environment.
  */
 #include "tools/runtimes.h"
 
@@ -14,6 +15,9 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const struct facts {
@@ -97,22 +101,29 @@ static bool has_probe(struct usdt_table *t, const char *name)
 	return false;
 }
 
-/* a flag of the JVM, as it stands in the process; -1: not known */
-static int read_flag(pid_t pid, struct objfile *f, const struct proc_map *m, const char *name)
+/* a variable of the runtime, as it stands in the process; false: not known */
+static bool read_variable(pid_t pid, struct objfile *f, const struct proc_map *m, const char *name,
+			  void *value, size_t size)
 {
 	const struct symbol *s = symtab_find(objfile_symtab(f), str_from(name));
 	char path[64];
-	uint8_t value;
 	uint64_t vaddr;
 	FD_AUTO fd = -1;
 
 	if (!s || !objfile_offset_to_vaddr(f, m->offset, &vaddr))
-		return -1;
+		return false;
 	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || pread(fd, &value, 1, (off_t)(m->start - vaddr + s->addr)) != 1)
-		return -1;
-	return value != 0;
+	return fd >= 0 &&
+	       pread(fd, value, size, (off_t)(m->start - vaddr + s->addr)) == (ssize_t)size;
+}
+
+/* a flag of the JVM; -1: not known */
+static int read_flag(pid_t pid, struct objfile *f, const struct proc_map *m, const char *name)
+{
+	uint8_t value;
+
+	return read_variable(pid, f, m, name, &value, 1) ? value != 0 : -1;
 }
 
 /* newer JVMs (from 20 on) have a flag for each kind of probe only */
@@ -155,6 +166,57 @@ static void ask_python(struct runtime *r, struct usdt_table *t)
 			     "calls, not when one Python function calls another");
 }
 
+/*
+ * Since 2.5 the instructions of methods that are written in Ruby look for tracers only while the program has a TracePoint;
+ * methods written in C always tell of themselves.
+ */
+static void ask_ruby(struct runtime *r, struct objfile *f, const struct proc_map *m)
+{
+	enum { EVENT_CALL = 0x0008 }; /* of ruby/debug.h, unchanged since 1.8 */
+	uint32_t events;
+
+	if (!read_variable(r->pid, f, m, "ruby_vm_event_enabled_global_flags", &events,
+			   sizeof(events)) ||
+	    events & EVENT_CALL)
+		return;
+	r->has_some_methods = true;
+	r->why = STR("only methods written in C: Ruby tells of the others once the program calls "
+		     "TracePoint.new(:call, :return) {}.enable");
+}
+
+/* PHP's rule: a number that is not 0 */
+static bool is_php_told(pid_t pid, bool *is_known)
+{
+	static const char name[] = "USE_ZEND_DTRACE=";
+	bool told = false;
+	char path[64];
+	char *line = NULL;
+	size_t size = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+	f = fopen(path, "re");
+	*is_known = f;
+	while (f && getdelim(&line, &size, 0, f) > 0)
+		if (!strncmp(line, name, sizeof(name) - 1))
+			told = strtol(line + sizeof(name) - 1, NULL, 10) != 0;
+	free(line);
+	if (f)
+		fclose(f);
+	return told;
+}
+
+static void ask_php(struct runtime *r)
+{
+	bool is_known;
+
+	if (is_php_told(r->pid, &is_known) || !is_known)
+		return;
+	r->has_no_methods = true;
+	r->why = STR("no functions and files: PHP was started without USE_ZEND_DTRACE=1 in its "
+		     "environment");
+}
+
 static bool has_gc_symbol(struct objfile *f, enum runtime_lang lang)
 {
 	struct symtab *t = objfile_symtab(f);
@@ -182,6 +244,10 @@ static void ask(struct runtime *r, struct objfile *f, const struct proc_map *m)
 		ask_java(r, f, m);
 	} else if (r->lang == RUNTIME_PYTHON) {
 		ask_python(r, t);
+	} else if (r->lang == RUNTIME_RUBY) {
+		ask_ruby(r, f, m);
+	} else if (r->lang == RUNTIME_PHP) {
+		ask_php(r);
 	}
 }
 

@@ -85,7 +85,7 @@ def make_image(o, tests, commands):
     for path in (o.sonde, o.progs, os.path.join(ROOT, "tests/run"), os.path.join(ROOT, "tests/vm"),
                  os.path.join(ROOT, "tests/progs"), os.path.join(ROOT, "tools"), "/etc/passwd", "/etc/group",
                  "/etc/nsswitch.conf", "/etc/ssl/openssl.cnf", "/usr/lib/ssl/openssl.cnf", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/hosts", "/etc/services",
-                 "/usr/lib/locale/C.utf8"):
+                 "/usr/lib/locale/C.utf8", "/usr/lib/x86_64-linux-gnu/ruby/3.1.0/enc"):
         if os.path.exists(path):
             im.add(path)
     if os.path.isdir(PREPARED):
