@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The front end's side of the guardian, and the guardian itself; see guardian.h. The two talk through a pair of sockets: messages with a
+ * head, one question at a time. The end of the front end is seen twice: by the socket, and by its pidfd, since what the
+ * front end forks later has the socket, too.
+ */
+#include "engine/user/guardian.h"
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "engine/user/clean.h"
+#include "engine/user/guardian_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+enum { ROUND_MS = 50 };
+
+struct guardian {
+	pid_t pid;
+	int socket;
+	bool has_ended, has_restored; /* it said that it has taken everything out */
+	struct clean_file file;
+};
+
+/* ---- in the guardian ---- */
+
+struct self {
+	const struct guardian_ops *ops;
+	void *arg;
+	struct clean_file file;
+	int socket, front_end; /* a pidfd */
+};
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/* the front end's pipes must end when it does: nothing of it is held open here but what is needed */
+static void close_others(const struct self *s, const struct guardian_files *files)
+{
+	FREE_AUTO int *keep = base_alloc((files->n_keep + 3) * sizeof(*keep));
+	unsigned n = 0, from = 3;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; fd < 3 && null >= 0; fd++)
+		dup2(null, fd);
+	for (unsigned i = 0; i < files->n_keep; i++)
+		keep[n++] = files->keep[i];
+	keep[n++] = files->memory;
+	keep[n++] = s->socket;
+	keep[n++] = s->front_end;
+	qsort(keep, n, sizeof(*keep), by_number);
+	for (unsigned i = 0; i < n; i++) {
+		if (keep[i] < 3 || (unsigned)keep[i] < from)
+			continue;
+		if ((unsigned)keep[i] > from)
+			syscall(SYS_close_range, from, keep[i] - 1, 0);
+		from = (unsigned)keep[i] + 1;
+	}
+	syscall(SYS_close_range, from, ~0u, 0);
+}
+
+/* what ends programs in number (a terminal's keys, the end of a session, lack of memory) is not for this one: it ends by itself */
+static void stand_apart(void)
+{
+	static const int ignored[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGPIPE,
+				       SIGUSR1, SIGUSR2, SIGALRM, SIGTSTP, SIGTTIN,
+				       SIGTTOU, SIGXCPU, SIGXFSZ };
+	FD_AUTO score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	setsid();
+	prctl(PR_SET_NAME, "sonde-guardian");
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
+		signal(ignored[i], SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	if (score >= 0)
+		(void)!write(score, "-900", 4); /* refused to ordinary users */
+}
+
+/* false: nobody is there any more to ask, or it told us to stop */
+static bool answer(struct self *s)
+{
+	struct guardian_report report = { 0 };
+	struct guardian_message m = { 0 };
+	bool goes_on = false;
+
+	if (guardian_receive(s->socket, &m) && m.kind == MESSAGE_ASK) {
+		struct err *e = s->ops->ask ? s->ops->ask(s->arg, strbuf_str(&m.text), &report)
+					    : err_new(EOPNOTSUPP, "ask the guardian");
+
+		goes_on = guardian_send_report(s->socket, e, &report);
+		err_free(e);
+	}
+	strbuf_free(&report.text);
+	strbuf_free(&m.text);
+	return goes_on;
+}
+
+static void watch(struct self *s)
+{
+	struct pollfd v[] = { { .fd = s->socket, .events = POLLIN },
+			      { .fd = s->front_end, .events = POLLIN } };
+	uint64_t next = clock_monotonic_ns() + ROUND_MS * 1000000ull;
+
+	for (;;) {
+		uint64_t now = clock_monotonic_ns();
+		int n = poll(v, 2, now < next ? (int)((next - now) / 1000000) + 1 : 0);
+
+		if (n > 0 && v[1].revents)
+			return;
+		if (n > 0 && v[0].revents && !answer(s))
+			return;
+		if (clock_monotonic_ns() < next)
+			continue;
+		if (!s->ops->round(s->arg))
+			return;
+		next = clock_monotonic_ns() + ROUND_MS * 1000000ull;
+	}
+}
+
+__attribute__((noreturn)) static void be_guardian(struct self *s,
+						  const struct guardian_files *files)
+{
+	struct guardian_report report = { 0 };
+	struct clean_counts counts = { 0 };
+	struct err *e;
+
+	stand_apart();
+	close_others(s, files);
+	e = s->ops->attach(s->arg, &report);
+	if (!e && guardian_send_report(s->socket, NULL, &report))
+		watch(s);
+	s->ops->detach(s->arg);
+	/* children that processes forked have patches, too, and nobody else knows them */
+	err_free(clean_mappers(&s->file, &counts));
+	if (e)
+		guardian_send_report(s->socket, e, &report);
+	guardian_send(s->socket, MESSAGE_GONE, STR_NULL);
+	_exit(0);
+}
+
+/* ---- in the front end ---- */
+
+/* the guardian was killed: what it left is in processes that still map the file */
+static void collect(struct guardian *g)
+{
+	struct clean_counts counts = { 0 };
+
+	if (g->has_ended)
+		return;
+	while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	g->has_ended = true;
+	if (!g->has_restored)
+		err_free(clean_mappers(&g->file, &counts));
+}
+
+/* the next report; an error of the guardian's is returned, ESRCH: it has ended */
+static ERR_MUST struct err *await_report(struct guardian *g, struct guardian_report *report)
+{
+	struct guardian_report ignored = { 0 };
+	struct guardian_message m = { 0 };
+	struct err *e = NULL;
+
+	if (!report)
+		report = &ignored;
+	if (g->has_ended || !guardian_receive(g->socket, &m) || m.kind != MESSAGE_REPORT)
+		e = err_new(ESRCH, "the guardian process %d has ended", (int)g->pid);
+	else if (!guardian_parse_report(&m, report, &e))
+		e = err_new(EPROTO, "the guardian process %d", (int)g->pid);
+	g->has_restored |= m.kind == MESSAGE_GONE;
+	strbuf_free(&m.text);
+	strbuf_free(&ignored.text);
+	return e;
+}
+
+static ERR_MUST struct err *start_process(const struct guardian_ops *ops, void *arg,
+					  const struct guardian_files *files, struct guardian *g)
+{
+	struct self s = { .ops = ops, .arg = arg, .file = g->file };
+	int pair[2];
+
+	s.front_end = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	if (s.front_end < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
+		struct err *e = err_new(errno, "talk to a guardian process");
+
+		if (s.front_end >= 0)
+			close(s.front_end);
+		return e;
+	}
+	fflush(NULL);
+	g->pid = fork();
+	if (!g->pid) {
+		s.socket = pair[1];
+		be_guardian(&s, files);
+	}
+	close(pair[1]);
+	close(s.front_end);
+	g->socket = pair[0];
+	return g->pid < 0 ? err_new(errno, "start a guardian process") : NULL;
+}
+
+struct err *guardian_start(const struct guardian_ops *ops, void *arg,
+			   const struct guardian_files *files, struct guardian_report *report,
+			   struct guardian **ret)
+{
+	struct guardian *g = base_alloc(sizeof(*g));
+	struct err *e;
+
+	*ret = NULL;
+	*g = (struct guardian){ .socket = -1 };
+	e = clean_file_of(files->memory, &g->file);
+	if (!e)
+		e = start_process(ops, arg, files, g);
+	if (e) {
+		g->has_ended = true; /* there is none */
+		guardian_stop(g);
+		return e;
+	}
+	e = await_report(g, report);
+	if (e) {
+		guardian_stop(g);
+		return e;
+	}
+	*ret = g;
+	return NULL;
+}
+
+struct err *guardian_ask(struct guardian *g, struct str question, struct guardian_report *answer)
+{
+	if (g->has_ended || !guardian_send(g->socket, MESSAGE_ASK, question))
+		return err_new(ESRCH, "the guardian process %d has ended", (int)g->pid);
+	return await_report(g, answer);
+}
+
+bool guardian_has_ended(struct guardian *g)
+{
+	struct pollfd p = { .fd = g->socket, .events = POLLIN };
+	struct guardian_message m = { 0 };
+
+	if (g->has_ended)
+		return true;
+	if (poll(&p, 1, 0) <= 0 || !p.revents)
+		return false;
+	/* unasked it says only that it goes */
+	g->has_restored |= guardian_receive(g->socket, &m) && m.kind == MESSAGE_GONE;
+	strbuf_free(&m.text);
+	collect(g);
+	return true;
+}
+
+int guardian_fd(const struct guardian *g)
+{
+	return g->socket;
+}
+
+pid_t guardian_pid(const struct guardian *g)
+{
+	return g->pid;
+}
+
+void guardian_stop(struct guardian *g)
+{
+	struct guardian_message m = { 0 };
+
+	if (!g)
+		return;
+	if (!g->has_ended) {
+		guardian_send(g->socket, MESSAGE_STOP, STR_NULL);
+		while (!g->has_restored && guardian_receive(g->socket, &m))
+			g->has_restored = m.kind == MESSAGE_GONE;
+		collect(g);
+	}
+	strbuf_free(&m.text);
+	if (g->socket >= 0)
+		close(g->socket);
+	free(g);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The process that does all ptrace work: a child of the front end, of its own session, so that nothing that ends or stops the front
+ * end can do so in the middle of a change. It works on its copy of what the front end had when it was forked, takes everything
+ * out when it is told to, when the front end has ended in whatever way, or when all its processes have. It prints nothing.
+ *
+ * All functions here are called by the front end, those of struct guardian_ops in the guardian.
+ */
+#ifndef SONDE_ENGINE_USER_GUARDIAN_H
+#define SONDE_ENGINE_USER_GUARDIAN_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <sys/types.h>
+
+struct guardian;
+
+struct guardian_report {
+	uint32_t n_attached, n_failed;
+	struct strbuf text; /* any bytes: what the two agree on. The receiver frees it */
+};
+
+struct guardian_ops {
+	/* after an error detach is called, and the error is what guardian_start returns */
+	struct err *(*attach)(void *arg, struct guardian_report *out);
+	/* every 50 ms: new libraries, children, bytes that are still there; false: no process is left */
+	bool (*round)(void *arg);
+	/* a question of guardian_ask; may be NULL */
+	struct err *(*ask)(void *arg, struct str question, struct guardian_report *answer);
+	/* takes out what is in; forked children that have it, too, are restored after it */
+	void (*detach)(void *arg);
+};
+
+struct guardian_files {
+	int memory;      /* the memory file that processes share with us; it stays the caller's */
+	const int *keep; /* other descriptors that ops use; all others are closed in the guardian */
+	unsigned n_keep;
+};
+
+/* forks, and returns when attach has ended; report may be NULL */
+struct err *guardian_start(const struct guardian_ops *ops, void *arg,
+			   const struct guardian_files *files, struct guardian_report *report,
+			   struct guardian **ret) ERR_MUST;
+/* answer may be NULL. Its error is that of the guardian, or ESRCH: there is none any more */
+struct err *guardian_ask(struct guardian *g, struct str question,
+			 struct guardian_report *answer) ERR_MUST;
+/* because no process was left; or it was killed */
+bool guardian_has_ended(struct guardian *g);
+int guardian_fd(const struct guardian *g); /* readable when it has ended */
+pid_t guardian_pid(const struct guardian *g);
+/* detaches, waits for the guardian and frees g. What a killed guardian left is taken out from here. g may be NULL */
+void guardian_stop(struct guardian *g);
+
+#endif
