@@ -71,6 +71,14 @@ static void http_feed(void *state, struct proto_conn *c, const struct proto_piec
 		http2_feed(&st->h2, c, p, bytes, n);
 }
 
+static bool http_is_early(const void *state, const struct proto_conn *c,
+			  const struct proto_piece *p)
+{
+	const struct http_state *st = state;
+
+	return st->mode == HTTP_MODE_2 ? http2_is_early(&st->h2, c, p) : http1_is_early(&st->h1, p);
+}
+
 static void http_gap(void *state, struct proto_conn *c, enum proto_direction d, uint64_t lost)
 {
 	struct http_state *st = state;
@@ -115,6 +123,7 @@ const struct proto_ops proto_http = {
 	.feed = http_feed,
 	.gap = http_gap,
 	.skip = http_skip,
+	.is_early = http_is_early,
 	.end = http_end,
 	.memory = http_memory,
 };

@@ -404,6 +404,19 @@ void http1_gap(struct http1 *h, struct proto_conn *c, enum proto_direction d, ui
 	lose_message(h, c, s);
 }
 
+/* a response, where no request waits for one */
+bool http1_is_early(const struct http1 *h, const struct proto_piece *p)
+{
+	const struct http1_side *s = &h->side[p->direction];
+	const struct http_exchange *x;
+
+	if (s->is_in_sync && (s->where != HTTP1_START || s->line.total))
+		return false;
+	for (x = h->queue.first; x && x->response_seen; x = x->next)
+		;
+	return !x && !p->call_offset && p->n >= 7 && !memcmp(p->bytes, "HTTP/1.", 7);
+}
+
 void http1_end(struct http1 *h, struct proto_conn *c)
 {
 	for (int d = 0; d < 2; d++) {

@@ -299,6 +299,35 @@ void http2_skip(struct http2 *h, struct proto_conn *c, const struct proto_piece 
 	}
 }
 
+/* is there, among the frames that begin in this piece, the beginning of a response on a stream that was never opened? */
+bool http2_is_early(const struct http2 *h, const struct proto_conn *c, const struct proto_piece *p)
+{
+	const struct http2_side *s = &h->side[p->direction];
+	uint8_t head[HEAD_BYTES];
+	uint32_t have = s->n_head;
+	size_t at = 0;
+
+	if (c->role != PROTO_CLIENT || !s->is_in_sync)
+		return false;
+	if (have == HEAD_BYTES) {
+		at = s->left;
+		have = 0;
+	}
+	memcpy(head, s->head, have);
+	while (at < p->n && p->n - at >= HEAD_BYTES - have) {
+		memcpy(head + have, p->bytes + at, HEAD_BYTES - have);
+		if (head[3] == HTTP2_HEADERS) {
+			uint32_t stream = proto_be32(head + 5) & 0x7fffffff;
+
+			if (stream & 1 && stream > h->newest_stream)
+				return true;
+		}
+		at += HEAD_BYTES - have + (size_t)proto_be24(head);
+		have = 0;
+	}
+	return false;
+}
+
 void http2_end(struct http2 *h, struct proto_conn *c)
 {
 	for (int d = 0; d < 2; d++) {

@@ -110,6 +110,7 @@ enum http1_next http1_feed(struct http1 *h, struct proto_conn *c, const struct p
 void http1_skip(struct http1 *h, struct proto_conn *c, const struct proto_piece *p);
 void http1_gap(struct http1 *h, struct proto_conn *c, enum proto_direction d, uint64_t lost);
 void http1_end(struct http1 *h, struct proto_conn *c);
+bool http1_is_early(const struct http1 *h, const struct proto_piece *p);
 
 /* ---- HTTP/2 ---- */
 
@@ -152,6 +153,8 @@ void http2_feed(struct http2 *h, struct proto_conn *c, const struct proto_piece 
 void http2_skip(struct http2 *h, struct proto_conn *c, const struct proto_piece *p);
 void http2_gap(struct http2 *h, struct proto_conn *c, enum proto_direction d, uint64_t lost);
 void http2_end(struct http2 *h, struct proto_conn *c);
+bool http2_is_early(const struct http2 *h, const struct proto_conn *c, const struct proto_piece *p);
+
 /* ---- HPACK (RFC 7541), one direction ---- */
 
 /* is_known false: name, or name and value, stand in a part of the table that was filled before the attach (or a gap) */

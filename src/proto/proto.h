@@ -159,6 +159,12 @@ struct proto_ops {
 	 * them. NULL: as a gap
 	 */
 	void (*skip)(void *state, struct proto_conn *c, const struct proto_piece *p);
+	/*
+	 * is this, received, the answer to something that was not seen to be sent yet? A call that sends is seen when it returns: by
+	 * then another thread may have read the answer. The consumer waits a little for the question. NULL: cannot be told
+	 */
+	bool (*is_early)(const void *state, const struct proto_conn *c,
+			 const struct proto_piece *p);
 	/* the connection is over: emit what is still to be said, free what was allocated. The state is not used again */
 	void (*end)(void *state, struct proto_conn *c);
 	/* bytes that were allocated beyond the state; NULL: none, or few */

@@ -48,7 +48,7 @@ static void give_up(struct stream_conn *c)
 
 /* ---- a decoder at work ---- */
 
-static void feed(struct stream_conn *c, const struct proto_piece *p)
+void stream_decode_now(struct stream_conn *c, const struct proto_piece *p)
 {
 	if (c->conn.is_ignored)
 		return;
@@ -60,6 +60,15 @@ static void feed(struct stream_conn *c, const struct proto_piece *p)
 		c->ops->gap(c->state, &c->conn, p->direction, p->n);
 	if (c->conn.is_ignored)
 		tell_kernel(c);
+}
+
+static void feed(struct stream_conn *c, const struct proto_piece *p)
+{
+	if (stream_early_keep(c, p))
+		return;
+	stream_decode_now(c, p);
+	if (p->direction == PROTO_OUT)
+		stream_early_go_on(c);
 }
 
 static void choose(struct stream_conn *c, const struct proto_ops *ops)
@@ -76,6 +85,7 @@ static void choose(struct stream_conn *c, const struct proto_ops *ops)
 void stream_decode_end(struct stream_conn *c)
 {
 	forget_kept(c);
+	stream_early_flush(c);
 	if (c->ops)
 		c->ops->end(c->state, &c->conn);
 	c->s->memory -= c->memory;
@@ -193,6 +203,7 @@ void stream_decode_gap(void *conn, enum proto_direction d, uint64_t lost)
 	struct stream_conn *c = conn;
 	struct stream_stats *stats = &c->s->stats;
 
+	stream_early_flush(c);
 	stats->n_gaps++;
 	stats->n_lossy += !c->is_lossy;
 	c->is_lossy = true;

@@ -19,7 +19,7 @@ enum {
 		4096, /* of one direction, when the other is silent: the rest of a long body, or nothing for us */
 };
 
-/* a piece that waits until it is known what it is */
+/* a piece that waits: until it is known what it is, or for what it answers */
 struct stream_kept {
 	struct stream_kept *next;
 	struct proto_piece piece;
@@ -38,6 +38,9 @@ struct stream_conn {
 	size_t memory; /* of the decoder, as last asked */
 	struct stream_kept *kept;
 	size_t kept_bytes;
+	struct stream_kept *early, *early_last; /* received, and waiting for what it answers */
+	size_t early_bytes;
+	uint64_t early_since;
 	uint32_t n_tries[2]; /* by direction */
 	uint64_t epoch, blind, socket;
 	struct join join[2];
@@ -115,6 +118,19 @@ void stream_conn_flush(struct stream_conn *c, uint64_t now, bool at_end);
 void stream_decode_feed(void *conn, const struct proto_piece *p);
 void stream_decode_gap(void *conn, enum proto_direction d, uint64_t lost);
 void stream_decode_end(struct stream_conn *c);
+/* to the decoder, whatever waits */
+void stream_decode_now(struct stream_conn *c, const struct proto_piece *p);
+
+/* ---- early.c ---- */
+
+/* does this piece have to wait? Then a copy is kept */
+bool stream_early_keep(struct stream_conn *c, const struct proto_piece *p);
+/* something was sent: what waited for that goes on */
+void stream_early_go_on(struct stream_conn *c);
+/* what waited too long goes on as it is */
+void stream_early_age(struct stream_conn *c, uint64_t now);
+/* nothing waits any more */
+void stream_early_flush(struct stream_conn *c);
 
 /* ---- message.c ---- */
 

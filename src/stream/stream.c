@@ -194,9 +194,12 @@ struct err *stream_round(struct stream *s)
 	if (!s)
 		return NULL;
 	now = clock_monotonic_ns();
-	for (struct stream_conn *c = s->oldest; c; c = c->newer)
+	for (struct stream_conn *c = s->oldest; c; c = c->newer) {
 		if (c->join[0].held || c->join[1].held)
 			stream_conn_flush(c, now, false);
+		if (c->early)
+			stream_early_age(c, now);
+	}
 	if (now - s->checked > CHECK_NS) {
 		s->checked = now;
 		end_of_processes(s);

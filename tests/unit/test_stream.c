@@ -118,17 +118,23 @@ static void end(void)
 	arena_free(&w.arena);
 }
 
-static void say(const char *protocol, struct image_stream_piece p, const char *text)
+static void say_bytes(const char *protocol, struct image_stream_piece p, const char *bytes,
+		      size_t n)
 {
 	char record[sizeof(p) + 1024];
 	struct event_layout l = { .kind = EVENT_STREAM, .format = str_from(protocol) };
 
 	p.epoch = p.epoch ? p.epoch : 1;
 	if (!p.call_total)
-		p.call_total = strlen(text);
+		p.call_total = n;
 	memcpy(record, &p, sizeof(p));
-	memcpy(record + sizeof(p), text, strlen(text));
-	CHECK(stream_event(w.stream, &l, record, (uint32_t)(sizeof(p) + strlen(text))) == NULL);
+	memcpy(record + sizeof(p), bytes, n);
+	CHECK(stream_event(w.stream, &l, record, (uint32_t)(sizeof(p) + n)) == NULL);
+}
+
+static void say(const char *protocol, struct image_stream_piece p, const char *text)
+{
+	say_bytes(protocol, p, text, strlen(text));
 }
 
 TEST(a_call_is_a_message)
@@ -293,6 +299,68 @@ TEST(a_protocol_is_found_out)
 	CHECK_INT(w.n_runs, 1);
 	/* cut to its room, with the mark in the last byte */
 	CHECK(!memcmp(w.message + offset_of("path"), "/a/long\x01", 8));
+	end();
+}
+
+/* what the clause saw of the newest message */
+static bool was_whole(const char *path)
+{
+	return !strcmp(w.message + offset_of("path"), path) && !w.message[offset_of("lost")];
+}
+
+TEST(an_answer_may_come_before_its_question)
+{
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n";
+
+	begin("http");
+	/* a thread was put aside between sending and saying so; another one read the answer, in two calls */
+	say("http", (struct image_stream_piece){ .key = { 5, 7 } }, answer);
+	say("http", (struct image_stream_piece){ .key = { 5, 7 }, .pos = sizeof(answer) - 1 },
+	    "abc");
+	CHECK(stream_round(w.stream) == NULL);
+	CHECK_INT(w.n_runs, 0);
+	say("http", (struct image_stream_piece){ .key = { 5, 7 }, .flags = STREAM_OUT },
+	    "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+	CHECK_INT(w.n_runs, 1);
+	CHECK(was_whole("/a"));
+	/* a question that never comes: it was asked before the attach */
+	say("http", (struct image_stream_piece){ .key = { 6, 7 } }, answer);
+	say("http", (struct image_stream_piece){ .key = { 6, 7 }, .pos = sizeof(answer) - 1 },
+	    "abc");
+	CHECK_INT(w.n_runs, 1);
+	CHECK(stream_finish(w.stream) == NULL);
+	CHECK_INT(w.n_runs, 2);
+	CHECK(w.message[offset_of("lost")]);
+	end();
+}
+
+TEST(an_answer_may_come_before_its_stream)
+{
+	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
+	static const char ask_1[] = "\0\0\6\1\5\0\0\0\1\x82\x86\x84\x41\1h";
+	static const char ask_3[] = "\0\0\7\1\5\0\0\0\3\x82\x86\4\2/b\xbe";
+	/* a frame of settings, its own and then one in front of the answer */
+	static const char answer_1[] = "\0\0\0\4\0\0\0\0\0\0\0\1\1\5\0\0\0\1\x88";
+	static const char answer_3[] = "\0\0\0\4\1\0\0\0\0\0\0\1\1\5\0\0\0\3\x88";
+	uint64_t out = 0, in = 0;
+
+	begin("http");
+#define SAY(bytes, way, pos_)                                                                 \
+	(say_bytes("http",                                                                    \
+		   (struct image_stream_piece){ .key = { 5, 7 }, .flags = way, .pos = pos_ }, \
+		   bytes, sizeof(bytes) - 1),                                                 \
+	 pos_ += sizeof(bytes) - 1)
+	SAY(preface, STREAM_OUT, out);
+	SAY(answer_1, 0, in);
+	SAY(answer_3, 0, in);
+	CHECK_INT(w.n_runs, 0);
+	SAY(ask_1, STREAM_OUT, out);
+	CHECK_INT(w.n_runs, 1);
+	CHECK(was_whole("/"));
+	SAY(ask_3, STREAM_OUT, out);
+	CHECK_INT(w.n_runs, 2);
+	CHECK(was_whole("/b"));
+#undef SAY
 	end();
 }
 
