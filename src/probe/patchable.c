@@ -3,11 +3,15 @@
 #include "probe/patchable.h"
 
 #include "arch/x86_64/relocate.h"
+#include "objfile/cfi.h"
 #include "objfile/elf.h"
+#include "objfile/symtab.h"
+#include "probe/placement.h"
 
 #include <stdlib.h>
 
-enum { FUNCTION_MAX = 1 << 20 };
+/* larger functions are not looked at; the jump stands at most so many bytes before its place */
+enum { FUNCTION_MAX = 1 << 20, PATCH_BEFORE = 15 };
 
 /* does control come into (from, to) but by falling through? from itself: by a jump, which is a call there, too */
 static bool is_entered(const struct code *c, const struct placement_edges *e, uint64_t from,
@@ -39,29 +43,22 @@ static const char *refuse(const struct code *c, const uint8_t *bytes,
 		return "the bytes before it are no instruction";
 	if (i->flags & CODE_ENTERED || is_entered(c, e, site, i->addr + 1))
 		return "other code jumps to it";
+	/* the return address is that of its own place, which would be in the middle of the jump */
+	if (i->kind == CODE_CALL_INDIRECT && i->addr + i->len < site + PATCH_BYTES)
+		return "what it calls comes back into the first bytes";
 	return NULL;
 }
 
-void patchable_choose(const struct code *c, const uint8_t *bytes, uint64_t from,
-		      const struct placement_edges *e, struct patchable *ret)
+/* the jump stands at ret->address, which is i's; `at` is within what is displaced */
+static void try_from(const struct code *c, const uint8_t *bytes, const struct placement_edges *e,
+		     const struct code_insn *i, struct patchable *ret)
 {
-	const struct code_insn *i = code_at(c, from), *end = c->insn + c->n;
+	const struct code_insn *end = c->insn + c->n;
 	bool is_ended = false;
 
-	*ret = (struct patchable){ .address = from, .blocker = i };
-	if (i && i->kind == CODE_ENDBR) {
-		ret->address = i->addr + i->len;
-		i++;
-	}
-	if (i && i < end && ret->address != from && is_loop_head(c, e, ret->address)) {
-		ret->reason = "a loop begins behind its endbr64";
-		return;
-	}
-	if (!e->is_complete || c->n_bad || c->is_doubtful) {
-		ret->reason = "not all ways into the function are known";
-		return;
-	}
-	for (; i && i < end && ret->len < PATCH_BYTES; i++) {
+	ret->len = ret->n_insns = 0;
+	ret->reason = NULL;
+	for (; i && i < end && (ret->len < PATCH_BYTES || i->addr <= ret->at); i++) {
 		ret->blocker = i;
 		/* behind the last instruction only what is never executed may be overwritten */
 		if (is_ended && !(i->flags & CODE_PADDING)) {
@@ -85,26 +82,124 @@ void patchable_choose(const struct code *c, const uint8_t *bytes, uint64_t from,
 		ret->blocker = NULL;
 }
 
-bool patchable_find(struct objfile *f, uint64_t entry, uint64_t size, struct patchable *ret)
+/* what comes back from it comes to the next instruction where the file has it, and passes the probe by */
+static bool returns_there(const struct code_insn *i)
+{
+	return i->kind == CODE_CALL || i->kind == CODE_CALL_INDIRECT || i->kind == CODE_SYSCALL;
+}
+
+/* the jump some instructions before the place: they run in their new place, then the probe, then the rest */
+static bool try_before(const struct code *c, const uint8_t *bytes, const struct placement_edges *e,
+		       const struct code_insn *place, struct patchable *ret)
+{
+	for (const struct code_insn *i = place; i > c->insn; i--) {
+		const struct code_insn *before = i - 1;
+
+		/* the place itself is entered by falling through only, and so is what stands between */
+		if (before->addr + before->len != i->addr || !code_falls_through(before) ||
+		    returns_there(before) || is_loop_head(c, e, i->addr) ||
+		    place->addr - before->addr > PATCH_BEFORE)
+			return false;
+		ret->address = before->addr;
+		try_from(c, bytes, e, before, ret);
+		if (!ret->reason)
+			return true;
+	}
+	return false;
+}
+
+void patchable_choose(const struct code *c, const uint8_t *bytes, uint64_t from,
+		      const struct placement_edges *e, struct patchable *ret)
+{
+	const struct code_insn *i = code_at(c, from);
+	struct patchable before;
+
+	*ret = (struct patchable){ .address = from, .at = from, .blocker = i };
+	if (i && i->kind == CODE_ENDBR) {
+		ret->address = ret->at = i->addr + i->len;
+		i++;
+	}
+	if (i && i < c->insn + c->n && ret->address != from && is_loop_head(c, e, ret->address)) {
+		ret->reason = "a loop begins behind its endbr64";
+		return;
+	}
+	if (!e->is_complete || c->n_bad || c->is_doubtful) {
+		ret->reason = "not all ways into the function are known";
+		return;
+	}
+	try_from(c, bytes, e, i, ret);
+	before = *ret;
+	if (ret->reason && i && from != c->start && try_before(c, bytes, e, i, &before))
+		*ret = before;
+}
+
+static bool read_and_choose(struct objfile *f, const struct patchable_function *fn, uint64_t from,
+			    struct patchable *ret)
 {
 	struct placement_edges edges = { 0 };
 	CODE_AUTO c = { 0 };
-	uint8_t *bytes;
+
+	if (!objfile_read_vaddr(f, fn->start, fn->bytes, fn->size))
+		return false;
+	code_decode(fn->bytes, fn->size, fn->start, &c);
+	placement_edges_find(f, &c, &edges);
+	patchable_choose(&c, fn->bytes, from, &edges, ret);
+	/* it belongs to code that is freed here: only the reason is kept */
+	ret->blocker = NULL;
+	placement_edges_free(&edges);
+	return true;
+}
+
+bool patchable_find(struct objfile *f, uint64_t entry, uint64_t size, struct patchable *ret)
+{
+	struct patchable_function fn = { .start = entry, .size = size };
 	bool is_read;
 
 	*ret = (struct patchable){ .address = entry };
 	if (!size || size > FUNCTION_MAX)
 		return false;
-	bytes = base_alloc(size);
-	is_read = objfile_read_vaddr(f, entry, bytes, size);
-	if (is_read) {
-		code_decode(bytes, size, entry, &c);
-		placement_edges_find(f, &c, &edges);
-		patchable_choose(&c, bytes, entry, &edges, ret);
-		/* it belongs to code that is freed here: only the reason is kept */
-		ret->blocker = NULL;
-	}
-	placement_edges_free(&edges);
-	free(bytes);
+	fn.bytes = base_alloc(size);
+	is_read = read_and_choose(f, &fn, entry, ret);
+	free(fn.bytes);
 	return is_read;
+}
+
+/* by call frame information, where no symbol says it */
+static void find_extent(struct objfile *f, uint64_t address, struct patchable_function *fn)
+{
+	const struct symbol *s = symtab_at(objfile_symtab(f), address);
+	struct cfi_extents all = { 0 };
+
+	if (s && s->size && address - s->addr < s->size) {
+		fn->start = s->addr;
+		fn->size = s->size;
+		return;
+	}
+	err_free(cfi_extents_of(f, &all));
+	for (size_t i = 0; i < all.n; i++)
+		if (address >= all.v[i].start && address < all.v[i].end) {
+			fn->start = all.v[i].start;
+			fn->size = all.v[i].end - all.v[i].start;
+		}
+	cfi_extents_free(&all);
+}
+
+bool patchable_at(struct objfile *f, uint64_t address, struct patchable *ret,
+		  struct patchable_function *function)
+{
+	*ret = (struct patchable){ .address = address };
+	*function = (struct patchable_function){ 0 };
+	find_extent(f, address, function);
+	if (!function->size || function->size > FUNCTION_MAX) {
+		ret->reason = function->size ? "the function is too large"
+					     : "it is not known where the function ends";
+		return false;
+	}
+	function->bytes = base_alloc(function->size);
+	if (read_and_choose(f, function, address, ret))
+		return true;
+	ret->reason = "its code cannot be read";
+	free(function->bytes);
+	function->bytes = NULL;
+	return false;
 }

@@ -8,6 +8,7 @@
 #include "objfile/elf.h"
 #include "objfile/symtab.h"
 #include "probe/patchable.h"
+#include "probe/placement.h"
 
 #include "tap.h"
 
@@ -16,7 +17,7 @@
 #define START 0x1000
 #define BYTES(...) (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ })
 
-static struct patchable try_with(const uint8_t *bytes, size_t n, uint64_t target)
+static struct patchable try_at(const uint8_t *bytes, size_t n, uint64_t from, uint64_t target)
 {
 	struct placement_edges e = { .is_complete = true };
 	struct patchable p;
@@ -25,9 +26,14 @@ static struct patchable try_with(const uint8_t *bytes, size_t n, uint64_t target
 	code_decode(bytes, n, START, &c);
 	if (target)
 		vec_push(&e.targets, target);
-	patchable_choose(&c, bytes, START, &e, &p);
+	patchable_choose(&c, bytes, from, &e, &p);
 	placement_edges_free(&e);
 	return p;
+}
+
+static struct patchable try_with(const uint8_t *bytes, size_t n, uint64_t target)
+{
+	return try_at(bytes, n, START, target);
 }
 
 static void expect(struct patchable p, unsigned at, unsigned len, const char *reason)
@@ -47,6 +53,23 @@ TEST(prologues)
 	/* xor eax, eax; ret; and padding that nothing enters */
 	expect(try_with(BYTES(0x31, 0xc0, 0xc3, 0x0f, 0x1f, 0x44, 0x00, 0x00), 0), 0, 8, "");
 	expect(try_with(BYTES(0x31, 0xc0, 0xc3), 0), 0, 0, "the function is too short");
+}
+
+/* a RET has no room behind it: the jump stands in front, and the probe runs between the displaced instructions */
+TEST(returns)
+{
+	/* 0: mov eax, 1; 5: add rsp, 8; 9: ret; then another function */
+	static const uint8_t leaf[] = { 0xb8, 1, 0, 0, 0, 0x48, 0x83, 0xc4, 8, 0xc3 };
+	/* 0: call far; 5: ret: what is called comes back to the RET itself */
+	static const uint8_t call[] = { 0xe8, 0, 0x10, 0, 0, 0xc3 };
+	struct patchable p = try_at(leaf, sizeof(leaf), START + 9, 0);
+
+	expect(p, 5, 5, "");
+	CHECK_INT(p.at, START + 9);
+	CHECK_INT(p.n_insns, 2);
+	/* a branch to the RET would pass the probe by */
+	expect(try_at(leaf, sizeof(leaf), START + 9, START + 9), 9, 0, "the function is too short");
+	expect(try_at(call, sizeof(call), START + 5, 0), 5, 0, "the function is too short");
 }
 
 TEST(branches_into_it)
@@ -71,6 +94,9 @@ TEST(what_cannot_move)
 	expect(try_with(BYTES(0x90, 0x0f, 0x05, 0x90, 0x90, 0xc3), 0), 0, 0,
 	       "the kernel knows system calls by their place");
 	expect(try_with(BYTES(0xcc, 0x90, 0x90, 0x90, 0x90, 0xc3), 0), 0, 0, "it is a trap");
+	/* push rbx; call rax; pop rbx; ret: it returns to byte 3 */
+	expect(try_with(BYTES(0x53, 0xff, 0xd0, 0x5b, 0xc3, 0x90, 0x90), 0), 0, 0,
+	       "what it calls comes back into the first bytes");
 	/* call [rsp + 8] */
 	expect(try_with(BYTES(0xff, 0x54, 0x24, 0x08, 0x90, 0xc3), 0), 0, 0,
 	       "it calls through the stack");

@@ -40,7 +40,8 @@ struct err *patch_emit(struct x86 *x, struct patch *p, const struct code *c, con
 	const struct code_insn *i = code_at(c, p->site), *end = c->insn + c->n;
 	bool goes_on = true;
 
-	if (!i || p->len < PATCH_JUMP || p->len > PATCH_LONGEST || p->site + p->len > c->end)
+	if (!i || p->len < PATCH_JUMP || p->len > PATCH_LONGEST || p->site + p->len > c->end ||
+	    (p->at && (p->at < p->site || p->at >= p->site + p->len || !code_at(c, p->at))))
 		return err_new(EINVAL, "0x%llx is no place for a patch",
 			       (unsigned long long)p->site);
 	while (x86_here(x) % ALIGNMENT)
@@ -48,8 +49,9 @@ struct err *patch_emit(struct x86 *x, struct patch *p, const struct code *c, con
 	p->trampoline = x->base + x86_here(x);
 	p->n_insns = 0;
 	memcpy(p->old, bytes + (p->site - c->start), p->len);
-	body(arg, x);
 	for (; i < end && i->addr < p->site + p->len; i++) {
+		if (i->addr == (p->at ? p->at : p->site))
+			body(arg, x);
 		goes_on = code_falls_through(i);
 		/* padding behind the function's last instruction is never executed */
 		if (!(i->flags & CODE_PADDING))

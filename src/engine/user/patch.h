@@ -14,14 +14,16 @@
 #include "engine/user/x86.h"
 
 enum {
-	PATCH_JUMP = 5,     /* bytes of jmp rel32 */
-	PATCH_LONGEST = 20, /* 4 bytes and then the longest instruction there is */
-	PATCH_INSNS = 5,    /* displaced: at least a byte each */
+	PATCH_JUMP = 5, /* bytes of jmp rel32 */
+	PATCH_LONGEST =
+		32, /* 15 bytes before the place, then its instruction, or 4 bytes and the longest instruction */
+	PATCH_INSNS = 17, /* displaced: at least a byte each */
 };
 
 struct patch {
-	uint64_t site;                /* address in the process */
-	uint8_t len;                  /* bytes displaced, whole instructions, PATCH_JUMP at least */
+	uint64_t site; /* address in the process */
+	uint64_t at; /* the displaced instruction in front of which the probe runs; 0: the first */
+	uint8_t len; /* bytes displaced, whole instructions, PATCH_JUMP at least */
 	uint8_t n_insns;              /* of them that count: threads can stand at each */
 	uint8_t offsets[PATCH_INSNS]; /* of the displaced instructions from the site */
 	uint64_t moved[PATCH_INSNS];  /* where each is executed now */
@@ -32,7 +34,7 @@ struct patch {
 
 /*
  * The trampoline's code, at the end of x. c: the function as decoded from the file, at the addresses of the process; bytes: what it was
- * decoded from; p->site and p->len are set. body writes the probe: at its begin and end all registers but flags are the program's own.
+ * decoded from; p->site, p->at and p->len are set. body writes the probe: at its begin and end all registers but flags are the program's own.
  */
 struct err *patch_emit(struct x86 *x, struct patch *p, const struct code *c, const uint8_t *bytes,
 		       void (*body)(void *arg, struct x86 *x), void *arg) ERR_MUST;
