@@ -247,7 +247,7 @@ static ERR_MUST struct err *parse_one(int opt, const char *arg, struct cli_opts 
 	case OPT_UNPIN: c->action = ACTION_UNPIN, c->pin = arg; break;
 	case OPT_PINS: c->action = ACTION_PINS; break;
 	case OPT_EMIT: s->emit_path = arg; break;
-	case OPT_CONTAINER: return session_find_container(arg, &s->cgroup_id);
+	case OPT_CONTAINER: return session_opts_set_container(s, arg);
 	default: break; /* accepted and ignored */
 	}
 	return NULL;

@@ -39,6 +39,10 @@ struct probe_ctx {
 	struct btfsrc *btf; /* the kernel's; never NULL, but it may have no file behind it */
 	const pid_t *pids;  /* -p and the like; borrowed */
 	uint32_t n_pids;
+	/* --cgroup: processes in whose roots names of files are looked up, before ours; ours, too, when one of the cgroup has it */
+	const pid_t *roots; /* borrowed */
+	uint32_t n_roots;
+	bool has_our_root;
 	const char *program; /* -c: what will be run; its files alone are what is mapped, at the start. NULL: none */
 	struct str expected; /* config expected_files: what "*" means besides what is mapped; borrowed */
 	enum probe_missing missing;

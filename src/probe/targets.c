@@ -6,10 +6,17 @@
 #include "objfile/proc.h"
 #include "probe/late.h"
 
+#include <sys/stat.h>
+
 static bool have_path(struct target_files *t, struct str open_path)
 {
+	struct stat st, other;
+	bool is_there = stat(open_path.p, &st) == 0;
+
 	vec_each(f, &t->files)
-		if (str_eq(f->open_path, open_path))
+		if (str_eq(f->open_path, open_path) ||
+		    (is_there && stat(f->open_path.p, &other) == 0 && other.st_dev == st.st_dev &&
+		     other.st_ino == st.st_ino))
 			return true;
 	return false;
 }
@@ -39,6 +46,34 @@ static struct err *add_spec(struct probe_ctx *c, struct str spec, const pid_t *p
 		add_resolved(c, &r.v[i], is_named, ret);
 	resolved_free(&r);
 	return e;
+}
+
+/* with --cgroup: in each root that its processes have. What is in none of them is ours, as the files that a host sees of containers */
+static struct err *add_in_roots(struct probe_ctx *c, struct str target, struct target_files *ret)
+{
+	struct err *first = NULL;
+	bool is_named = !str_has_glob(target);
+
+	for (uint32_t i = 0; i < c->n_roots; i++) {
+		struct err *e = add_spec(c, target, &c->roots[i], 1, is_named, ret);
+
+		if (e && !first)
+			first = e;
+		else
+			err_free(e);
+	}
+	if (!ret->files.n || c->has_our_root) {
+		struct err *e = add_spec(c, target, NULL, 0, is_named, ret);
+
+		if (e && !first)
+			first = e;
+		else
+			err_free(e);
+	}
+	if (!ret->files.n)
+		return first;
+	err_free(first);
+	return NULL;
 }
 
 /* no target: what the traced processes run */
@@ -72,6 +107,8 @@ struct err *targets_find(struct probe_ctx *c, struct str target, struct target_f
 		return add_executables(c, ret);
 	if (str_is(target, "*") && c->n_pids == 0)
 		return add_everything(c, ret);
+	if (c->n_roots && !str_is(target, "*"))
+		return add_in_roots(c, target, ret);
 	return add_spec(c, target, c->pids, c->n_pids, !str_has_glob(target), ret);
 }
 

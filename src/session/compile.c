@@ -9,6 +9,7 @@
 #include "ir/build.h"
 #include "lang/parse.h"
 #include "lang/print.h"
+#include "session/cgroup.h"
 #include "session/follow.h"
 #include "session/generation.h"
 #include "session/perf_rings.h"
@@ -99,6 +100,10 @@ void compilation_init(struct compilation *c, const struct session_opts *o)
 	probe_ctx_init(&c->probes, &c->arena, &c->types, c->btf);
 	c->probes.pids = o->pids.v;
 	c->probes.n_pids = (uint32_t)o->pids.n;
+	if (o->cgroup_path && !o->pids.n && !o->command)
+		cgroup_find_roots(o->cgroup_path, &c->roots, &c->probes.has_our_root);
+	c->probes.roots = c->roots.v;
+	c->probes.n_roots = (uint32_t)c->roots.n;
 	c->probes.is_unsafe = o->is_unsafe;
 	c->probes.traceable = o->traceable;
 	c->probes.lacks = features_missing;
@@ -120,6 +125,7 @@ void compilation_free(struct compilation *c)
 	generation_free_all(c);
 	perf_rings_free(c->mappings);
 	vec_free(&c->matched);
+	vec_free(&c->roots);
 	probe_ctx_free(&c->probes);
 	if (c->script_types)
 		cdecl_free(c->script_types);

@@ -9,6 +9,7 @@
 #include "ir/build.h"
 #include "lang/cdecl.h"
 #include "lang/cpp.h"
+#include "objfile/proc.h"
 #include "objfile/symbolize.h"
 #include "probe/match.h"
 #include "sema/sema.h"
@@ -41,6 +42,7 @@ struct compilation {
 	struct cpp *cpp;
 	struct type_source *script_types; /* of the C text at the top */
 	struct probe_ctx probes;
+	struct pid_list roots; /* --cgroup: processes in whose roots files are looked up */
 	struct symbolizer *symbolizer; /* shared with the output */
 	struct script *script;
 	uint16_t script_file; /* its number among the sources */

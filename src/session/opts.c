@@ -54,6 +54,8 @@ struct err *session_opts_set_cgroup(struct session_opts *o, const char *path)
 			err_new(0, "'%s' is no cgroup", path),
 			"pass a folder of the cgroup v2 hierarchy, e.g. /sys/fs/cgroup/system.slice");
 	o->cgroup_id = st.st_ino;
+	free(o->cgroup_path);
+	o->cgroup_path = base_strdup(path);
 	return NULL;
 }
 
@@ -130,6 +132,7 @@ struct err *session_opts_set_rotation(struct session_opts *s, const char *text)
 
 void session_opts_free(struct session_opts *o)
 {
+	free(o->cgroup_path);
 	vec_free(&o->pids);
 	vec_free(&o->include_dirs);
 	vec_free(&o->debuginfo);

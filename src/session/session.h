@@ -30,6 +30,7 @@ struct session_opts {
 	const char *command; /* -c, or NULL */
 	bool follow;         /* children of traced processes too */
 	uint64_t cgroup_id;  /* 0: none */
+	char *cgroup_path; /* its folder, ours to free; NULL: none */
 	enum output_format format;
 	enum sink_mode buffering;
 	const char *output_path; /* -o, or NULL */
@@ -66,14 +67,14 @@ int session_run(struct session_opts *o);
 int session_format(struct session_opts *o);
 /* -l: probes that match a pattern, or those of a program (o->text); verbose: with arguments. Exit status */
 int session_list(struct session_opts *o, const char *pattern, bool verbose);
-/* --container: cgroup of a container by its id or the start of it (docker, podman, containerd, systemd-nspawn) */
-struct err *session_find_container(const char *id, uint64_t *cgroup_id) ERR_MUST;
 void session_opts_free(struct session_opts *o);
 
 /* options as text, of the command line and of tools; an error says what is expected. Texts are borrowed */
 struct err *session_opts_add_pids(struct session_opts *o,
 				  const char *text) ERR_MUST; /* "12", "12,13" */
 struct err *session_opts_set_cgroup(struct session_opts *o, const char *path) ERR_MUST;
+/* --container: cgroup of a container by its id or the start of it (docker, podman, containerd, systemd-nspawn) */
+struct err *session_opts_set_container(struct session_opts *o, const char *id) ERR_MUST;
 struct err *session_opts_set_duration(struct session_opts *o,
 				      const char *text) ERR_MUST; /* "5", "0.5", "500ms" */
 struct err *session_opts_set_max_events(struct session_opts *o, const char *text) ERR_MUST;

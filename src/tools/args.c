@@ -103,7 +103,7 @@ static struct err *apply(struct tool_args *a, unsigned id, struct str value)
 		return NULL;
 	case COMMON_FOLLOW: s->follow = true; return NULL;
 	case COMMON_CGROUP: return session_opts_set_cgroup(s, text);
-	case COMMON_CONTAINER: return session_find_container(text, &s->cgroup_id);
+	case COMMON_CONTAINER: return session_opts_set_container(s, text);
 	case COMMON_DURATION: return session_opts_set_duration(s, text);
 	case COMMON_MAX_EVENTS: return session_opts_set_max_events(s, text);
 	case COMMON_JSON: s->format = OUTPUT_JSON; return NULL;
