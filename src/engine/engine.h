@@ -94,6 +94,6 @@ struct engine_ops {
 	void (*close)(struct engine *e);
 };
 
-extern const struct engine_ops engine_kernel;
+extern const struct engine_ops engine_kernel, engine_user;
 
 #endif

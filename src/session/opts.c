@@ -89,6 +89,19 @@ struct err *session_opts_set_max_events(struct session_opts *o, const char *text
 	return NULL;
 }
 
+struct err *session_opts_set_engine(struct session_opts *o, const char *text)
+{
+	static const char *const names[] = { "kernel", "user", "auto" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(text, names[i])) {
+			o->engine = (enum session_engine)i;
+			return NULL;
+		}
+	return err_hint(err_new(0, "there is no engine '%s'", text),
+			"--engine takes kernel, user or auto");
+}
+
 struct err *session_opts_set_format(struct session_opts *o, const char *text)
 {
 	if (!strcmp(text, "text"))

@@ -33,6 +33,7 @@ struct run {
 	const struct session_opts *o;
 	struct compilation c;
 	struct child child;
+	const struct engine_ops *ops;
 	struct engine *engine;
 	struct output *out;
 	struct output_symbols symbols;
@@ -52,8 +53,6 @@ struct run {
 	bool is_ending;         /* the end programs have run: what they print is always shown */
 	int status;
 };
-
-static const struct engine_ops *const ops = &engine_kernel;
 
 static void engine_report(void *arg, struct span at, const char *severity, const char *text)
 {
@@ -148,18 +147,18 @@ static ERR_MUST struct err *open_engine(struct run *r)
 		memcpy((void *)eo.pids, pids.v, pids.n * sizeof(*pids.v));
 	eo.n_pids = (uint32_t)pids.n;
 	vec_free(&pids);
-	err = ops->open(r->c.image, &r->c.sources, &eo, &r->engine);
+	err = r->ops->open(r->c.image, &r->c.sources, &eo, &r->engine);
 	if (err)
 		return err;
-	output_set_engine(r->out, ops, r->engine);
+	output_set_engine(r->out, r->ops, r->engine);
 	r->stream = stream_new(&(struct stream_opts){ .image = r->c.image,
-						      .ops = ops,
+						      .ops = r->ops,
 						      .engine = r->engine,
 						      .on_event = on_event,
 						      .on_event_arg = r });
 	output_set_blobs(r->out, stream_blob, r->stream);
-	ops->globals(r->engine)->start_ns = clock_monotonic_ns();
-	ops->globals(r->engine)->cpid = (uint64_t)r->child.pid;
+	r->ops->globals(r->engine)->start_ns = clock_monotonic_ns();
+	r->ops->globals(r->engine)->cpid = (uint64_t)r->child.pid;
 	return NULL;
 }
 
@@ -192,7 +191,7 @@ static bool is_wanted(struct run *r, const struct event_head *head)
 	if (r->n_printed >= r->o->max_events)
 		return false;
 	if (++r->n_printed == r->o->max_events)
-		ops->globals(r->engine)->exiting = 1;
+		r->ops->globals(r->engine)->exiting = 1;
 	return true;
 }
 
@@ -258,7 +257,7 @@ static void say_skipped(const struct run *r)
 
 static ERR_MUST struct err *drain(struct run *r, int timeout_ms)
 {
-	struct err *err = ops->poll(r->engine, timeout_ms, on_event, r);
+	struct err *err = r->ops->poll(r->engine, timeout_ms, on_event, r);
 
 	if (!err) {
 		err = r->stream_err;
@@ -280,8 +279,8 @@ static ERR_MUST struct err *run_kind(struct run *r, enum probe_kind kind)
 	for (uint32_t i = 0; i < im->n_progs; i++) {
 		if (im->progs[i]->shape->kind != kind)
 			continue;
-		TRY(ops->run_once(r->engine, i, 1, &ret, &ns));
-		if (kind == PROBE_BEGIN && ops->globals(r->engine)->exiting)
+		TRY(r->ops->run_once(r->engine, i, 1, &ret, &ns));
+		if (kind == PROBE_BEGIN && r->ops->globals(r->engine)->exiting)
 			break; /* begin clauses behind one that called exit() do not run */
 	}
 	/* what begin prints comes behind the line that says how many probes are attached */
@@ -311,7 +310,7 @@ static bool all_gone(const struct run *r)
 /* --follow: has the last of the processes ended? The kernel keeps the set; one that ended before that began stays in it */
 static bool followed_gone(const struct run *r)
 {
-	uint64_t *words = follow_read(r->c.image, ops, r->engine);
+	uint64_t *words = follow_read(r->c.image, r->ops, r->engine);
 	bool is_gone = true;
 
 	for (pid_t w = 0; is_gone && w < IMAGE_FOLLOWED_PIDS / 64; w++)
@@ -324,9 +323,9 @@ static bool followed_gone(const struct run *r)
 static bool should_stop(struct run *r, unsigned round)
 {
 	if (signals_stop || output_exit_requested(r->out) || output_error(r->out) ||
-	    ops->globals(r->engine)->exiting)
+	    r->ops->globals(r->engine)->exiting)
 		return true;
-	if (ops->is_finished(r->engine))
+	if (r->ops->is_finished(r->engine))
 		return true;
 	if (r->o->follow)
 		return round % CHECK_ROUNDS == 0 && (!r->child.pid || child_ended(&r->child)) &&
@@ -351,7 +350,7 @@ static void show_maps(void *arg, int fd)
 	err_free(output_new(r->c.image, &r->c.sources, &r->symbols, &oo, &o));
 	if (!o)
 		return;
-	output_set_engine(o, ops, r->engine);
+	output_set_engine(o, r->ops, r->engine);
 	output_maps(o);
 	output_free(o);
 }
@@ -413,9 +412,9 @@ static ERR_MUST struct err *trace(struct run *r)
 
 	if (!r->o->is_dry_run)
 		TRY(run_kind(r, PROBE_BEGIN));
-	if (!ops->globals(r->engine)->exiting && !signals_stop) {
+	if (!r->ops->globals(r->engine)->exiting && !signals_stop) {
 		r->is_attached = true;
-		TRY(ops->attach(r->engine, &res));
+		TRY(r->ops->attach(r->engine, &res));
 	}
 	announce(r, &res);
 	child_release(&r->child);
@@ -425,7 +424,7 @@ static ERR_MUST struct err *trace(struct run *r)
 	/* what exit() came behind of is acted on while the probes are still there */
 	if (!err)
 		err = drain(r, 0);
-	ops->detach(r->engine);
+	r->ops->detach(r->engine);
 	if (!err)
 		err = drain(r, 0);
 	if (!err)
@@ -445,7 +444,7 @@ static ERR_MUST struct err *trace(struct run *r)
 	faults_report_totals(r->out);
 	say_skipped(r);
 	say_streams(r);
-	r->status = (int)ops->globals(r->engine)->exit_code;
+	r->status = (int)r->ops->globals(r->engine)->exit_code;
 	return NULL;
 }
 
@@ -454,7 +453,7 @@ static bool has_addresses(void *arg, pid_t pid)
 {
 	struct run *r = arg;
 	uint32_t key = (uint32_t)pid, value;
-	ERR_AUTO err = ops->map_lookup(r->engine, procwatch_wanted_map(r->c.image), &key, &value);
+	ERR_AUTO err = r->ops->map_lookup(r->engine, procwatch_wanted_map(r->c.image), &key, &value);
 
 	return !err;
 }
@@ -490,7 +489,7 @@ static void watch_processes(struct run *r)
 
 	if (procwatch_wanted_map(r->c.image) == IMAGE_NONE)
 		return;
-	r->names.unwinder = unwinder_new(r->c.image, ops, r->engine, r->c.symbolizer);
+	r->names.unwinder = unwinder_new(r->c.image, r->ops, r->engine, r->c.symbolizer);
 	po.unwinder = r->names.unwinder;
 	if (!r->o->follow) {
 		po.only = r->o->pids.v;
@@ -525,7 +524,7 @@ static void image_grown(void *arg, pid_t pid)
 		unwinder_prepare(r->names.unwinder, pid);
 	}
 	if (!r->calls)
-		r->calls = calls_new(r->c.image, ops, r->engine);
+		r->calls = calls_new(r->c.image, r->ops, r->engine);
 	go_types_free(r->names.go_types);
 	r->names.go_types = go_types_new(r->c.image, probe_ctx_files(&r->c.probes));
 }
@@ -542,17 +541,19 @@ static ERR_MUST struct err *run_script(struct run *r)
 	}
 	TRY(open_engine(r));
 	watch_processes(r);
-	r->calls = calls_new(r->c.image, ops, r->engine);
+	r->calls = calls_new(r->c.image, r->ops, r->engine);
 	lo = (struct late_opts){ .c = &r->c,
-				 .ops = ops,
+				 .ops = r->ops,
 				 .engine = r->engine,
 				 .out = r->out,
 				 .grown = image_grown,
 				 .arg = r };
-	r->late = late_new(&lo);
-	r->replaced = replaced_new(&lo);
+	if (r->ops == &engine_kernel) {
+		r->late = late_new(&lo);
+		r->replaced = replaced_new(&lo);
+	}
 	if (r->o->is_test || r->o->is_bench)
-		return tests_run(&r->c, ops, r->engine, r->out, r->o->is_bench, &r->status);
+		return tests_run(&r->c, r->ops, r->engine, r->out, r->o->is_bench, &r->status);
 	return trace(r);
 }
 
@@ -598,7 +599,7 @@ static void emit_remark(void *arg, const char *text)
 
 int session_run(struct session_opts *o)
 {
-	struct run r = { .o = o, .child = { .release = -1 }, .out_fd = -1 };
+	struct run r = { .o = o, .ops = &engine_kernel, .child = { .release = -1 }, .out_fd = -1 };
 	struct err *err = NULL;
 
 	if (o->pin_name) {
@@ -614,6 +615,8 @@ int session_run(struct session_opts *o)
 	signals_install();
 	limits_raise_files();
 	compilation_init(&r.c, o);
+	if (o->engine == ENGINE_USER)
+		r.ops = &engine_user;
 	err = check_pids(o);
 	if (!err && o->command)
 		err = child_start(o->command, &r.child);
@@ -646,7 +649,7 @@ int session_run(struct session_opts *o)
 	stream_free(r.stream);
 	err_free(r.stream_err);
 	if (r.engine)
-		ops->close(r.engine);
+		r.ops->close(r.engine);
 	procwatch_free(r.names.watch);
 	compilation_free(&r.c);
 	keeper_free(r.keeper);

@@ -22,12 +22,15 @@ enum session_stage {
 	STAGE_VERIFIER = 1 << 6, /* the kernel's log */
 };
 
+enum session_engine { ENGINE_KERNEL, ENGINE_USER, ENGINE_AUTO };
+
 struct session_opts {
 	struct str name; /* of the script in messages: "stdin", "script.bt" */
 	struct str text;
 	const char *dir;     /* folder of the script, for imports; NULL: the current one */
 	VEC(pid_t) pids;     /* -p */
 	const char *command; /* -c, or NULL */
+	enum session_engine engine; /* where programs run: --engine */
 	bool follow;         /* children of traced processes too */
 	uint64_t cgroup_id;  /* 0: none */
 	char *cgroup_path; /* its folder, ours to free; NULL: none */
@@ -79,6 +82,7 @@ struct err *session_opts_set_duration(struct session_opts *o,
 				      const char *text) ERR_MUST; /* "5", "0.5", "500ms" */
 struct err *session_opts_set_max_events(struct session_opts *o, const char *text) ERR_MUST;
 struct err *session_opts_set_rotation(struct session_opts *o, const char *text) ERR_MUST; /* "10M,3" */
+struct err *session_opts_set_engine(struct session_opts *o, const char *text) ERR_MUST; /* "user" */
 struct err *session_opts_set_format(struct session_opts *o, const char *text) ERR_MUST;
 
 #endif

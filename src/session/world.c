@@ -144,6 +144,9 @@ static void config_ready(void *arg, const struct sema_config *config)
 	c->probes.missing = c->main == c ? missing[config->missing_probes] : PROBE_MISSING_WARN;
 	c->probes.raw_names = !config->cpp_demangle;
 	c->probes.placement = placements[config->placement];
+	/* a jump costs the same everywhere, and reaches the entry itself */
+	if (c->opts->engine == ENGINE_USER)
+		c->probes.placement = PROBE_PLACEMENT_OFF;
 	symbolizer_set_demangle(c->symbolizer, config->cpp_demangle);
 }
 

@@ -28,7 +28,7 @@ MAY = {
     "engine/kernel": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "probe/providers.def",
                       "arch", "ebpf/insn.h"],
     "engine/user": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "probe/providers.def", "arch",
-                    "ebpf/insn.h", "rt_blob.h"],
+                    "probe/patchable.h", "ebpf/insn.h", "rt_blob.h"],
     "output": ["image", "types", "objfile", "probe/point.h", "engine/engine.h"],
     "stream": ["proto", "image", "types", "objfile", "output", "probe/point.h", "engine/engine.h"],
     "session": "all",

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The user engine's operations. Programs of places run in the traced processes; here their events are read, timers run, and
+ * maps are shown. Nobody wakes us: the rings are looked at every millisecond while something comes, less often when nothing does.
+ */
+#include "engine/user/user.h"
+
+#include "base/clock.h"
+#include "engine/user/user_refusal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+enum { NS_PER_MS = 1000000, MOST_IDLE_MS = 10, IDLE_ROUNDS_PER_MS = 20 };
+
+/* ---- beginning and end ---- */
+
+static void add_timers(struct engine *e)
+{
+	uint64_t now = clock_monotonic_ns();
+
+	for (uint32_t i = 0; i < e->image->n_progs; i++) {
+		const struct probe_shape *s = e->image->progs[i]->shape;
+
+		for (uint32_t k = 0; s->kind == PROBE_INTERVAL && k < s->n_points; k++) {
+			const struct probe_point *p = &s->points[k];
+			uint64_t period = p->period      ? p->period
+					  : p->frequency ? 1000000000 / p->frequency
+							 : 0;
+
+			if (period)
+				vec_push(&e->timers,
+					 ((struct user_timer){ i, period, now + period }));
+		}
+	}
+}
+
+static void user_close(struct engine *e)
+{
+	guardian_stop(e->guardian);
+	local_free(e->local);
+	shared_free(&e->shared);
+	vec_free(&e->timers);
+	free(e);
+}
+
+static struct err *user_open(const struct image *im, struct sources *s,
+			     const struct engine_opts *opts, struct engine **ret)
+{
+	struct engine *e;
+	struct err *err;
+
+	if (!opts->n_pids)
+		return err_hint(
+			err_new(0, "the user engine works in processes, and none is named"),
+			"-p PID or -c COMMAND names one; --engine kernel traces all of them");
+	TRY(user_refusal(im));
+	e = base_alloc(sizeof(*e));
+	*e = (struct engine){ .image = im, .sources = s, .opts = *opts, .shared.fd = -1 };
+	err = shared_make(im, opts->ring_bytes, &e->shared);
+	if (!err)
+		err = local_make(im, &e->shared, &e->local);
+	if (err)
+		user_close(e);
+	else
+		*ret = e;
+	return err;
+}
+
+static struct err *user_run_once(struct engine *e, uint32_t prog, uint32_t repeat, uint64_t *retval,
+				 uint64_t *ns)
+{
+	uint64_t start = clock_monotonic_ns();
+
+	for (uint32_t i = 0; i < repeat; i++)
+		*retval = local_run(e->local, prog);
+	*ns = repeat ? (clock_monotonic_ns() - start) / repeat : 0;
+	return NULL;
+}
+
+/* ---- in the processes: run by the guardian ---- */
+
+static struct err *attach_all(void *arg, struct guardian_report *report)
+{
+	struct engine *e = arg;
+	struct target_job job;
+	struct err *err = NULL;
+
+	target_job_init(&job, e->image, &e->shared);
+	for (uint32_t i = 0; !err && i < e->opts.n_pids; i++) {
+		struct target *t = NULL;
+
+		err = target_attach(&job, e->opts.pids[i], &t);
+		if (t)
+			vec_push(&e->targets, t);
+	}
+	report->n_attached = target_job_attached(&job);
+	report->n_failed = job.n_refused;
+	strbuf_add_str(&report->text, strbuf_str(&job.refusals));
+	target_job_free(&job);
+	return err;
+}
+
+static bool round_all(void *arg)
+{
+	struct engine *e = arg;
+	bool is_any = false;
+
+	vec_each(t, &e->targets)
+		is_any |= target_round(*t);
+	return is_any;
+}
+
+static void detach_all(void *arg)
+{
+	struct engine *e = arg;
+
+	vec_each(t, &e->targets)
+		target_detach(*t);
+	vec_free(&e->targets);
+}
+
+/* ---- attaching ---- */
+
+static bool has_places(const struct image *im)
+{
+	for (uint32_t i = 0; i < im->n_progs; i++)
+		if (im->progs[i]->shape->is_user)
+			return true;
+	return false;
+}
+
+/* places that cannot be probed here are said; none at all is an error */
+static struct err *tell_refused(struct engine *e, struct guardian_report *report)
+{
+	struct str text = strbuf_str(&report->text);
+	const struct span *at = &e->image->progs[0]->at;
+
+	if (!report->n_failed)
+		return NULL;
+	if (!report->n_attached)
+		return err_hint(err_new(0, "nothing can be probed by the user engine: %.*s",
+					STR_ARG(str_trim(text))),
+				"--engine kernel probes it");
+	if (!e->opts.ignore_missing)
+		e->opts.report(e->opts.report_arg, *at, "WARNING", strbuf_cstr(&report->text));
+	return NULL;
+}
+
+static struct err *user_attach(struct engine *e, struct engine_attach_result *res)
+{
+	static const struct guardian_ops ops = { .attach = attach_all,
+						 .round = round_all,
+						 .detach = detach_all };
+	const struct guardian_files files = { .memory = e->shared.fd };
+	struct guardian_report report = { 0 };
+	struct err *err;
+
+	add_timers(e);
+	shared_area(&e->shared)->is_on = 1;
+	*res = (struct engine_attach_result){ .n_attached = (uint32_t)e->timers.n };
+	if (!has_places(e->image))
+		return NULL;
+	err = guardian_start(&ops, e, &files, &report, &e->guardian);
+	res->n_attached += report.n_attached;
+	res->n_failed += report.n_failed;
+	if (!err)
+		err = tell_refused(e, &report);
+	strbuf_free(&report.text);
+	return err;
+}
+
+/* no probe runs from here on, whatever becomes of the processes */
+static void user_detach(struct engine *e)
+{
+	shared_area(&e->shared)->is_on = 0;
+	vec_free(&e->timers);
+	guardian_stop(e->guardian);
+	e->guardian = NULL;
+	/* nobody writes any more: what was never completed would hold up its ring */
+	for (uint32_t i = 0; i < e->shared.n_cpus; i++)
+		e->n_abandoned += rt_ring_abandon(shared_ring(&e->shared, i));
+}
+
+/* ---- events ---- */
+
+/* the ring whose oldest record is the oldest of all; NULL: nothing is there */
+static struct rt_ring *oldest(struct engine *e, const struct event_head **head, uint32_t *length)
+{
+	struct rt_ring *found = NULL;
+	uint64_t best = UINT64_MAX;
+
+	for (uint32_t i = 0; i < e->shared.n_cpus; i++) {
+		struct rt_ring *r = shared_ring(&e->shared, i);
+		uint64_t time;
+		uint32_t n;
+		const void *p = rt_ring_peek(r, &n, &time);
+
+		if (!p || time >= best)
+			continue;
+		best = time;
+		found = r;
+		*head = p;
+		*length = n;
+	}
+	return found;
+}
+
+static uint32_t read_rings(struct engine *e, engine_event_fn *fn, void *arg)
+{
+	const struct event_head *head;
+	struct rt_ring *r;
+	uint32_t n = 0, length;
+
+	while ((r = oldest(e, &head, &length))) {
+		/* a process can write anything into memory that it shares with us */
+		if (length >= sizeof(*head) && head->layout < e->image->n_events &&
+		    head->prog < e->image->n_progs)
+			fn(arg, head, head + 1, length - (uint32_t)sizeof(*head));
+		rt_ring_advance(r);
+		n++;
+	}
+	return n;
+}
+
+/* -> ms until the next one, at most `most` */
+static int run_timers(struct engine *e, int most)
+{
+	uint64_t now = clock_monotonic_ns();
+
+	vec_each(t, &e->timers) {
+		if (t->next <= now) {
+			local_run(e->local, t->prog);
+			/* those that were missed are not made up for */
+			t->next += (1 + (now - t->next) / t->period) * t->period;
+		}
+		if ((t->next - now) / NS_PER_MS < (uint64_t)most)
+			most = (int)((t->next - now) / NS_PER_MS);
+	}
+	return most;
+}
+
+static bool is_exiting(const struct engine *e)
+{
+	const struct image_globals *g = shared_values(&e->shared, e->image->globals_map);
+
+	return g->exiting != 0;
+}
+
+static struct err *user_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, void *arg)
+{
+	uint64_t start = clock_monotonic_ns();
+
+	for (;;) {
+		uint64_t spent = (clock_monotonic_ns() - start) / NS_PER_MS;
+		int wait, left = timeout_ms < 0                 ? MOST_IDLE_MS
+				 : spent < (uint64_t)timeout_ms ? timeout_ms - (int)spent
+								: 0;
+
+		left = run_timers(e, left);
+		if (read_rings(e, fn, arg)) {
+			e->idle = 0;
+			return NULL;
+		}
+		if (!left || is_exiting(e))
+			return NULL;
+		wait = 1 + (int)(e->idle++ / IDLE_ROUNDS_PER_MS);
+		wait = wait > MOST_IDLE_MS ? MOST_IDLE_MS : wait;
+		if (poll(NULL, 0, wait < left ? wait : left) < 0)
+			return NULL; /* a signal */
+	}
+}
+
+/* ---- what the session looks at ---- */
+
+static struct image_globals *user_globals(struct engine *e)
+{
+	return shared_values(&e->shared, e->image->globals_map);
+}
+
+static const struct image_fault_count *user_faults(struct engine *e)
+{
+	return shared_values(&e->shared, e->image->faults_map);
+}
+
+/* two rows for each processor: see mapio.c */
+static uint32_t user_n_cpus(struct engine *e)
+{
+	return 2 * e->shared.n_cpus;
+}
+
+static uint64_t user_missed(struct engine *e, uint32_t prog)
+{
+	(void)e;
+	(void)prog;
+	return 0;
+}
+
+/* the guardian goes when no process is left */
+static bool user_is_finished(struct engine *e)
+{
+	return e->guardian && guardian_has_ended(e->guardian);
+}
+
+static int user_poll_fd(struct engine *e)
+{
+	(void)e;
+	return -1;
+}
+
+/* ---- what this engine has not ---- */
+
+static struct err *user_set_table(struct engine *e, uint32_t map, uint32_t index,
+				  const uint64_t *words, uint32_t n)
+{
+	(void)e;
+	(void)map;
+	(void)index;
+	(void)words;
+	(void)n;
+	return err_new(ENOTSUP, "tables for stacks are the kernel engine's");
+}
+
+const struct engine_ops engine_user = {
+	.name = "user",
+	.open = user_open,
+	.run_once = user_run_once,
+	.attach = user_attach,
+	.poll = user_poll,
+	.poll_fd = user_poll_fd,
+	.map_each = user_map_each,
+	.map_lookup = user_map_lookup,
+	.map_update = user_map_update,
+	.map_delete = user_map_delete,
+	.set_table = user_set_table,
+	.map_clear = user_map_clear,
+	.map_zero = user_map_zero,
+	.globals = user_globals,
+	.faults = user_faults,
+	.n_cpus = user_n_cpus,
+	.missed = user_missed,
+	.is_finished = user_is_finished,
+	.detach = user_detach,
+	.close = user_close,
+};

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The memory file of a run: its layout and the tracer's view of it; see shared.h. */
+#include "engine/user/shared.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#endif
+
+#define PAGE 4096ull
+#define LINE 64ull
+/* the kernel's clock and the processor's: how long they are compared, and how exactly a scale is kept */
+enum { CALIBRATION_NS = 2000000, SCALE_BITS = 32 };
+
+static uint64_t round_up(uint64_t n, uint64_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+/* ---- maps ---- */
+
+/* false: nothing in a process can use such a map (user_refusal has said so already) */
+static bool plan_of(const struct image_map *m, uint32_t n_cpus, struct rt_map_plan *ret)
+{
+	*ret = (struct rt_map_plan){ .kind = RT_ARRAY,
+				     .key_size = m->key_size,
+				     .value_size = m->value_size,
+				     .max_entries = m->max_entries,
+				     .n_tables = 1 };
+	switch (m->bpf_type) {
+	case BPF_MAP_TYPE_PERCPU_ARRAY: ret->n_tables = n_cpus; return true;
+	case BPF_MAP_TYPE_ARRAY: return true;
+	case BPF_MAP_TYPE_PERCPU_HASH:
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+		ret->kind = RT_HASH;
+		ret->n_tables = n_cpus;
+		return true;
+	case BPF_MAP_TYPE_HASH:
+	case BPF_MAP_TYPE_LRU_HASH: ret->kind = RT_HASH; return true;
+	default: return false;
+	}
+}
+
+static void place_maps(struct shared *s, const struct image *im, uint64_t *end)
+{
+	struct rt_map_plan plan;
+
+	for (uint32_t i = 0; i < im->n_maps; i++) {
+		if (im->maps[i]->is_unused || !plan_of(im->maps[i], s->n_cpus, &plan))
+			continue;
+		s->maps[i].at = round_up(*end, LINE);
+		/* values that programs address directly are on pages of their own: they are what the tracer looks at */
+		s->maps[i].values = round_up(s->maps[i].at + sizeof(struct rt_map), LINE);
+		*end = s->maps[i].values + rt_map_bytes(&plan);
+	}
+}
+
+static void init_maps(struct shared *s, const struct image *im)
+{
+	for (uint32_t i = 0; i < s->n_maps; i++) {
+		const struct image_map *m = im->maps[i];
+		struct rt_map_plan plan;
+		struct rt_map *map = shared_map(s, i);
+		uint32_t zero = 0;
+
+		if (!map || !plan_of(m, s->n_cpus, &plan))
+			continue;
+		rt_map_init(map, &plan, (char *)s->view + s->maps[i].values);
+		if (plan.kind != RT_ARRAY)
+			continue;
+		/* behind the head of the first table */
+		s->maps[i].values =
+			(uint64_t)((char *)rt_map_lookup_in(map, &zero, 0) - (char *)s->view);
+		for (uint32_t k = 0; m->init && k < m->max_entries; k++)
+			memcpy(rt_map_lookup_in(map, &k, 0),
+			       (const char *)m->init + (size_t)k * m->value_size, m->value_size);
+	}
+}
+
+/* ---- the clock ---- */
+
+static uint64_t time_stamp(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
+/* is the kernel's own clock the time stamp counter? Then it runs at one rate on all processors */
+static bool is_tsc_clock(void)
+{
+	char name[16] = "";
+	FILE *f = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
+
+	if (!f)
+		return false;
+	if (!fgets(name, sizeof(name), f))
+		name[0] = '\0';
+	fclose(f);
+	return !strncmp(name, "tsc", 3);
+}
+
+/* both clocks at one moment: of a few tries the one that took least */
+static void read_both(uint64_t *tsc, uint64_t *ns)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (int i = 0; i < 8; i++) {
+		uint64_t before = time_stamp(), now = clock_monotonic_ns(), after = time_stamp();
+
+		if (after - before >= best)
+			continue;
+		best = after - before;
+		*tsc = before + (after - before) / 2;
+		*ns = now;
+	}
+}
+
+static void calibrate(struct rt_area *a)
+{
+	uint64_t tsc, ns;
+
+	if (!is_tsc_clock())
+		return; /* scale 0: programs ask the kernel */
+	read_both(&a->start_tsc, &a->start_ns);
+	while (clock_monotonic_ns() < a->start_ns + CALIBRATION_NS)
+		;
+	read_both(&tsc, &ns);
+	a->clock_scale = (uint64_t)(((unsigned __int128)(ns - a->start_ns) << SCALE_BITS) /
+				    (tsc - a->start_tsc));
+}
+
+/* ---- all of it ---- */
+
+static ERR_MUST struct err *make_file(struct shared *s)
+{
+	/* older kernels do not know the flag that newer ones warn without */
+	s->fd = memfd_create("sonde", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	if (s->fd < 0)
+		s->fd = memfd_create("sonde", MFD_CLOEXEC);
+	if (s->fd < 0 || ftruncate(s->fd, (off_t)s->bytes))
+		return err_new(errno, "make a memory file of %llu bytes",
+			       (unsigned long long)s->bytes);
+	s->view = mmap(NULL, s->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
+	if (s->view == MAP_FAILED) {
+		s->view = NULL;
+		return err_new(errno, "map a memory file of %llu bytes",
+			       (unsigned long long)s->bytes);
+	}
+	return NULL;
+}
+
+struct err *shared_make(const struct image *im, uint64_t ring_bytes, struct shared *ret)
+{
+	struct shared s = { .fd = -1, .n_cpus = (uint32_t)get_nprocs_conf(), .n_maps = im->n_maps };
+	uint64_t end = sizeof(struct rt_area), stride = PAGE + ring_bytes, rings;
+	struct rt_area *area;
+	struct err *err;
+
+	*ret = s;
+	s.maps = base_alloc((im->n_maps + 1) * sizeof(*s.maps));
+	place_maps(&s, im, &end);
+	rings = round_up(end, PAGE);
+	s.bytes = rings + stride * s.n_cpus;
+	err = make_file(&s);
+	if (err) {
+		shared_free(&s);
+		return err;
+	}
+	init_maps(&s, im);
+	area = shared_area(&s);
+	area->n_cpus = s.n_cpus;
+	area->rings = rings;
+	area->ring_stride = stride;
+	calibrate(area);
+	for (uint32_t i = 0; i < s.n_cpus; i++)
+		rt_ring_init(shared_ring(&s, i), (char *)shared_ring(&s, i) + PAGE, ring_bytes);
+	*ret = s;
+	return NULL;
+}
+
+void shared_free(struct shared *s)
+{
+	if (s->view)
+		munmap(s->view, s->bytes);
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s->maps);
+	*s = (struct shared){ .fd = -1 };
+}
+
+struct rt_area *shared_area(const struct shared *s)
+{
+	return s->view;
+}
+
+struct rt_map *shared_map(const struct shared *s, uint32_t map)
+{
+	return s->maps[map].at ? (struct rt_map *)((char *)s->view + s->maps[map].at) : NULL;
+}
+
+void *shared_values(const struct shared *s, uint32_t map)
+{
+	return (char *)s->view + s->maps[map].values;
+}
+
+struct rt_ring *shared_ring(const struct shared *s, uint32_t cpu)
+{
+	const struct rt_area *a = shared_area(s);
+
+	return (struct rt_ring *)((char *)s->view + a->rings + a->ring_stride * cpu);
+}
+
+void shared_relocate(const struct shared *s, const struct image_prog *p, uint64_t address,
+		     struct bpf_insn *out)
+{
+	memcpy(out, p->insns, p->n_insns * sizeof(*out));
+	for (uint32_t i = 0; i < p->n_relocs; i++) {
+		const struct image_reloc *r = &p->relocs[i];
+		struct bpf_insn *in = &out[r->insn];
+		/* the ring is no map here: any address will do */
+		uint64_t at = address + s->maps[r->index].at;
+
+		if (r->kind == RELOC_MAP_VALUE)
+			at = address + s->maps[r->index].values + (uint32_t)in[1].imm;
+		in[0].src_reg = in[1].src_reg = 0;
+		in[0].imm = (int32_t)(uint32_t)at;
+		in[1].imm = (int32_t)(uint32_t)(at >> 32);
+	}
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What traced processes and the tracer share, in one memory file that the tracer makes and keeps: struct rt_area, the tables of the
+ * image's maps, and the rings of events. Every process maps the same file, wherever it has room, so programs are made for each place.
+ * When a process ends, everything it counted is still here.
+ */
+#ifndef SONDE_ENGINE_USER_SHARED_H
+#define SONDE_ENGINE_USER_SHARED_H
+
+#include "base/err.h"
+#include "engine/user/rt/area.h"
+#include "image/image.h"
+
+struct shared_map {
+	uint64_t at;     /* offset of its struct rt_map; 0: the image has it for the kernel only */
+	uint64_t values; /* offset of its first value: arrays */
+};
+
+struct shared {
+	int fd;
+	void *view;
+	uint64_t bytes;
+	uint32_t n_cpus;
+	struct shared_map *maps; /* of the image, in its order */
+	uint32_t n_maps;
+};
+
+/* ring_bytes: of each processor's ring, a power of two. An error leaves nothing behind */
+struct err *shared_make(const struct image *im, uint64_t ring_bytes, struct shared *ret) ERR_MUST;
+void shared_free(struct shared *s);
+
+struct rt_area *shared_area(const struct shared *s);
+struct rt_map *shared_map(const struct shared *s, uint32_t map); /* NULL: not served */
+void *shared_values(const struct shared *s, uint32_t map);       /* of an array: the first one */
+struct rt_ring *shared_ring(const struct shared *s, uint32_t cpu);
+
+/* the program's instructions (p->n_insns of them go to out) for a process that has the file at an address */
+void shared_relocate(const struct shared *s, const struct image_prog *p, uint64_t address,
+		     struct bpf_insn *out);
+
+#endif

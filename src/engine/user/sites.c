@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Finding the places of an image in a process; see sites.h. */
+#include "engine/user/sites.h"
+
+#include "base/arena.h"
+#include "objfile/elf.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+enum { REFUSALS_SHOWN = 8 };
+
+/* a file that places are in, as the process has it */
+struct file {
+	struct str path;
+	struct stat st;
+	struct objfile *obj;
+	bool is_there; /* the file can be read */
+};
+
+struct search {
+	struct target_job *job;
+	const struct proc_maps *maps;
+	struct sites *out;
+	VEC(struct file) files;
+};
+
+/* ---- the job ---- */
+
+static bool has_places(const struct image_prog *p)
+{
+	enum probe_kind k = p->shape->kind;
+
+	return k == PROBE_UPROBE || k == PROBE_URETPROBE || k == PROBE_USDT;
+}
+
+void target_job_init(struct target_job *j, const struct image *im, const struct shared *s)
+{
+	*j = (struct target_job){ .image = im, .shared = s };
+	for (uint32_t i = 0; i < im->n_progs; i++)
+		if (has_places(im->progs[i]))
+			j->n_places += im->progs[i]->shape->n_points;
+	j->is_attached = base_alloc(j->n_places + 1);
+}
+
+void target_job_free(struct target_job *j)
+{
+	free(j->is_attached);
+	strbuf_free(&j->refusals);
+}
+
+uint32_t target_job_attached(const struct target_job *j)
+{
+	uint32_t n = 0, place = 0;
+
+	for (uint32_t i = 0; i < j->image->n_progs; i++) {
+		const struct probe_shape *s = j->image->progs[i]->shape;
+
+		for (uint32_t k = 0; has_places(j->image->progs[i]) && k < s->n_points; k++)
+			n += j->is_attached[place++] && !s->points[k].is_repeat;
+	}
+	return n;
+}
+
+void sites_refuse(struct target_job *j, const struct site *s, const char *why)
+{
+	vec_each(u, &s->uses) {
+		if (j->n_refused++ < REFUSALS_SHOWN)
+			strbuf_printf(&j->refusals, "%.*s: %s\n", STR_ARG(u->point->name), why);
+	}
+}
+
+/* ---- files and their mappings ---- */
+
+static struct file *file_of(struct search *s, struct str path)
+{
+	STRBUF_AUTO text = { 0 };
+	struct file f = { .path = path };
+
+	vec_each(have, &s->files)
+		if (str_eq(have->path, path))
+			return have;
+	strbuf_add_str(&text, path);
+	f.is_there = !stat(strbuf_cstr(&text), &f.st);
+	if (f.is_there) {
+		struct err *err = objfile_open(strbuf_cstr(&text), &f.obj);
+
+		f.is_there = !err;
+		err_free(err);
+	}
+	vec_push(&s->files, f);
+	return &s->files.v[s->files.n - 1];
+}
+
+/* the address that a byte of the file has in the process; 0: it is not mapped */
+static uint64_t address_of(const struct search *s, const struct file *f, uint64_t offset,
+			   bool is_code)
+{
+	for (uint32_t i = 0; i < s->maps->n; i++) {
+		const struct proc_map *m = &s->maps->v[i];
+
+		if (m->ino != f->st.st_ino || offset < m->offset ||
+		    offset - m->offset >= m->end - m->start || (is_code ? !m->exec : !m->write))
+			continue;
+		/* some file systems give another device than stat does: then the path tells */
+		if ((m->dev_major == major(f->st.st_dev) && m->dev_minor == minor(f->st.st_dev)) ||
+		    str_ends(f->path, m->path))
+			return m->start + (offset - m->offset);
+	}
+	return 0;
+}
+
+/* ---- places ---- */
+
+static struct site *site_at(struct sites *all, uint64_t address)
+{
+	vec_each(s, &all->v)
+		if (s->address == address)
+			return s;
+	vec_push(&all->v, ((struct site){ .address = address }));
+	return &all->v.v[all->v.n - 1];
+}
+
+static void add_semaphore(struct search *s, const struct file *f, uint64_t offset)
+{
+	uint64_t at = address_of(s, f, offset, false);
+
+	vec_each(have, &s->out->semaphores)
+		if (have->address == at)
+			return;
+	if (at)
+		vec_push(&s->out->semaphores, ((struct semaphore){ at }));
+}
+
+static void add_place(struct search *s, uint32_t prog, const struct probe_point *p, uint32_t place)
+{
+	const struct probe_shape *shape = s->job->image->progs[prog]->shape;
+	struct file *f = file_of(s, p->path);
+	uint64_t at = f->is_there ? address_of(s, f, p->file_offset, true) : 0;
+	struct site *site;
+
+	if (!at) /* this process does not have it */
+		return;
+	site = site_at(s->out, at);
+	vec_push(&site->uses, ((struct site_use){ .point = p,
+						  .prog = prog,
+						  .place = place,
+						  .is_return = probe_is_kernel_return(shape) }));
+	if (site->uses.n > 1)
+		return;
+	if (!patchable_at(f->obj, p->address, &site->place, &site->function) && !site->place.reason)
+		site->place.reason = "its code is not known";
+	site->bias = at - p->address;
+	site->is_entry = p->address == site->function.start;
+	if (p->ref_ctr_offset)
+		add_semaphore(s, f, p->ref_ctr_offset);
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct site *x = a, *y = b;
+
+	return x->address < y->address ? -1 : x->address > y->address;
+}
+
+static void site_free(struct site *s)
+{
+	free(s->function.bytes);
+	vec_free(&s->uses);
+}
+
+/* two jumps need room for both */
+static bool overlaps(const struct site *before, const struct site *s)
+{
+	return before && before->patch.site + before->patch.len > s->patch.site;
+}
+
+/* what can be patched stays */
+static void choose(struct search *s)
+{
+	struct site *before = NULL;
+	size_t n = 0;
+
+	if (s->out->v.n)
+		qsort(s->out->v.v, s->out->v.n, sizeof(*s->out->v.v), by_address);
+	for (size_t i = 0; i < s->out->v.n; i++) {
+		struct site site = s->out->v.v[i];
+
+		site.patch = (struct patch){ .site = site.place.address + site.bias,
+					     .at = site.place.at + site.bias,
+					     .len = site.place.len };
+		if (!site.place.len || overlaps(before, &site)) {
+			sites_refuse(s->job, &site,
+				     site.place.len ? "another probe stands too near"
+						    : site.place.reason);
+			site_free(&site);
+			continue;
+		}
+		s->out->v.v[n] = site;
+		before = &s->out->v.v[n++];
+	}
+	s->out->v.n = n;
+}
+
+struct err *sites_find(struct target_job *j, pid_t pid, const struct proc_maps *maps,
+		       struct sites *ret)
+{
+	struct search s = { .job = j, .maps = maps, .out = ret };
+	uint32_t place = 0;
+
+	*ret = (struct sites){ 0 };
+	for (uint32_t i = 0; i < j->image->n_progs; i++) {
+		const struct probe_shape *shape = j->image->progs[i]->shape;
+
+		for (uint32_t k = 0; has_places(j->image->progs[i]) && k < shape->n_points; k++)
+			add_place(&s, i, &shape->points[k], place++);
+	}
+	choose(&s);
+	vec_each(f, &s.files)
+		objfile_unref(f->obj);
+	vec_free(&s.files);
+	if (!ret->v.n && !j->n_refused)
+		return err_hint(
+			err_new(0, "process %d has none of the files that are probed", (int)pid),
+			"name the file as /proc/%d/maps shows it", (int)pid);
+	return NULL;
+}
+
+void sites_free(struct sites *s)
+{
+	vec_each(site, &s->v)
+		site_free(site);
+	vec_free(&s->v);
+	vec_free(&s->semaphores);
+}

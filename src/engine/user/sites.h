@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The image's places as addresses of a process, with all that happens at one address in one place. For target.c only. */
+#ifndef SONDE_ENGINE_USER_SITES_H
+#define SONDE_ENGINE_USER_SITES_H
+
+#include "base/vec.h"
+#include "engine/user/patch.h"
+#include "engine/user/target.h"
+#include "objfile/proc.h"
+#include "probe/patchable.h"
+
+struct site_use { /* a program there */
+	const struct probe_point *point;
+	uint32_t prog;
+	uint32_t place; /* index into target_job.is_attached */
+	bool is_return; /* when the function returns */
+};
+
+struct site {
+	uint64_t address; /* in the process */
+	uint64_t bias;    /* address in the process - address in the file */
+	struct patchable place;
+	struct patchable_function function; /* as the file has it */
+	bool is_entry;
+	VEC(struct site_use) uses;
+	struct patch patch;
+};
+
+struct semaphore {
+	uint64_t address; /* of an uint16_t that counts tracers */
+};
+
+struct sites {
+	VEC(struct site)
+	v; /* by address; places that cannot be probed are left out, and told to the job */
+	VEC(struct semaphore) semaphores;
+};
+
+struct err *sites_find(struct target_job *j, pid_t pid, const struct proc_maps *maps,
+		       struct sites *ret) ERR_MUST;
+void sites_free(struct sites *s);
+/* one place that is not probed, and why */
+void sites_refuse(struct target_job *j, const struct site *s, const char *why);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One traced process: the image's places in it are found, programs are made for where the process has our memory, and jumps to
+ * them are written. All of it is done by the guardian.
+ */
+#ifndef SONDE_ENGINE_USER_TARGET_H
+#define SONDE_ENGINE_USER_TARGET_H
+
+#include "base/strbuf.h"
+#include "engine/user/shared.h"
+#include "image/image.h"
+
+#include <sys/types.h>
+
+/* what several targets of one run have in common */
+struct target_job {
+	const struct image *image;
+	const struct shared *shared;
+	bool *is_attached; /* by place, in the image's order: in one process at least */
+	uint32_t n_places, n_refused;
+	struct strbuf refusals; /* lines: place, and why it cannot be probed; the first few */
+};
+
+void target_job_init(struct target_job *j, const struct image *im, const struct shared *s);
+void target_job_free(struct target_job *j);
+uint32_t target_job_attached(const struct target_job *j); /* places, but for repeated ones */
+
+struct target;
+/* all places of the image that the process has. An error leaves the process as it was */
+struct err *target_attach(struct target_job *j, pid_t pid, struct target **ret) ERR_MUST;
+/* false: the process has ended, or runs another program now */
+bool target_round(struct target *t);
+/* the process's code is the file's again; frees it */
+void target_detach(struct target *t);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The inside of the user engine, shared by its files only. The engine runs an image's programs inside of traced processes, where
+ * jumps lead from the probed places to them, and in the tracer itself those that have no place: begin, end, interval. Both are the
+ * same code over the same memory (shared.h).
+ *
+ *	engine.c	the operations, in the order in which the session calls them
+ *	local.c		programs that run here
+ *	mapio.c		reading and changing maps
+ *	target.c	one traced process: what is put into it, and taken out
+ *
+ * All that touches processes is done by the guardian, a child that outlives us (guardian.h).
+ */
+#ifndef SONDE_ENGINE_USER_USER_H
+#define SONDE_ENGINE_USER_USER_H
+
+#include "base/vec.h"
+#include "engine/engine.h"
+#include "engine/user/guardian.h"
+#include "engine/user/shared.h"
+#include "engine/user/target.h"
+
+struct local; /* code of ours that runs here */
+
+/* a timer of an interval probe */
+struct user_timer {
+	uint32_t prog;
+	uint64_t period, next; /* ns of CLOCK_MONOTONIC */
+};
+
+struct engine {
+	const struct image *image;
+	struct sources *sources;
+	struct engine_opts opts;
+	struct shared shared;
+	struct local *local;
+	VEC(struct user_timer) timers;
+	struct guardian *guardian;    /* NULL: nothing is attached */
+	VEC(struct target *) targets; /* the guardian's */
+	uint64_t idle;                /* rounds in which nothing came */
+	uint64_t n_abandoned;         /* records that a process began and never completed */
+};
+
+/* ---- local.c ---- */
+struct err *local_make(const struct image *im, const struct shared *s, struct local **ret) ERR_MUST;
+void local_free(struct local *l);
+/* runs a program of the image with a context of zeroes; -> its result */
+uint64_t local_run(const struct local *l, uint32_t prog);
+
+/* ---- mapio.c: the operations of engine_ops of the same names ---- */
+struct err *user_map_each(struct engine *e, uint32_t map,
+			  bool (*fn)(void *arg, const void *key, const void *value, uint32_t n_cpus),
+			  void *arg) ERR_MUST;
+struct err *user_map_lookup(struct engine *e, uint32_t map, const void *key, void *value) ERR_MUST;
+struct err *user_map_update(struct engine *e, uint32_t map, const void *key,
+			    const void *value) ERR_MUST;
+struct err *user_map_delete(struct engine *e, uint32_t map, const void *key) ERR_MUST;
+struct err *user_map_clear(struct engine *e, uint32_t map) ERR_MUST;
+struct err *user_map_zero(struct engine *e, uint32_t map) ERR_MUST;
+
+#endif
