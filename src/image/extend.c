@@ -21,6 +21,12 @@ void image_extend(struct image *im, struct arena *arena)
 	im->clash = STR_NULL;
 	/* its size is known only when the code is there: see image_share_maps */
 	im->scratch_map = IMAGE_NONE;
+	im->known_events = im->known_faults = 0;
+	/* a generation that was dropped has left its programs' numbers there */
+	for (uint32_t i = 0; i < im->n_events; i++)
+		im->events[i]->user = IMAGE_NONE;
+	for (uint32_t i = 0; i < im->n_faults; i++)
+		im->faults[i].user = IMAGE_NONE;
 }
 
 /* one per generation: whether an earlier one serves is known at the end */
@@ -83,9 +89,9 @@ static bool is_same_place(struct span a, struct span b)
 
 uint32_t image_find_event(const struct image *im, const struct event_layout *e)
 {
-	for (uint32_t i = 0; i < im->n_events && im->n_base_maps; i++) {
+	for (uint32_t i = im->known_events; i < im->n_events; i++) {
 		const struct event_layout *k = im->events[i];
-		bool is_same = k->kind == e->kind && k->n_fields == e->n_fields &&
+		bool is_same = k->user != im->n_progs && k->kind == e->kind && k->n_fields == e->n_fields &&
 			       k->size == e->size && k->map == e->map &&
 			       k->param[0] == e->param[0] && k->param[1] == e->param[1] &&
 			       is_same_place(k->at, e->at) && str_eq(k->format, e->format);
@@ -101,10 +107,10 @@ uint32_t image_find_event(const struct image *im, const struct event_layout *e)
 
 uint32_t image_find_fault(const struct image *im, const struct image_fault *f)
 {
-	for (uint32_t i = 0; i < im->n_faults && im->n_base_maps; i++) {
+	for (uint32_t i = im->known_faults; i < im->n_faults; i++) {
 		const struct image_fault *k = &im->faults[i];
 
-		if (k->kind == f->kind && k->prog == f->prog && k->map == f->map &&
+		if (k->user != im->n_progs && k->kind == f->kind && k->prog == f->prog && k->map == f->map &&
 		    k->is_quiet == f->is_quiet && is_same_place(k->at, f->at) &&
 		    str_eq(k->helper, f->helper))
 			return i;
@@ -180,7 +186,7 @@ uint32_t image_find_twin(const struct image *im, uint32_t prog)
 {
 	const struct image_prog *p = im->progs[prog];
 
-	for (uint32_t i = 0; i < prog && i < im->n_base_progs; i++)
+	for (uint32_t i = 0; i < prog && p->shape; i++)
 		if (im->progs[i]->shape && im->progs[i]->shape->kind == p->shape->kind &&
 		    im->progs[i]->shape->return_way == p->shape->return_way &&
 		    is_same_code(im->progs[i], p))

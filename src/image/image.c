@@ -34,6 +34,7 @@ struct image *image_new(struct arena *arena)
 	im->scratch_map = im->stacks_map = IMAGE_NONE;
 	im->unwind_tables_map = im->unwind_procs_map = im->unwind_stats_map = IMAGE_NONE;
 	im->streams_map = im->message_map = im->message_ring_map = IMAGE_NONE;
+	im->known_events = im->known_faults = IMAGE_NONE;
 	im->license = STR("GPL");
 	im->ring_map = image_add_map(im, (struct image_map){
 						 .name = STR_INIT("ring"),
@@ -79,15 +80,30 @@ uint32_t image_add_map(struct image *im, struct image_map m)
 	return im->n_maps++;
 }
 
+void image_begin_prog(struct image *im, struct image_prog *p, uint32_t first)
+{
+	uint32_t none = im->n_base_maps ? 0 : IMAGE_NONE;
+	const struct image_prog *f = first + 1 < im->n_progs ? im->progs[first] : NULL;
+
+	p->first = first;
+	p->first_event = im->n_events;
+	p->first_fault = im->n_faults;
+	im->known_events = f ? f->first_event : none;
+	im->known_faults = f ? f->first_fault : none;
+}
+
 uint32_t image_add_event(struct image *im, struct event_layout e)
 {
 	struct event_layout *copy;
 	uint32_t known = image_find_event(im, &e);
 
-	if (known != IMAGE_NONE)
+	if (known != IMAGE_NONE) {
+		im->events[known]->user = im->n_progs;
 		return known;
+	}
 	copy = arena_new(im->arena, struct event_layout);
 	*copy = e;
+	copy->user = im->n_progs;
 	im->events = image_grow(im->arena, im->events, im->n_events, &im->cap_events,
 				sizeof(*im->events));
 	im->events[im->n_events] = copy;
@@ -98,10 +114,13 @@ uint32_t image_add_fault(struct image *im, struct image_fault f)
 {
 	uint32_t known = image_find_fault(im, &f), room;
 
-	if (known != IMAGE_NONE)
+	if (known != IMAGE_NONE) {
+		im->faults[known].user = im->n_progs;
 		return known;
+	}
 	im->faults = image_grow(im->arena, im->faults, im->n_faults, &im->cap_faults,
 				sizeof(*im->faults));
+	f.user = im->n_progs;
 	im->faults[im->n_faults++] = f;
 	/* one counter per site, all in one element: addresses are to be had only in arrays of one element */
 	room = im->n_faults > im->fault_room ? im->n_faults : im->fault_room;

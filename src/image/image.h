@@ -216,6 +216,7 @@ struct image_fault {
 	struct str helper; /* "map_update_elem", ... for messages */
 	uint32_t map;      /* index into maps, or UINT32_MAX */
 	bool is_quiet;     /* counted, shown only with -k (or -kk) */
+	uint32_t user;     /* number of the program that was given it last: one site of a program is not taken for two */
 };
 
 struct image_fault_count {
@@ -273,6 +274,7 @@ struct event_layout {
 	uint32_t size;    /* payload bytes at most */
 	uint32_t map;     /* index into image.maps, where the kind says so */
 	int64_t param[2]; /* -1: not given */
+	uint32_t user;    /* as in struct image_fault */
 };
 
 /* ---- programs ---- */
@@ -307,6 +309,11 @@ struct image_prog {
 	uint32_t flags;                  /* BPF_F_SLEEPABLE ... */
 	const struct probe_shape *shape; /* where to attach */
 	struct span at;                  /* the clause */
+	/*
+	 * The first program of its clause: it shares that one's event layouts and fault sites, so that programs that do the same are
+	 * the same (image_find_twin). Where these begin.
+	 */
+	uint32_t first, first_event, first_fault;
 	uint64_t drops_fault; /* index of this program's FAULT_RING_FULL site, or UINT32_MAX */
 	struct bpf_insn *insns;
 	uint32_t n_insns;
@@ -341,6 +348,8 @@ struct image {
 	 * script's map that it would need with another type than it has.
 	 */
 	uint32_t n_base_progs, n_base_maps;
+	/* the program that is being built finds its equals from here on; IMAGE_NONE: there are none */
+	uint32_t known_events, known_faults;
 	uint32_t fault_room; /* fault sites that the faults map has room for from the beginning; 0: as many as there are */
 	struct str clash;
 	void *btf;                                  /* minimal BTF for functions, or NULL */
@@ -367,11 +376,13 @@ enum image_call_stat {
 
 struct image *image_new(struct arena *arena);
 uint32_t image_add_map(struct image *im, struct image_map m);
+/* im's last program, of whose clause number first is the first one (itself, if no other): events and faults are now its */
+void image_begin_prog(struct image *im, struct image_prog *p, uint32_t first);
 uint32_t image_add_event(struct image *im, struct event_layout e);
 uint32_t image_add_fault(struct image *im, struct image_fault f);
 uint32_t image_add_string(struct image *im, struct str s); /* shared when equal */
 
-/* ---- extend.c: generations of a script, for probes in files that come later ---- */
+/* ---- extend.c: what programs share; generations of a script, for probes in files that come later ---- */
 
 /*
  * From here on what is added stands behind what there is, in arena, and finds its equals there. The struct copied before
@@ -386,7 +397,7 @@ uint32_t image_find_fault(const struct image *im, const struct image_fault *f);
 void image_share_maps(struct image *im);
 /* how many sites the map of faults has room for: it is made of whole pages */
 uint32_t image_fault_room(const struct image_map *faults);
-/* an earlier program of the same instructions over the same maps, or IMAGE_NONE */
+/* the first of the earlier programs that has the same instructions over the same maps, or IMAGE_NONE */
 uint32_t image_find_twin(const struct image *im, uint32_t prog);
 /* text form of everything, for -d image */
 void image_dump(const struct image *im, struct sources *s, struct strbuf *out);

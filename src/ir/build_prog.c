@@ -322,18 +322,17 @@ static void reserve_slots(struct builder *b)
 }
 
 /*
- * The program that events and faults speak of. Programs of later generations take that of their clause: they may then be equal
- * to one that is loaded.
+ * The program that events and faults speak of: the first one of the clause. Others of it, also those of later generations, may then
+ * be equal to one that is loaded.
  */
 static uint32_t clause_program(const struct builder *b, const struct probe_shape *shape,
 			       struct span at)
 {
-	for (uint32_t i = 0; i < b->im->n_base_progs; i++) {
+	for (uint32_t i = 0; i < b->im->n_progs && at.end; i++) {
 		const struct image_prog *p = b->im->progs[i];
 
 		if (p->at.file == at.file && p->at.start == at.start && p->at.end == at.end &&
-		    p->shape && p->shape->kind == shape->kind &&
-		    p->shape->at.start == shape->at.start)
+		    p->shape && p->shape->kind == shape->kind)
 			return i;
 	}
 	return b->im->n_progs;
@@ -366,6 +365,7 @@ void program_begin(struct builder *b, const struct probe_shape *shape, struct st
 	b->inlined = NULL;
 	b->m->progs[b->m->n_progs++] = (struct ir_prog){ b->main->index, p };
 	b->im->progs[b->im->n_progs++] = p;
+	image_begin_prog(b->im, p, b->prog_index);
 	p->drops_fault = image_add_fault(b->im,
 					 (struct image_fault){ .kind = FAULT_RING_FULL,
 							       .at = at,

@@ -214,17 +214,46 @@ void faults_poll(struct output *o)
 	report_lost(o);
 }
 
-/* the attach point as the script has it */
-static struct str probe_text(const struct output *o, uint32_t prog)
-{
-	const struct image_prog *p = prog < o->image->n_progs ? o->image->progs[prog] : NULL;
-	struct str text = STR_NULL;
+/* faults of a clause are counted together, the kernel counts for all programs that are the same */
+enum counted_by { BY_CLAUSE, BY_PROGRAM };
 
-	if (!p)
-		return STR("a probe");
-	if (p->shape)
-		text = span_text(o->sources, p->shape->at);
-	return text.n ? text : p->name;
+static bool is_counted_as(const struct output *o, uint32_t other, uint32_t prog, enum counted_by by)
+{
+	if (other == prog)
+		return true;
+	return by == BY_CLAUSE ? o->image->progs[other]->first == prog
+			       : image_find_twin(o->image, other) == prog;
+}
+
+/* the attach points of what is counted as prog, as the script has them */
+static void put_probes(const struct output *o, uint32_t prog, enum counted_by by,
+		       struct strbuf *out)
+{
+	size_t start = out->n;
+	struct str before = STR_NULL;
+
+	for (uint32_t i = prog; i < o->image->n_progs; i++) {
+		const struct image_prog *p = o->image->progs[i];
+		struct str text = p->shape && is_counted_as(o, i, prog, by)
+					  ? span_text(o->sources, p->shape->at)
+					  : STR_NULL;
+
+		/* the shapes of an attach point follow each other */
+		if (!text.n || (text.p == before.p && text.n == before.n))
+			continue;
+		strbuf_printf(out, "%s%.*s", out->n > start ? ", " : "", STR_ARG(text));
+		before = text;
+	}
+	if (out->n == start)
+		strbuf_puts(out, "a probe");
+}
+
+static void put_lost(const struct output *o, const struct image_fault *f, uint64_t n,
+		     struct strbuf *out)
+{
+	strbuf_printf(out, "  %" PRIu64 " of ", n);
+	put_probes(o, f->prog, BY_CLAUSE, out);
+	strbuf_printf(out, "%s\n", f->kind == FAULT_SCRATCH_BUSY ? " (no free work area)" : "");
 }
 
 static void report_lost_total(struct output *o, const struct image_fault_count *c)
@@ -240,9 +269,7 @@ static void report_lost_total(struct output *o, const struct image_fault_count *
 		uint64_t n = load(&c[i].count);
 
 		if (n && is_loss(f->kind))
-			strbuf_printf(&text, "  %" PRIu64 " of %.*s%s\n", n,
-				      STR_ARG(probe_text(o, f->prog)),
-				      f->kind == FAULT_SCRATCH_BUSY ? " (no free work area)" : "");
+			put_lost(o, f, n, &text);
 	}
 	output_message(o, strbuf_str(&text));
 }
@@ -263,10 +290,13 @@ static void report_missed(struct output *o)
 {
 	for (uint32_t i = 0; o->ops->missed && i < o->image->n_progs; i++) {
 		uint64_t n = o->ops->missed(o->engine, i);
+		STRBUF_AUTO probes = { 0 };
 
-		if (n)
-			output_complain(o, "WARNING: The kernel skipped %" PRIu64 " hits of %.*s\n",
-					n, STR_ARG(probe_text(o, i)));
+		if (!n)
+			continue;
+		put_probes(o, i, BY_PROGRAM, &probes);
+		output_complain(o, "WARNING: The kernel skipped %" PRIu64 " hits of %s\n", n,
+				strbuf_cstr(&probes));
 	}
 }
 

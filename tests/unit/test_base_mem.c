@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Memory and containers: src/base/arena.c, vec.h, hashmap.c, bytes.h, cleanup.h. */
+/* Memory, containers, threads: src/base/arena.c, vec.h, hashmap.c, bytes.h, cleanup.h, parallel.c. */
 #include "base/arena.h"
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/hashmap.h"
+#include "base/parallel.h"
 #include "base/vec.h"
 
 #include <fcntl.h>
@@ -192,4 +193,27 @@ TEST(cleanup_closes_and_frees)
 		CHECK_STR(q, "x");
 		free(q);
 	}
+}
+
+/* ---- parallel.h ---- */
+
+static void count_one(void *arg, size_t i)
+{
+	__atomic_fetch_add((unsigned *)arg + i, (unsigned)i + 1, __ATOMIC_RELAXED);
+}
+
+TEST(each_is_done_once_by_however_many_threads)
+{
+	enum { N = 500 };
+
+	CHECK(parallel_cpus() >= 1);
+	for (size_t threads = 0; threads < 100; threads += 9) {
+		unsigned done[N] = { 0 };
+
+		parallel_each(N, threads, 0, count_one, done);
+		for (unsigned i = 0; i < N; i++)
+			if (!CHECK_INT(done[i], i + 1))
+				break;
+	}
+	parallel_each(0, 4, 0, count_one, NULL);
 }

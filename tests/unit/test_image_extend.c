@@ -61,6 +61,42 @@ TEST(equal_maps_events_and_faults_are_found)
 	arena_free(&a);
 }
 
+TEST(programs_of_a_clause_share_sites_one_by_one)
+{
+	struct event_layout e = { .kind = EVENT_PRINTF, .format = STR("x"), .param = { -1, -1 } };
+	struct image_fault f = { .kind = FAULT_READ, .map = IMAGE_NONE };
+	struct image_prog *p;
+	struct arena a;
+	struct image *im;
+
+	arena_init(&a);
+	im = image_new(&a);
+	for (uint32_t i = 0; i < 3; i++) { /* two calls of one macro are two sites, in each program */
+		p = add_prog(im, &a, 1, 0);
+		image_begin_prog(im, p, 0);
+		CHECK_INT(image_add_event(im, e), 0);
+		CHECK_INT(image_add_event(im, e), 1);
+		CHECK_INT(image_add_fault(im, f), 0);
+		CHECK_INT(image_add_fault(im, f), 1);
+		CHECK_INT(image_find_twin(im, i), i ? 0 : IMAGE_NONE);
+	}
+	/* one more than the others have */
+	CHECK_INT(image_add_fault(im, f), 2);
+	/* another clause has its own */
+	p = add_prog(im, &a, 1, 0);
+	image_begin_prog(im, p, 3);
+	f.prog = 3;
+	CHECK_INT(image_add_event(im, e), 2);
+	CHECK_INT(image_add_fault(im, f), 3);
+	/* and finds it in a later generation, though the other has an equal one */
+	image_extend(im, &a);
+	p = add_prog(im, &a, 1, 0);
+	image_begin_prog(im, p, 3);
+	CHECK_INT(image_add_event(im, e), 2);
+	CHECK_INT(image_add_fault(im, f), 3);
+	arena_free(&a);
+}
+
 TEST(dropping_a_generation_undoes_it)
 {
 	struct image_map other = counts;

@@ -42,7 +42,10 @@ static void describe_prog(const struct engine *e, uint32_t i)
 
 	strbuf_printf(&b, "program %.*s: %u instructions, %u bytes of stack", STR_ARG(p->name),
 		      p->n_insns, p->stack_bytes);
-	if (e->progs[i].fd < 0)
+	if (e->progs[i].twin != IMAGE_NONE)
+		strbuf_printf(&b, ", the same as %.*s",
+			      STR_ARG(e->image->progs[e->progs[i].twin]->name));
+	else if (e->progs[i].fd < 0)
 		strbuf_puts(&b, ", loaded for each place at attach");
 	else if (!bpf_obj_get_info_by_fd(e->progs[i].fd, &info, &size) && info.verified_insns)
 		strbuf_printf(&b, ", %u verified", info.verified_insns);

@@ -22,7 +22,7 @@ static void grow(struct engine *e)
 		e->map_fds[i] = -1;
 	e->progs = base_realloc(e->progs, (im->n_progs + 1) * sizeof(*e->progs));
 	for (uint32_t i = im->n_base_progs; i < im->n_progs; i++)
-		e->progs[i] = (struct kernel_prog){ .fd = -1, .sites_fd = -1 };
+		e->progs[i] = (struct kernel_prog){ .fd = -1, .twin = IMAGE_NONE, .sites_fd = -1 };
 }
 
 /* maps of another type than they had; those of before are kept in case of a failure */
@@ -70,20 +70,7 @@ static void undo(struct engine *e, size_t n_links, size_t n_events)
 			close(e->map_fds[i]);
 }
 
-/* a loaded program that does for this one, or IMAGE_NONE */
-static uint32_t find_twin(const struct engine *e, uint32_t prog)
-{
-	uint32_t twin = image_find_twin(e->image, prog);
-	const struct kernel_prog *k = &e->progs[prog];
-
-	/* the table of sites is of its own places */
-	if (twin == IMAGE_NONE || k->sites_fd >= 0 || e->progs[twin].way != k->way ||
-	    e->progs[twin].attach_type != k->attach_type || e->progs[twin].fd < 0)
-		return IMAGE_NONE;
-	return twin;
-}
-
-static struct err *load(struct engine *e, uint32_t *twins, int *before, uint32_t *n_new)
+static struct err *load(struct engine *e, int *before, uint32_t *n_new)
 {
 	const struct image *im = e->image;
 
@@ -92,30 +79,16 @@ static struct err *load(struct engine *e, uint32_t *twins, int *before, uint32_t
 	for (uint32_t i = im->n_base_maps; i < im->n_maps; i++)
 		if (!im->maps[i]->is_unused)
 			TRY(kernel_map_create(e, i));
-	TRY(kernel_progs_prepare(e, im->n_base_progs));
-	for (uint32_t i = im->n_base_progs; i < im->n_progs; i++) {
-		uint32_t twin = find_twin(e, i);
-
-		twins[i - im->n_base_progs] = twin;
-		if (twin == IMAGE_NONE) {
-			TRY(kernel_prog_load(e, i));
-			(*n_new)++;
-			continue;
-		}
-		e->progs[i].fd = fcntl(e->progs[twin].fd, F_DUPFD_CLOEXEC, 3);
-		if (e->progs[i].fd < 0)
-			return err_new(errno, "duplicate a program's descriptor");
-	}
-	return NULL;
+	return kernel_progs_load_from(e, im->n_base_progs, n_new);
 }
 
 /* the new places are those of the programs that were there; the others go, and the image's owner forgets them */
-static void hand_over(struct engine *e, const uint32_t *twins, size_t n_links)
+static void hand_over(struct engine *e, size_t n_links)
 {
 	const struct image *im = e->image;
 
 	for (size_t i = n_links; i < e->links.n; i++)
-		e->links.v[i].prog = twins[e->links.v[i].prog - im->n_base_progs];
+		e->links.v[i].prog = e->progs[e->links.v[i].prog].twin;
 	for (uint32_t i = im->n_base_progs; i < im->n_progs; i++)
 		kernel_prog_unload(&e->progs[i]);
 	for (uint32_t i = im->n_base_maps; i < im->n_maps; i++)
@@ -126,8 +99,6 @@ static void hand_over(struct engine *e, const uint32_t *twins, size_t n_links)
 struct err *kernel_extend(struct engine *e, uint32_t group, struct engine_attach_result *res)
 {
 	const struct image *im = e->image;
-	uint32_t n = im->n_progs - im->n_base_progs;
-	uint32_t *twins = base_alloc((n + 1) * sizeof(*twins));
 	int *before = base_alloc((im->n_base_maps + 1) * sizeof(*before));
 	size_t n_links = e->links.n, n_events = e->trace_events.n;
 	bool warned = e->opts.warn_missing;
@@ -140,18 +111,17 @@ struct err *kernel_extend(struct engine *e, uint32_t group, struct engine_attach
 	e->group = group;
 	/* one place that cannot be had is no reason to do without the others */
 	e->opts.warn_missing = !e->opts.ignore_missing;
-	err = load(e, twins, before, &res->n_loaded);
+	err = load(e, before, &res->n_loaded);
 	if (!err)
 		err = kernel_attach_from(e, im->n_base_progs, res);
 	if (err)
 		undo(e, n_links, n_events);
 	else if (!res->n_loaded)
-		hand_over(e, twins, n_links);
+		hand_over(e, n_links);
 	settle_maps(e, before, !err && res->n_loaded);
 	free(before);
 	e->opts.warn_missing = warned;
 	e->group = 0;
-	free(twins);
 	return err;
 }
 

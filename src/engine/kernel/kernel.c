@@ -31,7 +31,7 @@ static struct engine *engine_new(const struct image *im, struct sources *s,
 		e->map_fds[i] = -1;
 	e->progs = base_alloc((im->n_progs + 1) * sizeof(*e->progs));
 	for (uint32_t i = 0; i < im->n_progs; i++)
-		e->progs[i].fd = e->progs[i].sites_fd = -1;
+		e->progs[i] = (struct kernel_prog){ .fd = -1, .twin = IMAGE_NONE, .sites_fd = -1 };
 	return e;
 }
 

@@ -31,6 +31,7 @@ enum uprobe_way {
 
 struct kernel_prog {
 	int fd; /* -1 when not loaded (TRACING programs are loaded once for each point, at attach) */
+	uint32_t twin; /* the program whose descriptor fd is a copy of, because it is the same; IMAGE_NONE: none */
 	uint32_t attach_type;
 	enum uprobe_way way;
 	struct sys_ints point_fds; /* TRACING: the programs of the points */
@@ -125,9 +126,8 @@ size_t kernel_map_value_bytes(const struct engine *e, const struct image_map *m,
 
 /* ---- load.c ---- */
 struct err *kernel_progs_load(struct engine *e) ERR_MUST;
-/* how the programs from this one on are attached, and the BTF of their functions */
-struct err *kernel_progs_prepare(struct engine *e, uint32_t first) ERR_MUST;
-struct err *kernel_prog_load(struct engine *e, uint32_t prog) ERR_MUST;
+/* the programs from this one on, those that are the same as an earlier one by its descriptor; *n_new: the others */
+struct err *kernel_progs_load_from(struct engine *e, uint32_t first, uint32_t *n_new) ERR_MUST;
 void kernel_prog_unload(struct kernel_prog *k);
 void kernel_progs_unload(struct engine *e);
 /* a TRACING program for one point; the fd belongs to the caller */

@@ -5,12 +5,19 @@
  * then reads. Programs of begin, end, self, test and bench are loaded here like all others. TRACING
  * programs name their function at load, so each point of theirs is a program of its own, loaded
  * when it is attached; the first is loaded here too, so that a refusal comes early.
+ *
+ * Of programs that are the same one is loaded: a clause on ten functions has one program for all of them, as long as what it reads
+ * lies in the same places. The verifier takes the most of the start of large scripts, and works on as many programs at once as
+ * there are processors.
  */
 #include "engine/kernel/kernel.h"
+
+#include "base/parallel.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 
 /* of the second run, when the options do not say: a log of the longest programs' last path */
 #define LOG_BYTES_DEFAULT (16u << 20)
@@ -68,6 +75,12 @@ static void short_name(struct str name, char out[BPF_OBJ_NAME_LEN])
 	memcpy(out, name.p, n);
 	out[n] = 0;
 }
+
+enum {
+	THREADS_MAX = 4, /* that load programs */
+	THREAD_STACK = 256 << 10,
+	ALONE_INSNS = 1500, /* starting a thread takes as long as verifying a few hundred */
+};
 
 /* what one load needs; made once for the try without a log and the one with it */
 struct loading {
@@ -218,7 +231,7 @@ static struct err *choose_ways(struct engine *e, uint32_t from, bool *has_sites)
 	return NULL;
 }
 
-struct err *kernel_progs_prepare(struct engine *e, uint32_t first)
+static struct err *prepare(struct engine *e, uint32_t first)
 {
 	bool has_sites = false;
 
@@ -230,17 +243,96 @@ struct err *kernel_progs_prepare(struct engine *e, uint32_t first)
 	return load_btf(e, has_sites);
 }
 
-struct err *kernel_prog_load(struct engine *e, uint32_t prog)
+static struct err *load_one(struct engine *e, uint32_t prog)
 {
 	return prog_load(e, prog, first_point(e->image->progs[prog]), &e->progs[prog].fd);
 }
 
+/* a loaded program that does for this one, or IMAGE_NONE */
+static uint32_t find_twin(const struct engine *e, uint32_t prog)
+{
+	uint32_t twin = image_find_twin(e->image, prog);
+	const struct kernel_prog *k = &e->progs[prog], *t = &e->progs[twin];
+
+	/* a table of sites is of its own places, and TRACING programs are each for its function */
+	if (twin == IMAGE_NONE || k->sites_fd >= 0 || t->sites_fd >= 0 || t->way != k->way ||
+	    t->attach_type != k->attach_type || is_tracing(e->image->progs[prog]))
+		return IMAGE_NONE;
+	return twin;
+}
+
+/* what is to be loaded by several threads: numbers of programs */
+struct loads {
+	struct engine *e;
+	VEC(uint32_t) progs;
+};
+
+/* without a word: who is refused is loaded again, for the reason */
+static void load_silently(void *arg, size_t i)
+{
+	struct loads *l = arg;
+	uint32_t prog = l->progs.v[i];
+	const struct image_prog *p = l->e->image->progs[prog];
+	struct loading one;
+
+	loading_init(&one, l->e, prog, first_point(p));
+	l->e->progs[prog].fd = loading_try(&one, p);
+	loading_free(&one);
+}
+
+static struct err *load_all(struct loads *l)
+{
+	struct engine *e = l->e;
+	size_t n_threads = parallel_cpus();
+	uint64_t n_insns = 0;
+
+	vec_each(p, &l->progs)
+		n_insns += e->image->progs[*p]->n_insns;
+	/* the first one alone: a kernel that takes none says so once, and libbpf finds out what it can do */
+	if (l->progs.n)
+		TRY(load_one(e, l->progs.v[0]));
+	if (n_insns >= ALONE_INSNS && !e->opts.verifier_log && n_threads > 1)
+		parallel_each(l->progs.n, n_threads < THREADS_MAX ? n_threads : THREADS_MAX,
+			      THREAD_STACK, load_silently, l);
+	vec_each(p, &l->progs)
+		if (e->progs[*p].fd < 0)
+			TRY(load_one(e, *p));
+	return NULL;
+}
+
+struct err *kernel_progs_load_from(struct engine *e, uint32_t first, uint32_t *n_new)
+{
+	struct loads l = { .e = e };
+	struct err *err;
+
+	TRY(prepare(e, first));
+	for (uint32_t i = first; i < e->image->n_progs; i++) {
+		e->progs[i].twin = find_twin(e, i);
+		if (e->progs[i].twin == IMAGE_NONE)
+			vec_push(&l.progs, i);
+	}
+	*n_new = (uint32_t)l.progs.n;
+	err = load_all(&l);
+	vec_free(&l.progs);
+	if (err)
+		return err;
+	for (uint32_t i = first; i < e->image->n_progs; i++) {
+		uint32_t twin = e->progs[i].twin;
+
+		if (twin == IMAGE_NONE)
+			continue;
+		e->progs[i].fd = fcntl(e->progs[twin].fd, F_DUPFD_CLOEXEC, 3);
+		if (e->progs[i].fd < 0)
+			return err_new(errno, "duplicate a program's descriptor");
+	}
+	return NULL;
+}
+
 struct err *kernel_progs_load(struct engine *e)
 {
-	TRY(kernel_progs_prepare(e, 0));
-	for (uint32_t i = 0; i < e->image->n_progs; i++)
-		TRY(kernel_prog_load(e, i));
-	return NULL;
+	uint32_t n_new;
+
+	return kernel_progs_load_from(e, 0, &n_new);
 }
 
 void kernel_prog_unload(struct kernel_prog *k)

@@ -109,7 +109,8 @@ static uint64_t prog_missed(int fd)
 uint64_t kernel_missed(struct engine *e, uint32_t prog)
 {
 	struct kernel_prog *k = &e->progs[prog];
-	uint64_t n = prog_missed(k->fd);
+	/* the kernel counts for all that have the program */
+	uint64_t n = k->twin == IMAGE_NONE ? prog_missed(k->fd) : 0;
 
 	vec_each(fd, &k->point_fds)
 		n += prog_missed(*fd);
