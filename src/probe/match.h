@@ -24,8 +24,11 @@ struct err;
 struct file_btf;
 struct placement_foreign;
 
-/* config return_probe: how returns of user functions are noticed */
-enum return_choice { RETURN_AUTO, RETURN_FORCE_KERNEL, RETURN_FORCE_SITES };
+/*
+ * config return_probe: how returns of user functions are noticed. CALLED: for the user engine, which calls functions through where nothing
+ * can meet the address that they then return to; it is told as RETURN_KERNEL
+ */
+enum return_choice { RETURN_AUTO, RETURN_FORCE_KERNEL, RETURN_FORCE_SITES, RETURN_CALLED };
 
 /* config missing_probes */
 enum probe_missing { PROBE_MISSING_ERROR, PROBE_MISSING_WARN, PROBE_MISSING_IGNORE };

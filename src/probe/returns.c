@@ -219,11 +219,24 @@ static void plan_auto(const struct return_func *fn, struct arena *a, struct retu
 	exits_free(&e);
 }
 
+/* a call-through costs less than probes on RETs and needs no room there; it is as visible to unwinders as the kernel's way */
+static bool can_be_called(const struct return_func *fn)
+{
+	const char *why;
+
+	return fn->choice == RETURN_CALLED && !is_go(fn) && !goes_elsewhere(fn->name) &&
+	       danger_of(fn, &why) == DANGER_NONE;
+}
+
 void returns_plan(const struct return_func *fn, struct arena *a, struct return_plan *ret)
 {
 	*ret = (struct return_plan){ 0 };
 	if (returns_is_twice(fn->name))
 		ret->refusal = "It returns more often than it is called";
+	else if (can_be_called(fn))
+		use_kernel(fn,
+			   "called through, since nothing in the program unwinds or switches stacks",
+			   ret);
 	else if (fn->choice != RETURN_FORCE_KERNEL)
 		plan_auto(fn, a, ret);
 	else if (is_go(fn))

@@ -19,11 +19,18 @@ struct file {
 	bool is_there; /* the file can be read */
 };
 
+/* a function whose returns cannot all be seen: then none of them is probed, nor what is kept at its entry for them */
+struct half {
+	const struct probe_shape *shape; /* of the returns */
+	uint32_t function;
+};
+
 struct search {
 	struct target_job *job;
 	const struct proc_maps *maps;
 	struct sites *out;
 	VEC(struct file) files;
+	VEC(struct half) halves;
 };
 
 /* ---- the job ---- */
@@ -151,6 +158,10 @@ static void add_place(struct search *s, uint32_t prog, const struct probe_point 
 		return;
 	if (!patchable_at(f->obj, p->address, &site->place, &site->function) && !site->place.reason)
 		site->place.reason = "its code is not known";
+	if (shape->is_go) {
+		site->place.len = 0;
+		site->place.reason = "Go's stacks have no room for a probe";
+	}
 	site->bias = at - p->address;
 	site->is_entry = p->address == site->function.start;
 	if (p->ref_ctr_offset)
@@ -176,6 +187,42 @@ static bool overlaps(const struct site *before, const struct site *s)
 	return before && before->patch.site + before->patch.len > s->patch.site;
 }
 
+/* the shape of the returns that a program serves, by RETs, at entries, or at tail jumps; NULL: none */
+static const struct probe_shape *returns_of(const struct search *s, uint32_t prog)
+{
+	const struct image *im = s->job->image;
+	const struct probe_shape *shape = im->progs[prog]->shape;
+
+	if (shape->is_return)
+		return shape->return_way == RETURN_SITES ? shape : NULL;
+	for (uint32_t i = 0; i < im->n_progs; i++)
+		if (im->progs[i]->shape->entries == shape || im->progs[i]->shape->tails == shape)
+			return im->progs[i]->shape;
+	return NULL;
+}
+
+static bool is_half(const struct search *s, const struct site_use *u)
+{
+	const struct probe_shape *shape = returns_of(s, u->prog);
+
+	vec_each(h, &s->halves)
+		if (h->shape == shape && h->function == u->point->function)
+			return true;
+	return false;
+}
+
+static void refuse(struct search *s, struct site *site, const char *why)
+{
+	sites_refuse(s->job, site, why);
+	vec_each(u, &site->uses) {
+		const struct probe_shape *shape = returns_of(s, u->prog);
+
+		if (shape && !is_half(s, u))
+			vec_push(&s->halves, ((struct half){ shape, u->point->function }));
+	}
+	site_free(site);
+}
+
 /* what can be patched stays */
 static void choose(struct search *s)
 {
@@ -191,14 +238,35 @@ static void choose(struct search *s)
 					     .at = site.place.at + site.bias,
 					     .len = site.place.len };
 		if (!site.place.len || overlaps(before, &site)) {
-			sites_refuse(s->job, &site,
-				     site.place.len ? "another probe stands too near"
-						    : site.place.reason);
-			site_free(&site);
+			refuse(s, &site,
+			       site.place.len ? "another probe stands too near"
+					      : site.place.reason);
 			continue;
 		}
 		s->out->v.v[n] = site;
 		before = &s->out->v.v[n++];
+	}
+	s->out->v.n = n;
+}
+
+/* functions stay of which everything that belongs together does */
+static void drop_halves(struct search *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->out->v.n; i++) {
+		struct site *site = &s->out->v.v[i];
+		size_t left = 0;
+
+		for (size_t k = 0; k < site->uses.n; k++)
+			if (!is_half(s, &site->uses.v[k]))
+				site->uses.v[left++] = site->uses.v[k];
+		s->job->n_refused += (uint32_t)(site->uses.n - left);
+		site->uses.n = left;
+		if (left)
+			s->out->v.v[n++] = *site;
+		else
+			site_free(site);
 	}
 	s->out->v.n = n;
 }
@@ -217,9 +285,12 @@ struct err *sites_find(struct target_job *j, pid_t pid, const struct proc_maps *
 			add_place(&s, i, &shape->points[k], place++);
 	}
 	choose(&s);
+	if (s.halves.n)
+		drop_halves(&s);
 	vec_each(f, &s.files)
 		objfile_unref(f->obj);
 	vec_free(&s.files);
+	vec_free(&s.halves);
 	if (!ret->v.n && !j->n_refused)
 		return err_hint(
 			err_new(0, "process %d has none of the files that are probed", (int)pid),
