@@ -204,7 +204,7 @@ struct attach_point {
 	struct span at;
 	struct str text;     /* as written, positional parameters replaced */
 	struct str name;     /* "name=" prefix, or empty */
-	struct str parts[8]; /* quotes removed; parts[0] is the provider as written */
+	struct str parts[24]; /* quotes removed; parts[0] is the provider as written */
 	uint32_t n_parts;
 	bool ignores_args; /* sema, before matching: the clause reads neither args nor argN, so its places need no telling apart */
 	struct probe_needs needs; /* sema, before matching: of the clause, for placement */

@@ -281,13 +281,16 @@ static void list_file(struct listing *l, const struct pattern *p)
  * Without a process, "*" for the target means every file that any process has mapped. That is only done for who asks
  * for a name in them ("usdt:*:loop"), not in passing.
  */
-static struct err *list_user(struct listing *l, const struct pattern *p)
+static struct err *list_user(struct listing *l, const struct pattern *as_written)
 {
 	struct target_files files = { 0 };
+	struct pattern joined = *as_written, *p = &joined;
 	struct str target = p->n ? p->parts[0] : STR("*");
 	ptrdiff_t at = str_find_char(target, '@', 0);
 	struct err *e;
 
+	if (l->kind != PROBE_USDT)
+		p->n = probe_join_name(p->parts, p->n, l->c->arena);
 	if (p->n > 3)
 		return NULL;
 	if (at > 0 && l->kind != PROBE_USDT) { /* BIN@FILE:LINE */

@@ -6,7 +6,7 @@
 #include "probe/list.h"
 #include "probe/match_private.h"
 
-enum { LIST_FLUSH_BYTES = 32768, LIST_MAX_PARTS = 4 };
+enum { LIST_FLUSH_BYTES = 32768, LIST_MAX_PARTS = 24 };
 
 struct target_file;
 

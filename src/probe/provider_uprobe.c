@@ -295,11 +295,23 @@ static bool has_other_arguments(const struct uprobe_match *u, const struct place
 		place->sym->flags & (SYMBOL_CLONE_CONST | SYMBOL_CLONE_ISRA));
 }
 
+/* is it worth asking whether the function that argN is read of has parameters at all? Not by names of C: debug files cost time */
+static bool may_have_none(const struct uprobe_match *u, const struct place *place)
+{
+	const struct probe_needs *needs = &u->m->spec->ap->needs;
+
+	return needs->is_known && (needs->args || needs->stack_args) && !u->is_wild &&
+	       u->m->spec->kind == PROBE_UPROBE && !u->m->spec->has_offset &&
+	       !u->m->spec->source_file.n && !place->inlined_into.n && place->sym &&
+	       (str_starts(symbol_name(place->sym), STR("_Z")) ||
+		str_starts(symbol_name(place->sym), STR("_R")));
+}
+
 static void add_places(struct uprobe_match *u)
 {
 	struct match *m = u->m;
 	bool leaves_out = leaves_out_inlined(u);
-	uint32_t n_left_out = 0, n_changed = 0, changed = 0;
+	uint32_t n_left_out = 0, n_changed = 0, changed = 0, n_asked = 0;
 
 	for (size_t i = 0; i < u->places.v.n; i++) {
 		struct place *place = &u->places.v.v[i];
@@ -318,6 +330,8 @@ static void add_places(struct uprobe_match *u)
 			continue;
 		if (has_other_arguments(u, place) && n_changed++ == 0)
 			changed = (uint32_t)i;
+		if (may_have_none(u, place) && n_asked++ == 0)
+			uprobe_say_without_parameters(u, place);
 		add_point(u, place, m->spec->offset);
 	}
 	if (n_left_out)

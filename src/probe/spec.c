@@ -114,14 +114,17 @@ struct spec_parser {
 	struct arena *arena;
 	struct diag_list *diags;
 	struct probe_spec *out;
-	const char *name; /* of the provider */
-	uint32_t n;       /* parts behind the provider */
+	const char *name;        /* of the provider */
+	uint32_t n;              /* parts behind the provider */
+	const struct str *parts; /* they, when names were joined; NULL: as in ap */
 	bool has_pid;
 };
 
 static struct str part(const struct spec_parser *p, uint32_t i)
 {
-	return i < p->n ? p->ap->parts[i + 1] : STR_NULL;
+	if (i >= p->n)
+		return STR_NULL;
+	return p->parts ? p->parts[i] : p->ap->parts[i + 1];
 }
 
 #define spec_error(p, ...) (diag_error((p)->diags, D_PROBE_SYNTAX, (p)->ap->at, __VA_ARGS__), false)
@@ -208,6 +211,33 @@ static bool parse_decl_file(struct spec_parser *p)
 			  p->name, p->name);
 }
 
+uint32_t probe_join_name(struct str *parts, uint32_t n, struct arena *arena)
+{
+	uint32_t from = n > 1 && str_is(parts[1], "cpp") ? 2 : 1;
+	struct str name;
+
+	if (n < from + 3 || !parts[from].n)
+		return n;
+	name = parts[from];
+	for (uint32_t i = from + 1; i < n; i += 2) {
+		if (parts[i].n || i + 1 == n || !parts[i + 1].n)
+			return n;
+		name = arena_printf(arena, "%.*s::%.*s", STR_ARG(name), STR_ARG(parts[i + 1]));
+	}
+	parts[from] = name;
+	return from + 1;
+}
+
+static void join_parts(struct spec_parser *p)
+{
+	struct str *parts = arena_array(p->arena, struct str, p->n + 1);
+
+	for (uint32_t i = 0; i < p->n; i++)
+		parts[i] = part(p, i);
+	p->n = probe_join_name(parts, p->n, p->arena);
+	p->parts = parts;
+}
+
 static bool parse_uprobe(struct spec_parser *p)
 {
 	struct probe_spec *o = p->out;
@@ -216,6 +246,7 @@ static bool parse_uprobe(struct spec_parser *p)
 
 	if (at >= 0)
 		return parse_source_line(p, (size_t)at);
+	join_parts(p);
 	if (p->n == 1 && p->has_pid) { /* uprobe:f with -p */
 		if (!parse_symbol(p, part(p, 0)))
 			return false;

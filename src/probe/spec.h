@@ -46,6 +46,12 @@ bool probe_spec_parse(const struct attach_point *ap, enum probe_kind kind, bool 
 		      struct arena *arena, struct diag_list *diags, struct probe_spec *out);
 
 /*
+ * uprobe:BIN:crate::f without quotes: "::" cuts a name into parts with empty ones between, which are put together again. parts:
+ * the n behind the provider; how many there are then
+ */
+uint32_t probe_join_name(struct str *parts, uint32_t n, struct arena *arena);
+
+/*
  * A number as probes take it: decimal, 0x, 1_000, 1e6. On failure *why is "invalid integer" or "invalid trailing bytes",
  * as the messages say it.
  */

@@ -31,5 +31,7 @@ void uprobe_say_endless(const struct uprobe_match *u);
 void uprobe_say_left_out(struct match *m, uint32_t n);
 /* the compiler changed the arguments of n functions, and the script reads argN */
 void uprobe_say_changed(struct uprobe_match *u, const struct place *first, uint32_t n);
+/* the script reads argN of a function that, as debug information says, has no parameters */
+void uprobe_say_without_parameters(struct uprobe_match *u, struct place *place);
 
 #endif

@@ -101,3 +101,37 @@ void uprobe_say_changed(struct uprobe_match *u, const struct place *first, uint3
 			 STR_ARG(first->raw.n ? first->raw : first->func), strbuf_cstr(&others));
 	diag_hint(m->diags, d, "use args.NAME, with debug information");
 }
+
+/* C's f() may be given arguments, and main() is */
+static bool may_be_given_any(const struct di_func *f)
+{
+	return f->lang == LANG_C || str_is(f->name, "main");
+}
+
+void uprobe_say_without_parameters(struct uprobe_match *u, struct place *place)
+{
+	struct match *m = u->m;
+	const struct di_var *vars;
+	struct err *e;
+	uint32_t n;
+	bool has = false;
+
+	if (!places_info(&u->places))
+		return;
+	place_fill_info(&u->places, place);
+	if (!place->fn || may_be_given_any(place->fn))
+		return;
+	e = debuginfo_signature(u->places.info, place->fn, m->c->types, m->c->arena, &vars, &n);
+	if (e) {
+		err_free(e); /* then nobody knows */
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		has |= vars[i].role != DI_LOCAL;
+	/* a large result is written to where the caller says, by the first register */
+	if (!has)
+		diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
+			     "'%.*s' has no parameters: arg0, arg1, ... are what registers "
+			     "happen to hold.",
+			     STR_ARG(place->fn->name));
+}

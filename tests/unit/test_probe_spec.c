@@ -110,6 +110,15 @@ TEST(uprobes)
 	CHECK_VIEW(s.decl_file, "a.c");
 	/* Go's receivers are no wildcard */
 	CHECK(parse("u:x:\"main.(*P).Set\"+4", false, &s) && s.offset == 4);
+	CHECK(parse("u:x:a::b::c::f", false, &s));
+	CHECK_VIEW(s.func, "a::b::c::f");
+	CHECK(parse("u:x:cpp:a::f", false, &s));
+	CHECK_VIEW(s.func, "a::f");
+	CHECK_VIEW(s.ns, "cpp");
+	CHECK(parse("u:x:a::f+4", false, &s) && s.offset == 4);
+	CHECK_VIEW(s.func, "a::f");
+	CHECK_STR(error_of("u:x:a::b:c"), "uprobe probe type requires 2 or 3 arguments, found 5");
+	CHECK_STR(error_of("u:x:a::"), "uprobe probe type requires 2 or 3 arguments, found 4");
 	CHECK_STR(error_of("u:x:f*+4"), "Cannot use wildcards with an offset");
 	CHECK_STR(error_of("u:x:\"f@\""),
 		  "Invalid uprobe arguments, expected format: uprobe:TARGET:\"FUNCTION@FILE\"");
