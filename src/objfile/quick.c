@@ -127,10 +127,11 @@ static bool is_go_name(struct str name)
 	return str_find(name, STR(".(*")) >= 0 || str_find_char(name, '/', 0) >= 0;
 }
 
-/* the longest word of a C++ or Rust name that no wildcard touches: all of an identifier */
-static struct str whole_word(struct str name)
+/* the longest word of a C++ or Rust name that no wildcard touches: all of an identifier; of those inside of <> or outside */
+static struct str whole_word(struct str name, bool is_inside)
 {
 	struct str best = STR_NULL;
+	uint32_t depth = 0;
 
 	for (size_t i = 0, from = 0; i <= name.n; i++) {
 		bool is_cut;
@@ -138,25 +139,48 @@ static struct str whole_word(struct str name)
 		if (i < name.n && is_word_char(name.p[i]))
 			continue;
 		is_cut = (i < name.n && name.p[i] == '*') || (from && name.p[from - 1] == '*');
-		if (!is_cut && i - from > best.n)
+		if (!is_cut && !depth == !is_inside && i - from > best.n)
 			best = str_sub(name, from, i);
 		from = i + 1;
+		if (i < name.n && name.p[i] == '<')
+			depth++;
+		else if (i < name.n && name.p[i] == '>' && depth)
+			depth--;
 	}
 	return best;
+}
+
+static bool is_in_names(struct objfile *f, struct str text)
+{
+	return section_has(f, ".dynstr", text) || section_has(f, ".strtab", text);
+}
+
+/*
+ * With type arguments. Rust's older mangling makes one identifier of "name<args>" and of "<T as Trait>", so the words have no
+ * lengths in front of them. What is in <> counts for the latter only: C++ has letters for some types.
+ */
+static bool has_mangled_args(struct objfile *f, struct str name)
+{
+	struct str outside = whole_word(name, false), inside = whole_word(name, true);
+
+	if (outside.n && !is_in_names(f, outside))
+		return false;
+	return name.p[0] != '<' || inside.n < 6 || is_in_names(f, inside);
 }
 
 /* both manglings of Rust and that of C++ put an identifier's length in front of it */
 static bool has_mangled(struct objfile *f, struct str name, struct str word)
 {
-	struct str whole = whole_word(name);
+	struct str whole = whole_word(name, false);
 	STRBUF_AUTO needle = { 0 };
 
+	if (str_find_char(name, '<', 0) >= 0)
+		return has_mangled_args(f, name);
 	if (whole.n && whole.p[0] != '_' && !(whole.p[0] >= '0' && whole.p[0] <= '9'))
 		strbuf_printf(&needle, "%zu%.*s", whole.n, STR_ARG(whole));
 	else
 		strbuf_add_str(&needle, word);
-	return section_has(f, ".dynstr", strbuf_str(&needle)) ||
-	       section_has(f, ".strtab", strbuf_str(&needle));
+	return is_in_names(f, strbuf_str(&needle));
 }
 
 bool quick_may_have_function(struct objfile *f, struct str name)

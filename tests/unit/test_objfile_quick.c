@@ -53,6 +53,10 @@ TEST(what_libc_has_and_has_not)
 	/* names of other languages whose words stand in names of C */
 	CHECK(!quick_may_have_function(f, STR("net/printf.(*malloc).getenv")));
 	CHECK(!quick_may_have_function(f, STR("std::printf::malloc")));
+	/* with type arguments words have no lengths in front of them; those inside of <> count for Rust's methods of traits */
+	CHECK(quick_may_have_function(f, STR("a::getenv<no::such_type>")));
+	CHECK(quick_may_have_function(f, STR("<a::strtol as b::printf>::getenv")));
+	CHECK(!quick_may_have_function(f, STR("<a::no_such_type as b::x>::getenv")));
 }
 
 TEST(many_names_are_answered_as_each_of_them)
