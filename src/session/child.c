@@ -54,6 +54,8 @@ __attribute__((noreturn)) static void child_main(const int gate[2], const char *
 
 	close(gate[1]); /* else the end of the session would not be the end of the pipe */
 	prctl(PR_SET_PDEATHSIG, SIGTERM); /* a tracer that is killed leaves no child behind */
+	/* under Yama only ancestors may trace: the user engine's guardian is none, but a child of ours */
+	prctl(PR_SET_PTRACER, getppid(), 0, 0, 0);
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "engine/user/clean.h"
 #include "engine/user/guardian_private.h"
+#include "engine/user/remote.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -122,6 +123,7 @@ static void watch(struct self *s)
 			return;
 		if (clock_monotonic_ns() < next)
 			continue;
+		remote_tend();
 		if (!s->ops->round(s->arg))
 			return;
 		next = clock_monotonic_ns() + ROUND_MS * 1000000ull;

@@ -46,6 +46,7 @@ struct err *remote_open(pid_t pid, struct remote *ret)
 	*ret = (struct remote){ .pid = pid, .mem_fd = -1, .leader = find_leader(pid) };
 	if (!ret->leader)
 		return err_new(ESRCH, "find process %d", (int)pid);
+	TRY(remote_check(pid));
 	snprintf(path, sizeof(path), "/proc/%d/mem", (int)ret->leader);
 	ret->mem_fd = open(path, O_RDWR | O_CLOEXEC);
 	if (ret->mem_fd < 0)
@@ -100,14 +101,45 @@ static void undo_interruption(struct remote *r, struct remote_thread *t)
 	ptrace(PTRACE_SETREGS, t->tid, NULL, regs);
 }
 
+/* threads that are seized and have not stopped: nothing but a stop lets us detach from them */
+static VEC(pid_t) unstopped;
+
+static bool take_unstopped(pid_t tid)
+{
+	vec_each(t, &unstopped)
+		if (*t == tid) {
+			*t = vec_last(&unstopped);
+			unstopped.n--;
+			return true;
+		}
+	return false;
+}
+
 enum seized { SEIZED, SEIZED_NOT, SEIZED_GONE };
 
+/* a filter would judge our system calls as the program's own: kill it, perhaps */
+static bool is_filtered(pid_t tid)
+{
+	char mode[16];
+
+	return remote_status(tid, "Seccomp", mode, sizeof(mode)) && strcmp(mode, "0");
+}
+
+/* errno EACCES: it has a seccomp filter, and we may not suspend that */
 static enum seized seize(pid_t tid)
 {
-	/* seccomp filters would see our system calls, too; without the capability the filter decides */
-	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_SUSPEND_SECCOMP) &&
-	    (errno != EPERM || ptrace(PTRACE_SEIZE, tid, NULL, 0)))
-		return errno == ESRCH ? SEIZED_GONE : SEIZED_NOT;
+	if (take_unstopped(tid))
+		return SEIZED; /* since an earlier attempt */
+	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_SUSPEND_SECCOMP)) {
+		if (errno == ESRCH)
+			return SEIZED_GONE;
+		if (is_filtered(tid)) {
+			errno = EACCES;
+			return SEIZED_NOT;
+		}
+		if (ptrace(PTRACE_SEIZE, tid, NULL, 0))
+			return errno == ESRCH ? SEIZED_GONE : SEIZED_NOT;
+	}
 	return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) && errno == ESRCH ? SEIZED_GONE : SEIZED;
 }
 
@@ -132,6 +164,21 @@ static bool look_for_stop(struct remote *r, struct remote_thread *t)
 	return true;
 }
 
+static struct err *refuse_wait(const struct remote *r, pid_t tid)
+{
+	char state = proc_state(tid);
+
+	if (state != 'D')
+		return err_new(ETIMEDOUT, "stop thread %d of process %d, which is in state %c",
+			       (int)tid, (int)r->pid, state);
+	return err_hint(
+		err_new(ETIMEDOUT,
+			"stop thread %d of process %d, which waits for a device or a child of "
+			"vfork() and cannot be interrupted (state D)",
+			(int)tid, (int)r->pid),
+		"try again later, or use --engine kernel");
+}
+
 static struct err *wait_for_stop(struct remote *r, struct remote_thread *t, uint64_t deadline)
 {
 	static const struct timespec nap = { .tv_nsec = NAP_NS };
@@ -142,9 +189,7 @@ static struct err *wait_for_stop(struct remote *r, struct remote_thread *t, uint
 			continue;
 		}
 		if (clock_monotonic_ns() > deadline)
-			return err_new(ETIMEDOUT,
-				       "stop thread %d of process %d, which is in state %c",
-				       (int)t->tid, (int)r->pid, proc_state(t->tid));
+			return refuse_wait(r, t->tid);
 		nanosleep(&nap, NULL);
 	}
 	return NULL;
@@ -162,6 +207,13 @@ static bool is_known(const struct remote *r, pid_t tid)
 
 static struct err *refuse_seize(const struct remote *r, pid_t tid, int code)
 {
+	if (code == EACCES)
+		return err_hint(
+			err_new(0,
+				"process %d has a seccomp filter, which would judge system calls "
+				"that are made in it",
+				(int)r->pid),
+			"root can suspend the filter (CAP_SYS_ADMIN); or use --engine kernel");
 	return err_hint(err_new(code, "trace thread %d of process %d", (int)tid, (int)r->pid),
 			"a debugger or strace may trace it already; else it takes root, or the same "
 			"user and kernel.yama.ptrace_scope = 0");
@@ -257,21 +309,49 @@ struct err *remote_stop_one(struct remote *r, unsigned timeout_ms)
 	return e;
 }
 
-/* a thread that has not stopped yet cannot be let go: it is waited for, shortly; else the end of this process lets it go */
+bool remote_tend(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < unstopped.n; i++) {
+		int status, signal;
+		pid_t tid = unstopped.v[i], got = waitpid(tid, &status, __WALL | WNOHANG);
+
+		if (got == 0) {
+			unstopped.v[n++] = tid;
+		} else if (got > 0 && WIFSTOPPED(status)) {
+			signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
+			ptrace(PTRACE_DETACH, tid, NULL, (void *)(intptr_t)signal);
+		}
+	}
+	unstopped.n = n;
+	if (!n)
+		vec_free(&unstopped);
+	return !n;
+}
+
+/* a thread that has not stopped yet is waited for, shortly; else it is for remote_tend */
 static void detach(struct remote *r, struct remote_thread *t)
 {
 	if (!t->tid)
 		return;
 	if (!t->is_stopped)
 		err_free(wait_for_stop(r, t, deadline_in(LAST_WAIT_MS)));
-	if (t->tid && t->is_stopped)
+	if (t->tid && !t->is_stopped)
+		vec_push(&unstopped, t->tid);
+	else if (t->tid)
 		ptrace(PTRACE_DETACH, t->tid, NULL, (void *)(intptr_t)t->signal);
 }
 
 void remote_go(struct remote *r)
 {
+	/* those that are stopped have waited long enough */
 	vec_each(t, &r->threads)
-		detach(r, t);
+		if (t->is_stopped)
+			detach(r, t);
+	vec_each(t, &r->threads)
+		if (!t->is_stopped)
+			detach(r, t);
 	vec_free(&r->threads);
 }
 

@@ -33,8 +33,14 @@ struct remote {
 	VEC(struct remote_thread) threads; /* while stopped */
 };
 
+/* refuses processes that must be left alone: another tracer has them, other code than that of this processor, ... */
 struct err *remote_open(pid_t pid, struct remote *ret) ERR_MUST;
 void remote_close(struct remote *r); /* lets go of threads that are stopped */
+/*
+ * Threads that did not stop in time (they wait in the kernel for what cannot be interrupted) stop when they come back, and somebody has to
+ * let them go then: this, to be called every some 10 ms by whoever has seen ETIMEDOUT. True: there are none any more
+ */
+bool remote_tend(void);
 
 /*
  * Stops every thread. An error, one that does not stop within timeout_ms among them, leaves all of them running. Threads that begin in
@@ -44,6 +50,11 @@ struct err *remote_stop(struct remote *r, unsigned timeout_ms) ERR_MUST;
 /* stops one thread, any; enough for system calls */
 struct err *remote_stop_one(struct remote *r, unsigned timeout_ms) ERR_MUST;
 void remote_go(struct remote *r);
+/*
+ * A process that waits to read a byte from a pipe and will then execute a program: gate, the pipe's other end, gets the byte. On success
+ * its only known thread is stopped at the program's first instruction, behind the initialisers of its libraries
+ */
+struct err *remote_run_to_entry(struct remote *r, int gate, unsigned timeout_ms) ERR_MUST;
 /* moves a stopped thread */
 struct err *remote_set_ip(struct remote *r, struct remote_thread *t, uint64_t ip) ERR_MUST;
 

@@ -16,6 +16,12 @@
 #define PTRACE_EVENT_STOP 128
 #endif
 
+/* a line of /proc/PID/status; false: the process has ended */
+bool remote_status(pid_t pid, const char *field, char *value, size_t size);
+/* why a process must be left alone, as far as that can be known without touching it */
+struct err *remote_check(pid_t pid) ERR_MUST;
+/* of that: it is no 64-bit program, or none at all */
+struct err *remote_check_program(pid_t pid) ERR_MUST;
 /* the thread in which system calls are executed; NULL: all of them have signals to be delivered first */
 struct remote_thread *remote_pick(struct remote *r);
 /* a system call that must succeed; what: for the error, "map pages" */

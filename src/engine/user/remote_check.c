@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Processes that are left alone, and why: another tracer has them, they are no 64-bit programs, they share their memory with another
+ * process. Asked before they are touched; what shows only when threads are stopped is in remote.c.
+ */
+#include "engine/user/remote_private.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+
+enum { VFORK_MS = 300 };
+
+bool remote_status(pid_t pid, const char *field, char *value, size_t size)
+{
+	FILE_AUTO f = NULL;
+	char line[256];
+	size_t n = strlen(field);
+
+	snprintf(line, sizeof(line), "/proc/%d/status", (int)pid);
+	f = fopen(line, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, field, n) && line[n] == ':') {
+			const char *at = line + n + 1 + strspn(line + n + 1, " \t");
+
+			snprintf(value, size, "%.*s", (int)strcspn(at, "\n"), at);
+			return true;
+		}
+	return false;
+}
+
+static struct err *check_tracer(pid_t pid)
+{
+	char tracer[32], name[64] = "?";
+
+	if (!remote_status(pid, "TracerPid", tracer, sizeof(tracer)) || !atoi(tracer) ||
+	    atoi(tracer) == getpid())
+		return NULL;
+	remote_status(atoi(tracer), "Name", name, sizeof(name));
+	return err_hint(
+		err_new(EBUSY, "process %d is traced by process %s (%s)", (int)pid, tracer, name),
+		"a process can have one tracer: end that one, or use --engine kernel, which "
+		"needs none");
+}
+
+struct err *remote_check_program(pid_t pid)
+{
+	FD_AUTO fd = -1;
+	Elf64_Ehdr head;
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT && !strchr("ZX?", proc_state(pid)))
+		return err_new(ENOEXEC, "process %d is a thread of the kernel", (int)pid);
+	n = fd < 0 ? -1 : read(fd, &head, sizeof(head));
+	if (n != sizeof(head) || memcmp(head.e_ident, ELFMAG, SELFMAG))
+		return NULL; /* whoever may not read this may not trace it either, which is said then */
+	if (head.e_ident[EI_CLASS] == ELFCLASS64 && head.e_machine == EM_X86_64)
+		return NULL;
+	return err_hint(
+		err_new(ENOEXEC, "process %d is no 64-bit program of this processor", (int)pid),
+		"use --engine kernel");
+}
+
+/* another process that shares its memory, and that our stop would not stop; 0: none */
+static pid_t find_sharer(pid_t pid)
+{
+	struct pid_list all = { 0 };
+	struct err *e = proc_all(&all);
+	pid_t found = 0;
+
+	vec_each(other, &all)
+		if (*other != pid && !found && !syscall(SYS_kcmp, pid, *other, KCMP_VM, 0, 0) &&
+		    !strchr("ZX?", proc_state(*other)))
+			found = *other;
+	vec_free(&all);
+	err_free(e);
+	return found;
+}
+
+/* a child of vfork() has its parent's memory until it executes a program: that is soon, as a rule */
+static struct err *check_sharers(pid_t pid)
+{
+	uint64_t deadline = clock_monotonic_ns() + VFORK_MS * 1000000ull;
+	pid_t other;
+
+	while ((other = find_sharer(pid)) && clock_monotonic_ns() < deadline)
+		poll(NULL, 0, 1);
+	if (!other)
+		return NULL;
+	return err_hint(err_new(EBUSY,
+				"process %d shares its memory with process %d, as between vfork() "
+				"and exec()",
+				(int)pid, (int)other),
+			"try again later, or use --engine kernel");
+}
+
+struct err *remote_check(pid_t pid)
+{
+	TRY(check_tracer(pid));
+	TRY(remote_check_program(pid));
+	return check_sharers(pid);
+}
