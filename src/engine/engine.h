@@ -15,6 +15,8 @@ struct engine; /* private to each engine */
 struct engine_opts {
 	const int32_t *pids; /* -p: attach to these only */
 	uint32_t n_pids;
+	int32_t held_pid; /* of pids: a child that waits before its exec until gate, a pipe, gets a byte; 0: none */
+	int gate;
 	uint64_t ring_bytes; /* power of two */
 	uint64_t cgroup_id;  /* --cgroup/--container: 0 none */
 	bool warn_missing;   /* missing_probes = warn: attach failures are warnings */
@@ -35,6 +37,7 @@ typedef void engine_event_fn(void *arg, const struct event_head *head, const voi
 struct engine_attach_result {
 	uint32_t n_attached; /* probes attached */
 	uint32_t n_failed;
+	bool has_released; /* the child that was held runs: the user engine lets it go to its first instruction */
 	uint32_t n_loaded; /* extend: programs that were loaded, because none that is there does for them */
 };
 

@@ -100,6 +100,13 @@ struct err *child_start(const char *command, struct child *ret)
 	return NULL;
 }
 
+void child_is_released(struct child *c)
+{
+	if (c->release >= 0)
+		close(c->release);
+	c->release = -1;
+}
+
 void child_release(struct child *c)
 {
 	if (c->release < 0)

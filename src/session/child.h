@@ -22,6 +22,8 @@ struct child {
 /* command: words as a shell splits them, without any of its substitutions. The program must exist */
 struct err *child_start(const char *command, struct child *ret) ERR_MUST;
 void child_release(struct child *c);
+/* somebody else has let it go */
+void child_is_released(struct child *c);
 /* collect it when it has ended; true then (once and for ever) */
 bool child_ended(struct child *c);
 /* end it if it runs (SIGTERM), and collect it */

@@ -141,6 +141,11 @@ static ERR_MUST struct err *open_engine(struct run *r)
 		vec_each(p, &o->pids)
 			vec_push(&pids, *p);
 	}
+	if (r->ops == &engine_user && r->child.pid) {
+		eo.held_pid = r->child.pid;
+		eo.gate = r->child.release;
+		vec_push(&pids, r->child.pid);
+	}
 	/* the engine keeps a copy of the options, not of the list */
 	eo.pids = arena_alloc(&r->c.arena, (pids.n + 1) * sizeof(*pids.v));
 	if (pids.n)
@@ -417,6 +422,8 @@ static ERR_MUST struct err *trace(struct run *r)
 		TRY(r->ops->attach(r->engine, &res));
 	}
 	announce(r, &res);
+	if (res.has_released)
+		child_is_released(&r->child);
 	child_release(&r->child);
 	if (r->o->duration_ns)
 		signals_stop_in(r->o->duration_ns);

@@ -84,21 +84,21 @@ static struct err *user_run_once(struct engine *e, uint32_t prog, uint32_t repea
 static struct err *attach_all(void *arg, struct guardian_report *report)
 {
 	struct engine *e = arg;
-	struct target_job job;
+	struct target_job *job = &e->job;
 	struct err *err = NULL;
 
-	target_job_init(&job, e->image, &e->shared);
+	target_job_init(job, e->image, &e->shared);
 	for (uint32_t i = 0; !err && i < e->opts.n_pids; i++) {
 		struct target *t = NULL;
 
-		err = target_attach(&job, e->opts.pids[i], &t);
+		job->gate = e->opts.pids[i] == e->opts.held_pid ? e->opts.gate : -1;
+		err = target_attach(job, e->opts.pids[i], &t);
 		if (t)
 			vec_push(&e->targets, t);
 	}
-	report->n_attached = target_job_attached(&job);
-	report->n_failed = job.n_refused;
-	strbuf_add_str(&report->text, strbuf_str(&job.refusals));
-	target_job_free(&job);
+	report->n_attached = target_job_attached(job);
+	report->n_failed = job->n_refused;
+	strbuf_add_str(&report->text, strbuf_str(&job->refusals));
 	return err;
 }
 
@@ -108,7 +108,7 @@ static bool round_all(void *arg)
 	bool is_any = false;
 
 	vec_each(t, &e->targets)
-		is_any |= target_round(*t);
+		is_any |= target_round(*t, &e->job);
 	return is_any;
 }
 
@@ -119,6 +119,7 @@ static void detach_all(void *arg)
 	vec_each(t, &e->targets)
 		target_detach(*t);
 	vec_free(&e->targets);
+	target_job_free(&e->job);
 }
 
 /* ---- attaching ---- */
@@ -153,7 +154,9 @@ static struct err *user_attach(struct engine *e, struct engine_attach_result *re
 	static const struct guardian_ops ops = { .attach = attach_all,
 						 .round = round_all,
 						 .detach = detach_all };
-	const struct guardian_files files = { .memory = e->shared.fd };
+	const struct guardian_files files = { .memory = e->shared.fd,
+					      .keep = &e->opts.gate,
+					      .n_keep = e->opts.held_pid ? 1 : 0 };
 	struct guardian_report report = { 0 };
 	struct err *err;
 
@@ -165,6 +168,7 @@ static struct err *user_attach(struct engine *e, struct engine_attach_result *re
 	err = guardian_start(&ops, e, &files, &report, &e->guardian);
 	res->n_attached += report.n_attached;
 	res->n_failed += report.n_failed;
+	res->has_released = e->opts.held_pid != 0;
 	if (!err)
 		err = tell_refused(e, &report);
 	strbuf_free(&report.text);

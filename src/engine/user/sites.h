@@ -36,9 +36,10 @@ struct sites {
 	VEC(struct semaphore) semaphores;
 };
 
-struct err *sites_find(struct target_job *j, pid_t pid, const struct proc_maps *maps,
-		       struct sites *ret) ERR_MUST;
+/* all that the process has now */
+void sites_find(struct target_job *j, const struct proc_maps *maps, struct sites *ret);
 void sites_free(struct sites *s);
+void site_free(struct site *s);
 /* one place that is not probed, and why */
 void sites_refuse(struct target_job *j, const struct site *s, const char *why);
 

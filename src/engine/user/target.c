@@ -1,305 +1,114 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Putting an image into a process. Places that lie within reach of one another share an area: code, private pages, and the memory
- * file. While the process runs, areas are mapped (one thread stops for a moment) and code is made and written; then all
- * threads stop, and all jumps are written at once. See target.h; what is patched and how: patch.h, trampoline.h.
+ * A traced process: what it has when it is attached to is probed in one batch, and each library that it loads later in one of its
+ * own. See target.h.
  */
 #include "engine/user/target.h"
 
-#include "engine/user/blob.h"
-#include "engine/user/patches.h"
+#include "engine/user/batch.h"
 #include "engine/user/remote.h"
-#include "engine/user/sites.h"
-#include "engine/user/trampoline.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 enum {
 	STOP_MS = 3000,
-	PRIVATE_BYTES = 4096, /* struct rt_private */
-	CODE_ALIGN = 16,
-	CODE_FRAME = 1024, /* of a trampoline, besides its programs */
-	CODE_PER_INSN = 24 /* eBPF's instructions become 4 to 12 bytes, calls some more */
-};
-/* text that one area serves: it has to be within 2 GB of all of it, and holes are not everywhere */
-#define CLUSTER_SPAN (1ull << 30)
-
-struct area {
-	struct remote_area remote;
-	uint64_t blob;     /* address of the helpers, behind the table of patches */
-	uint32_t first, n; /* of the sites */
+	START_MS =
+		20000, /* from exec to the first instruction: the dynamic linker, and what libraries do first */
 };
 
 struct target {
 	pid_t pid;
 	uint64_t start_time; /* with pid: the process, and no later one of that number */
 	struct remote remote;
-	struct sites sites;
-	struct patch *patches; /* of the sites that have trampolines, in their order */
-	size_t n_patches;
-	VEC(struct area) areas;
-	bool has_semaphores; /* they were raised */
+	uint64_t code; /* of its executable mappings, when places were looked for last */
+	VEC(struct batch) batches;
 };
 
-/* ---- code ---- */
-
-/* the copies of a site's programs for one area */
-struct copies {
-	VEC(struct trampoline_prog) here, returns;
-};
-
-static void copies_free(struct copies *c)
+/* a number that changes when code comes or goes */
+static uint64_t sum_code(const struct proc_maps *maps)
 {
-	vec_each(p, &c->here)
-		free((void *)p->insns);
-	vec_each(p, &c->returns)
-		free((void *)p->insns);
-	vec_free(&c->here);
-	vec_free(&c->returns);
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < maps->n; i++)
+		if (maps->v[i].exec && maps->v[i].ino)
+			sum = (sum ^ maps->v[i].start ^ maps->v[i].ino << 20) * 0x100000001b3ull;
+	return sum;
 }
 
-static void copy_programs(const struct target_job *j, const struct site *s,
-			  const struct remote_area *a, struct copies *out)
+static bool is_known(const struct target *t, uint64_t address)
 {
-	vec_each(u, &s->uses) {
-		const struct image_prog *p = j->image->progs[u->prog];
-		struct bpf_insn *insns = base_alloc(p->n_insns * sizeof(*insns));
-		struct trampoline_prog t = { .insns = insns,
-					     .n_insns = p->n_insns,
-					     .cookie = u->point->cookie,
-					     .func_ip = s->address };
-
-		shared_relocate(j->shared, p, a->data, insns);
-		if (u->is_return)
-			vec_push(&out->returns, t);
-		else
-			vec_push(&out->here, t);
-	}
+	vec_each(b, &t->batches)
+		vec_each(s, &b->sites.v)
+			if (s->address == address)
+				return true;
+	return false;
 }
 
-static ERR_MUST struct err *make_trampoline(const struct target_job *j, struct site *s,
-					    const struct trampoline_env *env,
-					    const struct remote_area *a, struct x86 *x)
-{
-	struct trampoline_site t = { .kind = s->is_entry ? TRAMPOLINE_ENTRY : TRAMPOLINE_INSIDE };
-	struct copies copies = { 0 };
-	CODE_AUTO c = { 0 };
-	struct err *err;
-
-	code_decode(s->function.bytes, s->function.size, s->function.start + s->bias, &c);
-	copy_programs(j, s, a, &copies);
-	t.progs = copies.here.v;
-	t.n_progs = (uint32_t)copies.here.n;
-	t.returns = copies.returns.v;
-	t.n_returns = (uint32_t)copies.returns.n;
-	if (t.n_returns)
-		t.kind = TRAMPOLINE_CALL;
-	err = trampoline_emit(x, &s->patch, &c, s->function.bytes, &t, env);
-	copies_free(&copies);
-	return err;
-}
-
-/* a site that cannot be done after all is told and left out: its patch has no trampoline */
-static void refuse_site(struct target_job *j, struct site *s, struct err *err)
-{
-	STRBUF_AUTO text = { 0 };
-
-	err_format(err, &text);
-	sites_refuse(j, s, strbuf_cstr(&text));
-	err_free(err);
-	s->patch.trampoline = 0;
-}
-
-static ERR_MUST struct err *fill_area(struct target *t, struct target_job *j, struct area *a)
-{
-	struct trampoline_env env = { .blob = a->blob,
-				      .area = a->remote.data,
-				      .private = a->remote.private,
-				      .calls = a->remote.private + PRIVATE_BYTES };
-	struct x86 x = { .base = a->blob };
-	size_t blob = (blob_bytes() + CODE_ALIGN - 1) & ~(size_t)(CODE_ALIGN - 1);
-	char *copy = base_alloc(blob);
-	struct err *err = NULL;
-
-	blob_copy(copy, a->remote.data, a->remote.private);
-	x86_bytes(&x, copy, (uint32_t)blob);
-	free(copy);
-	for (uint32_t i = a->first; i < a->first + a->n; i++) {
-		struct err *e = make_trampoline(j, &t->sites.v.v[i], &env, &a->remote, &x);
-
-		if (e)
-			refuse_site(j, &t->sites.v.v[i], e);
-	}
-	x86_link(&x);
-	if (a->blob + x.code.n > a->remote.code + a->remote.code_bytes)
-		err = err_new(0, "%zu bytes of code do not fit into %zu", x.code.n,
-			      a->remote.code_bytes);
-	else if (!remote_write(&t->remote, a->blob, x.code.p, x.code.n))
-		err = err_new(errno, "write code to process %d", (int)t->pid);
-	x86_free(&x);
-	return err;
-}
-
-/* what the programs in there find about the process */
-static ERR_MUST struct err *fill_private(struct target *t, const struct area *a)
-{
-	struct rt_private p = { .is_mine = 1,
-				.pid = (uint32_t)t->pid,
-				.own_pid = (uint32_t)proc_ns_pid(t->pid) };
-
-	if (!remote_write(&t->remote, a->remote.private, &p, sizeof(p)))
-		return err_new(errno, "write memory of process %d", (int)t->pid);
-	return NULL;
-}
-
-/* ---- areas ---- */
-
-/* of the table of patches */
-static size_t table_bytes(const struct area *a)
-{
-	return (patches_bytes(a->n) + CODE_ALIGN - 1) & ~(size_t)(CODE_ALIGN - 1);
-}
-
-static size_t code_room(const struct target_job *j, const struct target *t, const struct area *a)
-{
-	size_t n = table_bytes(a) + blob_bytes() + CODE_ALIGN;
-
-	for (uint32_t i = a->first; i < a->first + a->n; i++) {
-		n += CODE_FRAME;
-		vec_each(u, &t->sites.v.v[i].uses)
-			n += (size_t)j->image->progs[u->prog]->n_insns * CODE_PER_INSN + CODE_FRAME;
-	}
-	return n;
-}
-
-static ERR_MUST struct err *make_area(struct target *t, struct target_job *j, struct area *a)
-{
-	const struct site *first = &t->sites.v.v[a->first], *last = first + a->n - 1;
-	struct remote_area_sizes sizes = { .code = code_room(j, t, a),
-					   .private = PRIVATE_BYTES + RT_CALLS_BYTES,
-					   .data = j->shared->bytes };
-	struct err *err;
-
-	TRY(remote_stop_one(&t->remote, STOP_MS));
-	err = remote_area_make(&t->remote, first->address, last->address + PATCH_LONGEST, &sizes,
-			       j->shared->fd, &a->remote);
-	remote_go(&t->remote);
-	a->blob = a->remote.code + table_bytes(a);
-	return err ? err : patches_begin(&t->remote, &a->remote, a->n);
-}
-
-static void make_clusters(struct target *t)
-{
-	for (uint32_t i = 0; i < t->sites.v.n; i++) {
-		struct area *a = t->areas.n ? &t->areas.v[t->areas.n - 1] : NULL;
-
-		if (!a || t->sites.v.v[i].address - t->sites.v.v[a->first].address > CLUSTER_SPAN) {
-			vec_push(&t->areas, ((struct area){ .first = i }));
-			a = &t->areas.v[t->areas.n - 1];
-		}
-		a->n++;
-	}
-}
-
-/* ---- USDT: the program's own word for whether somebody looks ---- */
-
-static void change_semaphores(struct target *t, int by)
-{
-	vec_each(s, &t->sites.semaphores) {
-		uint16_t n;
-
-		if (!remote_read(&t->remote, s->address, &n, sizeof(n)))
-			continue;
-		n = (uint16_t)(n + by);
-		(void)remote_write(&t->remote, s->address, &n, sizeof(n));
-	}
-	t->has_semaphores = by > 0;
-}
-
-/* ---- all of it ---- */
-
-/* the patches of all sites that have a trampoline, noted in the process before any is made */
-static ERR_MUST struct err *gather_patches(struct target *t)
+static void drop_known_semaphores(const struct target *t, struct sites *s)
 {
 	size_t n = 0;
 
-	t->patches = base_alloc((t->sites.v.n + 1) * sizeof(*t->patches));
-	vec_each(a, &t->areas) {
-		size_t first = n;
+	for (size_t i = 0; i < s->semaphores.n; i++) {
+		bool is_raised = false;
 
-		for (uint32_t i = a->first; i < a->first + a->n; i++)
-			if (t->sites.v.v[i].patch.trampoline)
-				t->patches[n++] = t->sites.v.v[i].patch;
-		TRY(patches_note(&t->remote, &a->remote, t->patches + first, n - first));
+		vec_each(b, &t->batches)
+			vec_each(have, &b->sites.semaphores)
+				is_raised |= have->address == s->semaphores.v[i].address;
+		if (!is_raised)
+			s->semaphores.v[n++] = s->semaphores.v[i];
 	}
-	t->n_patches = n;
-	return NULL;
+	s->semaphores.n = n;
 }
 
-static ERR_MUST struct err *install(struct target *t)
+/* places that no batch has yet */
+static ERR_MUST struct err *add_batch(struct target *t, struct target_job *j,
+				      const struct proc_maps *maps, bool is_held)
 {
-	struct patch_counts counts;
-	size_t n;
+	struct batch b = { .remote = &t->remote, .is_held = is_held };
 	struct err *err;
+	size_t n = 0;
 
-	TRY(gather_patches(t));
-	n = t->n_patches;
-	TRY(remote_stop(&t->remote, STOP_MS));
-	err = patch_install(&t->remote, t->patches, n, &counts);
-	if (!err)
-		change_semaphores(t, 1);
-	else
-		err_free(patch_remove(&t->remote, t->patches, n, &counts));
-	remote_go(&t->remote);
-	return err;
-}
-
-static void note_attached(struct target *t, struct target_job *j)
-{
-	size_t k = 0;
-
-	vec_each(s, &t->sites.v) {
-		if (!s->patch.trampoline)
-			continue;
-		s->patch = t->patches[k++];
-		if (!s->patch.is_installed) {
-			sites_refuse(
-				j, s,
-				"its bytes are not the file's: another tracer's probe or a debugger's breakpoint?");
-			continue;
-		}
-		vec_each(u, &s->uses)
-			j->is_attached[u->place] = true;
+	sites_find(j, maps, &b.sites);
+	for (size_t i = 0; i < b.sites.v.n; i++) {
+		if (is_known(t, b.sites.v.v[i].address))
+			site_free(&b.sites.v.v[i]);
+		else
+			b.sites.v.v[n++] = b.sites.v.v[i];
 	}
+	b.sites.v.n = n;
+	drop_known_semaphores(t, &b.sites);
+	err = n ? batch_install(&b, j) : NULL;
+	if (!n && is_held)
+		remote_go(&t->remote);
+	if (err || !n)
+		batch_free(&b);
+	else
+		vec_push(&t->batches, b);
+	return err;
 }
 
 static ERR_MUST struct err *attach(struct target *t, struct target_job *j)
 {
+	bool is_held = j->gate >= 0;
 	struct proc_maps maps;
 	struct err *err;
 
 	TRY(remote_open(t->pid, &t->remote));
+	if (is_held)
+		TRY(remote_run_to_entry(&t->remote, j->gate, START_MS));
 	TRY(proc_maps_read(t->pid, &maps));
-	err = sites_find(j, t->pid, &maps, &t->sites);
+	t->code = sum_code(&maps);
+	err = add_batch(t, j, &maps, is_held);
 	proc_maps_free(&maps);
-	if (err)
-		return err;
-	make_clusters(t);
-	vec_each(a, &t->areas) {
-		TRY(make_area(t, j, a));
-		TRY(fill_private(t, a));
-		TRY(fill_area(t, j, a));
-	}
-	TRY(install(t));
-	note_attached(t, j);
-	return NULL;
+	return err;
 }
 
 static void target_free(struct target *t)
 {
-	sites_free(&t->sites);
-	vec_free(&t->areas);
-	free(t->patches);
+	vec_each(b, &t->batches)
+		batch_free(b);
+	vec_free(&t->batches);
 	free(t);
 }
 
@@ -314,31 +123,40 @@ struct err *target_attach(struct target_job *j, pid_t pid, struct target **ret)
 		*ret = t;
 		return NULL;
 	}
-	/* areas were mapped, but nothing leads there */
-	if (!remote_stop_one(&t->remote, STOP_MS))
-		vec_each(a, &t->areas)
-			if (a->remote.code)
-				err_free(remote_area_unmap(&t->remote, &a->remote));
 	remote_close(&t->remote);
 	target_free(t);
 	return err_wrap(err, "probe process %d", (int)pid);
 }
 
-bool target_round(struct target *t)
+bool target_round(struct target *t, struct target_job *j)
 {
-	return proc_start_time(t->pid) == t->start_time && proc_state(t->pid) != 'Z';
+	struct proc_maps maps;
+	struct err *err;
+	uint64_t code;
+
+	if (proc_start_time(t->pid) != t->start_time || proc_state(t->pid) == 'Z')
+		return false;
+	err = proc_maps_read(t->pid, &maps);
+	if (err) {
+		err_free(err);
+		return true;
+	}
+	code = sum_code(&maps);
+	if (code != t->code) {
+		t->code = code;
+		err_free(add_batch(t, j, &maps, false));
+	}
+	proc_maps_free(&maps);
+	return true;
 }
 
 void target_detach(struct target *t)
 {
-	struct patch_counts counts;
 	struct err *err = remote_stop(&t->remote, STOP_MS);
 
-	if (!err) {
-		err = patch_remove(&t->remote, t->patches, t->n_patches, &counts);
-		if (t->has_semaphores)
-			change_semaphores(t, -1);
-	}
+	vec_each(b, &t->batches)
+		if (!err)
+			batch_remove(b);
 	err_free(err);
 	remote_close(&t->remote);
 	target_free(t);

@@ -16,6 +16,7 @@
 struct target_job {
 	const struct image *image;
 	const struct shared *shared;
+	int gate;          /* the process waits before its exec for a byte there; -1: it runs */
 	bool *is_attached; /* by place, in the image's order: in one process at least */
 	uint32_t n_places, n_refused;
 	struct strbuf refusals; /* lines: place, and why it cannot be probed; the first few */
@@ -28,8 +29,8 @@ uint32_t target_job_attached(const struct target_job *j); /* places, but for rep
 struct target;
 /* all places of the image that the process has. An error leaves the process as it was */
 struct err *target_attach(struct target_job *j, pid_t pid, struct target **ret) ERR_MUST;
-/* false: the process has ended, or runs another program now */
-bool target_round(struct target *t);
+/* looks for code that was loaded since. False: the process has ended */
+bool target_round(struct target *t, struct target_job *j);
 /* the process's code is the file's again; frees it */
 void target_detach(struct target *t);
 

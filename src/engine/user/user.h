@@ -36,9 +36,10 @@ struct engine {
 	struct local *local;
 	VEC(struct user_timer) timers;
 	struct guardian *guardian;    /* NULL: nothing is attached */
-	VEC(struct target *) targets; /* the guardian's */
-	uint64_t idle;                /* rounds in which nothing came */
-	uint64_t n_abandoned;         /* records that a process began and never completed */
+	VEC(struct target *) targets; /* the guardian's, as is the job */
+	struct target_job job;
+	uint64_t idle;        /* rounds in which nothing came */
+	uint64_t n_abandoned; /* records that a process began and never completed */
 };
 
 /* ---- local.c ---- */
