@@ -232,7 +232,7 @@ static ERR_MUST struct err *install(struct batch *b)
 		TRY(remote_stop(b->remote, STOP_MS));
 	err = patch_install(b->remote, b->patches, n, &counts);
 	if (!err)
-		change_semaphores(t, 1);
+		change_semaphores(b, 1);
 	else
 		err_free(patch_remove(b->remote, b->patches, n, &counts));
 	remote_go(b->remote);
