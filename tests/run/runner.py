@@ -29,6 +29,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import leaks  # noqa: E402
+import user_engine  # noqa: E402
 
 ATTACHED = re.compile(rb"__BPFTRACE_NOTIFY_PROBES_ATTACHED\r?\n")
 ATTACH_LIMIT = 15.0  # seconds until the probes must be attached
@@ -37,9 +38,9 @@ END_LIMIT = 5.0  # seconds from SIGINT to the end of the process
 # commands that want a compiler or a tool chain
 BUILDS = re.compile(r"(?<!\w)(go (version|build)|bin/go|gcc|g\+\+|clang(\+\+)?(-14)?|rustc|go_build\.sh|javac|objcopy|strip|nm|dwz|dwp)"
                     r"(?![\w+])")
-ENGINES = ("kernel",)  # those that the binary has
+ENGINES = ("kernel", "user")
 ONE_LINE = ("NAME", "RUN", "ARGS", "TIMEOUT", "SETUP", "CLEANUP", "ENV", "RETURN_CODE", "WILL_FAIL", "ENGINE",
-            "END", "REQUIRES", "BEFORE", "READY", "AFTER", "CHECK")
+            "HOLD", "END", "REQUIRES", "BEFORE", "READY", "AFTER", "CHECK")
 EXPECTS = ("EXPECT", "EXPECT_NONE", "EXPECT_REGEX", "EXPECT_REGEX_NONE", "EXPECT_FILE", "EXPECT_JSON",
            "EXPECT_OUTPUT")
 MULTI = ("PROG",) + EXPECTS + ("CHECK", "AFTER", "SETUP", "RUN")  # go on in lines indented below their text
@@ -149,6 +150,7 @@ class Running:
         self.procs = []
         self.before_pids = []
         self.is_prepared = False
+        self.held = None  # AFTER, when the traced program has to be there first
         self.make_folder()
         self.out, self.err, self.rc = b"", b"", None
 
@@ -234,10 +236,13 @@ class Running:
             time.sleep(0.05)
 
     def command(self):
+        sonde = self.o.sonde
+        if self.o.engine == "user":
+            sonde += " " + user_engine.options(self, self.held)
         if self.t.get("RUN") is not None:
-            return self.fill(self.t.get("RUN"))
+            return self.fill(self.t.get("RUN").replace("{{SONDE}}", sonde))
         # a file keeps the program free of the shell's quoting
-        return f"{self.o.sonde} {self.fill(self.t.get('ARGS', '-q'))} -e {shlex.quote(self.fill(self.t.get('PROG')))}"
+        return f"{sonde} {self.fill(self.t.get('ARGS', '-q'))} -e {shlex.quote(self.fill(self.t.get('PROG')))}"
 
     def prepare(self):
         """what needs a compiler, on a machine that has one; the rest of SETUP is for where the test runs"""
@@ -278,6 +283,8 @@ class Running:
         timeout = float(self.t.get("TIMEOUT", DEFAULT_TIMEOUT)) * slow
         attach_limit, end_limit = ATTACH_LIMIT * slow, END_LIMIT * slow
         ends = self.t.get("END", "after" if self.t.get("AFTER") else "self")
+        if self.o.engine == "user" and user_engine.wants_hold(self.t):
+            self.held = user_engine.Held(self)
         cmd = self.command()
         p = subprocess.Popen(["bash", "-c", "exec " + cmd if self.t.get("RUN") is None else cmd], cwd=self.tmp,
                              env=self.env(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -289,7 +296,9 @@ class Running:
             if not attached and streams.take_attached():
                 attached = True
                 deadline = time.time() + timeout
-                if self.t.get("AFTER"):
+                if self.held:
+                    after = self.held.go()
+                elif self.t.get("AFTER"):
                     after = self.spawn(self.t.get("AFTER"), "after")
                 elif ends.startswith("timeout"):
                     deadline = time.time() + float(ends.split()[1])
@@ -376,19 +385,19 @@ class Running:
 def run_test(o, test):
     """-> (status, reason, milliseconds); status is pass, fail or skip"""
     start = time.time()
-    engines = test.get("ENGINE", "kernel")
+    engine = test.get("ENGINE", "both")
     status, reason = "pass", ""
     r = Running(o, test)
     try:
-        if engines not in ("both",) + ENGINES:
-            raise Skip(f"engine {engines}")
+        if engine not in ("both", o.engine):
+            raise Skip(f"engine {engine}")
         if o.prepare:
             r.prepare()
             return status, reason, int((time.time() - start) * 1000)
         r.run()
     except Skip as e:
         status, reason = "skip", str(e)
-    except (Failure, OSError, ValueError, subprocess.TimeoutExpired) as e:
+    except (Failure, user_engine.Unsuited, OSError, ValueError, subprocess.TimeoutExpired) as e:
         status, reason = "fail", f"{e}\n--- stdout\n{r.out.decode('utf-8', 'backslashreplace')[-3000:]}" \
                                  f"\n--- stderr\n{r.err.decode('utf-8', 'backslashreplace')[-2000:]}"
     try:
@@ -443,6 +452,9 @@ def main():
     ap.add_argument("--progs", default="/nonexistent", help="folder of the programs built from tests/progs")
     ap.add_argument("--jobs", type=int, default=2)
     ap.add_argument("-k", dest="only", default="", help="regex over file.name")
+    ap.add_argument("--engine", choices=ENGINES, default="kernel",
+                    help="user: the tests that are about the user engine, but for those of tests/run/user-engine.excluded")
+    ap.add_argument("--excluded", action="store_true", help="with --engine user: those instead")
     ap.add_argument("--list", action="store_true")
     ap.add_argument("--slow", type=float, default=1, help="all times that a test is given, by so much")
     ap.add_argument("--prepare", help="see above")
@@ -453,6 +465,9 @@ def main():
     o.sonde, o.progs, o.src = os.path.abspath(o.sonde), os.path.abspath(o.progs), os.path.dirname(os.path.dirname(here))
     files = o.files or sorted(os.path.join(here, f) for f in os.listdir(here) if f.endswith(".test"))
     tests = [t for f in files for t in parse_file(f) if re.search(o.only, t.full)]
+    if o.engine == "user":
+        out = user_engine.excluded(os.path.join(here, "user-engine.excluded"))
+        tests = [t for t in tests if not user_engine.why_not(t) and (t.full in out) == o.excluded]
     if o.list:
         print("\n".join(t.full for t in tests))
         return 0
