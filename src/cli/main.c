@@ -2,6 +2,7 @@
 /* The command: reads the script, hands over to the session, prints what could not be done. The only place that exits. */
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "cli/clean_cmd.h"
 #include "cli/demangle_cmd.h"
 #include "cli/opts.h"
 #include "diag/diag.h"
@@ -181,6 +182,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && is_sonde && !strcmp(argv[1], "demangle"))
 		return demangle_cmd(argc - 2, argv + 2);
+	if (argc > 1 && is_sonde && !strcmp(argv[1], "clean"))
+		return clean_cmd(argc - 2, argv + 2);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc > 1 && is_sonde && !strcmp(argv[1], "help"))
 		return help(argv[2]);

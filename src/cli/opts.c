@@ -74,6 +74,7 @@ void cli_print_help(const char *name, FILE *to)
 		"  %s [options] -e 'PROGRAM' [parameters]\n"
 		"  %s -l [PATTERN|FILE]\n"
 		"  %s demangle [NAME...]\n"
+		"  %s clean PID...          take probes out that a killed sonde left in a process\n"
 		"  %s NAME [options]        a tool; %s help lists them\n"
 		"\n"
 		"what to trace:\n"
@@ -130,7 +131,7 @@ void cli_print_help(const char *name, FILE *to)
 		"  %s -e 'uprobe:libc:malloc { @[comm] = count(); }'\n"
 		"  %s -e 'tracepoint:syscalls:sys_enter_openat { printf(\"%%s %%s\\n\", comm, str(args.filename)); }'\n"
 		"  %s -l 'usdt:/usr/bin/python3:*'\n",
-		name, name, name, name, name, name, name, name, name);
+		name, name, name, name, name, name, name, name, name, name);
 }
 
 static ERR_MUST struct err *parse_debug(const char *text, unsigned *debug)

@@ -182,7 +182,8 @@ static bool maps_file(pid_t pid, const struct clean_file *file)
 }
 
 /* once over all processes; *n_restored of this pass */
-static ERR_MUST struct err *pass(const struct clean_file *file, struct clean_counts *ret)
+static ERR_MUST struct err *pass(const struct clean_file *file, bool is_forced,
+				 struct clean_counts *ret)
 {
 	struct pid_list all = { 0 };
 	struct err *first = NULL;
@@ -194,7 +195,7 @@ static ERR_MUST struct err *pass(const struct clean_file *file, struct clean_cou
 
 		if (*pid == getpid() || !maps_file(*pid, file))
 			continue;
-		e = clean_process(*pid, file, true, ret);
+		e = clean_process(*pid, file, is_forced, ret);
 		ret->n_processes += ret->n_restored > before;
 		if (e && !first && !is_gone(*pid))
 			first = e;
@@ -205,7 +206,7 @@ static ERR_MUST struct err *pass(const struct clean_file *file, struct clean_cou
 	return first;
 }
 
-struct err *clean_mappers(const struct clean_file *file, struct clean_counts *ret)
+struct err *clean_mappers(const struct clean_file *file, bool is_forced, struct clean_counts *ret)
 {
 	struct err *e = NULL;
 	unsigned n_failed = 0;
@@ -214,8 +215,9 @@ struct err *clean_mappers(const struct clean_file *file, struct clean_counts *re
 	for (unsigned i = 0; i < PASSES && n_failed < TRIES; i++) {
 		unsigned before = ret->n_restored;
 
+		ret->n_areas = ret->n_foreign = 0; /* of the last pass */
 		err_free(e);
-		e = pass(file, ret);
+		e = pass(file, is_forced, ret);
 		if (!e && ret->n_restored == before)
 			break;
 		if (e && ++n_failed < TRIES)

@@ -30,6 +30,7 @@ struct err *clean_file_of(int fd, struct clean_file *ret) ERR_MUST;
 struct err *clean_process(pid_t pid, const struct clean_file *file, bool is_forced,
 			  struct clean_counts *ret) ERR_MUST;
 /* every process that maps the file, until there is none with a jump of ours; those that cannot be stopped are tried thrice */
-struct err *clean_mappers(const struct clean_file *file, struct clean_counts *ret) ERR_MUST;
+struct err *clean_mappers(const struct clean_file *file, bool is_forced,
+			  struct clean_counts *ret) ERR_MUST;
 
 #endif

@@ -144,7 +144,7 @@ __attribute__((noreturn)) static void be_guardian(struct self *s,
 		watch(s);
 	s->ops->detach(s->arg);
 	/* children that processes forked have patches, too, and nobody else knows them */
-	err_free(clean_mappers(&s->file, &counts));
+	err_free(clean_mappers(&s->file, true, &counts));
 	if (e)
 		guardian_send_report(s->socket, e, &report);
 	guardian_send(s->socket, MESSAGE_GONE, STR_NULL);
@@ -164,7 +164,7 @@ static void collect(struct guardian *g)
 		;
 	g->has_ended = true;
 	if (!g->has_restored)
-		err_free(clean_mappers(&g->file, &counts));
+		err_free(clean_mappers(&g->file, true, &counts));
 }
 
 /* the next report; an error of the guardian's is returned, ESRCH: it has ended */
