@@ -99,4 +99,7 @@ struct engine_ops {
 
 extern const struct engine_ops engine_kernel, engine_user;
 
+/* why the user engine cannot run this, all of it, in a process that has its files; NULL: it can */
+struct err *user_engine_refusal(const struct image *im) ERR_MUST;
+
 #endif

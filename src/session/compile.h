@@ -28,6 +28,7 @@ struct perf_rings;
 
 struct compilation {
 	const struct session_opts *opts;
+	enum session_engine engine; /* that it is compiled for: kernel or user */
 	/*
 	 * What a later generation of the script is made with: types, sources, and what was matched, are those of the first.
 	 * Itself, for that one.

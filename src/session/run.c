@@ -460,7 +460,8 @@ static bool has_addresses(void *arg, pid_t pid)
 {
 	struct run *r = arg;
 	uint32_t key = (uint32_t)pid, value;
-	ERR_AUTO err = r->ops->map_lookup(r->engine, procwatch_wanted_map(r->c.image), &key, &value);
+	ERR_AUTO err = r->ops->map_lookup(r->engine, procwatch_wanted_map(r->c.image), &key,
+					  &value);
 
 	return !err;
 }
@@ -604,6 +605,43 @@ static void emit_remark(void *arg, const char *text)
 		fprintf(stderr, "NOTE: %s\n", text);
 }
 
+static bool compile_for(struct run *r, enum session_engine engine)
+{
+	r->c.engine = engine;
+	r->ops = engine == ENGINE_USER ? &engine_user : &engine_kernel;
+	r->c.child = r->child.pid;
+	r->c.probes.program = r->child.program;
+	return compile_image(&r->c);
+}
+
+/*
+ * For the engine that runs it. auto: the user engine where processes are named and all of the script can run in them, which is known
+ * when it has been compiled for that
+ */
+static bool compile(struct run *r, const struct session_opts *o)
+{
+	ERR_AUTO why = NULL;
+	STRBUF_AUTO text = { 0 };
+
+	if (o->engine != ENGINE_AUTO)
+		return compile_for(r, o->engine);
+	if ((o->pids.n || r->child.pid) && !o->follow) {
+		if (!compile_for(r, ENGINE_USER))
+			return false;
+		why = user_engine_refusal(r->c.image);
+		if (!why) {
+			log_verbose("engine: user, all of it can run in the process");
+			return true;
+		}
+		err_format(why, &text);
+		compilation_free(&r->c);
+		compilation_init(&r->c, o);
+	}
+	log_verbose("engine: kernel, since %s",
+		    why ? strbuf_cstr(&text) : "no process is named, or children are followed");
+	return compile_for(r, ENGINE_KERNEL);
+}
+
 int session_run(struct session_opts *o)
 {
 	struct run r = { .o = o, .ops = &engine_kernel, .child = { .release = -1 }, .out_fd = -1 };
@@ -622,14 +660,10 @@ int session_run(struct session_opts *o)
 	signals_install();
 	limits_raise_files();
 	compilation_init(&r.c, o);
-	if (o->engine == ENGINE_USER)
-		r.ops = &engine_user;
 	err = check_pids(o);
 	if (!err && o->command)
 		err = child_start(o->command, &r.child);
-	r.c.child = r.child.pid;
-	r.c.probes.program = r.child.program;
-	if (!err && !compile_image(&r.c))
+	if (!err && !compile(&r, o))
 		r.status = 1;
 	else if (!err && o->emit_path)
 		err = object_emit(r.c.image, o->emit_path, emit_remark, &r);

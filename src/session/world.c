@@ -145,7 +145,7 @@ static void config_ready(void *arg, const struct sema_config *config)
 	c->probes.raw_names = !config->cpp_demangle;
 	c->probes.placement = placements[config->placement];
 	/* a jump costs the same everywhere, and reaches the entry itself */
-	if (c->opts->engine == ENGINE_USER) {
+	if (c->engine == ENGINE_USER) {
 		c->probes.placement = PROBE_PLACEMENT_OFF;
 		if (c->probes.return_choice == RETURN_AUTO)
 			c->probes.return_choice = RETURN_CALLED;

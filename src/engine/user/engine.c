@@ -6,6 +6,7 @@
 #include "engine/user/user.h"
 
 #include "base/clock.h"
+#include "engine/user/sites.h"
 #include "engine/user/user_refusal.h"
 
 #include <errno.h>
@@ -66,6 +67,12 @@ static struct err *user_open(const struct image *im, struct sources *s,
 	else
 		*ret = e;
 	return err;
+}
+
+struct err *user_engine_refusal(const struct image *im)
+{
+	TRY(user_refusal(im));
+	return sites_refusal(im);
 }
 
 static struct err *user_run_once(struct engine *e, uint32_t prog, uint32_t repeat, uint64_t *retval,

@@ -118,7 +118,16 @@ static uint64_t address_of(const struct search *s, const struct file *f, uint64_
 	return 0;
 }
 
+static void files_free(struct search *s)
+{
+	vec_each(f, &s->files)
+		objfile_unref(f->obj);
+	vec_free(&s->files);
+}
+
 /* ---- places ---- */
+
+static const char no_room_in_go[] = "Go's stacks have no room for a probe";
 
 static struct site *site_at(struct sites *all, uint64_t address)
 {
@@ -160,7 +169,7 @@ static void add_place(struct search *s, uint32_t prog, const struct probe_point 
 		site->place.reason = "its code is not known";
 	if (shape->is_go) {
 		site->place.len = 0;
-		site->place.reason = "Go's stacks have no room for a probe";
+		site->place.reason = no_room_in_go;
 	}
 	site->bias = at - p->address;
 	site->is_entry = p->address == site->function.start;
@@ -286,10 +295,41 @@ void sites_find(struct target_job *j, const struct proc_maps *maps, struct sites
 	choose(&s);
 	if (s.halves.n)
 		drop_halves(&s);
-	vec_each(f, &s.files)
-		objfile_unref(f->obj);
-	vec_free(&s.files);
+	files_free(&s);
 	vec_free(&s.halves);
+}
+
+static struct err *place_refusal(struct search *s, const struct probe_shape *shape,
+				 const struct probe_point *p)
+{
+	struct patchable_function function = { 0 };
+	struct file *f = file_of(s, p->path);
+	struct patchable place;
+	const char *why = NULL;
+
+	if (!f->is_there)
+		return NULL; /* a file that cannot be read is the other engine's error, too */
+	if (shape->is_go)
+		why = no_room_in_go;
+	else if (!patchable_at(f->obj, p->address, &place, &function) || !place.len)
+		why = place.reason ? place.reason : "its code is not known";
+	free(function.bytes);
+	return why ? err_new(0, "%.*s cannot be probed there: %s", STR_ARG(p->name), why) : NULL;
+}
+
+struct err *sites_refusal(const struct image *im)
+{
+	struct search s = { 0 };
+	struct err *err = NULL;
+
+	for (uint32_t i = 0; !err && i < im->n_progs; i++) {
+		const struct probe_shape *shape = im->progs[i]->shape;
+
+		for (uint32_t k = 0; !err && has_places(im->progs[i]) && k < shape->n_points; k++)
+			err = place_refusal(&s, shape, &shape->points[k]);
+	}
+	files_free(&s);
+	return err;
 }
 
 void sites_free(struct sites *s)

@@ -38,6 +38,8 @@ struct sites {
 
 /* all that the process has now */
 void sites_find(struct target_job *j, const struct proc_maps *maps, struct sites *ret);
+/* by the files alone: the first place that cannot be probed, and why */
+struct err *sites_refusal(const struct image *im) ERR_MUST;
 void sites_free(struct sites *s);
 void site_free(struct site *s);
 /* one place that is not probed, and why */
