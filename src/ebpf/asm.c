@@ -351,6 +351,13 @@ static bool asm_assign(struct assembler *a, struct line_cursor *c, unsigned dst,
 		put(a, 0, 0, 0, 0, (int32_t)(uint32_t)((uint64_t)v >> 32));
 		return true;
 	}
+	if (take(c, "subprog ")) {
+		if (is_32 || !take_target(a, c, true, &v))
+			return false;
+		put(a, BPF_LD | BPF_IMM | BPF_DW, dst, BPF_PSEUDO_FUNC, 0, 0);
+		put(a, 0, 0, 0, 0, 0);
+		return true;
+	}
 	if (take(c, "-") && take_reg(c, &src, &src_32)) {
 		put(a, (uint8_t)(class | BPF_NEG), dst, 0, 0, 0);
 		return src == dst && src_32 == is_32;

@@ -2,7 +2,7 @@
 /*
  * Assembler for the notation that image/disasm writes (the kernel verifier's), one instruction per line; for tests. In
  * addition: `name:` makes a label, `goto name` and `call name` refer to it, `;` and `#` at the start of a word begin a
- * comment. `rN = 5` (decimal) is a 32-bit move, `rN = 0x5` (hexadecimal) is ld_imm64, as the disassembler prints them.
+ * comment, `rN = subprog name` is the address of a function. `rN = 5` (decimal) is a 32-bit move, `rN = 0x5` (hexadecimal) is ld_imm64, as the disassembler prints them.
  */
 #ifndef SONDE_EBPF_ASM_H
 #define SONDE_EBPF_ASM_H

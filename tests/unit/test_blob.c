@@ -3,110 +3,7 @@
  * Programs in this process as they run in a traced one: eBPF compiled to x86-64, helpers from the code that goes with it, maps and rings
  * in memory that is laid out as the engine does.
  */
-#include "ebpf/asm.h"
-#include "engine/user/blob.h"
-#include "engine/user/jit.h"
-#include "engine/user/rt/area.h"
-
-#include "base/cleanup.h"
-#include "tap.h"
-#include "err_help.h"
-
-#include <sched.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-
-enum {
-	CODE = 1 << 16,
-	DATA = 1 << 20,
-	OWN_AT = DATA - 4096,
-	MAPS_AT = 4096,
-	RINGS_AT = 1 << 19,
-	RING = 1 << 14,
-	CPUS = 4
-};
-
-struct room {
-	char *code, *data;
-	struct rt_area *area;
-	struct rt_private *own;
-	size_t n_code;
-	uint64_t (*run)(void *ctx);
-};
-
-static struct room *make(void)
-{
-	static struct room r;
-
-	r.code = mmap(NULL, CODE + DATA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		      0);
-	r.data = r.code + CODE;
-	r.run = NULL; /* nothing is loaded yet */
-	r.area = (struct rt_area *)(void *)r.data;
-	r.own = (struct rt_private *)(void *)(r.data + OWN_AT);
-	*r.own = (struct rt_private){ .is_mine = 1,
-				      .pid = (uint32_t)getpid(),
-				      .own_pid = (uint32_t)getpid() };
-	*r.area = (struct rt_area){ .is_on = 1,
-				    .n_cpus = CPUS,
-				    .rings = RINGS_AT,
-				    .ring_stride = sizeof(struct rt_ring) + RING };
-	for (unsigned i = 0; i < CPUS; i++) {
-		char *at = r.data + RINGS_AT + i * r.area->ring_stride;
-
-		rt_ring_init((struct rt_ring *)(void *)at, at + sizeof(struct rt_ring), RING);
-	}
-	blob_copy(r.code, (uint64_t)(uintptr_t)r.area, (uint64_t)(uintptr_t)r.own);
-	r.n_code = (blob_bytes() + 63) & ~(size_t)63;
-	return &r;
-}
-
-static void unmake(struct room *r)
-{
-	munmap(r->code, CODE + DATA);
-}
-
-static bool call(void *arg, struct x86 *x, int32_t helper)
-{
-	const struct room *r = arg;
-	int64_t at = blob_helper(helper);
-
-	return at >= 0 && x86_call_to(x, (uint64_t)(uintptr_t)r->code + (uint64_t)at);
-}
-
-/* a program in the notation of the assembler, in which MAP stands for a map's address */
-static bool load(struct room *r, const char *text, const void *map)
-{
-	struct jit_env env = { .call_helper = call, .arg = r, .is_function = true };
-	struct x86 x = { .base = (uint64_t)(uintptr_t)r->code + r->n_code };
-	STRBUF_AUTO source = { 0 };
-	struct bpf_insn *insns;
-	struct arena a;
-	uint32_t n;
-	struct err *e;
-	void *start = r->code + r->n_code;
-
-	for (const char *p; (p = strstr(text, "MAP")); text = p + 3) {
-		strbuf_add(&source, text, (size_t)(p - text));
-		strbuf_printf(&source, "0x%llx", (unsigned long long)(uintptr_t)map);
-	}
-	strbuf_puts(&source, text);
-	arena_init(&a);
-	e = ebpf_assemble(strbuf_str(&source), &a, &insns, &n);
-	if (!e)
-		e = jit_compile(insns, n, &env, &x);
-	if (check_err(e, "program")) {
-		x86_link(&x);
-		memcpy(start, x.code.p, x.code.n);
-		memcpy(&r->run, &start, sizeof(r->run));
-		mprotect(r->code, CODE, PROT_READ | PROT_EXEC);
-	}
-	x86_free(&x);
-	arena_free(&a);
-	return CHECK(r->run != NULL);
-}
+#include "blob_room.h"
 
 TEST(count_by_key)
 {
@@ -138,12 +35,12 @@ TEST(count_by_key)
 				   "r0 = 0\n"
 				   "exit\n";
 	const struct rt_map_plan p = { RT_HASH, 8, 8, 100, CPUS };
-	struct room *r = make();
+	struct room *r = room_make();
 	struct rt_map *m = (struct rt_map *)(void *)(r->data + MAPS_AT);
 	uint64_t counts[50] = { 0 };
 
 	rt_map_init(m, &p, r->data + MAPS_AT + 4096);
-	if (load(r, text, m)) {
+	if (room_load(r, text, m)) {
 		for (uint64_t i = 0; i < 10000; i++) {
 			uint64_t key = i * i % 50;
 
@@ -161,7 +58,7 @@ TEST(count_by_key)
 		for (unsigned i = 0; i < 50; i++)
 			CHECK_INT(counts[i], 0);
 	}
-	unmake(r);
+	room_free(r);
 }
 
 TEST(who_and_when)
@@ -169,11 +66,11 @@ TEST(who_and_when)
 	static const char text[] =
 		"r6 = r1\ncall bpf_x#14\n*(u64 *)(r6 +0) = r0\ncall bpf_x#5\n*(u64 *)(r6 +8) = r0\n"
 		"call bpf_x#8\n*(u64 *)(r6 +16) = r0\nr0 = 0\nexit\n";
-	struct room *r = make();
+	struct room *r = room_make();
 	uint64_t out[3] = { 0 }, before, after;
 	struct timespec t;
 
-	if (load(r, text, NULL)) {
+	if (room_load(r, text, NULL)) {
 		clock_gettime(CLOCK_MONOTONIC, &t);
 		before = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 		r->run(out);
@@ -183,7 +80,7 @@ TEST(who_and_when)
 		CHECK(out[1] >= before && out[1] <= after);
 		CHECK(out[2] < CPUS);
 	}
-	unmake(r);
+	room_free(r);
 }
 
 TEST(reads_that_fail_do_not_fault)
@@ -193,7 +90,7 @@ TEST(reads_that_fail_do_not_fault)
 		"r6 = r1\nr1 = r6\nr1 += 16\nr2 = 16\nr3 = *(u64 *)(r6 +0)\ncall bpf_x#112\n"
 		"*(u64 *)(r6 +8) = r0\nr1 = r6\nr1 += 32\nr2 = 16\nr3 = *(u64 *)(r6 +0)\ncall bpf_x#114\n"
 		"exit\n";
-	struct room *r = make();
+	struct room *r = room_make();
 	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct {
 		uint64_t from, result;
@@ -202,7 +99,7 @@ TEST(reads_that_fail_do_not_fault)
 
 	munmap(page + 4096, 4096);
 	memcpy(page + 4096 - 6, "hello", 6);
-	if (load(r, text, NULL)) {
+	if (room_load(r, text, NULL)) {
 		ctx.from = (uint64_t)(uintptr_t)(page + 4096 - 16);
 		CHECK_INT(r->run(&ctx), 1);
 		CHECK(ctx.result == 0 && !memcmp(ctx.bytes, page + 4096 - 16, 16));
@@ -216,7 +113,7 @@ TEST(reads_that_fail_do_not_fault)
 		CHECK_INT((int64_t)r->run(&ctx), -14);
 	}
 	munmap(page, 4096);
-	unmake(r);
+	room_free(r);
 }
 
 TEST(records)
@@ -225,10 +122,10 @@ TEST(records)
 		"r6 = r1\nr1 = 1\nr2 = 8\nr3 = 0\ncall bpf_x#131\nif r0 == 0 goto full\n"
 		"r1 = *(u64 *)(r6 +0)\n*(u64 *)(r0 +0) = r1\nr1 = r0\nr2 = 0\ncall bpf_x#132\nr0 = 1\nexit\n"
 		"full:\nr0 = 0\nexit\n";
-	struct room *r = make();
+	struct room *r = room_make();
 	uint64_t n = 0, sum = 0, got = 0;
 
-	if (load(r, text, NULL)) {
+	if (room_load(r, text, NULL)) {
 		for (uint64_t i = 1; i < 400; i++)
 			if (r->run(&i)) {
 				sum += i;
@@ -251,5 +148,5 @@ TEST(records)
 		CHECK_INT(n, 0);
 		CHECK_INT(got, sum);
 	}
-	unmake(r);
+	room_free(r);
 }

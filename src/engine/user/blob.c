@@ -5,6 +5,7 @@
 #include "engine/user/rt/area.h"
 #include "rt_blob.h"
 
+#include <linux/bpf.h>
 #include <string.h>
 
 size_t blob_bytes(void)
@@ -26,6 +27,9 @@ int64_t blob_helper(int32_t helper)
 	case number: return BLOB_##name;
 		RT_HELPERS(X)
 #undef X
+	/* of either space: here there is but one */
+	case BPF_FUNC_probe_read: return BLOB_probe_read_user;
+	case BPF_FUNC_probe_read_str: return BLOB_probe_read_user_str;
 	default: return -1;
 	}
 }

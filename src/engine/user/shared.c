@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef MFD_NOEXEC_SEAL
@@ -127,6 +128,19 @@ static void read_both(uint64_t *tsc, uint64_t *ns)
 	}
 }
 
+/* of another clock from CLOCK_MONOTONIC */
+static uint64_t offset_of(clockid_t clock)
+{
+	struct timespec other;
+	uint64_t before = clock_monotonic_ns(), after;
+
+	if (clock_gettime(clock, &other))
+		return 0;
+	after = clock_monotonic_ns();
+	return (uint64_t)other.tv_sec * 1000000000u + (uint64_t)other.tv_nsec -
+	       (before + (after - before) / 2);
+}
+
 static void calibrate(struct rt_area *a)
 {
 	uint64_t tsc, ns;
@@ -137,6 +151,8 @@ static void calibrate(struct rt_area *a)
 	while (clock_monotonic_ns() < a->start_ns + CALIBRATION_NS)
 		;
 	read_both(&tsc, &ns);
+	a->boot_offset = offset_of(CLOCK_BOOTTIME);
+	a->tai_offset = offset_of(CLOCK_TAI);
 	a->clock_scale = (uint64_t)(((unsigned __int128)(ns - a->start_ns) << SCALE_BITS) /
 				    (tsc - a->start_tsc));
 }
@@ -181,6 +197,7 @@ struct err *shared_make(const struct image *im, uint64_t ring_bytes, struct shar
 	init_maps(&s, im);
 	area = shared_area(&s);
 	area->n_cpus = s.n_cpus;
+	area->bytes = s.bytes;
 	area->rings = rings;
 	area->ring_stride = stride;
 	calibrate(area);

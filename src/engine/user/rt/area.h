@@ -16,6 +16,7 @@ struct rt_area {
 	uint64_t start_tsc, start_ns, clock_scale;
 	uint64_t boot_offset,
 		tai_offset; /* of those clocks from CLOCK_MONOTONIC, in ns: the tracer keeps them right */
+	uint64_t bytes;       /* of the memory file */
 	uint64_t rings;       /* offset of the first struct rt_ring */
 	uint64_t ring_stride; /* bytes from one to the next */
 };
@@ -59,20 +60,37 @@ _Static_assert(sizeof(struct rt_private) <= 4096, "one page");
  * The functions behind eBPF's helpers, as the JIT calls them: arguments and results of bpf-helpers(7). A map is the address of its struct
  * rt_map, the ring any number. They touch general registers only, and no memory of the process but its stack.
  */
-#define RT_HELPERS(X)               \
-	X(map_lookup_elem, 1)       \
-	X(map_update_elem, 2)       \
-	X(map_delete_elem, 3)       \
-	X(ktime_get_ns, 5)          \
-	X(get_smp_processor_id, 8)  \
-	X(get_current_pid_tgid, 14) \
-	X(probe_read_user, 112)     \
-	X(probe_read_user_str, 114) \
-	X(ringbuf_output, 130)      \
-	X(ringbuf_reserve, 131)     \
-	X(ringbuf_submit, 132)      \
-	X(ringbuf_discard, 133)     \
-	X(ringbuf_query, 134)       \
-	X(map_lookup_percpu_elem, 195)
+#define RT_HELPERS(X)                   \
+	X(map_lookup_elem, 1)           \
+	X(map_update_elem, 2)           \
+	X(map_delete_elem, 3)           \
+	X(ktime_get_ns, 5)              \
+	X(get_prandom_u32, 7)           \
+	X(get_smp_processor_id, 8)      \
+	X(get_current_pid_tgid, 14)     \
+	X(get_current_uid_gid, 15)      \
+	X(get_current_comm, 16)         \
+	X(probe_write_user, 36)         \
+	X(get_numa_node_id, 42)         \
+	X(get_current_cgroup_id, 80)    \
+	X(send_signal, 109)             \
+	X(probe_read_user, 112)         \
+	X(probe_read_kernel, 113)       \
+	X(probe_read_user_str, 114)     \
+	X(probe_read_kernel_str, 115)   \
+	X(send_signal_thread, 117)      \
+	X(get_ns_current_pid_tgid, 120) \
+	X(ktime_get_boot_ns, 125)       \
+	X(ringbuf_output, 130)          \
+	X(ringbuf_reserve, 131)         \
+	X(ringbuf_submit, 132)          \
+	X(ringbuf_discard, 133)         \
+	X(ringbuf_query, 134)           \
+	X(copy_from_user, 148)          \
+	X(for_each_map_elem, 164)       \
+	X(loop, 181)                    \
+	X(strncmp, 182)                 \
+	X(map_lookup_percpu_elem, 195)  \
+	X(ktime_get_tai_ns, 208)
 
 #endif

@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 FLAGS = ["-std=gnu11", "-O2", "-ffreestanding", "-nostdlib", "-static", "-fPIE", "-fvisibility=hidden", "-mgeneral-regs-only",
-         "-mno-red-zone", "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-fno-jump-tables",
+         "-mno-red-zone", "-mfsgsbase", "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-fno-jump-tables",
          "-fomit-frame-pointer", "-Wall", "-Wextra", "-Werror", "-Wl,-z,noseparate-code", "-Wl,--build-id=none",
          "-Wl,--fatal-warnings"]
 SCRIPT = """SECTIONS { . = 0; .text : { *(.text .text.* .rodata .rodata.*) }

@@ -3,53 +3,28 @@
  * eBPF's helpers inside of the traced process; see area.h. This file is compiled for the process only (blob.py), without libc, without
  * vector registers, and independent of where it lies. Every function named rt_* here is found by the JIT.
  */
-#include "engine/user/rt/area.h"
+#include "engine/user/rt/inside.h"
 
 enum {
-	SYS_GETTID = 186,
+	SYS_KILL = 62,
+	SYS_GETUID = 102,
+	SYS_GETGID = 104,
+	SYS_PRCTL = 157,
 	SYS_CLOCK_GETTIME = 228,
-	SYS_PROCESS_VM_READV = 310,
+	SYS_TGKILL = 234,
 	MONOTONIC = 1,
-	EFAULT_RESULT = -14
+	BOOTTIME = 7,
+	TAI = 11,
+	PR_GET_NAME = 16,
+	COMM_BYTES = 16,
+	MAX_LOOPS = 1 << 23, /* BPF_MAX_LOOPS */
+	MAX_KEY_COPY = 64
 };
 
-/* filled in when this code is copied: lies with the code, readable only */
 __attribute__((section(".rodata.area"), used))
 const struct rt_area *const volatile rt_area_at = (void *)1;
 __attribute__((section(".rodata.area"), used))
 const struct rt_private *const volatile rt_private_at = (void *)1;
-
-static struct rt_area *area(void)
-{
-	return (struct rt_area *)rt_area_at;
-}
-
-static struct rt_private *own(void)
-{
-	return (struct rt_private *)rt_private_at;
-}
-
-static long syscall6(long nr, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
-	long ret;
-
-	__asm__ volatile("syscall"
-			 : "=a"(ret)
-			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
-
-/* the limit of a segment that the kernel makes for this: the processor's number in its low 12 bits. As rdpid, on all processors */
-static uint32_t processor(void)
-{
-	uint32_t limit, n = area()->n_cpus;
-
-	__asm__("lsl %1, %0" : "=r"(limit) : "r"(0x7bu) : "cc");
-	limit &= 0xfff;
-	return limit < n ? limit : n - 1;
-}
 
 /* ---- maps ---- */
 
@@ -74,91 +49,205 @@ uint64_t rt_map_delete_elem(struct rt_map *m, const void *key)
 	return (uint64_t)(int64_t)rt_map_delete(m, key);
 }
 
-/* ---- who and when ---- */
+/* ---- callbacks: functions of the same program, with the System V convention as the JIT makes them ---- */
 
-static uint64_t time_stamp(void)
+typedef uint64_t loop_fn(uint64_t index, uint64_t ctx);
+typedef uint64_t each_fn(struct rt_map *m, const void *key, void *value, uint64_t ctx);
+
+uint64_t rt_loop(uint32_t n, loop_fn *fn, uint64_t ctx, uint64_t flags)
 {
-	uint32_t low, high;
+	if (flags)
+		return (uint64_t)(int64_t)RT_EINVAL;
+	if (n > MAX_LOOPS)
+		return (uint64_t)(int64_t)RT_E2BIG;
+	for (uint32_t i = 0; i < n; i++)
+		if (fn(i, ctx))
+			return i + 1;
+	return n;
+}
 
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
+static bool is_in_earlier(struct rt_map *m, const void *key, uint32_t table)
+{
+	for (uint32_t t = 0; t < table; t++)
+		if (rt_map_lookup_in(m, key, t))
+			return true;
+	return false;
+}
+
+struct walk {
+	struct rt_map *map;
+	each_fn *fn;
+	uint64_t ctx, n;
+	uint32_t mine; /* table of this processor */
+};
+
+/* false: the callback has had enough. The key is copied, because its slot may be given to another one meanwhile */
+static bool visit(struct walk *w, uint32_t table, const struct rt_element *e)
+{
+	uint32_t size = w->map->key_size;
+	uint64_t kept[MAX_KEY_COPY / 8];
+	const void *key = e->key;
+	void *value = e->value;
+
+	if (size <= sizeof(kept)) {
+		for (uint32_t i = 0; i < size; i++)
+			((volatile uint8_t *)kept)[i] = ((const uint8_t *)e->key)[i];
+		key = kept;
+	}
+	if (!e->is_first || is_in_earlier(w->map, key, table) || !rt_map_is_same(w->map, e))
+		return true;
+	if (w->map->n_tables > 1)
+		value = rt_map_lookup(w->map, key, w->mine);
+	if (!value)
+		return true;
+	w->n++;
+	return !w->fn(w->map, key, value, w->ctx);
+}
+
+/* every key once, with the value that this processor has of it */
+uint64_t rt_for_each_map_elem(struct rt_map *m, each_fn *fn, uint64_t ctx, uint64_t flags)
+{
+	struct walk w = { .map = m, .fn = fn, .ctx = ctx };
+	uint32_t tables = m->kind == RT_ARRAY ? 1 : m->n_tables, at;
+	struct rt_element e;
+
+	if (flags)
+		return (uint64_t)(int64_t)RT_EINVAL;
+	if (m->n_tables > 1)
+		w.mine = processor();
+	for (uint32_t t = 0; t < tables; t++)
+		for (at = 0; rt_map_next(m, t, &at, &e);)
+			if (!visit(&w, t, &e))
+				return w.n;
+	return w.n;
+}
+
+/* ---- when ---- */
+
+static uint64_t ask_clock(int64_t clock)
+{
+	uint64_t ts[2] = { 0, 0 };
+
+	syscall3(SYS_CLOCK_GETTIME, clock, (int64_t)(uintptr_t)ts, 0);
+	return ts[0] * 1000000000u + ts[1];
+}
+
+static uint64_t clock_ns(int64_t clock, uint64_t offset)
+{
+	const struct rt_area *a = area();
+	uint64_t since;
+
+	if (!a->clock_scale)
+		return ask_clock(clock);
+	since = time_stamp() - a->start_tsc;
+	return a->start_ns + offset + (uint64_t)((unsigned __int128)since * a->clock_scale >> 32);
 }
 
 uint64_t rt_ktime_get_ns(void)
 {
-	const struct rt_area *a = area();
-	uint64_t since, ts[2];
-
-	if (!a->clock_scale) {
-		syscall6(SYS_CLOCK_GETTIME, MONOTONIC, (long)ts, 0, 0, 0, 0);
-		return ts[0] * 1000000000u + ts[1];
-	}
-	since = time_stamp() - a->start_tsc;
-	return a->start_ns + (uint64_t)((unsigned __int128)since * a->clock_scale >> 32);
+	return clock_ns(MONOTONIC, 0);
 }
+
+uint64_t rt_ktime_get_boot_ns(void)
+{
+	return clock_ns(BOOTTIME, area()->boot_offset);
+}
+
+uint64_t rt_ktime_get_tai_ns(void)
+{
+	return clock_ns(TAI, area()->tai_offset);
+}
+
+/* ---- who and where ---- */
 
 uint64_t rt_get_smp_processor_id(void)
 {
 	return processor();
 }
 
+uint64_t rt_get_numa_node_id(void)
+{
+	return processor_and_node() >> 12;
+}
+
+/* as the tracer numbers them. In another pid namespace it refuses programs that ask for threads */
+static uint32_t tracers_tid(void)
+{
+	uint32_t tid = rt_thread_id();
+
+	return tid == own()->own_pid ? own()->pid : tid;
+}
+
 uint64_t rt_get_current_pid_tgid(void)
 {
-	return (uint64_t)own()->pid << 32 | (uint32_t)syscall6(SYS_GETTID, 0, 0, 0, 0, 0, 0);
+	return (uint64_t)own()->pid << 32 | tracers_tid();
 }
 
-/* ---- the process's own memory, by the kernel: an address that is not there is an error, not a fault ---- */
-
-struct piece {
-	void *at;
-	uint64_t n;
-};
-
-static int64_t read_user(void *to, uint64_t n, const void *from)
+/* struct bpf_pidns_info: pid (the thread), tgid */
+uint64_t rt_get_ns_current_pid_tgid(uint64_t dev, uint64_t ino, uint32_t *info, uint32_t n)
 {
-	struct piece local = { to, n }, remote = { (void *)from, n };
-
-	return syscall6(SYS_PROCESS_VM_READV, own()->own_pid, (long)&local, 1, (long)&remote, 1,
-			0);
-}
-
-static void zero(void *at, uint64_t n)
-{
-	volatile uint8_t *p = at;
-
-	while (n--)
-		*p++ = 0;
-}
-
-uint64_t rt_probe_read_user(void *to, uint32_t n, const void *from)
-{
-	if (n == 0 || read_user(to, n, from) == (int64_t)n)
-		return 0;
-	zero(to, n);
-	return (uint64_t)(int64_t)EFAULT_RESULT;
-}
-
-/* up to the end of the text or of the page, page by page: what lies behind the text need not be there */
-uint64_t rt_probe_read_user_str(char *to, uint32_t n, const char *from)
-{
-	uint32_t done = 0;
-
-	while (done < n) {
-		uint64_t rest = 4096 - ((uintptr_t)(from + done) & 4095);
-		uint32_t want = rest < n - done ? (uint32_t)rest : n - done;
-
-		if (read_user(to + done, want, from + done) != (int64_t)want) {
-			zero(to, n);
-			return (uint64_t)(int64_t)EFAULT_RESULT;
-		}
-		for (uint32_t i = 0; i < want; i++)
-			if (!to[done + i])
-				return done + i + 1;
-		done += want;
+	if (n != 8 || dev != own()->ns_dev || ino != own()->ns_ino) {
+		rt_zero(info, n);
+		return (uint64_t)(int64_t)RT_EINVAL;
 	}
-	if (n)
+	info[0] = tracers_tid();
+	info[1] = own()->pid;
+	return 0;
+}
+
+uint64_t rt_get_current_uid_gid(void)
+{
+	if (own()->has_other_users)
+		return own()->uid_gid;
+	return (uint64_t)syscall3(SYS_GETGID, 0, 0, 0) << 32 |
+	       (uint32_t)syscall3(SYS_GETUID, 0, 0, 0);
+}
+
+uint64_t rt_get_current_cgroup_id(void)
+{
+	return own()->cgroup_id;
+}
+
+uint64_t rt_get_current_comm(char *to, uint32_t n)
+{
+	uint64_t name[COMM_BYTES / 8] = { 0, 0 };
+
+	syscall3(SYS_PRCTL, PR_GET_NAME, (int64_t)(uintptr_t)name, 0);
+	for (uint32_t i = 0; i < n; i++)
+		((volatile char *)to)[i] = i < COMM_BYTES ? ((char *)name)[i] : 0;
+	if (n && n < COMM_BYTES)
 		to[n - 1] = 0;
-	return n;
+	return 0;
+}
+
+uint64_t rt_get_prandom_u32(void)
+{
+	uint64_t z = __atomic_add_fetch(&own()->seed, 0x9e3779b97f4a7c15ull, __ATOMIC_RELAXED);
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return (uint32_t)(z ^ z >> 31);
+}
+
+uint64_t rt_send_signal(uint32_t signal)
+{
+	return (uint64_t)syscall3(SYS_KILL, own()->own_pid, signal, 0);
+}
+
+uint64_t rt_send_signal_thread(uint32_t signal)
+{
+	return (uint64_t)syscall3(SYS_TGKILL, own()->own_pid, rt_thread_id(), signal);
+}
+
+uint64_t rt_strncmp(const char *a, uint32_t n, const char *b)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (a[i] != b[i])
+			return (uint64_t)(int64_t)((uint8_t)a[i] < (uint8_t)b[i] ? -1 : 1);
+		if (!a[i])
+			break;
+	}
+	return 0;
 }
 
 /* ---- records ---- */

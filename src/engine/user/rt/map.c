@@ -345,10 +345,17 @@ bool rt_map_next(struct rt_map *m, uint32_t table, uint32_t *at, struct rt_eleme
 			continue;
 		ret->key = slot + 8;
 		ret->value = slot + m->value_at;
+		ret->state = state;
 		ret->is_first = find(m, ret->key, state >> STATE_BITS, table) == slot;
 		return true;
 	}
 	return false;
+}
+
+bool rt_map_is_same(const struct rt_map *m, const struct rt_element *e)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return m->kind == RT_ARRAY || load_state((const char *)e->key - 8) == e->state;
 }
 
 void rt_map_clear(struct rt_map *m)

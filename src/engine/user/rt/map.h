@@ -71,8 +71,11 @@ struct rt_element {
 	void *value;
 	uint32_t index;
 	bool is_first;
+	uint64_t state; /* of the slot when it was found */
 };
 bool rt_map_next(struct rt_map *m, uint32_t table, uint32_t *at, struct rt_element *ret);
+/* key and value that were copied meanwhile were this element's: its slot has not been given to another key */
+bool rt_map_is_same(const struct rt_map *m, const struct rt_element *e);
 void rt_map_clear(struct rt_map *m); /* removes every key; arrays: zero */
 void rt_map_zero(struct rt_map *m);  /* keeps keys */
 

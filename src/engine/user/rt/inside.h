@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files share that are compiled for traced processes only (helpers.c, thread.c, read.c): where things are, system calls, the
+ * processor. No libc, no vector registers, no variables.
+ */
+#ifndef SONDE_ENGINE_USER_RT_INSIDE_H
+#define SONDE_ENGINE_USER_RT_INSIDE_H
+
+#include "engine/user/rt/area.h"
+
+enum { RT_EPERM = -1, RT_EFAULT = -14, RT_PAGE = 4096 };
+
+/* filled in when this code is copied: they lie with the code, readable only */
+extern const struct rt_area *const volatile rt_area_at;
+extern const struct rt_private *const volatile rt_private_at;
+
+static inline struct rt_area *area(void)
+{
+	return (struct rt_area *)rt_area_at;
+}
+
+static inline struct rt_private *own(void)
+{
+	return (struct rt_private *)rt_private_at;
+}
+
+static inline int64_t syscall6(int64_t nr, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e,
+			       int64_t f)
+{
+	register int64_t r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
+	int64_t ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+static inline int64_t syscall3(int64_t nr, int64_t a, int64_t b, int64_t c)
+{
+	return syscall6(nr, a, b, c, 0, 0, 0);
+}
+
+static inline uint64_t stack_pointer(void)
+{
+	uint64_t sp;
+
+	__asm__ volatile("mov %%rsp, %0" : "=r"(sp));
+	return sp;
+}
+
+/* the limit of a segment that the kernel makes for this: node and number of the processor. As rdpid, on all processors */
+static inline uint32_t processor_and_node(void)
+{
+	uint32_t limit;
+
+	__asm__ volatile("lsl %1, %0" : "=r"(limit) : "r"(0x7bu) : "cc");
+	return limit;
+}
+
+static inline uint32_t processor(void)
+{
+	uint32_t number = processor_and_node() & 0xfff, n = area()->n_cpus;
+
+	return number < n ? number : n - 1;
+}
+
+static inline uint64_t time_stamp(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
+/* ---- read.c ---- */
+
+/* the process's memory, by the kernel: an address that is not there is an error. Bytes, or a negative number */
+int64_t rt_read_by_kernel(void *to, uint64_t n, const void *from);
+void rt_zero(void *at, uint64_t n);
+
+/* ---- thread.c ---- */
+
+uint32_t rt_thread_id(void); /* as the process numbers it */
+
+#endif

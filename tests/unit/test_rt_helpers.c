@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The functions that programs call inside of a process, each against what the system itself says: callbacks, clocks, who and where, reads of
+ * memory near and far, copies of one's own.
+ */
+#include "blob_room.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+/* runs a program of one piece; ctx is what it gets as R1 */
+static uint64_t run(const char *text, const void *map, void *ctx)
+{
+	struct room *r = room_make();
+	uint64_t ret = UINT64_MAX;
+
+	if (room_load(r, text, map))
+		ret = r->run(ctx);
+	room_free(r);
+	return ret;
+}
+
+#define LOOP(n, body)                                                     \
+	"r6 = r1\n*(u64 *)(r10 -8) = r6\nr1 = " n "\nr2 = subprog each\n" \
+	"r3 = r10\nr3 += -8\nr4 = 0\ncall bpf_x#181\nexit\n"              \
+	"each:\nr2 = *(u64 *)(r2 +0)\n" body
+
+TEST(loops)
+{
+	uint64_t sum = 0;
+
+	/* every index once, in order: 3 * sum + index tells orders apart */
+	CHECK_INT(run(LOOP("5", "r3 = *(u64 *)(r2 +0)\nr3 *= 3\nr3 += r1\n*(u64 *)(r2 +0) = r3\n"
+				"r0 = 0\nexit\n"),
+		      NULL, &sum),
+		  5);
+	CHECK_INT(sum, (((0 * 3 + 1) * 3 + 2) * 3 + 3) * 3 + 4);
+	/* 1: enough */
+	sum = 0;
+	CHECK_INT(run(LOOP("100", "r3 = *(u64 *)(r2 +0)\nr3 += 1\n*(u64 *)(r2 +0) = r3\nr0 = 0\n"
+				  "if r1 != 6 goto more\nr0 = 1\nmore:\nexit\n"),
+		      NULL, &sum),
+		  7);
+	CHECK_INT(sum, 7);
+	CHECK_INT((int64_t)run(LOOP("8388609", "r0 = 0\nexit\n"), NULL, &sum), -E2BIG);
+	CHECK_INT(run(LOOP("0", "r0 = 0\nexit\n"), NULL, &sum), 0);
+}
+
+static const char each_element[] =
+	"*(u64 *)(r10 -8) = r1\nr1 = MAP\nr2 = subprog each\nr3 = r10\nr3 += -8\nr4 = 0\n"
+	"call bpf_x#164\nexit\n"
+	"each:\nr4 = *(u64 *)(r4 +0)\nr2 = *(u64 *)(r2 +0)\nr3 = *(u64 *)(r3 +0)\n"
+	"r5 = *(u64 *)(r4 +0)\nr5 += r2\n*(u64 *)(r4 +0) = r5\n"
+	"r5 = *(u64 *)(r4 +8)\nr5 += r3\n*(u64 *)(r4 +8) = r5\n"
+	"r0 = 0\nr5 = *(u64 *)(r4 +16)\nr5 += -1\n*(u64 *)(r4 +16) = r5\n"
+	"if r5 != 0 goto more\nr0 = 1\nmore:\nexit\n";
+
+/* keys and values are added up, the third word is how many are wanted */
+static void check_each(uint32_t n_tables, bool is_deleted)
+{
+	const struct rt_map_plan p = { RT_HASH, 8, 8, 100, n_tables };
+	struct room *r = room_make();
+	struct rt_map *m = (struct rt_map *)(void *)(r->data + MAPS_AT);
+	uint64_t out[3] = { 0, 0, 1000 }, keys = 0;
+
+	rt_map_init(m, &p, r->data + MAPS_AT + 4096);
+	for (uint64_t k = 1; k <= 50; k++) {
+		uint64_t v = k * 7;
+
+		/* in every table, some keys in several of them */
+		CHECK_INT(rt_map_update(m, &k, &v, RT_ANY, k % n_tables), 0);
+		if (k % 5 == 0)
+			CHECK_INT(rt_map_update(m, &k, &v, RT_ANY, (k + 1) % n_tables), 0);
+		keys += k;
+	}
+	if (is_deleted)
+		for (uint64_t k = 1; k <= 50; k += 2) {
+			CHECK_INT(rt_map_delete(m, &k), 0);
+			keys -= k;
+		}
+	if (room_load(r, each_element, m)) {
+		CHECK_INT(r->run(out), is_deleted ? 25 : 50);
+		CHECK_INT(out[0], keys);
+		if (n_tables == 1)
+			CHECK_INT(out[1], keys * 7);
+		out[2] = 3;
+		CHECK_INT(r->run(out), 3);
+	}
+	room_free(r);
+}
+
+TEST(elements)
+{
+	check_each(1, false);
+	check_each(1, true);
+	check_each(CPUS, false);
+	check_each(CPUS, true);
+}
+
+static uint64_t now(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+TEST(clocks)
+{
+	static const struct {
+		clockid_t clock;
+		const char *text;
+	} table[] = { { CLOCK_MONOTONIC, "call bpf_x#5\nexit\n" },
+		      { CLOCK_BOOTTIME, "call bpf_x#125\nexit\n" },
+		      { CLOCK_TAI, "call bpf_x#208\nexit\n" } };
+
+	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		uint64_t before = now(table[i].clock), got = run(table[i].text, NULL, NULL);
+
+		CHECK(got >= before && got <= now(table[i].clock));
+	}
+}
+
+TEST(who)
+{
+	struct room *r;
+	char comm[32], name[17] = "";
+	uint32_t info[2];
+
+	prctl(PR_SET_NAME, "a-name-of-15-ch");
+	memset(comm, 'x', sizeof(comm));
+	CHECK_INT(run("r2 = 16\ncall bpf_x#16\nexit\n", NULL, comm), 0);
+	prctl(PR_GET_NAME, name);
+	CHECK(!memcmp(comm, name, 16) && comm[16] == 'x');
+	CHECK_INT(run("r2 = 4\ncall bpf_x#16\nexit\n", NULL, comm), 0);
+	CHECK_STR(comm, "a-n");
+	CHECK_INT(run("call bpf_x#15\nexit\n", NULL, NULL), (uint64_t)getgid() << 32 | getuid());
+	/* another namespace than was asked for */
+	r = room_make();
+	r->own->ns_dev = 1;
+	r->own->ns_ino = 3;
+	if (room_load(r, "r6 = r1\nr1 = 1\nr2 = 2\nr3 = r6\nr4 = 8\ncall bpf_x#120\nexit\n", NULL))
+		CHECK_INT((int64_t)r->run(info), -EINVAL);
+	CHECK(!info[0] && !info[1]);
+	room_free(r);
+	r = room_make();
+	r->own->ns_dev = 1;
+	r->own->ns_ino = 2;
+	if (room_load(r, "r6 = r1\nr1 = 1\nr2 = 2\nr3 = r6\nr4 = 8\ncall bpf_x#120\nexit\n", NULL))
+		CHECK_INT(r->run(info), 0);
+	CHECK_INT(info[0], syscall(SYS_gettid));
+	CHECK_INT(info[1], getpid());
+	room_free(r);
+}
+
+TEST(random_numbers_differ)
+{
+	struct room *r = room_make();
+	uint64_t seen[1000], n_same = 0, bits = 0;
+
+	if (room_load(r, "call bpf_x#7\nexit\n", NULL))
+		for (unsigned i = 0; i < 1000; i++) {
+			seen[i] = r->run(NULL);
+			CHECK(seen[i] <= UINT32_MAX);
+			bits |= seen[i];
+			for (unsigned k = 0; k < i; k++)
+				n_same += seen[k] == seen[i];
+		}
+	CHECK(n_same <= 1 && bits == UINT32_MAX);
+	room_free(r);
+}
+
+static volatile sig_atomic_t n_signals;
+static void count_signal(int signal)
+{
+	(void)signal;
+	n_signals++;
+}
+
+TEST(signals_to_itself)
+{
+	signal(SIGUSR1, count_signal);
+	CHECK_INT(run("r1 = 10\ncall bpf_x#109\nexit\n", NULL, NULL), 0);
+	CHECK_INT(n_signals, 1);
+	CHECK_INT(run("r1 = 10\ncall bpf_x#117\nexit\n", NULL, NULL), 0);
+	CHECK_INT(n_signals, 2);
+	CHECK_INT((int64_t)run("r1 = 1000\ncall bpf_x#109\nexit\n", NULL, NULL), -EINVAL);
+}
+
+/* ctx: result, address, then the bytes */
+#define READ(n, helper)                                                             \
+	"r6 = r1\nr1 += 16\nr2 = " #n "\nr3 = *(u64 *)(r6 +8)\ncall bpf_x#" #helper \
+	"\n*(u64 *)(r6 +0) = r0\nexit\n"
+
+struct reading {
+	int64_t result;
+	uint64_t from;
+	char bytes[4096];
+};
+
+TEST(reads_of_every_size)
+{
+	struct reading *c = calloc(1, sizeof(*c));
+	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+	     text[200];
+	static const unsigned sizes[] = { 1, 2, 3, 4, 7, 8, 16, 100, 1000 };
+
+	munmap(page + 4096, 4096);
+	for (unsigned i = 0; i < 4096; i++)
+		page[i] = (char)(i * 31 + (i >> 8) + 1);
+	for (unsigned sure = 0; sure < 2; sure++)
+		for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+			struct room *r = room_make();
+			unsigned n = sizes[i];
+
+			if (sure) /* the same by direct loads */
+				r->own->sure[2] = (struct rt_range){ (uintptr_t)page,
+								     (uintptr_t)page + 4096 };
+			snprintf(text, sizeof(text),
+				 "r6 = r1\nr1 += 16\nr2 = %u\nr3 = *(u64 *)(r6 +8)\n"
+				 "call bpf_x#112\n*(u64 *)(r6 +0) = r0\nexit\n",
+				 n);
+			memset(c->bytes, 0x55, sizeof(c->bytes));
+			c->from = (uintptr_t)(page + 4096 - n);
+			if (room_load(r, text, NULL))
+				r->run(c);
+			CHECK(c->result == 0 && !memcmp(c->bytes, page + 4096 - n, n) &&
+			      c->bytes[n] == 0x55);
+			/* one byte too far: nothing of it, and no fault */
+			c->from++;
+			r->run(c);
+			CHECK(c->result == -EFAULT && !c->bytes[0] && !c->bytes[n - 1] &&
+			      c->bytes[n] == 0x55);
+			room_free(r);
+		}
+	munmap(page, 4096);
+	free(c);
+}
+
+TEST(texts)
+{
+	static const struct {
+		const char *text;
+		unsigned at_end; /* of the page, behind which nothing is */
+		int64_t result;
+	} table[] = { { "hello", 6, 6 },
+		      { "", 1, 1 },
+		      { "hello", 5, -EFAULT }, /* its NUL would be on the next page */
+		      { "0123456789abcdef", 17, 16 } };
+	struct reading *c = calloc(1, sizeof(*c));
+	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	munmap(page + 4096, 4096);
+	for (unsigned sure = 0; sure < 2; sure++)
+		for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+			struct room *r = room_make();
+			char *at = page + 4096 - table[i].at_end;
+
+			if (sure)
+				r->own->sure[0] = (struct rt_range){ (uintptr_t)page,
+								     (uintptr_t)page + 4096 };
+			memcpy(at, table[i].text, table[i].at_end);
+			c->from = (uintptr_t)at;
+			memset(c->bytes, 'x', sizeof(c->bytes));
+			if (room_load(r, READ(16, 114), NULL))
+				r->run(c);
+			CHECK_INT(c->result, table[i].result);
+			if (c->result > 0)
+				CHECK(strlen(c->bytes) == (size_t)c->result - 1 &&
+				      !strncmp(c->bytes, table[i].text, (size_t)c->result - 1));
+			room_free(r);
+		}
+	munmap(page, 4096);
+	free(c);
+}
+
+TEST(near_the_stack)
+{
+	struct reading c = { .result = -1 };
+	volatile char here[64] = "on this very stack";
+
+	c.from = (uintptr_t)here;
+	run(READ(18, 112), NULL, &c);
+	CHECK(c.result == 0 && !memcmp(c.bytes, (const char *)here, 18));
+}
+
+TEST(copies_of_ones_own)
+{
+	/* 600 bytes of a map's value to another place, as large copies are made; then a clearing by address 0 */
+	struct room *r = room_make();
+	struct reading c = { .result = -1 };
+
+	memset(r->data + MAPS_AT, 'm', 600);
+	c.from = (uintptr_t)(r->data + MAPS_AT);
+	if (room_load(r, READ(600, 113), NULL)) {
+		r->run(&c);
+		CHECK(c.result == 0 && c.bytes[0] == 'm' && c.bytes[599] == 'm' && !c.bytes[600]);
+		c.from = 0;
+		r->run(&c);
+		CHECK(c.result == -EFAULT && !c.bytes[0] && !c.bytes[599]);
+		/* neither the kernel's nor other memory of the process is to be had so; nor what overlaps the end */
+		c.from = 0xffffffff81000000u;
+		r->run(&c);
+		CHECK_INT(c.result, -EFAULT);
+		c.from = (uintptr_t)r->data + DATA - 599;
+		r->run(&c);
+		CHECK_INT(c.result, -EFAULT);
+	}
+	room_free(r);
+}
+
+TEST(writes)
+{
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t ctx[2] = { (uintptr_t)page + 8, 0x1122334455667788 };
+	static const char text[] =
+		"r6 = r1\nr1 = *(u64 *)(r6 +0)\nr2 = r6\nr2 += 8\nr3 = 8\ncall bpf_x#36\nexit\n";
+	uint64_t got;
+
+	CHECK_INT(run(text, NULL, ctx), 0);
+	memcpy(&got, page + 8, 8);
+	CHECK_INT(got, ctx[1]);
+	mprotect(page, 4096, PROT_READ);
+	CHECK_INT((int64_t)run(text, NULL, ctx), -EFAULT);
+	munmap(page, 4096);
+}
+
+TEST(texts_compared)
+{
+	struct {
+		char a[8], b[8];
+	} c = { "abc", "abd" };
+	static const char text[] =
+		"r3 = r1\nr3 += 8\nr2 = 8\ncall bpf_x#182\nr0 <<= 32\nr0 s>>= 32\nexit\n";
+
+	CHECK((int64_t)run(text, NULL, &c) < 0);
+	c.b[2] = 'c';
+	CHECK_INT(run(text, NULL, &c), 0);
+	c.b[2] = 'a';
+	CHECK((int64_t)run(text, NULL, &c) > 0);
+}
