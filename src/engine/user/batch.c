@@ -16,6 +16,7 @@
 enum {
 	STOP_MS = 3000,
 	PRIVATE_BYTES = 4096, /* struct rt_private */
+	CALL_BUCKETS = 2048,  /* of the table of open calls: room for 8 calls in each */
 	CODE_ALIGN = 16,
 	CODE_FRAME = 1024, /* of a trampoline, besides its programs */
 	CODE_PER_INSN = 24 /* eBPF's instructions become 4 to 12 bytes, calls some more */
@@ -128,8 +129,10 @@ static ERR_MUST struct err *fill_private(struct batch *b, const struct area *a)
 	struct rt_private p = { .is_mine = 1,
 				.pid = (uint32_t)b->remote->pid,
 				.own_pid = (uint32_t)proc_ns_pid(b->remote->pid) };
+	const struct rt_calls calls = { .mask = CALL_BUCKETS - 1 };
 
-	if (!remote_write(b->remote, a->remote.private, &p, sizeof(p)))
+	if (!remote_write(b->remote, a->remote.private, &p, sizeof(p)) ||
+	    !remote_write(b->remote, a->remote.private + PRIVATE_BYTES, &calls, sizeof(calls)))
 		return err_new(errno, "write memory of process %d", (int)b->remote->pid);
 	return NULL;
 }
@@ -158,7 +161,7 @@ static ERR_MUST struct err *make_area(struct batch *b, struct target_job *j, str
 {
 	const struct site *first = &b->sites.v.v[a->first], *last = first + a->n - 1;
 	struct remote_area_sizes sizes = { .code = code_room(j, b, a),
-					   .private = PRIVATE_BYTES + RT_CALLS_BYTES,
+					   .private = PRIVATE_BYTES + rt_calls_bytes(CALL_BUCKETS),
 					   .data = j->shared->bytes };
 	struct err *err;
 

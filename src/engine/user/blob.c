@@ -33,3 +33,13 @@ int64_t blob_helper(int32_t helper)
 	default: return -1;
 	}
 }
+
+uint64_t blob_call_open(void)
+{
+	return BLOB_call_open;
+}
+
+uint64_t blob_call_close(void)
+{
+	return BLOB_call_close;
+}

@@ -14,5 +14,8 @@ size_t blob_bytes(void);
 void blob_copy(void *to, uint64_t area, uint64_t private);
 /* offset of the function for a helper by its number; -1: there is none */
 int64_t blob_helper(int32_t helper);
+/* offsets of what trampolines call: rt/calls.h */
+uint64_t blob_call_open(void);
+uint64_t blob_call_close(void);
 
 #endif

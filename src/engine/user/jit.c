@@ -241,6 +241,9 @@ static struct err *compile_function(struct jit *j, uint32_t start)
 	push_saved(j, saved);
 	j->stack = stack_of(j, start, end);
 	j->stack += -(j->stack + above) & 15;
+	/* as if each function called the next one */
+	if (j->env->stack)
+		*j->env->stack += j->stack + above + 8;
 	j->end_label = x86_label(j->x);
 	if (j->stack)
 		x86_lea(j->x, X_RSP, X_RSP, -(int32_t)j->stack);

@@ -27,6 +27,8 @@ struct jit_env {
 	 * left at the end with the result in R0; callee-saved registers are then the trampoline's business (x->written says which).
 	 */
 	bool is_function;
+	/* if not NULL: the bytes of stack that the program and its functions use at most are added, helpers apart */
+	uint32_t *stack;
 };
 
 /* appends to x: the program first, its other functions behind it. x86_link is the caller's */

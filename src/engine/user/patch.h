@@ -29,6 +29,7 @@ struct patch {
 	uint64_t moved[PATCH_INSNS];  /* where each is executed now */
 	uint8_t old[PATCH_LONGEST];   /* the file's bytes */
 	uint64_t trampoline;
+	uint32_t stack; /* bytes that it uses: trampoline_stack */
 	bool is_installed;
 };
 

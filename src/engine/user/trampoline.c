@@ -1,61 +1,304 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Trampolines; see trampoline.h. */
-#include "engine/user/trampoline.h"
+/*
+ * Trampolines; see trampoline.h. A function whose return is noticed is called from here, after its return address was taken off the stack:
+ * it finds its arguments where they were, and every call has its return, as processors predict it and shadow stacks demand it.
+ */
+#include "engine/user/trampoline_private.h"
 
-#include "arch/x86_64/regs.h"
 #include "engine/user/blob.h"
+#include "engine/user/context_use.h"
+#include "engine/user/jit.h"
 
-enum { RED_ZONE = 128, FRAME = 128 + ARCH_PT_REGS_SIZE + 8, SP_AT = 152 };
+#include <stddef.h>
 
-/* struct pt_regs begins with these */
-static const enum x86_reg order[] = { X_R15, X_R14, X_R13, X_R12, X_RBP, X_RBX, X_R11, X_R10,
-				      X_R9,  X_R8,  X_RAX, X_RCX, X_RDX, X_RSI, X_RDI };
+enum {
+	STACK_OF_HELPERS = 512, /* the deepest of rt, its return address included */
+	/* what functions of the System V convention may write */
+	CALL_CLOBBERED = 1 << X_RAX | 1 << X_RCX | 1 << X_RDX | 1 << X_RSI | 1 << X_RDI |
+			 1 << X_R8 | 1 << X_R9 | 1 << X_R10 | 1 << X_R11,
+	CALL_BYTES = 5, /* of call rel32 */
+};
 
-struct job {
+struct trampoline {
+	struct x86 *x;
 	const struct trampoline_site *site;
 	const struct trampoline_env *env;
-	struct err *err;
+	const struct trampoline_prog *prog; /* being compiled */
+	struct frame entry, back;
+	bool is_far;
+	struct err *error;
 };
+
+/* ---- compiling programs ---- */
 
 static bool call_helper(void *arg, struct x86 *x, int32_t helper)
 {
-	const struct job *j = arg;
-	int64_t at = blob_helper(helper);
+	struct trampoline *t = arg;
+	int64_t at;
 
-	return at >= 0 && x86_call_to(x, j->env->blob + (uint64_t)at);
+	switch (helper) {
+	case BPF_FUNC_get_attach_cookie: x86_mov_imm(x, X_RAX, t->prog->cookie); return true;
+	case BPF_FUNC_get_func_ip: x86_mov_imm(x, X_RAX, t->prog->func_ip); return true;
+	default: break;
+	}
+	at = blob_helper(helper);
+	if (at < 0)
+		return false;
+	t->is_far |= !x86_call_to(x, t->env->blob + (uint64_t)at);
+	return true;
 }
 
-static void put_programs(void *arg, struct x86 *x)
+static struct err *compile(struct trampoline *t, const struct trampoline_prog *p, struct x86 *x,
+			   uint32_t *stack)
 {
-	struct job *j = arg;
-	struct jit_env env = { .call_helper = call_helper, .arg = j };
+	struct jit_env env = { .call_helper = call_helper, .arg = t, .stack = stack };
 
-	x86_lea(x, X_RSP, X_RSP, -FRAME);
-	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-		x86_store(x, 8, X_RSP, (int32_t)(8 * i), order[i]);
-	x86_lea(x, X_RAX, X_RSP, FRAME);
-	x86_store(x, 8, X_RSP, SP_AT, X_RAX);
-	/* the JIT leaves r12 alone */
-	x86_mov(x, true, X_R12, X_RSP);
-	x86_alu_imm(x, true, X_AND, X_RSP, -16);
-	for (uint32_t i = 0; i < j->site->n_progs && !j->err; i++) {
-		x86_mov(x, true, X_RDI, X_R12);
-		j->err = jit_compile(j->site->progs[i].insns, j->site->progs[i].n_insns, &env, x);
+	t->prog = p;
+	return jit_compile(p->insns, p->n_insns, &env, x);
+}
+
+/* what the programs read and write: they are compiled once for that */
+static struct err *look_at(struct trampoline *t, struct frame *f, const struct trampoline_prog *v,
+			   uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct x86 x = { .base = t->x->base + x86_here(t->x) };
+		uint32_t stack = 0;
+		struct err *e = compile(t, &v[i], &x, &stack);
+
+		f->saved |= x.written | 1u << X_RDI;
+		f->shown |= context_use(v[i].insns, v[i].n_insns);
+		f->prog_stack = stack > f->prog_stack ? stack : f->prog_stack;
+		x86_free(&x);
+		if (e)
+			return e;
 	}
-	x86_mov(x, true, X_RSP, X_R12);
-	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-		x86_load(x, 8, order[i], X_RSP, (int32_t)(8 * i));
-	x86_lea(x, X_RSP, X_RSP, FRAME);
+	return NULL;
+}
+
+/* ---- bodies ---- */
+
+static void put_guard(struct trampoline *t, uint32_t out)
+{
+	const struct trampoline_env *env = t->env;
+
+	t->is_far |= !x86_cmp_zero_at(t->x, env->area + offsetof(struct rt_area, is_on));
+	x86_jump(t->x, X_E, out);
+	t->is_far |= !x86_cmp_zero_at(t->x, env->private + offsetof(struct rt_private, is_mine));
+	x86_jump(t->x, X_E, out);
+}
+
+static void put_programs(struct trampoline *t, const struct frame *f,
+			 const struct trampoline_prog *v, uint32_t n)
+{
+	struct x86 *x = t->x;
+
+	for (uint32_t i = 0; i < n && !t->error; i++) {
+		if (frame_shows_ip(f) && !f->is_return)
+			frame_store_ip(x, f, v[i].func_ip);
+		x86_lea(x, jit_reg(1), X_RSP, -f->low);
+		t->error = compile(t, &v[i], x, NULL);
+	}
+}
+
+static void put_probe(struct trampoline *t)
+{
+	const struct frame *f = &t->entry;
+	uint32_t out = x86_label(t->x);
+
+	if (!f->has_flags)
+		put_guard(t, out);
+	frame_put_room(t->x, f);
+	if (f->has_flags)
+		put_guard(t, out);
+	frame_put_words(t->x, f);
+	put_programs(t, f, t->site->progs, t->site->n_progs);
+	frame_put_registers_back(t->x, f);
+	if (f->has_flags)
+		x86_place(t->x, out);
+	frame_put_flags_back(t->x, f);
+	x86_lea(t->x, X_RSP, X_RSP, f->bytes);
+	if (!f->has_flags)
+		x86_place(t->x, out);
+}
+
+/* rt_call_open or rt_call_close: (calls, slot, back) */
+static void put_table_call(struct trampoline *t, uint64_t function, int32_t slot_at, uint32_t back)
+{
+	struct x86 *x = t->x;
+
+	t->is_far |= !x86_lea_at(x, X_RDI, t->env->calls);
+	x86_lea(x, X_RSI, X_RSP, slot_at);
+	x86_lea_label(x, X_RDX, back);
+	t->is_far |= !x86_call_to(x, t->env->blob + function);
+}
+
+/* the function has returned to `back`, as if that were the place it was called from */
+static void put_return(struct trampoline *t, uint32_t back)
+{
+	const struct frame *f = &t->back;
+	uint32_t out = x86_label(t->x), is_known = x86_label(t->x);
+	int32_t slot_at = f->bytes - 8;
+	struct x86 *x = t->x;
+
+	frame_put_room(x, f);
+	frame_put_words(x, f);
+	put_table_call(t, blob_call_close(), slot_at, back);
+	x86_test(x, true, X_RAX, X_RAX);
+	x86_jump(x, X_NE, is_known);
+	/* a return nobody has called for: there is no place to go on */
+	x86_trap(x);
+	x86_place(x, is_known);
+	x86_store(x, 8, X_RSP, slot_at, X_RAX);
+	if (frame_shows_ip(f))
+		x86_store(x, 8, X_RSP, frame_ip_at(f), X_RAX);
+	put_guard(t, out);
+	put_programs(t, f, t->site->returns, t->site->n_returns);
+	x86_place(x, out);
+	frame_put_registers_back(x, f);
+	frame_put_flags_back(x, f);
+	x86_lea(x, X_RSP, X_RSP, slot_at);
+	x86_ret(x);
+}
+
+static void put_call(struct trampoline *t)
+{
+	const struct frame *f = &t->entry;
+	struct x86 *x = t->x;
+	uint32_t out = x86_label(x), missed = x86_label(x), back = x86_label(x);
+
+	if (!f->has_flags)
+		put_guard(t, out);
+	frame_put_room(x, f);
+	/* flags are dead at entries: kept only because a program looks at them */
+	frame_put_words(x, f);
+	if (f->has_flags) {
+		uint32_t go_on = x86_label(x), leave = x86_label(x);
+
+		put_guard(t, leave);
+		x86_jump(x, X_ALWAYS, go_on);
+		x86_place(x, leave);
+		frame_put_registers_back(x, f);
+		x86_lea(x, X_RSP, X_RSP, f->bytes);
+		x86_jump(x, X_ALWAYS, out);
+		x86_place(x, go_on);
+	}
+	put_programs(t, f, t->site->progs, t->site->n_progs);
+	put_table_call(t, blob_call_open(), f->bytes, back);
+	x86_test(x, false, X_RAX, X_RAX);
+	frame_put_registers_back(x, f);
+	x86_lea(x, X_RSP, X_RSP, f->bytes);
+	x86_jump(x, X_E, missed);
+	x86_lea(x, X_RSP, X_RSP, 8);
+	x86_nops(x, (RT_BACK_REST - CALL_BYTES - (uint32_t)x->base - x86_here(x)) % RT_BACK_ALIGN);
+	x86_call(x, out);
+	x86_place(x, back);
+	put_return(t, back);
+	x86_place(x, missed);
+	t->is_far |= !x86_lock_inc_at(x, t->env->area + offsetof(struct rt_area, n_missed_calls));
+	x86_place(x, out);
+}
+
+static void put_body(void *arg, struct x86 *x)
+{
+	struct trampoline *t = arg;
+
+	(void)x;
+	if (t->site->kind == TRAMPOLINE_CALL && t->site->n_returns)
+		put_call(t);
+	else if (t->site->n_progs)
+		put_probe(t);
+}
+
+/* ---- the whole ---- */
+
+/* does an instruction of the straight way from the entry look at the return address? It would find ours */
+static bool reads_return_address(const struct code *c, uint64_t from)
+{
+	const struct code_insn *i = code_at(c, from), *end = c->insn + c->n;
+	int64_t depth = 0; /* rsp is so far below the slot */
+
+	for (; i && i < end && !(i->flags & CODE_SP_UNKNOWN) && i->kind != CODE_RET; i++) {
+		bool is_slot = i->mem_base == CODE_RSP && i->mem_index == CODE_NO_REG &&
+			       i->mem_disp == depth;
+
+		if ((is_slot && i->flags & (CODE_MEM_READ | CODE_MEM_WRITE)) ||
+		    (depth - i->sp_delta < 0 && i->sp_delta > 0))
+			return true;
+		if (!code_falls_through(i) || i->kind == CODE_JCC)
+			return false;
+		if (i->kind != CODE_CALL && i->kind != CODE_CALL_INDIRECT)
+			depth -= i->sp_delta;
+	}
+	return false;
+}
+
+static struct err *check(const struct trampoline *t, const struct patch *p, const struct code *c)
+{
+	if (t->site->kind != TRAMPOLINE_CALL)
+		return NULL;
+	if (!t->env->calls)
+		return err_new(0, "there is no table of open calls");
+	if (p->at && p->at != p->site)
+		return err_new(0, "its return cannot be noticed: the jump would stand before it");
+	if (reads_return_address(c, p->site))
+		return err_new(0, "the function looks at its return address");
+	return NULL;
+}
+
+static struct err *prepare(struct trampoline *t)
+{
+	const struct trampoline_site *s = t->site;
+	bool is_call = s->kind == TRAMPOLINE_CALL && s->n_returns;
+
+	TRY(look_at(t, &t->entry, s->progs, s->n_progs));
+	TRY(look_at(t, &t->back, s->returns, is_call ? s->n_returns : 0));
+	t->entry.has_flags = t->entry.has_red_zone = s->kind == TRAMPOLINE_INSIDE;
+	t->back.is_return = true;
+	if (is_call) {
+		t->entry.saved |= CALL_CLOBBERED;
+		t->back.saved |= CALL_CLOBBERED;
+	}
+	frame_lay_out(&t->entry);
+	frame_lay_out(&t->back);
+	return NULL;
+}
+
+static uint32_t stack_of(const struct frame *f)
+{
+	return (uint32_t)f->bytes + f->prog_stack + STACK_OF_HELPERS;
 }
 
 struct err *trampoline_emit(struct x86 *x, struct patch *p, const struct code *c,
 			    const uint8_t *bytes, const struct trampoline_site *s,
 			    const struct trampoline_env *env)
 {
-	struct job j = { .site = s, .env = env };
+	struct trampoline t = { .x = x, .site = s, .env = env };
+	size_t before = x->code.n;
+	struct err *e = check(&t, p, c);
 
-	if (s->kind != TRAMPOLINE_ENTRY)
-		return err_new(0, "only entries of functions can be probed by now");
-	TRY(patch_emit(x, p, c, bytes, put_programs, &j));
-	return j.err;
+	if (!e)
+		e = prepare(&t);
+	t.is_far = false;
+	if (!e)
+		e = patch_emit(x, p, c, bytes, put_body, &t);
+	if (!e && !t.error && t.is_far)
+		e = err_new(0, "the trampoline of 0x%llx is out of reach of what it uses",
+			    (unsigned long long)p->site);
+	if (t.error && e)
+		err_free(e);
+	e = t.error ? t.error : e;
+	if (e) {
+		x->code.n = before;
+		x->fixups.n = x->labels.n = 0;
+		return e;
+	}
+	x86_link(x);
+	p->stack = stack_of(&t.entry) > stack_of(&t.back) ? stack_of(&t.entry) : stack_of(&t.back);
+	return NULL;
+}
+
+uint32_t trampoline_stack(const struct patch *p)
+{
+	return p->stack;
 }

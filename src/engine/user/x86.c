@@ -130,6 +130,7 @@ void x86_link(struct x86 *x)
 
 		memcpy(x->code.p + f->at, &rel, 4);
 	}
+	x->fixups.n = x->labels.n = 0;
 }
 
 static bool put_far(struct x86 *x, unsigned opcode, uint64_t address)

@@ -79,7 +79,7 @@ void x86_jump(struct x86 *x, enum x86_cc cc, uint32_t label);
 void x86_call(struct x86 *x, uint32_t label);
 /* lea reg, [rip + label] */
 void x86_lea_label(struct x86 *x, enum x86_reg reg, uint32_t label);
-/* all labels are placed: offsets are filled in */
+/* all labels are placed: offsets are filled in, and labels begin anew */
 void x86_link(struct x86 *x);
 /* to an address outside; false when it is out of reach of 32 bits */
 bool x86_jump_to(struct x86 *x, uint64_t address);
@@ -124,5 +124,27 @@ bool x86_lock_inc_at(struct x86 *x, uint64_t address);
 /* compares rax */
 void x86_lock_cmpxchg(struct x86 *x, bool is_wide, enum x86_reg base, int32_t disp,
 		      enum x86_reg src);
+
+/* ---- what trampolines need besides (x86_special.c) ---- */
+/* compares 4 bytes at an address with 0; false when it is out of reach */
+bool x86_cmp_zero_at(struct x86 *x, uint64_t address);
+/* flags of arithmetic to and from rax, whose other bits are lost: two instructions each, and pushfq is slow */
+void x86_flags_to_rax(struct x86 *x);
+void x86_flags_from_rax(struct x86 *x);
+void x86_pushf(struct x86 *x);
+void x86_popf(struct x86 *x);
+void x86_push_mem(struct x86 *x, enum x86_reg base, int32_t disp); /* 8 bytes */
+void x86_pop_mem(struct x86 *x, enum x86_reg base, int32_t disp);  /* base rsp: as it is afterwards */
+void x86_trap(struct x86 *x);
+void x86_nops(struct x86 *x, uint32_t n);
+/* the processor's number, perhaps with its node above bit 12; rdpid where this machine has it */
+void x86_processor(struct x86 *x, enum x86_reg dst);
+void x86_time_stamp(struct x86 *x); /* to rdx:rax */
+/* dst >> n, bits of high coming in from above */
+void x86_shrd(struct x86 *x, enum x86_reg dst, enum x86_reg high, unsigned n);
+/* 8 bytes at an address */
+bool x86_load_at(struct x86 *x, enum x86_reg dst, uint64_t address);
+/* lea dst, [address]; false: out of reach */
+bool x86_lea_at(struct x86 *x, enum x86_reg dst, uint64_t address);
 
 #endif

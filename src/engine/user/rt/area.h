@@ -19,6 +19,7 @@ struct rt_area {
 	uint64_t bytes;       /* of the memory file */
 	uint64_t rings;       /* offset of the first struct rt_ring */
 	uint64_t ring_stride; /* bytes from one to the next */
+	uint64_t n_missed_calls; /* whose return is not noticed: no room in the table of open calls */
 };
 
 /* addresses that are readable as long as the process lives, whatever it does: docs/internals/user-reads.md */

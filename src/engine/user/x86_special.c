@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Instructions that trampolines need and programs do not; see x86.h. What the machine lacks is asked of this one: the traced process runs here. */
+#include "engine/user/x86.h"
+
+#include <cpuid.h>
+
+enum { REX_W = 0x48, REX_R = 4, REX_B = 1, RDPID_BIT = 22, PROCESSOR_SEGMENT = 0x7b };
+
+static void put(struct x86 *x, unsigned byte)
+{
+	strbuf_putc(&x->code, (char)byte);
+}
+
+/* distance from behind the next 4 + behind bytes */
+static bool put_distance(struct x86 *x, uint64_t address, unsigned behind)
+{
+	int64_t rel = (int64_t)(address - (x->base + x86_here(x) + 4 + behind));
+	int32_t rel32 = (int32_t)rel;
+
+	strbuf_add(&x->code, (const char *)&rel32, 4);
+	return rel == rel32;
+}
+
+bool x86_cmp_zero_at(struct x86 *x, uint64_t address)
+{
+	bool is_near;
+
+	x86_bytes(x, "\x83\x3d", 2);
+	is_near = put_distance(x, address, 1);
+	put(x, 0);
+	return is_near;
+}
+
+static bool put_at(struct x86 *x, unsigned opcode, enum x86_reg dst, uint64_t address)
+{
+	put(x, REX_W | (dst & 8 ? REX_R : 0));
+	put(x, opcode);
+	put(x, (dst & 7) << 3 | 5);
+	x->written |= 1u << dst;
+	return put_distance(x, address, 0);
+}
+
+bool x86_load_at(struct x86 *x, enum x86_reg dst, uint64_t address)
+{
+	return put_at(x, 0x8b, dst, address);
+}
+
+bool x86_lea_at(struct x86 *x, enum x86_reg dst, uint64_t address)
+{
+	return put_at(x, 0x8d, dst, address);
+}
+
+void x86_flags_to_rax(struct x86 *x)
+{
+	x86_bytes(x, "\x9f\x0f\x90\xc0", 4); /* lahf; seto al */
+}
+
+void x86_flags_from_rax(struct x86 *x)
+{
+	x86_bytes(x, "\x04\x7f\x9e", 3); /* add al, 127: overflows if al is 1; sahf */
+}
+
+void x86_pushf(struct x86 *x)
+{
+	put(x, 0x9c);
+}
+
+void x86_popf(struct x86 *x)
+{
+	put(x, 0x9d);
+}
+
+/* ff and 8f with a base that needs no REX but for r8 and up; displacements of 32 bits */
+static void put_stack_mem(struct x86 *x, unsigned opcode, unsigned digit, enum x86_reg base,
+			  int32_t disp)
+{
+	if (base & 8)
+		put(x, 0x40 | REX_B);
+	put(x, opcode);
+	put(x, 0x80 | digit << 3 | (base & 7));
+	if ((base & 7) == X_RSP)
+		put(x, 0x24);
+	strbuf_add(&x->code, (const char *)&disp, 4);
+}
+
+void x86_push_mem(struct x86 *x, enum x86_reg base, int32_t disp)
+{
+	put_stack_mem(x, 0xff, 6, base, disp);
+}
+
+void x86_pop_mem(struct x86 *x, enum x86_reg base, int32_t disp)
+{
+	put_stack_mem(x, 0x8f, 0, base, disp);
+}
+
+void x86_trap(struct x86 *x)
+{
+	x86_bytes(x, "\x0f\x0b", 2); /* ud2 */
+}
+
+void x86_nops(struct x86 *x, uint32_t n)
+{
+	static const char nop8[] = "\x0f\x1f\x84\x00\x00\x00\x00\x00";
+
+	for (; n >= 8; n -= 8)
+		x86_bytes(x, nop8, 8);
+	for (; n; n--)
+		put(x, 0x90);
+}
+
+static bool has_rdpid(void)
+{
+	unsigned a, b, c, d;
+
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && c >> RDPID_BIT & 1;
+}
+
+void x86_processor(struct x86 *x, enum x86_reg dst)
+{
+	x->written |= 1u << dst;
+	if (has_rdpid()) {
+		put(x, 0xf3);
+		if (dst & 8)
+			put(x, 0x40 | REX_B);
+		x86_bytes(x, "\x0f\xc7", 2);
+		put(x, 0xf8 | (dst & 7));
+		return;
+	}
+	/* the limit of a segment that the kernel makes for this; lsl dst, dst */
+	x86_mov_imm(x, dst, PROCESSOR_SEGMENT);
+	if (dst & 8)
+		put(x, 0x40 | REX_R | REX_B);
+	x86_bytes(x, "\x0f\x03", 2);
+	put(x, 0xc0 | (dst & 7) << 3 | (dst & 7));
+}
+
+void x86_time_stamp(struct x86 *x)
+{
+	x86_bytes(x, "\x0f\x31", 2);
+	x->written |= 1u << X_RAX | 1u << X_RDX;
+}
+
+void x86_shrd(struct x86 *x, enum x86_reg dst, enum x86_reg high, unsigned n)
+{
+	put(x, REX_W | (high & 8 ? REX_R : 0) | (dst & 8 ? REX_B : 0));
+	x86_bytes(x, "\x0f\xac", 2);
+	put(x, 0xc0 | (high & 7) << 3 | (dst & 7));
+	put(x, n);
+	x->written |= 1u << dst;
+}
