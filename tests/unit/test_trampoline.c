@@ -1,78 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Trampolines over functions of this very program: what they count is what was called, and nothing else may differ. Registers, flags,
- * vector registers and the stack below rsp are filled by assembly before a probe and compared behind it.
- */
-#include "user_help.h"
-
+/* Trampolines over functions of this very program: what they count is what was called, and functions do what they did. */
 #include "tap.h"
 #include "err_help.h"
+#include "trampoline_help.h"
 
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <sys/user.h>
+#include <sys/time.h>
 #include <sys/wait.h>
-
-#ifdef __clang__
-#define NEVER_COPIED __attribute__((noinline))
-#else
-#define NEVER_COPIED __attribute__((noinline, noclone))
-#endif
-
-/* ---- programs ---- */
-
-/* as sonde compiles { @ = count(); }: globals MAP0, @ MAP1 */
-static const char count_text[] = "r0 = VAL0\n"
-				 "r5 = *(u64 *)(r0 +0)\n"
-				 "if r5 == 0x0 goto on\n"
-				 "r0 = 0\n"
-				 "exit\n"
-				 "on:\n"
-				 "*(u64 *)(r10 -8) = 0\n"
-				 "r1 = MAP1\n"
-				 "r2 = r10\n"
-				 "r2 += -8\n"
-				 "call bpf_map_lookup_elem#1\n"
-				 "r5 = r0\n"
-				 "if r5 == 0x0 goto end\n"
-				 "r1 = 1\n"
-				 "lock *(u64 *)(r5 +0) += r1\n"
-				 "end:\n"
-				 "r0 = 0\n"
-				 "exit\n";
-
-static const struct rt_map_plan globals_plan = { RT_ARRAY, 4, 64, 1, 1 };
-static const struct rt_map_plan count_plan = { RT_ARRAY, 4, 8, 1, USER_CPUS };
-
-static struct user_room room;
-
-static bool start(void)
-{
-	return CHECK(user_make(&room)) && CHECK(user_add_map(&room, &globals_plan)) &&
-	       CHECK(user_add_map(&room, &count_plan));
-}
-
-static bool add(const void *function, unsigned at, enum trampoline_kind kind, const char *entry,
-		const char *back)
-{
-	struct trampoline_prog progs[2] = { { .func_ip = (uintptr_t)function + at, .cookie = 7 },
-					    { .func_ip = (uintptr_t)function, .cookie = 8 } };
-	struct trampoline_site s = { .kind = kind,
-				     .progs = progs,
-				     .n_progs = entry != NULL,
-				     .returns = progs + 1,
-				     .n_returns = back != NULL };
-
-	return (!entry || check_err(user_program(&room, entry, &progs[0]), "entry")) &&
-	       (!back || check_err(user_program(&room, back, &progs[1]), "return")) &&
-	       check_err(user_emit(&room, function, at, &s), "trampoline");
-}
-
-static uint64_t counted(void)
-{
-	return user_sum((struct rt_map *)(uintptr_t)room.maps[1].at, 0);
-}
 
 /* ---- counting ---- */
 
@@ -145,6 +81,263 @@ TEST(returns_are_counted)
 		/* one, two, and recursion 0 .. 7 */
 		CHECK_INT(counted(), 80 * 3 + 10 * (8 + 28));
 		CHECK_INT(room.area->n_missed_calls, 0);
+	}
+	user_unmake(&room);
+}
+
+/* ---- calls that are open ---- */
+
+static jmp_buf out_of_it;
+
+NEVER_COPIED static int deeper(int n)
+{
+	int below;
+
+	if (n < 0)
+		return 0;
+	if (!n)
+		longjmp(out_of_it, 1);
+	below = deeper(n - 1);
+	__asm__ volatile("" : "+r"(below));
+	return below + 1;
+}
+
+static uint64_t open_calls(const struct rt_calls *c)
+{
+	uint64_t n = 0;
+
+	for (uint32_t b = 0; b <= c->mask; b++)
+		for (unsigned i = 0; i < RT_CALLS_OF_BUCKET; i++)
+			n += c->buckets[b].slot[i] && !(c->buckets[b].slot[i] & 1);
+	return n;
+}
+
+TEST(calls_left_by_longjmp)
+{
+	if (start() && add((const void *)deeper, 0, TRAMPOLINE_CALL, NULL, count_text) &&
+	    add((const void *)by_recursion, 0, TRAMPOLINE_CALL, NULL, count_text)) {
+		user_install(&room);
+		for (volatile int i = 0; i < 1000; i++) {
+			if (!setjmp(out_of_it))
+				deeper(10);
+			CHECK_INT(by_recursion(12), 1 + 12 * 13 / 2);
+		}
+		CHECK_INT(counted(), 13 * 1000);
+		CHECK_INT(room.area->n_missed_calls, 0);
+		/* those that were left are known once each, however often they were left */
+		CHECK(open_calls(room.calls) <= 11);
+	}
+	user_unmake(&room);
+}
+
+/* functions whose last act is a jump to another one, or to themselves: assembly, so that it is a jump */
+int tail_a(int n), tail_b(int n), tail_c(int n);
+__asm__(".text\n"
+	".macro tail from, to\n"
+	".p2align 4\n\\from: sub $1, %edi\njs 1f\nnopl 8(%rax,%rax,1)\njmp \\to\n1: mov $42, %eax\nret\n"
+	".endm\n"
+	"tail tail_a, tail_b\ntail tail_b, tail_a\ntail tail_c, tail_c\n");
+
+TEST(tail_calls)
+{
+	if (start() && add((const void *)tail_a, 0, TRAMPOLINE_CALL, NULL, count_text) &&
+	    add((const void *)tail_b, 0, TRAMPOLINE_CALL, NULL, count_text) &&
+	    add((const void *)tail_c, 0, TRAMPOLINE_CALL, NULL, count_text)) {
+		user_install(&room);
+		for (int i = 0; i < 100; i++)
+			CHECK_INT(tail_a(5), 42);
+		CHECK_INT(counted(), 600);
+		CHECK_INT(tail_a(50), 42);
+		/* one slot has room for eight calls of different functions; the others are let through */
+		CHECK_INT(counted() + room.area->n_missed_calls, 651);
+		CHECK_INT(tail_c(1000), 42);
+		CHECK_INT(counted() + room.area->n_missed_calls, 651 + 1001);
+		CHECK_INT(open_calls(room.calls), 0);
+	}
+	user_unmake(&room);
+}
+
+TEST(a_full_table_lets_calls_through)
+{
+	if (start() && add((const void *)by_recursion, 0, TRAMPOLINE_CALL, count_text, count_text)) {
+		room.calls->mask = 1;
+		user_install(&room);
+		CHECK_INT(by_recursion(99), 1 + 99 * 100 / 2);
+		CHECK_INT(room.area->n_missed_calls, 100 - 16);
+		CHECK_INT(counted(), 100 + 16);
+	}
+	user_unmake(&room);
+}
+
+TEST(switched_off_in_open_calls)
+{
+	int status;
+	pid_t child;
+
+	if (start() && add((const void *)deeper, 0, TRAMPOLINE_CALL, NULL, count_text) &&
+	    add((const void *)by_recursion, 0, TRAMPOLINE_CALL, NULL, count_text)) {
+		user_install(&room);
+		fflush(stdout);
+		child = fork();
+		if (!child) { /* its is_mine is zero, as the kernel would make it */
+			room.private->is_mine = 0;
+			_exit(by_recursion(3) == 7 && !counted() ? 7 : 1);
+		}
+		CHECK_INT(waitpid(child, &status, 0), child);
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+		CHECK_INT(by_recursion(3), 7);
+		CHECK_INT(counted(), 4);
+	}
+	user_unmake(&room);
+}
+
+/* a function that forks and returns in both */
+static volatile pid_t forked;
+NEVER_COPIED static int fork_within(int i)
+{
+	forked = fork();
+	if (!forked)
+		room.private->is_mine = 0;
+	return i + 1;
+}
+
+TEST(fork_within_an_open_call)
+{
+	int status, got;
+
+	if (start() && add((const void *)fork_within, 0, TRAMPOLINE_CALL, NULL, count_text)) {
+		user_install(&room);
+		fflush(stdout);
+		got = fork_within(6);
+		if (!forked)
+			_exit(got);
+		CHECK_INT(got, 7);
+		CHECK_INT(waitpid(forked, &status, 0), forked);
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+		CHECK_INT(counted(), 1);
+	}
+	user_unmake(&room);
+}
+
+/* ---- signals and threads ---- */
+
+static volatile sig_atomic_t n_signals, n_wrong;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	n_signals++;
+	if (!calls_are_right(n_signals & 7))
+		n_wrong++;
+}
+
+/* expected counts of calls_are_right(i), whose probes are those of put_all */
+static uint64_t hits(int i)
+{
+	return 3 + 2 * (uint64_t)((i & 7) + 1);
+}
+
+static bool put_all(void)
+{
+	return start() && add((const void *)by_address, 0, TRAMPOLINE_ENTRY, count_text, NULL) &&
+	       add((const void *)with_stack, 0, TRAMPOLINE_CALL, count_text, count_text) &&
+	       add((const void *)by_recursion, 0, TRAMPOLINE_CALL, count_text, count_text);
+}
+
+TEST(signal_handlers_hit_probes)
+{
+	struct sigaction sa = { .sa_handler = on_signal }, old;
+	struct itimerval often = { { 0, 50 }, { 0, 50 } }, never = { { 0, 0 }, { 0, 0 } };
+	uint64_t want = 0;
+
+	if (put_all()) {
+		user_install(&room);
+		n_signals = n_wrong = 0;
+		sigaction(SIGALRM, &sa, &old);
+		setitimer(ITIMER_REAL, &often, NULL);
+		for (int i = 0; n_signals < 3000; i = (i + 1) & 7) {
+			want += hits(i);
+			if (!calls_are_right(i))
+				n_wrong++;
+		}
+		setitimer(ITIMER_REAL, &never, NULL);
+		sigaction(SIGALRM, &old, NULL);
+		for (int i = 1; i <= n_signals; i++)
+			want += hits(i & 7);
+		CHECK_INT(n_wrong, 0);
+		CHECK_INT(counted() + room.area->n_missed_calls, want);
+		CHECK_INT(open_calls(room.calls), 0);
+	}
+	user_unmake(&room);
+}
+
+enum { THREADS = 8, CALLS = 20000 };
+
+static void *call_often(void *arg)
+{
+	bool is_right = true;
+
+	for (int i = 0; i < CALLS; i++)
+		is_right &= calls_are_right(i);
+	*(bool *)arg = is_right;
+	return NULL;
+}
+
+TEST(threads)
+{
+	pthread_t t[THREADS];
+	bool is_right[THREADS];
+	uint64_t want = 0;
+
+	if (put_all()) {
+		user_install(&room);
+		for (unsigned i = 0; i < THREADS; i++)
+			pthread_create(&t[i], NULL, call_often, &is_right[i]);
+		for (unsigned i = 0; i < THREADS; i++) {
+			pthread_join(t[i], NULL);
+			CHECK(is_right[i]);
+		}
+		for (int i = 0; i < CALLS; i++)
+			want += hits(i);
+		CHECK_INT(counted() + room.area->n_missed_calls, THREADS * want);
+		CHECK_INT(open_calls(room.calls), 0);
+	}
+	user_unmake(&room);
+}
+
+/* ---- what is refused ---- */
+
+int looks_at_return(void);
+__asm__(".text\n.p2align 4\nlooks_at_return: mov (%rsp), %rax\nnopl 8(%rax,%rax,1)\nret\n.p2align 4\n");
+
+TEST(what_cannot_be_is_refused)
+{
+	struct trampoline_prog p = { .func_ip = 1 };
+	struct trampoline_site s = { .kind = TRAMPOLINE_CALL, .returns = &p, .n_returns = 1 };
+	struct err *e;
+	size_t n;
+
+	if (start() && check_err(user_program(&room, count_text, &p), "program")) {
+		n = room.x.code.n;
+		e = user_emit(&room, (const void *)looks_at_return, 0, &s);
+		CHECK(e && strstr(e->msg, "return address"));
+		err_free(e);
+		room.env.calls = 0;
+		e = user_emit(&room, (const void *)by_recursion, 0, &s);
+		CHECK(e && strstr(e->msg, "no table"));
+		err_free(e);
+		room.env.calls = (uint64_t)(uintptr_t)room.calls;
+		room.env.area += 1ull << 40;
+		e = user_emit(&room, (const void *)by_recursion, 0, &s);
+		CHECK(e && strstr(e->msg, "out of reach"));
+		err_free(e);
+		room.env.area -= 1ull << 40;
+		CHECK(check_err(user_program(&room, "call bpf_x#9999\nexit\n", &p), "program"));
+		e = user_emit(&room, (const void *)by_recursion, 0, &s);
+		CHECK(e && strstr(e->msg, "cannot be compiled"));
+		err_free(e);
+		CHECK_INT(room.x.code.n, n);
+		CHECK_INT(room.n_patches, 0);
 	}
 	user_unmake(&room);
 }
