@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-enum { STOP_MS = 1000, PASSES = 8, TRIES = 3, NAP_MS = 20 };
+enum { STOP_MS = 1000, PASSES = 8, TRIES = 3, NAP_MS = 20, JMP_REL32 = 0xe9 };
 #define CODE_MAX (64u << 20) /* no area has more: what claims to is not ours */
 
 struct err *clean_file_of(int fd, struct clean_file *ret)
@@ -28,22 +28,37 @@ struct err *clean_file_of(int fd, struct clean_file *ret)
 	return NULL;
 }
 
-static bool is_data(const struct proc_map *m, const struct clean_file *file)
+static bool is_data(const struct proc_map *m)
 {
-	if (!m->ino || m->offset || !str_is(m->path, "/memfd:sonde"))
-		return false;
+	return m->ino && !m->offset && str_is(m->path, "/memfd:sonde");
+}
+
+static bool is_of(const struct proc_map *m, const struct clean_file *file)
+{
 	return !file->ino || (m->ino == file->ino && m->dev_major == file->dev_major &&
 			      m->dev_minor == file->dev_minor);
 }
 
-/* ---- one area ---- */
+/* ---- the areas of a process ---- */
 
 struct area {
 	uint64_t code;
 	struct patches_head head;
-	uint8_t *bytes; /* its table */
+	uint8_t *bytes; /* its code, which begins with the table */
 	size_t n_bytes;
+	bool is_ours; /* of the file that is asked for, and nobody uses it */
 };
+
+struct areas {
+	VEC(struct area) v;
+};
+
+static void areas_free(struct areas *a)
+{
+	vec_each(i, &a->v)
+		free(i->bytes);
+	vec_free(&a->v);
+}
 
 /* the code of the area whose data are mapping k: of the mappings in front of it, without a gap, the one with a table */
 static bool find_area(const struct remote *r, const struct proc_maps *maps, uint32_t k,
@@ -56,16 +71,14 @@ static bool find_area(const struct remote *r, const struct proc_maps *maps, uint
 		size_t n = m->end - m->start;
 		struct patches_head head;
 
-		if (!m->exec || n > CODE_MAX || !remote_read(r, m->start, &head, sizeof(head)))
+		if (!m->exec || n > CODE_MAX || !remote_read(r, m->start, &head, sizeof(head)) ||
+		    head.magic != PATCHES_MAGIC)
 			continue;
-		if (head.magic != PATCHES_MAGIC || patches_bytes(head.capacity) > n)
-			continue;
-		ret->code = m->start;
-		ret->bytes = base_realloc(ret->bytes, n);
-		ret->n_bytes = n;
+		*ret = (struct area){ .code = m->start, .bytes = base_alloc(n), .n_bytes = n };
 		if (remote_read(r, m->start, ret->bytes, n) &&
 		    patches_parse(ret->bytes, n, m->start, data, &ret->head))
 			return true;
+		free(ret->bytes);
 	}
 	return false;
 }
@@ -77,84 +90,139 @@ static bool is_alive(const struct patches_head *h)
 	       !strchr("ZX?", proc_state(h->guardian));
 }
 
-enum state { STATE_OURS, STATE_OWN, STATE_FOREIGN };
-
-static enum state look(const struct remote *r, const struct patches_entry *e)
+static ERR_MUST struct err *find_areas(const struct remote *r, const struct clean_file *file,
+				       bool is_forced, struct areas *out, struct clean_counts *ret)
 {
-	uint8_t now[PATCH_JUMP], jump[PATCH_JUMP] = { 0xe9 };
-	int32_t rel = (int32_t)(e->trampoline - (e->site + PATCH_JUMP));
+	struct proc_maps maps;
 
-	memcpy(jump + 1, &rel, sizeof(rel));
-	if (!remote_read(r, e->site, now, sizeof(now)))
-		return STATE_OWN; /* the library is gone */
-	if (!memcmp(now, jump, sizeof(now)))
-		return STATE_OURS;
-	return memcmp(now, e->old, sizeof(now)) ? STATE_FOREIGN : STATE_OWN;
+	areas_free(out);
+	TRY(proc_maps_read(r->leader, &maps));
+	for (uint32_t k = 0; k < maps.n; k++) {
+		struct area a;
+
+		if (!is_data(&maps.v[k]) || !find_area(r, &maps, k, &a))
+			continue;
+		a.is_ours = is_of(&maps.v[k], file);
+		if (a.is_ours && !is_forced && is_alive(&a.head)) {
+			ret->guardian = a.head.guardian;
+			a.is_ours = false;
+		}
+		vec_push(&out->v, a);
+	}
+	proc_maps_free(&maps);
+	return NULL;
 }
 
-/* is_last: count, and restore if the process is stopped; it is when there was a jump of ours. True: there is one */
-static bool restore(const struct remote *r, const struct area *a, bool is_last,
-		    struct clean_counts *ret)
+/* ---- what stands at a place ---- */
+
+enum state { STATE_OURS, STATE_OWN, STATE_FOREIGN };
+
+static bool is_in_area(const struct areas *areas, uint64_t address)
+{
+	vec_each(a, &areas->v)
+		if (address - a->code < a->n_bytes)
+			return true;
+	return false;
+}
+
+static enum state look(const struct remote *r, const struct areas *areas,
+		       const struct patches_entry *e)
+{
+	uint8_t now[PATCH_JUMP];
+	uint64_t target;
+	int32_t rel;
+
+	if (!remote_read(r, e->site, now, sizeof(now)) || !memcmp(now, e->old, sizeof(now)))
+		return STATE_OWN; /* or the library is gone */
+	memcpy(&rel, now + 1, sizeof(rel));
+	target = e->site + PATCH_JUMP + (uint64_t)(int64_t)rel;
+	if (now[0] != JMP_REL32)
+		return STATE_FOREIGN;
+	if (target == e->trampoline)
+		return STATE_OURS;
+	/* a jump into another area of a sonde is that one's concern */
+	return is_in_area(areas, target) ? STATE_OWN : STATE_FOREIGN;
+}
+
+typedef void entry_fn(void *arg, const struct patches_entry *e, enum state s);
+
+static void each_entry(const struct remote *r, const struct areas *areas, entry_fn *fn, void *arg)
 {
 	struct patches_entry e;
-	bool is_any = false;
 
-	for (uint32_t k = 0; k < a->head.n; k++) {
-		enum state s;
-
-		if (!patches_entry_at(a->bytes, a->n_bytes, k, &e))
-			continue;
-		s = look(r, &e);
-		is_any |= s == STATE_OURS;
-		if (!is_last)
-			continue;
-		ret->n_foreign += s == STATE_FOREIGN;
-		ret->n_restored += s == STATE_OURS && r->threads.n &&
-				   remote_write(r, e.site, e.old, PATCH_JUMP);
-	}
-	return is_any;
+	vec_each(a, &areas->v)
+		for (uint32_t k = 0; a->is_ours && k < a->head.n; k++)
+			if (patches_entry_at(a->bytes, a->n_bytes, k, &e))
+				fn(arg, &e, look(r, areas, &e));
 }
 
 /* ---- one process ---- */
 
-/* all its areas; *is_any: there are jumps of ours */
-static ERR_MUST struct err *walk(struct remote *r, const struct clean_file *file, bool is_forced,
-				 bool is_last, bool *is_any, struct clean_counts *ret)
-{
-	struct area a = { 0 };
-	struct proc_maps maps;
+struct cleaning {
+	struct remote r;
+	struct clean_counts *counts;
+	bool is_any;           /* a jump of ours stands somewhere */
+	VEC(uint64_t) foreign; /* places that are counted: a later table can name them again */
+};
 
-	TRY(proc_maps_read(r->leader, &maps));
-	for (uint32_t k = 0; k < maps.n; k++) {
-		if (!is_data(&maps.v[k], file) || !find_area(r, &maps, k, &a))
-			continue;
-		if (!is_forced && is_alive(&a.head)) {
-			ret->guardian = a.head.guardian;
-			continue;
-		}
-		ret->n_areas += is_last;
-		*is_any |= restore(r, &a, is_last, ret);
+static void on_look(void *arg, const struct patches_entry *e, enum state s)
+{
+	struct cleaning *c = arg;
+
+	(void)e;
+	c->is_any |= s == STATE_OURS;
+}
+
+static void on_restore(void *arg, const struct patches_entry *e, enum state s)
+{
+	struct cleaning *c = arg;
+
+	c->counts->n_restored += s == STATE_OURS &&
+				 remote_write(&c->r, e->site, e->old, PATCH_JUMP);
+}
+
+static void on_count(void *arg, const struct patches_entry *e, enum state s)
+{
+	struct cleaning *c = arg;
+
+	if (s != STATE_FOREIGN)
+		return;
+	vec_each(known, &c->foreign)
+		if (*known == e->site)
+			return;
+	vec_push(&c->foreign, e->site);
+}
+
+/* its areas are looked at again when it is stopped; without a jump of ours it is not stopped at all */
+static ERR_MUST struct err *clean(struct cleaning *c, const struct clean_file *file, bool is_forced,
+				  struct areas *areas)
+{
+	TRY(find_areas(&c->r, file, is_forced, areas, c->counts));
+	each_entry(&c->r, areas, on_look, c);
+	if (c->is_any) {
+		TRY(remote_stop(&c->r, STOP_MS));
+		TRY(find_areas(&c->r, file, is_forced, areas, c->counts));
+		each_entry(&c->r, areas, on_restore, c);
 	}
-	free(a.bytes);
-	proc_maps_free(&maps);
+	each_entry(&c->r, areas, on_count, c);
+	vec_each(a, &areas->v)
+		c->counts->n_areas += a->is_ours;
+	c->counts->n_foreign += (unsigned)c->foreign.n;
 	return NULL;
 }
 
 struct err *clean_process(pid_t pid, const struct clean_file *file, bool is_forced,
 			  struct clean_counts *ret)
 {
-	bool is_any = false;
-	struct remote r;
-	struct err *e = remote_open(pid, &r);
+	struct cleaning c = { .counts = ret };
+	struct areas areas = { 0 };
+	struct err *e = remote_open(pid, &c.r);
 
 	if (!e)
-		e = walk(&r, file, is_forced, false, &is_any, ret);
-	if (!e && is_any)
-		e = remote_stop(&r, STOP_MS);
-	/* what counts is what stands there when nothing moves; without jumps of ours it is not stopped at all */
-	if (!e)
-		e = walk(&r, file, is_forced, true, &is_any, ret);
-	remote_close(&r);
+		e = clean(&c, file, is_forced, &areas);
+	remote_close(&c.r);
+	areas_free(&areas);
+	vec_free(&c.foreign);
 	return e;
 }
 
@@ -176,7 +244,7 @@ static bool maps_file(pid_t pid, const struct clean_file *file)
 	if (e)
 		return false;
 	for (uint32_t k = 0; k < maps.n && !is_found; k++)
-		is_found = is_data(&maps.v[k], file);
+		is_found = is_data(&maps.v[k]) && is_of(&maps.v[k], file);
 	proc_maps_free(&maps);
 	return is_found;
 }

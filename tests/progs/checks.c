@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Four threads that call functions with known answers, as fast as they can, until SIGTERM; then says how many answers there were and
+ * how many were wrong, and ends with status 0 when none was. Functions begin in ways that are hard to probe: with a loop's head, a jump,
+ * a call, three bytes of code, an address relative to the instruction.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define NEVER_COPIED __attribute__((noinline, noclone))
+
+enum { THREADS = 4 };
+
+static volatile sig_atomic_t is_done;
+static volatile int table[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+static struct {
+	unsigned long n, wrong;
+	char apart[48];
+} counts[THREADS];
+
+NEVER_COPIED int by_address(int i)
+{
+	return table[i & 7] + i;
+}
+
+NEVER_COPIED int by_branch(int i)
+{
+	if (i & 1)
+		return by_address(i) * 3;
+	return i ^ 5;
+}
+
+NEVER_COPIED int by_recursion(int i)
+{
+	int below;
+
+	if (i <= 0)
+		return 1;
+	below = by_recursion(i - 1);
+	__asm__ volatile("" : "+r"(below));
+	return below + i;
+}
+
+/* its first bytes are jumped to */
+int by_loop(int i);
+__asm__(".text\n"
+	".globl by_loop\n"
+	".type by_loop, @function\n"
+	"by_loop:\n"
+	"	dec %edi\n"
+	"	inc %eax\n"
+	"	test %edi, %edi\n"
+	"	jg by_loop\n"
+	"	ret\n"
+	".size by_loop, . - by_loop\n"
+	/* three bytes */
+	".globl by_little\n"
+	".type by_little, @function\n"
+	"by_little:\n"
+	"	mov %edi, %eax\n"
+	"	ret\n"
+	".size by_little, . - by_little\n"
+	".balign 16\n");
+int by_little(int i);
+
+NEVER_COPIED double by_float(double d, int i)
+{
+	return d * i + 0.5;
+}
+
+NEVER_COPIED int by_table(int i)
+{
+	switch (i & 7) {
+	case 0: return by_little(3);
+	case 1: return 17 + table[2];
+	case 2: return by_address(4);
+	case 3: return i * 5;
+	case 4: return i - 1;
+	case 5: return table[i & 3];
+	case 6: return 99;
+	default: return -i;
+	}
+}
+
+/* what by_table gives, from arithmetic alone */
+static int expected(int i)
+{
+	const int answers[8] = { 3, 20, 9, i * 5, i - 1, (i & 3) + 1, 99, -i };
+
+	return answers[i & 7];
+}
+
+static int is_right(int i)
+{
+	int n = i & 7, loops;
+
+	__asm__ volatile("xor %%eax, %%eax\n\tcall by_loop" : "=a"(loops), "+D"(n)::"rcx", "rdx", "rsi",
+			 "r8", "r9", "r10", "r11", "memory", "cc");
+	n = i & 7;
+	return loops == (n ? n : 1) && by_address(i) == n + 1 + i &&
+	       by_branch(i) == (i & 1 ? (n + 1 + i) * 3 : (i ^ 5)) &&
+	       by_recursion(n) == 1 + n * (n + 1) / 2 && by_float(2.0, n) == 2.0 * n + 0.5 &&
+	       by_table(i) == expected(i) && by_little(i) == i;
+}
+
+static void *work(void *arg)
+{
+	unsigned me = (unsigned)(unsigned long)arg;
+
+	for (int i = 0; !is_done; i = (i + 1) & 0xffff) {
+		counts[me].n++;
+		counts[me].wrong += !is_right(i);
+	}
+	return NULL;
+}
+
+static void end(int signal)
+{
+	(void)signal;
+	is_done = 1;
+}
+
+int main(void)
+{
+	unsigned long n = 0, wrong = 0;
+	pthread_t t[THREADS];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGTERM, end);
+	(void)!nice(5);
+	for (unsigned long i = 0; i < THREADS; i++)
+		pthread_create(&t[i], NULL, work, (void *)i);
+	printf("ready\n");
+	fflush(stdout);
+	for (unsigned i = 0; i < THREADS; i++) {
+		pthread_join(t[i], NULL);
+		n += counts[i].n;
+		wrong += counts[i].wrong;
+	}
+	printf("%lu rounds, %lu wrong\n", n, wrong);
+	return wrong != 0;
+}

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whether the code of a process is that of its files: own_bytes.py PID compares /proc/PID/mem with what is mapped.
+
+Says where it differs and ends with status 1, or says nothing. Also a module: changed(PID) -> [(address, path, bytes)].
+"""
+import os
+import sys
+
+
+def code_mappings(pid):
+    with open(f"/proc/{pid}/maps") as f:
+        for line in f:
+            parts = line.split(maxsplit=5)
+            if "x" in parts[1] and int(parts[4]):
+                start, end = (int(x, 16) for x in parts[0].split("-"))
+                yield start, end, int(parts[2], 16), parts[5].rstrip("\n")
+
+
+def file_bytes(pid, start, end, offset, path):
+    """by /proc/PID/map_files, which names the file whatever the process's root is"""
+    try:
+        f = open(f"/proc/{pid}/map_files/{start:x}-{end:x}", "rb")
+    except OSError:
+        f = open(f"/proc/{pid}/root{path}", "rb")
+    with f:
+        f.seek(offset)
+        return f.read(end - start)
+
+
+def changed(pid):
+    found = []
+    with open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for start, end, offset, path in code_mappings(pid):
+            own = file_bytes(pid, start, end, offset, path)
+            mem.seek(start)
+            now = mem.read(len(own))
+            if now == own:
+                continue
+            at = next(i for i in range(len(own)) if now[i] != own[i])
+            n = sum(a != b for a, b in zip(now, own))
+            found.append((start + at, path, n))
+    return found
+
+
+if __name__ == "__main__":
+    differences = changed(int(sys.argv[1]))
+    for at, where, count in differences:
+        print(f"{count} bytes differ in {where}, the first at {at:#x}")
+    sys.exit(bool(differences))
