@@ -93,17 +93,32 @@ static void refuse_site(struct target_job *j, struct site *s, struct err *err)
 	s->patch.trampoline = 0;
 }
 
+/* what the compiler of programs may know of the maps: where they are, what never changes of them */
+static struct trampoline_map *known_maps(const struct shared *s, uint64_t data, uint32_t *n)
+{
+	struct trampoline_map *v = base_alloc((s->n_maps + 1) * sizeof(*v));
+
+	*n = 0;
+	for (uint32_t i = 0; i < s->n_maps; i++)
+		if (shared_map(s, i))
+			v[(*n)++] = (struct trampoline_map){ data + s->maps[i].at,
+							     shared_map(s, i) };
+	return v;
+}
+
 static ERR_MUST struct err *fill_area(struct batch *b, struct target_job *j, struct area *a)
 {
 	struct trampoline_env env = { .blob = a->blob,
 				      .area = a->remote.data,
 				      .private = a->remote.private,
 				      .calls = a->remote.private + PRIVATE_BYTES };
+	struct trampoline_map *maps = known_maps(j->shared, a->remote.data, &env.n_maps);
 	struct x86 x = { .base = a->blob };
 	size_t blob = (blob_bytes() + CODE_ALIGN - 1) & ~(size_t)(CODE_ALIGN - 1);
 	char *copy = base_alloc(blob);
 	struct err *err = NULL;
 
+	env.maps = maps;
 	blob_copy(copy, a->remote.data, a->remote.private);
 	x86_bytes(&x, copy, (uint32_t)blob);
 	free(copy);
@@ -113,6 +128,7 @@ static ERR_MUST struct err *fill_area(struct batch *b, struct target_job *j, str
 		if (e)
 			refuse_site(j, &b->sites.v.v[i], e);
 	}
+	free(maps);
 	x86_link(&x);
 	if (a->blob + x.code.n > a->remote.code + a->remote.code_bytes)
 		err = err_new(0, "%zu bytes of code do not fit into %zu", x.code.n,
