@@ -29,7 +29,7 @@ enum image_map_role {
 	MAP_UNWIND_PROCS, /* hash: struct image_unwind_key -> struct image_unwind_part */
 	MAP_UNWIND_STATS, /* per-CPU array of one element: u64 for each enum image_unwind_stat */
 	MAP_STREAMS,      /* hash: struct image_stream_key -> struct image_stream_state */
-	MAP_MESSAGE,      /* mmapable array of one element: struct image_message, then its arguments */
+	MAP_MESSAGE, /* mmapable array of one element: struct image_message, then its arguments */
 	MAP_MESSAGE_RING, /* events of clauses on messages */
 };
 
@@ -57,7 +57,7 @@ struct image_globals {
 	uint64_t exit_code;
 	uint64_t start_ns; /* CLOCK_MONOTONIC (bpf_ktime_get_ns) when tracing began, for elapsed */
 	uint64_t cpid;     /* pid of the -c child, 0: none */
-	uint64_t blind;    /* hits of programs with stream() that had no work area: whose bytes are missing is not known */
+	uint64_t blind; /* hits of programs with stream() that had no work area: whose bytes are missing is not known */
 };
 
 struct image_scratch_head {
@@ -73,8 +73,9 @@ enum {
 	IMAGE_UNWIND_FILES = 4096,  /* tables at a time */
 	IMAGE_UNWIND_PROCESSES = 4096,
 	/* instead of a table's number */
-	IMAGE_UNWIND_NO_CFI = -1,  /* frame pointers */
-	IMAGE_UNWIND_IN_USER = -2, /* there is a table, which the kernel has not got: the consumer unwinds */
+	IMAGE_UNWIND_NO_CFI = -1, /* frame pointers */
+	IMAGE_UNWIND_IN_USER =
+		-2, /* there is a table, which the kernel has not got: the consumer unwinds */
 };
 
 /* above all addresses */
@@ -134,7 +135,8 @@ static inline uint64_t image_stack_hash(uint64_t h, uint64_t frame)
 
 enum {
 	IMAGE_STREAM_PIECE = 16384, /* bytes of one record at most */
-	IMAGE_STREAM_CONNS = 16384, /* kept in MAP_STREAMS; those that were quiet the longest go first */
+	IMAGE_STREAM_CONNS =
+		16384, /* kept in MAP_STREAMS; those that were quiet the longest go first */
 	IMAGE_STREAM_IOVECS = 1024, /* of one call, what the kernel takes (UIO_MAXIOV) */
 };
 
@@ -146,24 +148,27 @@ struct image_stream_key {
 enum { IMAGE_STREAM_IGNORED = 1 };
 
 struct image_stream_state {
-	uint64_t epoch;   /* when it was made: another one means that bytes between are not known of */
+	uint64_t epoch; /* when it was made: another one means that bytes between are not known of */
 	uint64_t pos[2];  /* by direction: bytes that calls have passed */
 	uint64_t lost[2]; /* of them, those that could not be sent here */
-	uint64_t flags;   /* written by the consumer: IMAGE_STREAM_IGNORED: nothing more of this connection is wanted */
+	uint64_t flags; /* written by the consumer: IMAGE_STREAM_IGNORED: nothing more of this connection is wanted */
 };
 
 enum image_stream_flag {
 	STREAM_OUT = 1 << 0, /* direction */
 	STREAM_TLS = 1 << 1, /* the bytes come from a TLS library */
-	STREAM_END = 1 << 2, /* no bytes: the connection is over; pos, lost: how many bytes were received and sent in all */
-	STREAM_SKIP = 1 << 3, /* no bytes: call_total of them have passed where no program can see them (sendfile) */
+	STREAM_END =
+		1 << 2, /* no bytes: the connection is over; pos, lost: how many bytes were received and sent in all */
+	STREAM_SKIP =
+		1 << 3, /* no bytes: call_total of them have passed where no program can see them (sendfile) */
 };
 
 /* payload of EVENT_STREAM; its bytes follow */
 struct image_stream_piece {
 	struct image_stream_key key;
-	uint64_t epoch, pos, lost; /* of the state, in this direction: where these bytes stand; lost so far */
-	uint64_t blind;            /* of the globals, so far */
+	uint64_t epoch, pos,
+		lost;   /* of the state, in this direction: where these bytes stand; lost so far */
+	uint64_t blind; /* of the globals, so far */
 	uint64_t call_offset, call_total;
 	uint64_t nsecs; /* CLOCK_BOOTTIME of the call */
 	uint64_t cgroup;
@@ -201,11 +206,11 @@ enum fault_kind {
 	FAULT_READ,         /* bpf_probe_read failed: -k only */
 	FAULT_BOUNDS,       /* index outside of an array */
 	FAULT_DIV_ZERO,
-	FAULT_STACK, /* bpf_get_stack failed */
-	FAULT_LOOP,  /* bpf_loop stopped early */
+	FAULT_STACK,    /* bpf_get_stack failed */
+	FAULT_LOOP,     /* bpf_loop stopped early */
 	FAULT_NO_ENTRY, /* a return whose call began before the probe: the hit was left out */
-	FAULT_STREAM, /* bytes of a stream could not be read */
-	FAULT_OTHER, /* info says which helper */
+	FAULT_STREAM,   /* bytes of a stream could not be read */
+	FAULT_OTHER,    /* info says which helper */
 	FAULT_N_KINDS
 };
 
@@ -216,7 +221,7 @@ struct image_fault {
 	struct str helper; /* "map_update_elem", ... for messages */
 	uint32_t map;      /* index into maps, or UINT32_MAX */
 	bool is_quiet;     /* counted, shown only with -k (or -kk) */
-	uint32_t user;     /* number of the program that was given it last: one site of a program is not taken for two */
+	uint32_t user; /* number of the program that was given it last: one site of a program is not taken for two */
 };
 
 struct image_fault_count {
@@ -239,14 +244,14 @@ enum event_kind {
 	EVENT_CLEAR,         /* map */
 	EVENT_ZERO,          /* map */
 	EVENT_TIME,          /* format is a strftime format; no fields */
-	EVENT_KEYLOG, /* format is the path; fields: label, client random, secret */
+	EVENT_KEYLOG,        /* format is the path; fields: label, client random, secret */
 	EVENT_PCAPNG, /* format is the path; no fields: that it is there starts the capture */
 	EVENT_JOIN, /* format is the separator; fields: strings in order (empty ones are absent) */
 	EVENT_EXIT, /* wakes the consumer; code is in globals */
 	EVENT_SKB,  /* format is the pcap path */
 	EVENT_UNWATCH, /* one field: address */
 	EVENT_NOTE, /* one field: u32 process id, seen for the first time: its mappings are to be remembered */
-	EVENT_STACK, /* no fields: struct image_stack_snapshot and bytes */
+	EVENT_STACK,  /* no fields: struct image_stack_snapshot and bytes */
 	EVENT_STREAM, /* no fields: struct image_stream_piece and bytes; format: the protocol */
 	EVENT_N_KINDS
 };
@@ -262,7 +267,7 @@ struct event_field {
  */
 struct event_head {
 	uint32_t layout; /* index into image.events */
-	uint32_t prog;   /* index into image.progs: the program, or the first one of its clause in an earlier generation */
+	uint32_t prog; /* index into image.progs: the program, or the first one of its clause in an earlier generation */
 };
 
 struct event_layout {
@@ -318,6 +323,7 @@ struct image_prog {
 	struct bpf_insn *insns;
 	uint32_t n_insns;
 	uint32_t stack_bytes; /* deepest combined stack, for -v and lint */
+	bool reads_kernel;    /* memory that may be the kernel's, besides copies of its own */
 	struct image_reloc *relocs;
 	uint32_t n_relocs;
 	struct image_func_info *funcs; /* first is the entry */
@@ -341,8 +347,8 @@ struct image {
 	uint32_t ring_map, globals_map, faults_map; /* indices into maps; always present */
 	uint32_t scratch_map, stacks_map;           /* UINT32_MAX when not needed */
 	uint32_t unwind_tables_map, unwind_procs_map, unwind_stats_map; /* the same */
-	uint32_t streams_map, message_map, message_ring_map; /* the same */
-	uint32_t stack_limit;                       /* frames per entry of the stack map */
+	uint32_t streams_map, message_map, message_ring_map;            /* the same */
+	uint32_t stack_limit; /* frames per entry of the stack map */
 	/*
 	 * A later generation (extend.c) stands behind what was there: programs, and maps if n_base_maps is not 0. clash: the
 	 * script's map that it would need with another type than it has.
@@ -352,7 +358,7 @@ struct image {
 	uint32_t known_events, known_faults;
 	uint32_t fault_room; /* fault sites that the faults map has room for from the beginning; 0: as many as there are */
 	struct str clash;
-	void *btf;                                  /* minimal BTF for functions, or NULL */
+	void *btf; /* minimal BTF for functions, or NULL */
 	uint32_t btf_size;
 	struct str license;
 };
@@ -366,7 +372,7 @@ struct image {
 #define IMAGE_CALLS_OF_GO "go_calls_"
 enum image_call_stat {
 	CALL_KEPT,
-	CALL_TAKEN,   /* at the return */
+	CALL_TAKEN, /* at the return */
 	CALL_UNWOUND, /* never returned: another call stands where it stood, or the thread has ended */
 	CALL_N_STATS
 };

@@ -219,6 +219,7 @@ static uint32_t read_by_space(struct builder *b, int user_helper, int kernel_hel
 		space = SPACE_USER;
 	if (space == SPACE_USER)
 		return read_user(b, user_helper, to, size, from);
+	b->prog->reads_kernel = b->prog->reads_kernel || space != SPACE_BPF;
 	if (space != SPACE_NONE)
 		return put_helper(b, kernel_helper, to, size, from);
 	ret = new_vreg(b);

@@ -93,6 +93,7 @@ static bool parse_map_line(struct str line, struct arena *a, struct proc_map *m)
 	/* the last field of a mapping without a path may end the line */
 	if (!str_to_u64(str_split(&line, ' '), &ino) || m->end <= m->start)
 		return false;
+	m->read = perms.p[0] == 'r';
 	m->write = perms.p[1] == 'w';
 	m->exec = perms.p[2] == 'x';
 	m->dev_major = (uint32_t)major;

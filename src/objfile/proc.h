@@ -17,7 +17,7 @@ struct proc_map {
 	uint64_t offset;     /* file offset of start */
 	uint64_t ino;        /* 0: not a file */
 	uint32_t dev_major, dev_minor;
-	bool exec, write;
+	bool read, write, exec;
 	bool deleted; /* the file was unlinked ("(deleted)" is cut off path) */
 	struct str path; /* as the kernel spells it, seen from the process's root; "[vdso]", "[heap]", empty */
 };

@@ -8,6 +8,7 @@
 
 #include "engine/user/blob.h"
 #include "engine/user/patches.h"
+#include "engine/user/private.h"
 #include "engine/user/trampoline.h"
 
 #include <errno.h>
@@ -140,14 +141,23 @@ static ERR_MUST struct err *fill_area(struct batch *b, struct target_job *j, str
 }
 
 /* what the programs in there find about the process */
-static ERR_MUST struct err *fill_private(struct batch *b, const struct area *a)
+static ERR_MUST struct err *describe(struct batch *b, const struct target_job *j,
+				     struct rt_private *ret)
 {
-	struct rt_private p = { .is_mine = 1,
-				.pid = (uint32_t)b->remote->pid,
-				.own_pid = (uint32_t)proc_ns_pid(b->remote->pid) };
+	struct proc_maps maps;
+
+	TRY(proc_maps_read(b->remote->pid, &maps));
+	private_describe(b->remote->pid, &maps, ret);
+	proc_maps_free(&maps);
+	return private_refusal(ret, j->image);
+}
+
+static ERR_MUST struct err *fill_private(struct batch *b, const struct area *a,
+					 const struct rt_private *p)
+{
 	const struct rt_calls calls = { .mask = CALL_BUCKETS - 1 };
 
-	if (!remote_write(b->remote, a->remote.private, &p, sizeof(p)) ||
+	if (!remote_write(b->remote, a->remote.private, p, sizeof(*p)) ||
 	    !remote_write(b->remote, a->remote.private + PRIVATE_BYTES, &calls, sizeof(calls)))
 		return err_new(errno, "write memory of process %d", (int)b->remote->pid);
 	return NULL;
@@ -279,10 +289,13 @@ static void note_attached(struct batch *b, struct target_job *j)
 
 static ERR_MUST struct err *make_all(struct batch *b, struct target_job *j)
 {
+	struct rt_private p;
+
+	TRY(describe(b, j, &p));
 	make_clusters(b);
 	vec_each(a, &b->areas) {
 		TRY(make_area(b, j, a));
-		TRY(fill_private(b, a));
+		TRY(fill_private(b, a, &p));
 		TRY(fill_area(b, j, a));
 	}
 	return install(b);

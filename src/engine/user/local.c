@@ -7,6 +7,7 @@
 
 #include "engine/user/blob.h"
 #include "engine/user/jit.h"
+#include "engine/user/private.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -86,9 +87,7 @@ struct err *local_make(const struct image *im, const struct shared *s, struct lo
 
 	l->entries = base_alloc((im->n_progs + 1) * sizeof(*l->entries));
 	l->bytes = room_for(im);
-	l->private = (struct rt_private){ .is_mine = 1,
-					  .pid = (uint32_t)getpid(),
-					  .own_pid = (uint32_t)getpid() };
+	private_describe(getpid(), NULL, &l->private);
 	l->code = mmap(NULL, l->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (l->code == MAP_FAILED) {
 		l->code = NULL;

@@ -1,37 +1,147 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What an image asks for that no process has; see user_refusal.h. */
+/* What an image asks for that no process has; see user_refusal.h. The first thing that is found is told: one is enough. */
 #include "engine/user/user_refusal.h"
 
 #include "engine/user/blob.h"
 
-static struct err *refuse(const struct image_prog *p, const char *what, int number)
+#include <stdio.h>
+
+/* functions of the kernel by what they are in a script */
+static const struct {
+	int32_t helper;
+	const char *what;
+} kernel_only[] = {
+	{ BPF_FUNC_trace_printk, "debugf() writes to the kernel's trace_pipe" },
+	{ BPF_FUNC_get_stackid, "its stacks are walked by the kernel" },
+	{ BPF_FUNC_get_stack,
+	  "its stacks are walked by the kernel (kstack; ustack by frame pointers)" },
+	{ BPF_FUNC_get_current_task,
+	  "it reads the kernel's own record of the task (curtask, sockets, ...)" },
+	{ BPF_FUNC_get_current_task_btf,
+	  "it reads the kernel's own record of the task (ustack, syscall_arg())" },
+	{ BPF_FUNC_task_pt_regs, "it reads the registers at the last system call (syscall_arg())" },
+	{ BPF_FUNC_get_current_ancestor_cgroup_id,
+	  "only the kernel knows the groups above its cgroup (--cgroup, cgroup_ancestor())" },
+	{ BPF_FUNC_current_task_under_cgroup, "only the kernel knows the groups above its cgroup" },
+	{ BPF_FUNC_override_return, "override() replaces a result of the kernel" },
+	{ BPF_FUNC_skb_output, "packets are the kernel's" },
+	{ BPF_FUNC_perf_event_output, "it sends events through the kernel's perf buffers" },
+	{ BPF_FUNC_get_socket_cookie, "sockets are the kernel's" },
+	{ BPF_FUNC_d_path, "only the kernel knows the path of an open file (path())" },
+	{ BPF_FUNC_jiffies64, "only the kernel knows jiffies" },
+	{ BPF_FUNC_perf_event_read, "it reads counters of the kernel" },
+	{ BPF_FUNC_perf_event_read_value, "it reads counters of the kernel" },
+	{ BPF_FUNC_tail_call, "tail calls of programs are the kernel's" },
+	{ BPF_FUNC_spin_lock, "locks in maps could stop the process for ever" },
+	{ BPF_FUNC_timer_init, "timers are the kernel's" },
+};
+
+/* inline: what the code that runs programs knows of itself */
+static bool is_inline(int32_t helper)
 {
-	struct err *e = number ? err_new(0, "the user engine cannot run '%.*s': %s %d",
-					 STR_ARG(p->name), what, number)
-			       : err_new(0, "the user engine cannot run '%.*s': %s",
-					 STR_ARG(p->name), what);
+	return helper == BPF_FUNC_get_attach_cookie || helper == BPF_FUNC_get_func_ip;
+}
+
+static struct err *refuse(const struct image_prog *p, const char *what)
+{
+	struct str name = p->shape->n_points ? p->shape->points[0].name : p->name;
+	struct err *e = err_new(0, "'%.*s' cannot run in the process: %s", STR_ARG(name), what);
 
 	return err_hint(e, "--engine kernel can");
 }
 
-static bool is_kind_of_process(enum probe_kind k)
+static struct err *refuse_helper(const struct image_prog *p, int32_t helper)
 {
-	return k == PROBE_UPROBE || k == PROBE_URETPROBE || k == PROBE_USDT || k == PROBE_BEGIN ||
-	       k == PROBE_END || k == PROBE_SELF || k == PROBE_INTERVAL;
+	char text[64];
+
+	for (size_t i = 0; i < sizeof(kernel_only) / sizeof(kernel_only[0]); i++)
+		if (kernel_only[i].helper == helper)
+			return refuse(p, kernel_only[i].what);
+	snprintf(text, sizeof(text), "it calls the kernel's function %d", (int)helper);
+	return refuse(p, text);
+}
+
+static const char *why_not_kind(enum probe_kind k)
+{
+	switch (k) {
+	case PROBE_UPROBE:
+	case PROBE_URETPROBE:
+	case PROBE_USDT:
+	case PROBE_BEGIN:
+	case PROBE_END:
+	case PROBE_SELF:
+	case PROBE_TEST:
+	case PROBE_BENCH:
+	case PROBE_INTERVAL: return NULL;
+	case PROBE_MESSAGE: return "streams of connections are read by the kernel engine";
+	case PROBE_WATCHPOINT: return "watchpoints are the kernel's";
+	default: return "its events are the kernel's";
+	}
+}
+
+static const char *why_not_map(const struct image_map *m)
+{
+	switch (m->bpf_type) {
+	case BPF_MAP_TYPE_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+	case BPF_MAP_TYPE_HASH:
+	case BPF_MAP_TYPE_PERCPU_HASH:
+	case BPF_MAP_TYPE_RINGBUF: return NULL;
+	/* full ones forget in the kernel, here they refuse: the same for a note of which processes there are */
+	case BPF_MAP_TYPE_LRU_HASH:
+		return m->role == MAP_PRIVATE ? NULL : "has elements that make way for new ones";
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH: return "has elements that make way for new ones";
+	default: return "is of a type that only the kernel has";
+	}
+}
+
+static struct err *refuse_map(const struct image_prog *p, const struct image *im)
+{
+	for (uint32_t i = 0; i < p->n_relocs; i++) {
+		const struct image_map *m;
+		const char *why;
+		char text[192];
+
+		if (p->relocs[i].index >= im->n_maps)
+			return refuse(p, "it names a map that is not there");
+		m = im->maps[p->relocs[i].index];
+		why = why_not_map(m);
+		if (!why)
+			continue;
+		snprintf(text, sizeof(text), "its map '%.*s' %s", STR_ARG(m->name), why);
+		return refuse(p, text);
+	}
+	return NULL;
+}
+
+static struct err *refuse_prog(const struct image *im, const struct image_prog *p)
+{
+	const char *why = why_not_kind(p->shape->kind);
+
+	if (why)
+		return refuse(p, why);
+	for (uint32_t k = 0; k < p->n_insns; k++) {
+		const struct bpf_insn *in = &p->insns[k];
+
+		if (in->code == (BPF_LD | BPF_IMM | BPF_DW)) {
+			k++;
+			continue;
+		}
+		if (in->code != (BPF_JMP | BPF_CALL) || in->src_reg == BPF_PSEUDO_CALL)
+			continue;
+		if (in->src_reg)
+			return refuse(p, "it calls a function inside of the kernel (kfunc)");
+		if (blob_helper(in->imm) < 0 && !is_inline(in->imm))
+			return refuse_helper(p, in->imm);
+	}
+	if (p->reads_kernel)
+		return refuse(p, "it reads memory that may be the kernel's");
+	return refuse_map(p, im);
 }
 
 struct err *user_refusal(const struct image *im)
 {
-	for (uint32_t i = 0; i < im->n_progs; i++) {
-		const struct image_prog *p = im->progs[i];
-
-		if (!is_kind_of_process(p->shape->kind))
-			return refuse(p, "its events are the kernel's", 0);
-		for (uint32_t k = 0; k < p->n_insns; k++)
-			if (p->insns[k].code == (BPF_JMP | BPF_CALL) && !p->insns[k].src_reg &&
-			    blob_helper(p->insns[k].imm) < 0)
-				return refuse(p, "it needs the kernel's function number",
-					      p->insns[k].imm);
-	}
+	for (uint32_t i = 0; i < im->n_progs; i++)
+		TRY(refuse_prog(im, im->progs[i]));
 	return NULL;
 }
