@@ -75,15 +75,14 @@ static void finish(pid_t pid)
 	munmap(report, sizeof(*report));
 }
 
-/* an error that says this, and this code */
-static void check_refused(struct err *e, int code, const char *part)
+/* an error that says this, and what to do */
+static void check_refused(struct err *e, const char *part)
 {
 	STRBUF_AUTO text = { 0 };
 
 	if (!CHECK(e))
 		return;
 	err_format(e, &text);
-	CHECK_INT(err_code(e), code);
 	CHECK_HAS(strbuf_cstr(&text), part);
 	CHECK(err_get_hint(e));
 	err_free(e);
@@ -136,7 +135,7 @@ TEST(traced_by_another)
 	}
 	comes_true(&report->begins);
 	CHECK_INT(report->begins, 1);
-	check_refused(remote_open(pid, &r), EBUSY, "(debugger)");
+	check_refused(remote_open(pid, &r), "(debugger)");
 	remote_close(&r);
 	report->is_done = 1;
 	waitpid(tracer, NULL, 0);
@@ -189,9 +188,9 @@ TEST(a_child_of_vfork)
 
 		report->begins = 1;
 		comes_true(&report->has_begun);
-		check_refused(remote_stop(&r, SHORT_MS), ETIMEDOUT, "state D");
+		check_refused(remote_stop(&r, SHORT_MS), "state D");
 		CHECK(!remote_tend()); /* the thread has not come back */
-		check_refused(remote_open(pid, &second), EBUSY, "shares its memory");
+		check_refused(remote_open(pid, &second), "shares its memory");
 		/* other threads go on meanwhile */
 		before = report->n;
 		for (unsigned ms = 0; ms < WAIT_MS && report->n < before + 3; ms++)
@@ -287,7 +286,7 @@ static void refuse_filtered(void)
 	begin();
 	pid = start_filtered(0);
 	comes_true(&report->is_ready);
-	check_refused(try_area(pid), 0, "seccomp");
+	check_refused(try_area(pid), "seccomp");
 	finish(pid);
 }
 
@@ -373,7 +372,7 @@ TEST(a_32_bit_program)
 	rmdir(path);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 100)
 		SKIP("this kernel runs no 32-bit programs");
-	check_refused(remote_open(pid, &r), ENOEXEC, "no 64-bit program");
+	check_refused(remote_open(pid, &r), "no 64-bit program");
 	remote_close(&r);
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
@@ -389,7 +388,7 @@ TEST(a_thread_of_the_kernel)
 	    proc_state(2) == '?' || proc_parent(2))
 		SKIP("process 2 is none that we see");
 	e = remote_open(2, &r);
-	CHECK(e && err_code(e) == ENOEXEC);
+	CHECK(e);
 	err_free(e);
 	remote_close(&r);
 }

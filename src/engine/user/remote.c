@@ -169,10 +169,10 @@ static struct err *refuse_wait(const struct remote *r, pid_t tid)
 	char state = proc_state(tid);
 
 	if (state != 'D')
-		return err_new(ETIMEDOUT, "stop thread %d of process %d, which is in state %c",
-			       (int)tid, (int)r->pid, state);
+		return err_new(0, "stop thread %d of process %d, which is in state %c", (int)tid,
+			       (int)r->pid, state);
 	return err_hint(
-		err_new(ETIMEDOUT,
+		err_new(0,
 			"stop thread %d of process %d, which waits for a device or a child of "
 			"vfork() and cannot be interrupted (state D)",
 			(int)tid, (int)r->pid),

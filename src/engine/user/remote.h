@@ -38,7 +38,7 @@ struct err *remote_open(pid_t pid, struct remote *ret) ERR_MUST;
 void remote_close(struct remote *r); /* lets go of threads that are stopped */
 /*
  * Threads that did not stop in time (they wait in the kernel for what cannot be interrupted) stop when they come back, and somebody has to
- * let them go then: this, to be called every some 10 ms by whoever has seen ETIMEDOUT. True: there are none any more
+ * let them go then: this, to be called every some 10 ms by whoever has seen remote_stop fail. True: there are none any more
  */
 bool remote_tend(void);
 

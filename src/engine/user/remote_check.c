@@ -46,7 +46,7 @@ static struct err *check_tracer(pid_t pid)
 		return NULL;
 	remote_status(atoi(tracer), "Name", name, sizeof(name));
 	return err_hint(
-		err_new(EBUSY, "process %d is traced by process %s (%s)", (int)pid, tracer, name),
+		err_new(0, "process %d is traced by process %s (%s)", (int)pid, tracer, name),
 		"a process can have one tracer: end that one, or use --engine kernel, which "
 		"needs none");
 }
@@ -61,15 +61,14 @@ struct err *remote_check_program(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && !strchr("ZX?", proc_state(pid)))
-		return err_new(ENOEXEC, "process %d is a thread of the kernel", (int)pid);
+		return err_new(0, "process %d is a thread of the kernel", (int)pid);
 	n = fd < 0 ? -1 : read(fd, &head, sizeof(head));
 	if (n != sizeof(head) || memcmp(head.e_ident, ELFMAG, SELFMAG))
 		return NULL; /* whoever may not read this may not trace it either, which is said then */
 	if (head.e_ident[EI_CLASS] == ELFCLASS64 && head.e_machine == EM_X86_64)
 		return NULL;
-	return err_hint(
-		err_new(ENOEXEC, "process %d is no 64-bit program of this processor", (int)pid),
-		"use --engine kernel");
+	return err_hint(err_new(0, "process %d is no 64-bit program of this processor", (int)pid),
+			"use --engine kernel");
 }
 
 /* another process that shares its memory, and that our stop would not stop; 0: none */
@@ -98,7 +97,7 @@ static struct err *check_sharers(pid_t pid)
 		poll(NULL, 0, 1);
 	if (!other)
 		return NULL;
-	return err_hint(err_new(EBUSY,
+	return err_hint(err_new(0,
 				"process %d shares its memory with process %d, as between vfork() "
 				"and exec()",
 				(int)pid, (int)other),

@@ -84,8 +84,7 @@ static struct err *await(struct run *run, int *status)
 
 	while ((got = waitpid(t->tid, status, __WALL | WNOHANG)) == 0) {
 		if (clock_monotonic_ns() > run->deadline)
-			return err_new(ETIMEDOUT,
-				       "process %d does not come to its first instruction",
+			return err_new(0, "process %d does not come to its first instruction",
 				       (int)run->r->pid);
 		nanosleep(&nap, NULL);
 	}

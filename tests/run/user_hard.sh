@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Processes that are hard to trace from inside, one case a call: user_hard.sh CASE SONDE [PROGRAM]. Prints what the test expects.
+set -u
+
+sonde=$2 program=${3:-}
+here=$(dirname "$0")
+
+until_true() { # 20 s for a condition
+    local i
+    for ((i = 0; i < 2000; i++)); do
+        "$@" && return 0
+        sleep 0.01
+    done
+    echo "not in time: $*"
+    return 1
+}
+
+field() { # PID NAME: of its status
+    sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status" 2>/dev/null
+}
+
+is_traced() { [ "$(field "$1" TracerPid)" != 0 ]; }
+has_state() { [ "$(field "$1" State | cut -c1)" = "$2" ]; }
+has_line() { grep -q "$2" "$1" 2>/dev/null; }
+
+own_bytes() { python3 "$here/own_bytes.py" "$1" && echo "own bytes"; }
+
+# a debugger has it: that is said, and neither notices
+strace_first() {
+    sleep 60 & local pid=$!
+    strace -p "$pid" -o log 2>err & local strace=$!
+    until_true is_traced "$pid"
+    "$sonde" -q --engine user -p "$pid" -e 'uprobe:libc:malloc { @ = count(); }' 2>&1 | sed "s/$pid/PID/g; s/$strace/TRACER/"
+    kill "$strace"; wait "$strace" 2>/dev/null
+    kill -0 "$pid" && own_bytes "$pid"
+    kill "$pid"
+}
+
+# its own process ids, mounts, network, and an empty root
+another_world() {
+    mkdir root
+    cp checks-static root/checks
+    unshare --pid --fork --mount --net chroot root /checks >said & local outer=$!
+    until_true has_line said ready
+    local pid
+    pid=$(tr -d ' ' <"/proc/$outer/task/$outer/children")
+    "$sonde" -q --engine user -p "$pid" --duration 100ms -e 'uprobe:/checks:by_float { @ = count(); }' | sed 's/[1-9][0-9]*/N/'
+    own_bytes "$pid"
+    kill "$pid"
+    wait "$outer" && sed 's/^[0-9]* rounds/rounds/' said
+}
+
+# a stopped program is probed and stays stopped
+stopped() {
+    "$program" >said & local pid=$!
+    until_true has_line said ready
+    kill -STOP "$pid"
+    until_true has_state "$pid" T
+    "$sonde" -q --engine user -p "$pid" --duration 50ms -e "uprobe:$program:by_float { @ = count(); } end { printf(\"end\\n\"); }"
+    until_true has_state "$pid" T && echo stopped
+    own_bytes "$pid"
+    kill -CONT "$pid"
+    kill "$pid"
+    wait "$pid" && sed 's/^[0-9]* rounds/rounds/' said
+}
+
+# probes come and go in a program whose threads run other programs all the time (vfork and exec), and fork
+spawning() {
+    python3 "$here/user_spawns.py" stop >said & local pid=$!
+    until_true has_line said ready
+    local i
+    for i in 1 2 3; do
+        timeout 20 "$sonde" -q --engine user -p "$pid" --duration 30ms -e 'uprobe:libc:malloc { @ = count(); }' >count ||
+            echo "sonde failed"
+        has_line count '@: [1-9]' || echo "nothing was counted"
+    done
+    own_bytes "$pid"
+    touch stop
+    wait "$pid" && tail -n 1 said | sed 's/[0-9][0-9]*/N/'
+}
+
+# a probed process becomes another program
+exec_meanwhile() {
+    mkfifo go
+    bash -c 'read -r x <go; exec '"$program 2 300" >said & local pid=$!
+    exec 3<>go # the shell waits, not its open
+    "$sonde" -q --engine user -p "$pid" -e 'uprobe:libc:malloc { @ = count(); } uprobe:libc:read { @r = count(); } begin { printf("begun\n"); }' >out 2>err & local tracer=$!
+    until_true is_patched "$pid"
+    echo now >&3
+    wait "$pid"
+    echo "status $?"
+    wait "$tracer"
+    echo "sonde $?"
+    cat said
+}
+is_patched() { ! python3 "$here/own_bytes.py" "$1" >/dev/null; }
+
+"$1"
