@@ -6,6 +6,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,8 +212,14 @@ void shared_free(struct shared *s)
 {
 	if (s->view)
 		munmap(s->view, s->bytes);
-	if (s->fd >= 0)
+	/*
+	 * Processes that were probed keep it mapped, since one of their threads may stand where it reads it: what it held is given
+	 * back all the same, and reads as zeroes
+	 */
+	if (s->fd >= 0) {
+		(void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)s->bytes);
 		close(s->fd);
+	}
 	free(s->maps);
 	*s = (struct shared){ .fd = -1 };
 }
