@@ -133,34 +133,39 @@ void patchable_choose(const struct code *c, const uint8_t *bytes, uint64_t from,
 		*ret = before;
 }
 
-static bool read_and_choose(struct objfile *f, const struct patchable_function *fn, uint64_t from,
-			    struct patchable *ret)
+static bool read_function(struct objfile *f, struct patchable_function *fn)
 {
-	struct placement_edges edges = { 0 };
-	CODE_AUTO c = { 0 };
-
-	if (!objfile_read_vaddr(f, fn->start, fn->bytes, fn->size))
+	fn->bytes = base_alloc(fn->size);
+	if (!objfile_read_vaddr(f, fn->start, fn->bytes, fn->size)) {
+		free(fn->bytes);
+		fn->bytes = NULL;
 		return false;
-	code_decode(fn->bytes, fn->size, fn->start, &c);
-	placement_edges_find(f, &c, &edges);
-	patchable_choose(&c, fn->bytes, from, &edges, ret);
-	/* it belongs to code that is freed here: only the reason is kept */
-	ret->blocker = NULL;
-	placement_edges_free(&edges);
+	}
+	code_decode(fn->bytes, fn->size, fn->start, &fn->code);
+	fn->edges = base_alloc(sizeof(*fn->edges));
+	placement_edges_find(f, &fn->code, fn->edges);
 	return true;
+}
+
+void patchable_free(struct patchable_function *fn)
+{
+	if (fn->edges)
+		placement_edges_free(fn->edges);
+	free(fn->edges);
+	free(fn->bytes);
+	code_free(&fn->code);
+	*fn = (struct patchable_function){ 0 };
 }
 
 bool patchable_find(struct objfile *f, uint64_t entry, uint64_t size, struct patchable *ret)
 {
 	struct patchable_function fn = { .start = entry, .size = size };
-	bool is_read;
+	bool is_read = size && size <= FUNCTION_MAX && read_function(f, &fn);
 
 	*ret = (struct patchable){ .address = entry };
-	if (!size || size > FUNCTION_MAX)
-		return false;
-	fn.bytes = base_alloc(size);
-	is_read = read_and_choose(f, &fn, entry, ret);
-	free(fn.bytes);
+	if (is_read)
+		patchable_at(&fn, entry, ret);
+	patchable_free(&fn);
 	return is_read;
 }
 
@@ -184,22 +189,23 @@ static void find_extent(struct objfile *f, uint64_t address, struct patchable_fu
 	cfi_extents_free(&all);
 }
 
-bool patchable_at(struct objfile *f, uint64_t address, struct patchable *ret,
-		  struct patchable_function *function)
+void patchable_read(struct objfile *f, uint64_t address, struct patchable_function *ret)
 {
-	*ret = (struct patchable){ .address = address };
-	*function = (struct patchable_function){ 0 };
-	find_extent(f, address, function);
-	if (!function->size || function->size > FUNCTION_MAX) {
-		ret->reason = function->size ? "the function is too large"
-					     : "it is not known where the function ends";
-		return false;
-	}
-	function->bytes = base_alloc(function->size);
-	if (read_and_choose(f, function, address, ret))
-		return true;
-	ret->reason = "its code cannot be read";
-	free(function->bytes);
-	function->bytes = NULL;
-	return false;
+	*ret = (struct patchable_function){ .start = address };
+	find_extent(f, address, ret);
+	if (!ret->size)
+		ret->reason = "it is not known where the function ends";
+	else if (ret->size > FUNCTION_MAX)
+		ret->reason = "the function is too large";
+	else if (!read_function(f, ret))
+		ret->reason = "its code cannot be read";
+}
+
+void patchable_at(const struct patchable_function *fn, uint64_t address, struct patchable *ret)
+{
+	*ret = (struct patchable){ .address = address, .at = address, .reason = fn->reason };
+	if (fn->bytes)
+		patchable_choose(&fn->code, fn->bytes, address, fn->edges, ret);
+	/* it belongs to the function: only the reason is kept */
+	ret->blocker = NULL;
 }

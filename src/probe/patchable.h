@@ -32,16 +32,19 @@ void patchable_choose(const struct code *c, const uint8_t *bytes, uint64_t from,
 /* for one function of a file; false: its code cannot be read */
 bool patchable_find(struct objfile *f, uint64_t entry, uint64_t size, struct patchable *ret);
 
-/* the function that a place lies in, as the file has it */
+/*
+ * The function that a place lies in, as the file has it, read once for all of its places. Its extent is its symbol's, or that of call frame
+ * information
+ */
 struct patchable_function {
 	uint64_t start, size;
-	uint8_t *bytes; /* free() */
+	uint8_t *bytes;
+	struct code code; /* at the addresses of the file */
+	struct placement_edges *edges;
+	const char *reason; /* none of its places can be patched, why; bytes is NULL then */
 };
-/*
- * The same for any place of a function, whose bytes are given back too: the whole function has to be known, from its symbol or from call frame
- * information. false: it is not, or cannot be read; ret->reason says so, and nothing is to be freed
- */
-bool patchable_at(struct objfile *f, uint64_t address, struct patchable *ret,
-		  struct patchable_function *function);
+void patchable_read(struct objfile *f, uint64_t address, struct patchable_function *ret);
+void patchable_free(struct patchable_function *fn);
+void patchable_at(const struct patchable_function *fn, uint64_t address, struct patchable *ret);
 
 #endif

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Servers under load while sonde attaches to 200 of their functions, entry and return, and detaches, once a second.
 
-  tests/soak/soak.py --sonde build/src/cli/sonde --seconds 30 [-k REGEX]
+  tests/soak/soak.py --sonde build/src/cli/sonde --seconds 30 [-k REGEX] [--engine user]
 
 redis-server, nginx, CPython, a Go server and a Rust server, each with clients that check every answer. What must not happen: a
 server ends, an answer is wrong, sonde fails, something stays attached. TAP, a line for each server. A tool that is not
-installed is a skip.
+installed is a skip. With the user engine the servers' code is compared with their files after each detachment, too.
 """
 import argparse
 import http.client
@@ -25,6 +25,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "run"))
 import leaks  # noqa: E402
+import own_bytes  # noqa: E402
 
 FUNCTIONS = 200
 CLIENTS = 2
@@ -144,6 +145,12 @@ class Server:
         names = (line[len(head):] for line in out.splitlines() if line.startswith(head))
         return sorted(n for n in names if n.isascii())
 
+    def worker(self):
+        """the process that answers: nginx's first one only looks after it"""
+        with open(f"/proc/{self.p.pid}/task/{self.p.pid}/children") as f:
+            children = f.read().split()
+        return int(children[0]) if self.name == "nginx" and children else self.p.pid
+
     def tracer(self, o, end):
         names = self.functions(o)
         if not names:
@@ -155,11 +162,16 @@ class Server:
                 "interval:ms:700 { exit(); }"
             only = "^interval|:(" + "|".join(re.sub(r"\W", lambda c: r"\^" if c[0] == "^" else f"[{c[0]}]", n)
                                              for n in chosen) + ")$"
-            r = subprocess.run([o.sonde, "-q", "--probe-filter", only, "-e", script], text=True, errors="replace",
+            where = ["--engine", "user", "-p", str(self.worker())] if o.engine == "user" else []
+            r = subprocess.run([o.sonde, "-q", *where, "--probe-filter", only, "-e", script], text=True, errors="replace",
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
             if r.returncode:
                 said = [x for x in r.stderr.splitlines() if "ERROR" in x] or [r.stderr]
                 self.fault = f"sonde: exit {r.returncode}: {said[0][-500:]}\n{script}"
+            elif where:
+                self.fault = "; ".join(f"{n} bytes of {f} differ, the first at {at:#x}"
+                                       for at, f, n in own_bytes.changed(self.worker())
+                                       if f == os.path.realpath(self.binary))
             self.rounds += 1
             self.probes += 2 * len(chosen)
             self.hits += sum(int(x) for x in re.findall(r"^@\w+: (\d+)$", r.stdout, re.M))
@@ -244,6 +256,7 @@ def main():
     ap.add_argument("--seconds", type=int, default=30)
     ap.add_argument("--seed", type=int, default=int(time.time()))
     ap.add_argument("-k", dest="only", default="")
+    ap.add_argument("--engine", default="kernel", choices=("kernel", "user"))
     ap.add_argument("--no-leak-check", action="store_true", help="others use BPF on this machine")
     o = ap.parse_args()
     o.sonde = os.path.abspath(o.sonde)

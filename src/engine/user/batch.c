@@ -70,7 +70,7 @@ static ERR_MUST struct err *make_trampoline(const struct target_job *j, struct s
 	CODE_AUTO c = { 0 };
 	struct err *err;
 
-	code_decode(s->function.bytes, s->function.size, s->function.start + s->bias, &c);
+	code_decode(s->function->bytes, s->function->size, s->function->start + s->bias, &c);
 	copy_programs(j, s, a, &copies);
 	t.progs = copies.here.v;
 	t.n_progs = (uint32_t)copies.here.n;
@@ -78,7 +78,7 @@ static ERR_MUST struct err *make_trampoline(const struct target_job *j, struct s
 	t.n_returns = (uint32_t)copies.returns.n;
 	if (t.n_returns)
 		t.kind = TRAMPOLINE_CALL;
-	err = trampoline_emit(x, &s->patch, &c, s->function.bytes, &t, env);
+	err = trampoline_emit(x, &s->patch, &c, s->function->bytes, &t, env);
 	copies_free(&copies);
 	return err;
 }

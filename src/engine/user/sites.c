@@ -138,6 +138,24 @@ static struct site *site_at(struct sites *all, uint64_t address)
 	return &all->v.v[all->v.n - 1];
 }
 
+/* places of one function come one after the other, mostly */
+static const struct patchable_function *function_at(struct sites *all, struct objfile *f,
+						    uint64_t address)
+{
+	struct site_function new = { .file = f };
+
+	for (size_t i = all->functions.n; i--;) {
+		const struct site_function *have = &all->functions.v[i];
+
+		if (have->file == f && address - have->function->start < have->function->size)
+			return have->function;
+	}
+	new.function = base_alloc(sizeof(*new.function));
+	patchable_read(f, address, new.function);
+	vec_push(&all->functions, new);
+	return new.function;
+}
+
 static void add_semaphore(struct search *s, const struct file *f, uint64_t offset)
 {
 	uint64_t at = address_of(s, f, offset, false);
@@ -165,14 +183,14 @@ static void add_place(struct search *s, uint32_t prog, const struct probe_point 
 						  .is_return = probe_is_kernel_return(shape) }));
 	if (site->uses.n > 1)
 		return;
-	if (!patchable_at(f->obj, p->address, &site->place, &site->function) && !site->place.reason)
-		site->place.reason = "its code is not known";
+	site->function = function_at(s->out, f->obj, p->address);
+	patchable_at(site->function, p->address, &site->place);
 	if (shape->is_go) {
 		site->place.len = 0;
 		site->place.reason = no_room_in_go;
 	}
 	site->bias = at - p->address;
-	site->is_entry = p->address == site->function.start;
+	site->is_entry = p->address == site->function->start;
 	if (p->ref_ctr_offset)
 		add_semaphore(s, f, p->ref_ctr_offset);
 }
@@ -186,7 +204,6 @@ static int by_address(const void *a, const void *b)
 
 void site_free(struct site *s)
 {
-	free(s->function.bytes);
 	vec_free(&s->uses);
 }
 
@@ -302,24 +319,21 @@ void sites_find(struct target_job *j, const struct proc_maps *maps, struct sites
 static struct err *place_refusal(struct search *s, const struct probe_shape *shape,
 				 const struct probe_point *p)
 {
-	struct patchable_function function = { 0 };
 	struct file *f = file_of(s, p->path);
 	struct patchable place;
-	const char *why = NULL;
+	const char *why;
 
 	if (!f->is_there)
 		return NULL; /* a file that cannot be read is the other engine's error, too */
-	if (shape->is_go)
-		why = no_room_in_go;
-	else if (!patchable_at(f->obj, p->address, &place, &function) || !place.len)
-		why = place.reason ? place.reason : "its code is not known";
-	free(function.bytes);
+	patchable_at(function_at(s->out, f->obj, p->address), p->address, &place);
+	why = shape->is_go ? no_room_in_go : place.len ? NULL : place.reason;
 	return why ? err_new(0, "%.*s cannot be probed there: %s", STR_ARG(p->name), why) : NULL;
 }
 
 struct err *sites_refusal(const struct image *im)
 {
-	struct search s = { 0 };
+	struct sites sites = { 0 };
+	struct search s = { .out = &sites };
 	struct err *err = NULL;
 
 	for (uint32_t i = 0; !err && i < im->n_progs; i++) {
@@ -329,6 +343,7 @@ struct err *sites_refusal(const struct image *im)
 			err = place_refusal(&s, shape, &shape->points[k]);
 	}
 	files_free(&s);
+	sites_free(&sites);
 	return err;
 }
 
@@ -338,4 +353,9 @@ void sites_free(struct sites *s)
 		site_free(site);
 	vec_free(&s->v);
 	vec_free(&s->semaphores);
+	vec_each(fn, &s->functions) {
+		patchable_free(fn->function);
+		free(fn->function);
+	}
+	vec_free(&s->functions);
 }

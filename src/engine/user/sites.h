@@ -20,7 +20,7 @@ struct site {
 	uint64_t address; /* in the process */
 	uint64_t bias;    /* address in the process - address in the file */
 	struct patchable place;
-	struct patchable_function function; /* as the file has it */
+	const struct patchable_function *function; /* of the list below */
 	bool is_entry;
 	VEC(struct site_use) uses;
 	struct patch patch;
@@ -30,10 +30,17 @@ struct semaphore {
 	uint64_t address; /* of an uint16_t that counts tracers */
 };
 
+/* a function with places, as the file has it */
+struct site_function {
+	const struct objfile *file;
+	struct patchable_function *function;
+};
+
 struct sites {
 	VEC(struct site)
 	v; /* by address; places that cannot be probed are left out, and told to the job */
 	VEC(struct semaphore) semaphores;
+	VEC(struct site_function) functions;
 };
 
 /* all that the process has now */
