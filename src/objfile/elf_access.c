@@ -169,7 +169,8 @@ static bool section_holds(struct objfile *f, const char *name, const char *text)
 	return memmem(b.p, b.n, text, strlen(text)) != NULL;
 }
 
-unsigned objfile_langs(struct objfile *f)
+/* tables of names are searched for it: once */
+static unsigned find_langs(struct objfile *f)
 {
 	unsigned langs = 0;
 
@@ -186,4 +187,15 @@ unsigned objfile_langs(struct objfile *f)
 	    section_holds(f, ".strtab", "__gxx_personality"))
 		langs |= OBJFILE_LANG_CXX;
 	return langs;
+}
+
+unsigned objfile_langs(struct objfile *f)
+{
+	struct objfile_private *p = f->priv;
+
+	if (!p->has_langs) {
+		p->langs = find_langs(f);
+		p->has_langs = true;
+	}
+	return p->langs;
 }

@@ -27,6 +27,8 @@ struct objfile_private {
 	char *open_path;       /* where it was opened; NULL when it came from a descriptor */
 	struct str debug_path; /* folders with separate debug files, ':' between; may be empty */
 	struct debuginfo *debuginfo; /* debuginfo.c */
+	unsigned langs; /* objfile_langs, when has_langs */
+	bool has_langs;
 	bool has_looked_for_debuginfo;
 	bool is_debug_file; /* opened as somebody's separate debug file or MiniDebugInfo: look for no further ones */
 };

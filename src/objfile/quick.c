@@ -52,33 +52,56 @@ static uint32_t hash_name(struct str name)
 	return h;
 }
 
-/* is some symbol of this hash defined? *known: false when there is no such table, or a broken one */
-static bool hash_has(struct objfile *f, const struct objfile_section *s, struct str name,
-		     bool *known)
+/*
+ * The table of one file. The first part of it, a Bloom filter, tells of most names that they are not there; it is read once for
+ * all names.
+ */
+struct hash_table {
+	bool is_known; /* false: there is none, or a broken one */
+	const struct objfile_section *s;
+	struct gnu_hash g;
+	uint64_t *bloom;
+};
+
+/* libraries of 100,000 symbols have 256 KB */
+enum { BLOOM_WORDS_MAX = 1 << 17 };
+
+static void hash_open(struct objfile *f, struct hash_table *t)
+{
+	const struct objfile_section *s = objfile_find_section(f, STR(".gnu.hash"));
+
+	*t = (struct hash_table){ .s = s };
+	if (!s || s->size < sizeof(t->g) || !objfile_read_at(f, s->offset, &t->g, sizeof(t->g)) ||
+	    !t->g.n_bloom || !t->g.n_buckets || t->g.shift > 31 ||
+	    (uint64_t)t->g.n_bloom * 8 > s->size || (uint64_t)t->g.n_buckets * 4 > s->size ||
+	    t->g.n_bloom > BLOOM_WORDS_MAX)
+		return;
+	t->bloom = base_alloc((size_t)t->g.n_bloom * 8);
+	t->is_known = objfile_read_at(f, s->offset + sizeof(t->g), t->bloom,
+				      (size_t)t->g.n_bloom * 8);
+}
+
+static void hash_close(struct hash_table *t)
+{
+	free(t->bloom);
+}
+
+/* is some symbol of this hash defined? */
+static bool hash_has(struct objfile *f, const struct hash_table *t, struct str name)
 {
 	uint32_t h = hash_name(name), at, entry = 0;
-	uint64_t bloom, buckets, chains;
-	struct gnu_hash g;
+	uint64_t bloom = t->bloom[h / 64 % t->g.n_bloom], buckets, chains;
 
-	*known = false;
-	if (s->size < sizeof(g) || !objfile_read_at(f, s->offset, &g, sizeof(g)) || !g.n_bloom ||
-	    !g.n_buckets || g.shift > 31 || (uint64_t)g.n_bloom * 8 > s->size ||
-	    (uint64_t)g.n_buckets * 4 > s->size)
+	if (!(bloom >> (h % 64) & bloom >> ((h >> t->g.shift) % 64) & 1))
 		return false;
-	if (!objfile_read_at(f, s->offset + sizeof(g) + (uint64_t)(h / 64 % g.n_bloom) * 8, &bloom,
-			     8))
-		return false;
-	*known = true;
-	if (!(bloom >> (h % 64) & bloom >> ((h >> g.shift) % 64) & 1))
-		return false;
-	buckets = s->offset + sizeof(g) + (uint64_t)g.n_bloom * 8;
-	chains = buckets + (uint64_t)g.n_buckets * 4;
-	if (!objfile_read_at(f, buckets + (uint64_t)(h % g.n_buckets) * 4, &at, 4) ||
-	    at < g.first_symbol)
+	buckets = t->s->offset + sizeof(t->g) + (uint64_t)t->g.n_bloom * 8;
+	chains = buckets + (uint64_t)t->g.n_buckets * 4;
+	if (!objfile_read_at(f, buckets + (uint64_t)(h % t->g.n_buckets) * 4, &at, 4) ||
+	    at < t->g.first_symbol)
 		return false;
 	/* the last of a chain has its lowest bit set; the section's end bounds a broken one */
-	for (uint64_t p = chains + (uint64_t)(at - g.first_symbol) * 4;
-	     p + 4 <= s->offset + s->size && !(entry & 1); p += 4) {
+	for (uint64_t p = chains + (uint64_t)(at - t->g.first_symbol) * 4;
+	     p + 4 <= t->s->offset + t->s->size && !(entry & 1); p += 4) {
 		if (!objfile_read_at(f, p, &entry, 4))
 			return false;
 		if ((entry | 1) == (h | 1))
@@ -105,14 +128,11 @@ static bool section_has(struct objfile *f, const char *section, struct str word)
 	return b.n >= word.n && memmem(b.p, b.n, word.p, word.n);
 }
 
-static bool dynamic_has(struct objfile *f, struct str name, struct str word)
+static bool dynamic_has(struct objfile *f, const struct hash_table *t, struct str name,
+			struct str word)
 {
-	const struct objfile_section *s = objfile_find_section(f, STR(".gnu.hash"));
-	bool known = false, found = false;
-
-	if (s && word.n == name.n)
-		found = hash_has(f, s, name, &known);
-	return known ? found : section_has(f, ".dynstr", word);
+	return t->is_known && word.n == name.n ? hash_has(f, t, name)
+					       : section_has(f, ".dynstr", word);
 }
 
 /* position-independent programs have it elsewhere */
@@ -186,6 +206,8 @@ static bool has_mangled(struct objfile *f, struct str name, struct str word)
 bool quick_may_have_function(struct objfile *f, struct str name)
 {
 	struct str word = quick_word(name);
+	struct hash_table t;
+	bool has;
 
 	if (!word.n || !is_searchable(name) || f->n_sections < 2)
 		return true;
@@ -197,16 +219,20 @@ bool quick_may_have_function(struct objfile *f, struct str name)
 		return true;
 	if (str_find(name, STR("::")) >= 0)
 		return has_mangled(f, name, word);
-	return dynamic_has(f, name, word) || section_has(f, ".strtab", word) ||
+	hash_open(f, &t);
+	has = dynamic_has(f, &t, name, word);
+	hash_close(&t);
+	return has || section_has(f, ".strtab", word) ||
 	       (word.n != name.n && go_table_has(f, word));
 }
 
 /* what quick_may_have_function says of a plain name, without its search in the names of all symbols; *is_sure: that is all */
-static bool may_have_plain(struct objfile *f, struct str name, bool *is_sure)
+static bool may_have_plain(struct objfile *f, const struct hash_table *t, struct str name,
+			   bool *is_sure)
 {
 	*is_sure = true;
 	if (!is_searchable(name) || f->n_sections < 2 ||
-	    objfile_find_section(f, STR(".gnu_debugdata")) || dynamic_has(f, name, name))
+	    objfile_find_section(f, STR(".gnu_debugdata")) || dynamic_has(f, t, name, name))
 		return true;
 	*is_sure = false;
 	return false;
@@ -218,14 +244,16 @@ void quick_may_have_functions(struct objfile *f, const struct str *names, uint32
 	struct str *words = base_alloc((n + 1) * sizeof(*words));
 	uint32_t *of = base_alloc((n + 1) * sizeof(*of)), n_words = 0;
 	bool *found = base_alloc(n + 1);
+	struct hash_table t;
 	struct bytes b = { 0 };
 	struct err *e = NULL;
 
+	hash_open(f, &t);
 	for (uint32_t i = 0; i < n; i++) {
 		bool is_sure = true;
 
 		if (names[i].n && quick_word(names[i]).n == names[i].n)
-			ret[i] = may_have_plain(f, names[i], &is_sure);
+			ret[i] = may_have_plain(f, &t, names[i], &is_sure);
 		else
 			ret[i] = quick_may_have_function(f, names[i]);
 		if (is_sure)
@@ -233,6 +261,7 @@ void quick_may_have_functions(struct objfile *f, const struct str *names, uint32
 		of[n_words] = i;
 		words[n_words++] = names[i];
 	}
+	hash_close(&t);
 	if (n_words && s && s->type != SHT_NOBITS) {
 		e = objfile_section_bytes(f, s, &b);
 		if (!e)

@@ -77,8 +77,14 @@ void symtab_push(struct symtab *t, struct symbol s)
 
 	vec_grow((void **)&t->v, &cap, (size_t)t->n + 1, sizeof(*t->v));
 	t->priv->cap = (uint32_t)cap;
+	if (s.flags & SYMBOL_CLONE_ENTRY)
+		vec_push(&t->priv->clones, t->n);
 	t->v[t->n++] = s;
-	t->has_clones |= (s.flags & SYMBOL_CLONE_ENTRY) != 0;
+}
+
+const struct symbol *symtab_clone(const struct symtab *t, uint32_t i)
+{
+	return i < t->priv->clones.n ? &t->v[t->priv->clones.v[i]] : NULL;
 }
 
 /* which of our types an entry is; false: of no interest */
@@ -346,6 +352,7 @@ void symtab_free(struct symtab *t)
 	for (int i = 0; i < 2; i++)
 		objfile_unref(t->priv->extra[i]);
 	vec_free(&t->priv->sources);
+	vec_free(&t->priv->clones);
 	free(t->priv->sorted);
 	free(t->priv->max_end);
 	free(t->priv->slots);

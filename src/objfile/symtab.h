@@ -55,7 +55,6 @@ struct symtab {
 	uint32_t n;
 	/* where they came from, for -v and for the message about a stripped file */
 	bool has_symtab, has_dynsym, has_debug_file, has_minidebug, has_gopclntab;
-	bool has_clones; /* some symbol has a flag of SYMBOL_CLONE_ENTRY */
 	char *debug_path; /* separate debug file that was used, or NULL */
 	struct strbuf
 		notes; /* what was tried and failed (malformed table, CRC mismatch), one line each */
@@ -74,6 +73,8 @@ const struct symbol *symtab_at(struct symtab *t, uint64_t addr);
 uint32_t symtab_sorted(struct symtab *t, uint32_t i);
 /* indexes into v of all symbols that start at addr (aliases); returns their number, *first into symtab_sorted's order */
 uint32_t symtab_starting_at(struct symtab *t, uint64_t addr, uint32_t *first);
+/* number i of the symbols with a flag of SYMBOL_CLONE_ENTRY, in the order of the table; NULL: there are no more */
+const struct symbol *symtab_clone(const struct symtab *t, uint32_t i);
 /* first symbol of this exact name (raw spelling); functions before objects; NULL when absent */
 const struct symbol *symtab_find(struct symtab *t, struct str name);
 /* source file of a local symbol as the compiler named it, empty when not known (then debug information may know) */

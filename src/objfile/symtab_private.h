@@ -19,6 +19,7 @@ struct symtab_private {
 		extra[2]; /* references: debug file, MiniDebugInfo, whose string tables the names point into */
 	uint32_t cap;
 	VEC(struct symtab_source) sources; /* first ascending */
+	VEC(uint32_t) clones;              /* indexes of symbols with a flag of SYMBOL_CLONE_ENTRY */
 	/* by address, made by the first lookup */
 	uint32_t *sorted;  /* indexes into v */
 	uint64_t *max_end; /* largest addr + size of sorted[0..i]: where looking back may stop */

@@ -3,10 +3,12 @@
  * Jumps from other functions into the first instructions of one: compilers do not make them, but hand-written code does
  * (the string functions of C libraries share their middles). All code of the file is looked through once, for all functions
  * that the script names, and what leads into those is kept for the questions that come: whatever could be a jump or call with a 4-byte distance, at any byte, is taken for one. Jumps with a
- * 1-byte distance reach the neighbours only, which are decoded.
+ * 1-byte distance reach the neighbours only, which are decoded. Programs have tens of megabytes of code: several threads share
+ * them, of which each notes what it finds for itself.
  */
 #include "probe/placement.h"
 
+#include "base/parallel.h"
 #include "base/vec.h"
 #include "objfile/elf.h"
 #include "objfile/symtab.h"
@@ -15,7 +17,9 @@
 #include <emmintrin.h>
 
 enum {
-	CHUNK = 1 << 20,
+	CHUNK = 1 << 18,
+	THREADS_MAX = 4,
+	ALONE = 4 << 20, /* bytes of code that one thread reads as soon as several do */
 	OVERLAP = 8,     /* longer than any opcode with its distance */
 	NEIGHBOUR = 192, /* a jump over 127 bytes, and some to find the instructions' beginnings */
 	PREVIOUS = 512, /* code before the function is decoded from a symbol, if one is that near */
@@ -39,6 +43,12 @@ struct func {
 	uint64_t start, end;
 };
 
+/* of one piece of code, or of a file */
+struct branches {
+	size_t n, cap;
+	struct branch *v; /* into the stretches; of a file: by target */
+};
+
 /* what is known of one file: it is read again only when a function is asked about that nobody expected */
 struct foreign_file {
 	struct foreign_file *next;
@@ -47,9 +57,9 @@ struct foreign_file {
 	ino_t ino;
 	uint64_t size;
 	struct timespec mtime;
-	VEC(struct func) funcs;         /* by start, end */
-	VEC(struct stretch) stretches;  /* of these functions */
-	VEC(struct branch) branches;    /* into the stretches, by target */
+	VEC(struct func) funcs;        /* by start, end */
+	VEC(struct stretch) stretches; /* of these functions */
+	struct branches branches;
 	uint64_t *blocks;               /* bits: does a stretch touch this block of code? */
 	uint64_t first_block, n_blocks; /* least block, and how many from there */
 	bool is_known;                  /* all code could be read */
@@ -71,8 +81,8 @@ static int by_target(const void *a, const void *b)
 	return x->target < y->target ? -1 : x->target > y->target;
 }
 
-/* something at source goes to target */
-static void note(struct foreign_file *s, uint64_t source, uint64_t target)
+/* something at source goes to target; it is added to the branches */
+static void note(const struct foreign_file *s, struct branches *b, uint64_t source, uint64_t target)
 {
 	uint64_t block = target / BLOCK - s->first_block;
 	size_t lo = 0, hi = s->stretches.n;
@@ -92,11 +102,12 @@ static void note(struct foreign_file *s, uint64_t source, uint64_t target)
 	in = lo ? &s->stretches.v[lo - 1] : NULL;
 	if (!in || target >= in->end || (in->is_one && source >= in->start && source < in->end))
 		return;
-	vec_push(&s->branches, ((struct branch){ source, target }));
+	vec_push(b, ((struct branch){ source, target }));
 }
 
 /* e8 call, e9 jmp, 0f 8x jcc, with four bytes of distance behind them: is p the first of one? */
-static void look_at(struct foreign_file *s, const uint8_t *p, uint64_t addr)
+static void look_at(const struct foreign_file *s, struct branches *b, const uint8_t *p,
+		    uint64_t addr)
 {
 	unsigned at = 1;
 	int32_t distance;
@@ -107,11 +118,12 @@ static void look_at(struct foreign_file *s, const uint8_t *p, uint64_t addr)
 		at++;
 	}
 	memcpy(&distance, p + at, sizeof(distance));
-	note(s, addr, addr + at + 4 + (uint64_t)(int64_t)distance);
+	note(s, b, addr, addr + at + 4 + (uint64_t)(int64_t)distance);
 }
 
 /* programs have tens of megabytes of code, and few bytes that could begin a jump: sixteen are looked at together */
-static void scan(struct foreign_file *s, const uint8_t *p, size_t n, uint64_t addr)
+static void scan(const struct foreign_file *s, struct branches *b, const uint8_t *p, size_t n,
+		 uint64_t addr)
 {
 	const __m128i low_bit_off = _mm_set1_epi8((char)0xfe), near = _mm_set1_epi8((char)0xe8),
 		      two_bytes = _mm_set1_epi8(0x0f), high_half = _mm_set1_epi8((char)0xf0),
@@ -130,25 +142,49 @@ static void scan(struct foreign_file *s, const uint8_t *p, size_t n, uint64_t ad
 		for (; mask; mask &= mask - 1) {
 			size_t k = i + (unsigned)__builtin_ctz(mask);
 
-			look_at(s, p + k, addr + k);
+			look_at(s, b, p + k, addr + k);
 		}
 	}
 	for (; i + 6 <= n; i++)
-		look_at(s, p + i, addr + i);
+		look_at(s, b, p + i, addr + i);
 }
 
-static bool scan_section(struct foreign_file *s, struct objfile *f,
-			 const struct objfile_section *sec, uint8_t *buf)
+/* a piece of the file's code */
+struct piece {
+	uint64_t offset, addr;
+	size_t n;
+	struct branches branches;
+	bool is_read;
+};
+
+struct pieces {
+	const struct foreign_file *s;
+	struct objfile *f;
+	VEC(struct piece) v;
+};
+
+static void scan_piece(void *arg, size_t i)
+{
+	struct pieces *all = arg;
+	struct piece *p = &all->v.v[i];
+	uint8_t buf[CHUNK + 2 * OVERLAP];
+
+	p->is_read = objfile_read_at(all->f, p->offset, buf, p->n);
+	if (!p->is_read)
+		return;
+	memset(buf + p->n, 0, OVERLAP); /* the last five bytes can hold a jump, too */
+	scan(all->s, &p->branches, buf, p->n + OVERLAP, p->addr);
+}
+
+static void add_pieces(struct pieces *all, const struct objfile_section *sec)
 {
 	for (uint64_t at = 0; at < sec->size; at += CHUNK) {
 		size_t n = sec->size - at < CHUNK + OVERLAP ? sec->size - at : CHUNK + OVERLAP;
 
-		if (!objfile_read_at(f, sec->offset + at, buf, n))
-			return false;
-		memset(buf + n, 0, OVERLAP); /* the last five bytes can hold a jump, too */
-		scan(s, buf, n + OVERLAP, sec->addr + at);
+		vec_push(&all->v,
+			 ((struct piece){
+				 .offset = sec->offset + at, .addr = sec->addr + at, .n = n }));
 	}
-	return true;
 }
 
 static void decode_neighbour(struct foreign_file *s, struct objfile *f, uint64_t from, uint64_t to)
@@ -159,7 +195,7 @@ static void decode_neighbour(struct foreign_file *s, struct objfile *f, uint64_t
 		return;
 	for (uint32_t k = 0; k < c.n; k++)
 		if (c.insn[k].kind == CODE_JMP || c.insn[k].kind == CODE_JCC)
-			note(s, c.insn[k].addr, c.insn[k].target);
+			note(s, &s->branches, c.insn[k].addr, c.insn[k].target);
 }
 
 static void look_at_neighbours(struct foreign_file *s, struct objfile *f, const struct func *w)
@@ -221,20 +257,35 @@ static bool lay_out(struct foreign_file *s)
 
 static bool scan_file(struct foreign_file *s, struct objfile *f)
 {
-	uint8_t *buf = base_alloc(CHUNK + 2 * OVERLAP);
-	bool is_known = false;
+	struct pieces all = { .s = s, .f = f };
+	size_t n_threads = parallel_cpus();
+	bool is_known = true;
 
 	for (uint32_t i = 0; i < f->n_sections; i++) {
 		const struct objfile_section *sec = &f->sections[i];
 
+		/* a file that says it has more than it has is not known */
 		if (!(sec->flags & SHF_ALLOC) || !(sec->flags & SHF_EXECINSTR) ||
 		    sec->type == SHT_NOBITS)
 			continue;
-		is_known = scan_section(s, f, sec, buf);
-		if (!is_known)
-			break;
+		if (sec->offset > f->size || sec->size > f->size - sec->offset)
+			is_known = false;
+		else
+			add_pieces(&all, sec);
 	}
-	free(buf);
+	if (all.v.n < ALONE / CHUNK)
+		n_threads = 1;
+	if (is_known)
+		parallel_each(all.v.n, n_threads < THREADS_MAX ? n_threads : THREADS_MAX, 2 * CHUNK,
+			      scan_piece, &all);
+	vec_each(p, &all.v) {
+		is_known = is_known && p->is_read;
+		for (size_t i = 0; i < p->branches.n; i++)
+			vec_push(&s->branches, p->branches.v[i]);
+		vec_free(&p->branches);
+	}
+	is_known = is_known && all.v.n;
+	vec_free(&all.v);
 	return is_known;
 }
 

@@ -130,10 +130,10 @@ static bool each_exact(struct symbol_query *q, struct symtab *t, struct seen *se
 			return false;
 	}
 	/* what the compiler made of it under other names: "f.constprop.0" */
-	for (uint32_t i = 0; t->has_clones && i < t->n; i++) {
-		const struct symbol *s = &t->v[i];
+	for (uint32_t i = 0; symtab_clone(t, i); i++) {
+		const struct symbol *s = symtab_clone(t, i);
 
-		if (!(s->flags & SYMBOL_CLONE_ENTRY) || !is_code(q, s, false) ||
+		if (!str_starts(symbol_name(s), q->name) || !is_code(q, s, false) ||
 		    !str_eq(symbol_base_name(s), q->name) || !is_from_file(q, t, s))
 			continue;
 		++*found;

@@ -18,7 +18,7 @@ static const struct type *make(struct btfsrc *s, uint32_t id, unsigned depth);
 uint32_t btfsrc_strip(const struct btfsrc *s, uint32_t id, bool *is_user)
 {
 	for (unsigned i = 0; i < MAX_CHAIN && id; i++) {
-		const struct btf_type *t = btf__type_by_id(s->btf, id);
+		const struct btf_type *t = btfsrc_by_id(s, id);
 
 		if (!t)
 			return 0;
@@ -175,7 +175,7 @@ static const struct type *make(struct btfsrc *s, uint32_t id, unsigned depth)
 		return btfsrc_type(s->below, id);
 	if (s->made[id])
 		return s->made[id];
-	t = btf__type_by_id(s->btf, id);
+	t = btfsrc_by_id(s, id);
 	depth++;
 	switch (btf_kind(t)) {
 	case BTF_KIND_INT: made = make_int(s, t); break;
@@ -206,7 +206,7 @@ const struct type *btfsrc_type(struct btfsrc *s, uint32_t id)
 
 const struct type *btfsrc_function(struct btfsrc *s, uint32_t func_id)
 {
-	const struct btf_type *t = btfsrc_open(s) ? btf__type_by_id(s->btf, func_id) : NULL;
+	const struct btf_type *t = btfsrc_open(s) ? btfsrc_by_id(s, func_id) : NULL;
 	const struct type *made;
 
 	if (!t || btf_kind(t) != BTF_KIND_FUNC)
@@ -248,7 +248,7 @@ static bool fill_field(struct btfsrc *s, const struct btf_type *t, uint32_t i, s
 	uint32_t bit_offset = btf_member_bit_offset(t, i),
 		 bit_size = btf_member_bitfield_size(t, i);
 	uint32_t id = btfsrc_strip(s, m->type, NULL);
-	const struct btf_type *mt = btf__type_by_id(s->btf, id);
+	const struct btf_type *mt = btfsrc_by_id(s, id);
 
 	f->name = btfsrc_string(s, m->name_off);
 	f->type = make(s, id, 0);
@@ -298,7 +298,7 @@ static uint8_t align_of(struct btfsrc *s, uint32_t id)
 	uint32_t size;
 
 	id = btfsrc_strip(s, id, NULL);
-	t = btf__type_by_id(s->btf, id);
+	t = btfsrc_by_id(s, id);
 	if (!t || id == 0)
 		return 1;
 	if (s->aligns[id] || s->nesting > MAX_ALIGN_DEPTH)
@@ -326,7 +326,7 @@ static uint8_t align_of(struct btfsrc *s, uint32_t id)
 bool btfsrc_complete(struct type_source *src, struct type *t)
 {
 	struct btfsrc *s = (struct btfsrc *)src;
-	const struct btf_type *bt = btf__type_by_id(s->btf, (uint32_t)t->source_id);
+	const struct btf_type *bt = btfsrc_by_id(s, (uint32_t)t->source_id);
 	struct type_field *fields;
 	uint32_t n;
 

@@ -4,19 +4,15 @@
  * is in btf_build.c, the C text for listings in btf_text.c.
  *
  * Finding names: libbpf looks for a name by comparing it with all of some 100,000. One lookup is cheap that way, a
- * listing with its thousands is not. So the first lookup builds a hash table over all names in one pass; it takes a few
- * milliseconds and half a megabyte.
+ * listing with its thousands is not. So after a few lookups a hash table over all names is built in one pass; it takes a few
+ * milliseconds and half a megabyte. libbpf also copies what it reads, 5 MB of the kernel's own: that is read where it lies
+ * (btf_raw.c), as long as nothing is asked that libbpf has to answer.
  */
 #include "types/btf_private.h"
 
-#include "base/cleanup.h"
-
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
 
@@ -58,10 +54,12 @@ void btfsrc_free(struct btfsrc *s)
 		return;
 	btf_dump__free(s->dump);
 	btf__free(s->btf);
+	btfsrc_raw_close(&s->raw);
 	free(s->path);
 	free(s->made);
 	free(s->aligns);
 	free(s->names.slots);
+	free(s->functions.slots);
 	free(s->constants.slots);
 	free(s->enumerators);
 	err_free(s->error);
@@ -85,69 +83,85 @@ const struct err *btfsrc_error(const struct btfsrc *s)
 	return s->error;
 }
 
-/*
- * Raw BTF is mapped: the kernel gives its own out in 4 KB pieces when it is read, which costs as much as parsing it
- * (mapping works since 6.16). NULL when this is no raw BTF or cannot be mapped.
- */
-static struct btf *parse_mapped(const char *path)
+static bool is_kernels_own(const struct btfsrc *s)
 {
-	FD_AUTO fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct btf *btf = NULL;
-	struct stat st;
-	void *p;
+	return !s->bytes && !strncmp(s->path, "/sys/kernel/btf/", 16);
+}
 
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size < (off_t)sizeof(struct btf_header) ||
-	    st.st_size > UINT32_MAX)
+static struct btf *open_libbpf(struct btfsrc *s)
+{
+	struct btf *below = s->below ? btfsrc_libbpf(s->below) : NULL;
+
+	if (s->below && !below)
 		return NULL;
-	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
-	if (p == MAP_FAILED)
-		return NULL;
-	if (((const struct btf_header *)p)->magic == BTF_MAGIC)
-		btf = btf__new(p, (uint32_t)st.st_size);
-	munmap(p, (size_t)st.st_size);
-	return btf;
+	libbpf_set_print(NULL); /* its opinion of malformed BTF: ours is in the error */
+	/* libbpf builds upon a base only from a file */
+	if (s->bytes)
+		return s->n_bytes <= UINT32_MAX ? btf__new(s->bytes, (uint32_t)s->n_bytes) : NULL;
+	if (s->raw.mapped)
+		return btf__new(s->raw.mapped, (uint32_t)s->raw.n_mapped);
+	return btf__parse_split(s->path, below);
+}
+
+struct btf *btfsrc_libbpf(struct btfsrc *s)
+{
+	if (!s->btf)
+		s->btf = open_libbpf(s);
+	return s->btf;
 }
 
 bool btfsrc_open(struct btfsrc *s)
 {
 	if (s->tried)
-		return s->btf != NULL;
+		return s->is_open;
 	s->tried = true;
 	if (s->below && !btfsrc_open(s->below)) {
 		s->error = err_new(0, "'%s' builds upon '%s', which could not be read", s->path,
 				   s->below->path);
 		return false;
 	}
-	/* libbpf builds upon a base only from a file */
-	if (s->bytes) {
-		libbpf_set_print(NULL); /* its opinion of malformed BTF: ours is in the error */
-		s->btf = s->n_bytes <= UINT32_MAX ? btf__new(s->bytes, (uint32_t)s->n_bytes) : NULL;
-	} else if (!s->below) {
-		s->btf = parse_mapped(s->path);
-	}
-	if (!s->btf && !s->bytes)
-		s->btf = btf__parse_split(s->path, s->below ? s->below->btf : NULL);
-	if (!s->btf) {
-		s->error = err_new(errno, "read BTF from '%s'", s->path);
-		return false;
-	}
-	/* the kernel has looked at its own with more care than we could */
-	if ((s->bytes || strncmp(s->path, "/sys/kernel/btf/", 16)) && !btfsrc_is_sound(s->btf)) {
-		btf__free(s->btf);
-		s->btf = NULL;
-		s->error = err_new(0, "the BTF of '%s' is malformed", s->path);
-		return false;
+	if (!is_kernels_own(s) || s->below || !btfsrc_raw_open(&s->raw, s->path)) {
+		if (!btfsrc_libbpf(s)) {
+			s->error = err_new(errno, "read BTF from '%s'", s->path);
+			return false;
+		}
+		/* the kernel has looked at its own with more care than we could */
+		if (!is_kernels_own(s) && !btfsrc_is_sound(s->btf)) {
+			btf__free(s->btf);
+			s->btf = NULL;
+			s->error = err_new(0, "the BTF of '%s' is malformed", s->path);
+			return false;
+		}
 	}
 	s->first_id = s->below ? s->below->end_id : 1;
-	s->end_id = btf__type_cnt(s->btf);
+	s->end_id = s->raw.mapped ? s->raw.n : btf__type_cnt(s->btf);
 	s->made = base_alloc((s->end_id + (size_t)1) * sizeof(*s->made));
 	s->aligns = base_alloc(s->end_id + (size_t)1);
+	s->is_open = true;
 	return true;
+}
+
+const struct btf_type *btfsrc_by_id(const struct btfsrc *s, uint32_t id)
+{
+	static const struct btf_type none;
+
+	if (!s->raw.mapped)
+		return btf__type_by_id(s->btf, id);
+	if (!id || id >= s->raw.n)
+		return id ? NULL : &none;
+	return (const struct btf_type *)(const void *)(s->raw.types + s->raw.offsets[id]);
+}
+
+const char *btfsrc_text(const struct btfsrc *s, uint32_t off)
+{
+	if (!s->raw.mapped)
+		return btf__str_by_offset(s->btf, off);
+	return off < s->raw.n_strings ? s->raw.strings + off : "";
 }
 
 struct str btfsrc_string(const struct btfsrc *s, uint32_t off)
 {
-	return str_from(btf__str_by_offset(s->btf, off));
+	return str_from(btfsrc_text(s, off));
 }
 
 /* ---- names ---- */
@@ -186,26 +200,32 @@ static void index_put(struct btfsrc_index *ix, struct str name, uint32_t value)
 	ix->slots[i] = value;
 }
 
-static void names_build(struct btfsrc *s)
+/* most names are those of functions, which few scripts ask for */
+static void names_build(struct btfsrc *s, struct btfsrc_index *ix, unsigned kinds)
 {
-	index_init(&s->names, s->end_id - s->first_id);
-	for (uint32_t id = s->first_id; id < s->end_id; id++) {
-		const struct btf_type *t = btf__type_by_id(s->btf, id);
+	uint32_t n = 0;
 
-		if (t->name_off && btfsrc_kind_of(t))
-			index_put(&s->names, btfsrc_string(s, t->name_off), id);
+	for (uint32_t id = s->first_id; id < s->end_id; id++)
+		n += (btfsrc_kind_of(btfsrc_by_id(s, id)) & kinds) != 0;
+	index_init(ix, n);
+	for (uint32_t id = s->first_id; id < s->end_id; id++) {
+		const struct btf_type *t = btfsrc_by_id(s, id);
+
+		if (t->name_off && btfsrc_kind_of(t) & kinds)
+			index_put(ix, btfsrc_string(s, t->name_off), id);
 	}
 }
 
 /* among types of one name and kind the first of the file is taken, as libbpf does */
-static uint32_t names_find(struct btfsrc *s, unsigned kind, struct str name)
+static uint32_t names_find(struct btfsrc *s, const struct btfsrc_index *ix, unsigned kind,
+			   struct str name)
 {
-	for (uint32_t i = (uint32_t)str_hash(name) & s->names.mask; s->names.slots[i];
-	     i = (i + 1) & s->names.mask) {
-		const struct btf_type *t = btf__type_by_id(s->btf, s->names.slots[i]);
+	for (uint32_t i = (uint32_t)str_hash(name) & ix->mask; ix->slots[i];
+	     i = (i + 1) & ix->mask) {
+		const struct btf_type *t = btfsrc_by_id(s, ix->slots[i]);
 
 		if (btfsrc_kind_of(t) == kind && str_eq(btfsrc_string(s, t->name_off), name))
-			return s->names.slots[i];
+			return ix->slots[i];
 	}
 	return 0;
 }
@@ -217,13 +237,13 @@ static uint32_t scan_for(struct btfsrc *s, unsigned kinds, struct str name)
 	unsigned best_kind = BTFSRC_FUNC + 1;
 
 	for (uint32_t id = s->first_id; id < s->end_id; id++) {
-		const struct btf_type *t = btf__type_by_id(s->btf, id);
+		const struct btf_type *t = btfsrc_by_id(s, id);
 		unsigned kind = t->name_off ? btfsrc_kind_of(t) : 0;
 		const char *text;
 
 		if (!(kind & kinds) || kind >= best_kind)
 			continue;
-		text = btf__str_by_offset(s->btf, t->name_off);
+		text = btfsrc_text(s, t->name_off);
 		if (text[0] != name.p[0] || !str_eq(str_from(text), name))
 			continue;
 		best = id;
@@ -232,28 +252,36 @@ static uint32_t scan_for(struct btfsrc *s, unsigned kinds, struct str name)
 	return best;
 }
 
-static uint32_t find_own(struct btfsrc *s, unsigned kinds, struct str name)
+static uint32_t find_in(struct btfsrc *s, struct btfsrc_index *ix, unsigned kinds, struct str name)
 {
 	uint32_t id = 0;
 
-	for (uint32_t i = 0; i < s->n_found && !s->names.slots; i++) {
-		const struct btf_type *t = btf__type_by_id(s->btf, s->found[i].id);
+	for (uint32_t i = 0; i < s->n_found && !ix->slots; i++) {
+		const struct btf_type *t = btfsrc_by_id(s, s->found[i].id);
 
 		if (s->found[i].kinds == kinds && str_eq(btfsrc_string(s, t->name_off), name))
 			return s->found[i].id;
 	}
-	if (!s->names.slots && s->n_scans++ < BTFSRC_SCANS) {
+	if (!ix->slots && s->n_scans++ < BTFSRC_SCANS) {
 		id = scan_for(s, kinds, name);
 		if (id)
 			s->found[s->n_found++] = (struct btfsrc_found){ kinds, id };
 		return id;
 	}
-	if (!s->names.slots)
-		names_build(s);
+	if (!ix->slots)
+		names_build(s, ix, kinds & BTFSRC_FUNC ? BTFSRC_FUNC : BTFSRC_FUNC - 1);
 	for (unsigned bit = BTFSRC_STRUCT; bit <= BTFSRC_FUNC && !id; bit <<= 1)
 		if (kinds & bit)
-			id = names_find(s, bit, name);
+			id = names_find(s, ix, bit, name);
 	return id;
+}
+
+static uint32_t find_own(struct btfsrc *s, unsigned kinds, struct str name)
+{
+	unsigned types = kinds & ~(unsigned)BTFSRC_FUNC;
+	uint32_t id = types ? find_in(s, &s->names, types, name) : 0;
+
+	return id || !(kinds & BTFSRC_FUNC) ? id : find_in(s, &s->functions, BTFSRC_FUNC, name);
 }
 
 uint32_t btfsrc_find_id(struct btfsrc *s, unsigned kinds, struct str name)
@@ -273,7 +301,7 @@ void btfsrc_each(struct btfsrc *s, unsigned kinds,
 	if (!btfsrc_open(s))
 		return;
 	for (uint32_t id = s->first_id; id < s->end_id; id++) {
-		const struct btf_type *t = btf__type_by_id(s->btf, id);
+		const struct btf_type *t = btfsrc_by_id(s, id);
 		enum btfsrc_kind kind = btfsrc_kind_of(t);
 
 		if (t->name_off && (kind & kinds) &&
@@ -294,7 +322,7 @@ static void constants_build(struct btfsrc *s)
 	uint32_t n = 0;
 
 	for (uint32_t id = s->first_id; id < s->end_id; id++) {
-		const struct btf_type *t = btf__type_by_id(s->btf, id);
+		const struct btf_type *t = btfsrc_by_id(s, id);
 
 		if (btfsrc_kind_of(t) == BTFSRC_ENUM)
 			n += btf_vlen(t);
@@ -302,7 +330,7 @@ static void constants_build(struct btfsrc *s)
 	index_init(&s->constants, n);
 	s->enumerators = base_alloc((n + (size_t)1) * sizeof(*s->enumerators));
 	for (uint32_t id = s->first_id; id < s->end_id; id++) {
-		const struct btf_type *t = btf__type_by_id(s->btf, id);
+		const struct btf_type *t = btfsrc_by_id(s, id);
 
 		if (btfsrc_kind_of(t) != BTFSRC_ENUM)
 			continue;
@@ -327,7 +355,7 @@ static bool source_find_constant(struct type_source *src, struct str name, int64
 	for (uint32_t i = (uint32_t)str_hash(name) & s->constants.mask; s->constants.slots[i];
 	     i = (i + 1) & s->constants.mask) {
 		const struct btfsrc_enumerator *e = &s->enumerators[s->constants.slots[i]];
-		const struct btf_type *t = btf__type_by_id(s->btf, e->type_id);
+		const struct btf_type *t = btfsrc_by_id(s, e->type_id);
 		const struct type *made;
 
 		if (!str_eq(btfsrc_string(s, enumerator_name(t, e->index)), name))

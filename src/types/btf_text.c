@@ -16,7 +16,7 @@ static void dump_to_strbuf(void *ctx, const char *fmt, va_list args)
 static struct btf_dump *dumper(struct btfsrc *s, struct strbuf *out)
 {
 	if (!s->dump)
-		s->dump = btf_dump__new(s->btf, dump_to_strbuf, s, NULL);
+		s->dump = btf_dump__new(btfsrc_libbpf(s), dump_to_strbuf, s, NULL);
 	s->dump_out = out;
 	return s->dump;
 }
@@ -43,7 +43,7 @@ static const struct btf_type *prototype_of(struct btfsrc *s, uint32_t id)
 	const struct btf_type *t;
 
 	for (unsigned i = 0; i < 8 && id; i++) {
-		t = btf__type_by_id(s->btf, id);
+		t = btfsrc_by_id(s, id);
 		if (!t || btf_is_func_proto(t))
 			return t;
 		if (!btf_is_func(t) && !btf_is_ptr(t) && !btf_is_mod(t) && !btf_is_typedef(t))
@@ -95,7 +95,7 @@ static void print_members(struct btfsrc *s, struct btf_dump *d, const struct btf
 		uint32_t bits = btf_member_bitfield_size(t, i);
 
 		strbuf_putc(out, '\t');
-		declare(d, m->type, btf__str_by_offset(s->btf, m->name_off), 1);
+		declare(d, m->type, btfsrc_text(s, m->name_off), 1);
 		/* an anonymous member ends in the space before the name that it has not */
 		while (out->n && out->p[out->n - 1] == ' ')
 			out->n--;
@@ -114,7 +114,7 @@ static void print_enumerators(struct btfsrc *s, const struct type *t, struct str
 
 bool btfsrc_print_definition(struct btfsrc *s, uint32_t id, struct strbuf *out)
 {
-	const struct btf_type *t = btfsrc_open(s) ? btf__type_by_id(s->btf, id) : NULL;
+	const struct btf_type *t = btfsrc_open(s) ? btfsrc_by_id(s, id) : NULL;
 	struct btf_dump *d;
 
 	if (!t || (!btf_is_composite(t) && !btf_is_any_enum(t)))

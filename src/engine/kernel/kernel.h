@@ -63,8 +63,10 @@ struct kernel_ring {
 	int fd;
 	uint64_t *consumer; /* our page: position of the next record to read */
 	const uint64_t *producer;
-	const uint8_t *data; /* mapped twice in a row, so that records never wrap */
-	uint64_t size;
+	const uint8_t *data; /* mapped twice in a row, so that records never wrap; piece by piece, when it is read */
+	uint64_t size, piece;
+	uint32_t mapped; /* bits: which pieces are */
+	int code;        /* why one could not be; 0 */
 };
 
 struct kernel_packets; /* packets.c */

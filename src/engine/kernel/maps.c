@@ -8,6 +8,7 @@
 #include "engine/kernel/kernel.h"
 
 #include "base/log.h"
+#include "base/parallel.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -19,6 +20,12 @@
 #define PREALLOCATED_BYTES_MAX (16u << 20)
 /* what an element of a hash map costs beside key and value: struct htab_elem */
 #define HASH_ELEMENT_OVERHEAD 48
+
+enum {
+	THREADS_MAX = 4, /* that make maps */
+	THREAD_STACK = 256 << 10,
+	MANY_MAPS = 8, /* a script of one line has four */
+};
 
 /* "@x" and the like as a name that bpf(2) takes; shown by bpftool */
 static void make_kernel_name(struct str name, char out[BPF_OBJ_NAME_LEN])
@@ -191,13 +198,44 @@ struct err *kernel_map_create(struct engine *e, uint32_t map)
 	return map_init(e->image->maps[map], e->map_fds[map]);
 }
 
+struct making {
+	struct engine *e;
+	struct err **errors; /* by map */
+};
+
+static void make_one(void *arg, size_t i)
+{
+	struct making *m = arg;
+
+	m->errors[i] = kernel_map_create(m->e, (uint32_t)i);
+}
+
+/* the kernel clears their memory when they are made: some 2 ms for 4 MB, on as many processors as there are */
+static struct err *make_all(struct engine *e)
+{
+	uint32_t n = e->image->n_maps;
+	struct making m = { e, base_alloc((n + 1) * sizeof(*m.errors)) };
+	size_t n_threads = n >= MANY_MAPS ? parallel_cpus() : 1;
+	struct err *first = NULL;
+
+	parallel_each(n, n_threads < THREADS_MAX ? n_threads : THREADS_MAX, THREAD_STACK, make_one,
+		      &m);
+	for (uint32_t i = 0; i < n; i++) {
+		if (first)
+			err_free(m.errors[i]);
+		else
+			first = m.errors[i];
+	}
+	free(m.errors);
+	return first;
+}
+
 struct err *kernel_maps_create(struct engine *e)
 {
 	const struct image *im = e->image;
 
 	TRY(check_memory(e));
-	for (uint32_t i = 0; i < im->n_maps; i++)
-		TRY(kernel_map_create(e, i));
+	TRY(make_all(e));
 	TRY(map_mmap(im->maps[im->globals_map], e->map_fds[im->globals_map], true,
 		     (void **)&e->globals, &e->globals_size));
 	if (im->message_map != IMAGE_NONE)

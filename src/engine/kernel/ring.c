@@ -7,6 +7,9 @@
  * A poll delivers what was there when it began and then returns, so that a flood of events cannot
  * keep the session from its signals and its clock. Our position is given back to the kernel after
  * each record: room is free at once.
+ *
+ * A ring of 8 MB is 4,096 pages of mappings, which the kernel makes at once: a millisecond of a start that takes three. So its
+ * address space is set aside, and mapped piece by piece as records come to stand there.
  */
 #include "engine/kernel/kernel.h"
 
@@ -20,6 +23,11 @@
 
 #define RECORD_HEADER 8
 
+enum {
+	PIECES = 32, /* of both mappings of the data: bits of kernel_ring.mapped */
+	PIECE_LEAST = 128 << 10,
+};
+
 static struct err *ring_map(struct engine *e, uint32_t map)
 {
 	size_t page = (size_t)getpagesize();
@@ -27,20 +35,25 @@ static struct err *ring_map(struct engine *e, uint32_t map)
 	uint64_t size = is_main && e->opts.ring_bytes ? e->opts.ring_bytes
 						      : e->image->maps[map]->max_entries;
 	struct kernel_ring r = { .fd = e->map_fds[map], .size = size };
-	uint8_t *pages;
+	uint8_t *pages = MAP_FAILED;
 
 	r.consumer = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, r.fd, 0);
 	if (r.consumer == MAP_FAILED)
 		return err_new(errno, "map the event ring");
-	pages = mmap(NULL, page + 2 * size, PROT_READ, MAP_SHARED, r.fd, (off_t)page);
-	if (pages == MAP_FAILED) {
+	pages = mmap(NULL, page + 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		     -1, 0);
+	if (pages == MAP_FAILED ||
+	    mmap(pages, page, PROT_READ, MAP_SHARED | MAP_FIXED, r.fd, (off_t)page) == MAP_FAILED) {
 		int code = errno;
 
 		munmap(r.consumer, page);
+		if (pages != MAP_FAILED)
+			munmap(pages, page + 2 * size);
 		return err_new(code, "map the event ring");
 	}
 	r.producer = (const uint64_t *)pages;
 	r.data = pages + page;
+	r.piece = 2 * size / PIECES > PIECE_LEAST ? 2 * size / PIECES : PIECE_LEAST;
 	if (is_main)
 		vec_push(&e->rings, r);
 	else
@@ -97,6 +110,28 @@ void kernel_ring_close(struct engine *e)
 	e->epoll_fd = -1;
 }
 
+/* n bytes of the data from there on can be read; the last of them may be in the second mapping */
+static bool ring_reach(struct kernel_ring *r, uint64_t from, uint64_t n)
+{
+	size_t page = (size_t)getpagesize();
+
+	for (uint64_t i = from / r->piece; i <= (from + n - 1) / r->piece; i++) {
+		uint64_t at = i * r->piece, left;
+
+		if (r->mapped >> i & 1)
+			continue;
+		left = 2 * r->size - at;
+		if (mmap((void *)(uintptr_t)(r->data + at), left < r->piece ? left : r->piece,
+			 PROT_READ, MAP_SHARED | MAP_FIXED, r->fd,
+			 (off_t)(2 * page + at)) == MAP_FAILED) {
+			r->code = errno;
+			return false;
+		}
+		r->mapped |= 1u << i;
+	}
+	return true;
+}
+
 /* deliver what stands in the ring now; the number of records passed */
 static uint64_t ring_drain(struct kernel_ring *r, engine_event_fn *fn, void *arg)
 {
@@ -106,9 +141,15 @@ static uint64_t ring_drain(struct kernel_ring *r, engine_event_fn *fn, void *arg
 
 	while (at < end) {
 		const uint8_t *record = r->data + (at & (r->size - 1));
-		uint32_t length = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
+		uint32_t length;
 
+		if (!ring_reach(r, at & (r->size - 1), RECORD_HEADER))
+			break;
+		length = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
 		if (length & BPF_RINGBUF_BUSY_BIT)
+			break;
+		if (!ring_reach(r, at & (r->size - 1),
+				RECORD_HEADER + (length & ~BPF_RINGBUF_DISCARD_BIT)))
 			break;
 		at += ((length & ~BPF_RINGBUF_DISCARD_BIT) + RECORD_HEADER + 7) & ~(uint64_t)7;
 		if (!(length & BPF_RINGBUF_DISCARD_BIT) && length >= sizeof(struct event_head))
@@ -128,6 +169,16 @@ static uint64_t drain_all(struct engine *e, engine_event_fn *fn, void *arg)
 	vec_each(r, &e->rings)
 		n += ring_drain(r, fn, arg);
 	return n + kernel_packets_drain(e, fn, arg);
+}
+
+static struct err *rings_error(const struct engine *e)
+{
+	vec_each(r, &e->rings)
+		if (r->code)
+			return err_new(r->code, "map a piece of the event ring");
+	return e->message_ring.code ? err_new(e->message_ring.code,
+					      "map a piece of the ring of messages' events")
+				    : NULL;
 }
 
 void kernel_ring_drain_messages(struct engine *e, engine_event_fn *fn, void *arg)
@@ -153,6 +204,7 @@ struct err *kernel_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, v
 
 		if (drain_all(e, fn, arg))
 			return NULL;
+		TRY(rings_error(e));
 		now = clock_monotonic_ns();
 		if (now >= until)
 			return NULL;
