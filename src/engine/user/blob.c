@@ -3,6 +3,7 @@
 #include "engine/user/blob.h"
 
 #include "engine/user/rt/area.h"
+#include "engine/user/x86.h"
 #include "rt_blob.h"
 
 #include <linux/bpf.h>
@@ -15,9 +16,12 @@ size_t blob_bytes(void)
 
 void blob_copy(void *to, uint64_t area, uint64_t private)
 {
+	uint32_t has_rdpid = x86_has_rdpid();
+
 	memcpy(to, rt_blob, sizeof(rt_blob));
 	memcpy((char *)to + BLOB_area_at, &area, sizeof(area));
 	memcpy((char *)to + BLOB_private_at, &private, sizeof(private));
+	memcpy((char *)to + BLOB_has_rdpid, &has_rdpid, sizeof(has_rdpid));
 }
 
 int64_t blob_helper(int32_t helper)

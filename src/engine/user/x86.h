@@ -139,6 +139,7 @@ void x86_trap(struct x86 *x);
 void x86_nops(struct x86 *x, uint32_t n);
 /* the processor's number, perhaps with its node above bit 12; rdpid where this machine has it */
 void x86_processor(struct x86 *x, enum x86_reg dst);
+bool x86_has_rdpid(void);
 void x86_time_stamp(struct x86 *x); /* to rdx:rax */
 /* dst >> n, bits of high coming in from above */
 void x86_shrd(struct x86 *x, enum x86_reg dst, enum x86_reg high, unsigned n);

@@ -108,7 +108,7 @@ void x86_nops(struct x86 *x, uint32_t n)
 		put(x, 0x90);
 }
 
-static bool has_rdpid(void)
+bool x86_has_rdpid(void)
 {
 	unsigned a, b, c, d;
 
@@ -118,7 +118,7 @@ static bool has_rdpid(void)
 void x86_processor(struct x86 *x, enum x86_reg dst)
 {
 	x->written |= 1u << dst;
-	if (has_rdpid()) {
+	if (x86_has_rdpid()) {
 		put(x, 0xf3);
 		if (dst & 8)
 			put(x, 0x40 | REX_B);

@@ -25,6 +25,7 @@ __attribute__((section(".rodata.area"), used))
 const struct rt_area *const volatile rt_area_at = (void *)1;
 __attribute__((section(".rodata.area"), used))
 const struct rt_private *const volatile rt_private_at = (void *)1;
+__attribute__((section(".rodata.area"), used)) const uint32_t volatile rt_has_rdpid = 1;
 
 /* ---- maps ---- */
 
