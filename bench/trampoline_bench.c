@@ -4,7 +4,7 @@
  * scripts named, beside one written by hand that adds 1 to a slot of the processor. Each figure is the least of many rounds, all
  * variants in turn, so that what else the machine does is in none of them; ns that are added to the call.
  *
- *	ninja -C build tests/unit/trampoline_bench && build/tests/unit/trampoline_bench [ROUNDS]
+ *	ninja -C build tests/unit/trampoline_bench && build/tests/unit/trampoline_bench [ROUNDS [VARIANT]]
  */
 #include "user_help.h"
 
@@ -33,26 +33,26 @@ FUNCTION(f7)
 
 static const char empty_text[] = "r0 = 0\nexit\n";
 /* { @ = count(); } */
-static const char count_text[] =
-	EXITING "*(u64 *)(r10 -8) = 0\nr1 = MAP2\nr2 = r10\nr2 += -8\ncall bpf_x#1\nr5 = r0\n"
-		"if r5 == 0x0 goto end\nr1 = 1\nlock *(u64 *)(r5 +0) += r1\nend:\nr0 = 0\nexit\n";
+static const char count_text[] = EXITING
+	"*(u64 *)(r10 -8) = 0\nr1 = MAP2\nr2 = r10\nr2 += -8\ncall bpf_x#1\nr5 = r0\n"
+	"if r5 == 0x0 goto end\nr1 = 1\nlock *(u64 *)(r5 +0) += r1\nend:\nr0 = 0\nexit\n";
 /* what is common to counting by a key that stands at r10 - 8: m is the map */
-#define BUMP(m)                                                                               \
+#define BUMP(m)                                                                                \
 	"r1 = " m "\nr2 = r10\nr2 += -8\ncall bpf_x#1\nr6 = r0\nif r6 != 0x0 goto have\n"      \
 	"*(u64 *)(r10 -16) = 0\nr1 = " m "\nr2 = r10\nr2 += -8\nr3 = r10\nr3 += -16\nr4 = 1\n" \
 	"call bpf_x#2\nr7 = r0\nr1 = " m "\nr2 = r10\nr2 += -8\ncall bpf_x#1\nr6 = r0\n"       \
-	"if r6 != 0x0 goto have\n" FAULT "goto end\nhave:\nr1 = 1\n"                          \
+	"if r6 != 0x0 goto have\n" FAULT "goto end\nhave:\nr1 = 1\n"                           \
 	"lock *(u64 *)(r6 +0) += r1\nend:\n"
 /* { @[arg0] = count(); } */
 static const char keyed_text[] =
 	"r5 = r1\nr0 = VAL0\nr4 = *(u64 *)(r0 +0)\nif r4 == 0x0 goto on\nr0 = 0\nexit\non:\n"
 	"r5 = *(u64 *)(r5 +112)\n*(u64 *)(r10 -8) = r5\n" BUMP("MAP3") "r0 = 0\nexit\n";
 /* { @start[tid] = nsecs } */
-static const char start_text[] =
-	EXITING "call bpf_x#125\nr5 = r0\n*(u64 *)(r10 -8) = r5\n*(u64 *)(r10 -16) = 0\ncall bpf_x#14\n"
-		"r5 = r0\nw5 = w5\n*(u32 *)(r10 -16) = r5\nr1 = MAP4\nr2 = r10\nr2 += -16\nr3 = r10\n"
-		"r3 += -8\nr4 = 0\ncall bpf_x#2\nr5 = r0\nif r5 s>= 0x0 goto end\n" FAULT
-		"end:\nr0 = 0\nexit\n";
+static const char start_text[] = EXITING
+	"call bpf_x#125\nr5 = r0\n*(u64 *)(r10 -8) = r5\n*(u64 *)(r10 -16) = 0\ncall bpf_x#14\n"
+	"r5 = r0\nw5 = w5\n*(u32 *)(r10 -16) = r5\nr1 = MAP4\nr2 = r10\nr2 += -16\nr3 = r10\n"
+	"r3 += -8\nr4 = 0\ncall bpf_x#2\nr5 = r0\nif r5 s>= 0x0 goto end\n" FAULT
+	"end:\nr0 = 0\nexit\n";
 /* { @ = hist(nsecs - @start[tid]); delete(@start, tid) } */
 static const char hist_text[] = EXITING
 	"call bpf_x#125\nr6 = r0\n*(u64 *)(r10 -8) = 0\ncall bpf_x#14\nr5 = r0\nw5 = w5\n"
@@ -65,10 +65,10 @@ static const char hist_text[] = EXITING
 	"if r3 >= 0x10 goto d\nr2 = 0\nd:\nr2 <<= 2\nr3 >>= r2\nr4 += r2\nr2 = 1\n"
 	"if r3 >= 0x4 goto e\nr2 = 0\ne:\nr2 <<= 1\nr3 >>= r2\nr4 += r2\nif r3 >= 0x2 goto f\nr3 = 0\n"
 	"goto g\nf:\nr3 = 1\ng:\nr4 += r3\nr3 = r4\nr3 += 1\nr6 >>= r4\nr5 = r3\nr5 += r6\nbucket:\n"
-	"*(u64 *)(r10 -8) = 0\n*(u64 *)(r10 -8) = r5\n" BUMP("MAP5")
-	"*(u64 *)(r10 -16) = 0\ncall bpf_x#14\nr5 = r0\nw5 = w5\n*(u32 *)(r10 -16) = r5\nr1 = MAP4\n"
-	"r2 = r10\nr2 += -16\ncall bpf_x#3\nr5 = r0\nif r5 s>= 0x0 goto out\n" FAULT
-	"out:\nr0 = 0\nexit\n";
+	"*(u64 *)(r10 -8) = 0\n*(u64 *)(r10 -8) = r5\n" BUMP(
+		"MAP5") "*(u64 *)(r10 -16) = 0\ncall bpf_x#14\nr5 = r0\nw5 = w5\n*(u32 *)(r10 -16) = r5\nr1 = MAP4\n"
+			"r2 = r10\nr2 += -16\ncall bpf_x#3\nr5 = r0\nif r5 s>= 0x0 goto out\n" FAULT
+			"out:\nr0 = 0\nexit\n";
 /* { printf("%d\n", arg0) } */
 static const char printf_text[] =
 	"r5 = r1\nr0 = VAL0\nr4 = *(u64 *)(r0 +0)\nif r4 == 0x0 goto on\nr0 = 0\nexit\non:\n"
@@ -197,9 +197,9 @@ static double round_of(long (*function)(long), int calls)
 static struct err *prepare(void)
 {
 	static const struct rt_map_plan plans[] = {
-		{ RT_ARRAY, 4, 64, 1, 1 },	   { RT_ARRAY, 4, 64, 1, 1 },
-		{ RT_ARRAY, 4, 8, 1, USER_CPUS },  { RT_HASH, 8, 8, 100, USER_CPUS },
-		{ RT_HASH, 8, 8, 128, 1 },	   { RT_HASH, 8, 8, 66, USER_CPUS },
+		{ RT_ARRAY, 4, 64, 1, 1 },        { RT_ARRAY, 4, 64, 1, 1 },
+		{ RT_ARRAY, 4, 8, 1, USER_CPUS }, { RT_HASH, 8, 8, 100, USER_CPUS },
+		{ RT_HASH, 8, 8, 128, 1 },        { RT_HASH, 8, 8, 66, USER_CPUS },
 	};
 
 	if (!user_make(&room))
@@ -227,6 +227,8 @@ int main(int argc, char **argv)
 	}
 	for (int k = 0; k < rounds; k++)
 		for (unsigned i = 0; i < N; i++) {
+			if (argc > 2 && i && i != (unsigned)atoi(argv[2]))
+				continue;
 			/* a ring holds what so many calls send */
 			double ns = round_of(variants[i].function, i == N - 1 ? 1000 : CALLS);
 
@@ -237,7 +239,8 @@ int main(int argc, char **argv)
 	printf("%-32s %8s %8s %6s\n", "", "ns/call", "added", "stack");
 	for (unsigned i = 0; i < N; i++)
 		printf("%-32s %8.1f %8.1f %6u\n", variants[i].name, variants[i].least,
-		       variants[i].least - variants[0].least, i > 1 ? trampoline_stack(&room.patches[i - 1]) : 0);
+		       variants[i].least - variants[0].least,
+		       i > 1 ? trampoline_stack(&room.patches[i - 1]) : 0);
 	user_unmake(&room);
 	return 0;
 }

@@ -108,7 +108,7 @@ static uint64_t open_calls(const struct rt_calls *c)
 
 	for (uint32_t b = 0; b <= c->mask; b++)
 		for (unsigned i = 0; i < RT_CALLS_OF_BUCKET; i++)
-			n += c->buckets[b].slot[i] && !(c->buckets[b].slot[i] & 1);
+			n += c->buckets[b].v[i].slot && !(c->buckets[b].v[i].slot & 1);
 	return n;
 }
 

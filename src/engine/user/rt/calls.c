@@ -3,104 +3,150 @@
  * The table of open calls; see calls.h. A slot is on the stack of one thread at a time, so entries of one slot are never worked on by two
  * threads, nor by a signal handler and what it interrupted (their slots are deeper). Only claiming has to be atomic: free entries are
  * everybody's.
+ *
+ * Each slot has a home in its bucket. An entry of order 0 that is closed there says that the slot has no open calls at all: it was the
+ * first of its chain of tail calls and so the last to return, and whoever opened a call since then would have taken it. So a loop that
+ * calls a function looks at one entry.
  */
 #include "engine/user/rt/calls.h"
 
 #include <stdbool.h>
 
-enum { NONE = RT_CALLS_OF_BUCKET, CLOSED = 1, MOST_CALLS = UINT16_MAX };
+enum { CLOSED = 1, MOST_CALLS = RT_CALL_COVERED - 1 };
 
-static struct rt_calls_bucket *bucket_of(struct rt_calls *c, const uint64_t *slot)
+static uint64_t load(const struct rt_call *e)
 {
-	uint64_t h = ((uint64_t)(uintptr_t)slot >> 3) * 0x9e3779b97f4a7c15ull;
-
-	return &c->buckets[(uint32_t)(h >> 32) & c->mask];
+	return __atomic_load_n(&e->slot, __ATOMIC_RELAXED);
 }
 
-static uint64_t load(const uint64_t *at)
+static void release(struct rt_call *e)
 {
-	return __atomic_load_n(at, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->slot, e->slot | CLOSED, __ATOMIC_RELEASE);
 }
 
-static void release(struct rt_calls_bucket *b, unsigned i)
+static bool take(struct rt_call *e, uint64_t was, uint64_t key)
 {
-	__atomic_store_n(&b->slot[i], b->slot[i] | CLOSED, __ATOMIC_RELEASE);
+	return __atomic_compare_exchange_n(&e->slot, &was, key, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
 }
 
-/* one that was never used, else one that is closed; NONE: full */
-static unsigned claim(struct rt_calls_bucket *b, uint64_t slot)
+static struct rt_calls_bucket *bucket_of(struct rt_calls *c, uint64_t key, struct rt_call **home)
 {
-	for (unsigned closed = 0; closed < 2; closed++)
-		for (unsigned i = 0; i < NONE; i++) {
-			uint64_t was = load(&b->slot[i]);
+	uint64_t h = (key >> 3) * 0x9e3779b97f4a7c15ull;
+	struct rt_calls_bucket *b = &c->buckets[(uint32_t)(h >> 32) & c->mask];
 
-			if ((closed ? was & CLOSED : !was) &&
-			    __atomic_compare_exchange_n(&b->slot[i], &was, slot, false,
-							__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-				return i;
-		}
-	return NONE;
+	*home = &b->v[h >> 61];
+	return b;
 }
 
 /* the latest entry of a slot (as it stands in the table) that returns to back; 0: to anywhere */
-static unsigned latest(const struct rt_calls_bucket *b, uint64_t slot, uint32_t back)
+static struct rt_call *latest(struct rt_calls_bucket *b, uint64_t slot, uint32_t back)
 {
-	unsigned found = NONE;
+	struct rt_call *found = NULL;
 
-	for (unsigned i = 0; i < NONE; i++)
-		if (load(&b->slot[i]) == slot && (!back || b->back[i] == back) &&
-		    (found == NONE || b->order[i] >= b->order[found]))
-			found = i;
+	for (struct rt_call *e = b->v; e < b->v + RT_CALLS_OF_BUCKET; e++)
+		if (load(e) == slot && (!back || e->back == back) &&
+		    (!found || e->order >= found->order))
+			found = e;
 	return found;
+}
+
+/* an entry for the slot: its home, one that was never used, one that is closed; NULL: the bucket is full */
+static struct rt_call *claim(struct rt_calls_bucket *b, struct rt_call *home, uint64_t key)
+{
+	uint64_t was = load(home);
+
+	if ((!was || was & CLOSED) && take(home, was, key))
+		return home;
+	for (unsigned closed = 0; closed < 2; closed++)
+		for (struct rt_call *e = b->v; e < b->v + RT_CALLS_OF_BUCKET; e++) {
+			was = load(e);
+			if ((closed ? was & CLOSED : !was) && take(e, was, key))
+				return e;
+		}
+	return NULL;
+}
+
+static uint64_t fill(struct rt_call *e, uint64_t address, uint64_t back, uint16_t order)
+{
+	e->address = address;
+	e->back = (uint32_t)back;
+	e->n = 1;
+	e->order = order;
+	return 1;
+}
+
+/* everything but the usual */
+static __attribute__((noinline)) uint64_t open_slowly(struct rt_calls_bucket *b,
+						      struct rt_call *home, uint64_t key,
+						      uint64_t address, uint64_t back)
+{
+	struct rt_call *old = latest(b, key, 0), *e;
+	uint16_t order = 0;
+
+	if (old && address % RT_BACK_ALIGN != RT_BACK_REST) {
+		/* the slot was used for something else meanwhile: what was open there never returns */
+		for (; old; old = latest(b, key, 0))
+			release(old);
+	} else if (old) {
+		if (address == back && old->back == (uint32_t)back && old->n < MOST_CALLS) {
+			old->n++;
+			return 1;
+		}
+		order = old->order + 1;
+	}
+	e = order < UINT16_MAX ? claim(b, home, key) : NULL;
+	if (!e)
+		return 0;
+	if (old)
+		old->n |= RT_CALL_COVERED;
+	return fill(e, address, back, order);
 }
 
 uint64_t rt_call_open(struct rt_calls *c, uint64_t *slot, uint64_t back)
 {
-	struct rt_calls_bucket *b = bucket_of(c, slot);
 	uint64_t address = *slot, key = (uint64_t)(uintptr_t)slot;
-	unsigned old, i;
-	uint16_t order = 0;
+	struct rt_call *home;
+	struct rt_calls_bucket *b = bucket_of(c, key, &home);
 
 	if (key & CLOSED) /* no stack is like that */
 		return 0;
-	old = latest(b, key, 0);
-	if (old != NONE && address % RT_BACK_ALIGN != RT_BACK_REST) {
-		/* the slot was used for something else meanwhile: what was open there never returns */
-		do
-			release(b, old);
-		while ((old = latest(b, key, 0)) != NONE);
-	} else if (old != NONE) {
-		if (address == back && b->back[old] == (uint32_t)back && b->n[old] < MOST_CALLS) {
-			b->n[old]++;
-			return 1;
-		}
-		order = b->order[old] + 1;
+	if (load(home) == (key | CLOSED) && !home->order && take(home, key | CLOSED, key))
+		return fill(home, address, back, 0);
+	return open_slowly(b, home, key, address, back);
+}
+
+static __attribute__((noinline)) uint64_t close_slowly(struct rt_calls_bucket *b, uint64_t key,
+						       uint64_t back)
+{
+	struct rt_call *e = latest(b, key, (uint32_t)back), *below;
+	uint64_t address;
+
+	if (!e) { /* it returns a second time */
+		e = latest(b, key | CLOSED, (uint32_t)back);
+		return e ? e->address : 0;
 	}
-	i = order < UINT16_MAX ? claim(b, key) : NONE;
-	if (i == NONE)
-		return 0;
-	b->address[i] = address;
-	b->back[i] = (uint32_t)back;
-	b->n[i] = 1;
-	b->order[i] = order;
-	return 1;
+	if ((e->n & ~RT_CALL_COVERED) > 1) {
+		e->n--;
+		return back;
+	}
+	address = e->address;
+	release(e);
+	below = latest(b, key, 0);
+	if (below)
+		below->n &= (uint16_t)~RT_CALL_COVERED;
+	return address;
 }
 
 uint64_t rt_call_close(struct rt_calls *c, uint64_t *slot, uint64_t back)
 {
-	struct rt_calls_bucket *b = bucket_of(c, slot);
 	uint64_t key = (uint64_t)(uintptr_t)slot, address;
-	unsigned i = latest(b, key, (uint32_t)back);
+	struct rt_call *home;
+	struct rt_calls_bucket *b = bucket_of(c, key, &home);
 
-	if (i == NONE) { /* it returns a second time */
-		i = latest(b, key | CLOSED, (uint32_t)back);
-		return i == NONE ? 0 : b->address[i];
-	}
-	if (b->n[i] > 1) {
-		b->n[i]--;
-		return back;
-	}
-	address = b->address[i];
-	release(b, i);
+	if (load(home) != key || home->back != (uint32_t)back || home->n != 1)
+		return close_slowly(b, key, back);
+	address = home->address;
+	release(home);
 	return address;
 }

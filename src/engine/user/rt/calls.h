@@ -22,13 +22,18 @@ enum {
 	RT_BACK_REST = 59,
 };
 
+struct rt_call {
+	/* 0: never used; with bit 0: closed, and kept until it is needed, for functions that return twice */
+	uint64_t slot;
+	uint64_t address; /* where the call returns to in the end */
+	uint32_t back;    /* low half of where it returns to first */
+	uint16_t n;       /* calls: a function that jumps to its own entry. And RT_CALL_COVERED */
+	uint16_t order;   /* of one slot: the higher, the later */
+};
+enum { RT_CALL_COVERED = 1 << 15 }; /* there is a later one of the same slot */
+
 struct rt_calls_bucket {
-	/* 0: never used; with bit 0: closed, its entry is kept until it is needed, for functions that return twice */
-	uint64_t slot[RT_CALLS_OF_BUCKET];
-	uint64_t address[RT_CALLS_OF_BUCKET]; /* where the call returns to in the end */
-	uint32_t back[RT_CALLS_OF_BUCKET];    /* low half of where it returns to first */
-	uint16_t n[RT_CALLS_OF_BUCKET];       /* calls: a function that jumps to its own entry */
-	uint16_t order[RT_CALLS_OF_BUCKET];   /* of one slot: the higher, the later */
+	struct rt_call v[RT_CALLS_OF_BUCKET];
 };
 
 struct rt_calls {

@@ -85,6 +85,48 @@ static uint64_t hash_of(const void *key, uint32_t n)
 	return h ^ h >> 32;
 }
 
+/* a key that is looked for. Most are one word: it is read once */
+struct wanted {
+	const void *key;
+	uint64_t hash;
+	uint64_t word; /* keys of 8 bytes */
+};
+
+/*
+ * Programs often write 8 zeroes and then 4 bytes over the lower half. One load of 8 bytes would have to wait until both stores have
+ * reached the cache, two of 4 are answered by the stores themselves.
+ */
+static uint64_t word_of(const void *key)
+{
+	uint32_t low, high;
+
+	__builtin_memcpy(&low, key, 4);
+	__builtin_memcpy(&high, (const char *)key + 4, 4);
+	__asm__("" : "+r"(low)); /* or the compiler makes one load of them */
+	return low | (uint64_t)high << 32;
+}
+
+static struct wanted want(const struct rt_map *m, const void *key)
+{
+	struct wanted w = { .key = key };
+
+	if (m->key_size == 8) {
+		w.word = word_of(key);
+		w.hash = (w.word ^ 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull;
+		w.hash ^= w.hash >> 32;
+	} else {
+		w.hash = hash_of(key, m->key_size);
+	}
+	return w;
+}
+
+static bool is_key(const struct rt_map *m, const char *slot, const struct wanted *w)
+{
+	if (m->key_size == 8)
+		return *(const uint64_t *)(slot + 8) == w->word;
+	return is_equal(slot + 8, w->key, m->key_size);
+}
+
 /* ---- layout ---- */
 
 static uint64_t slot_bytes(const struct rt_map_plan *p)
@@ -161,19 +203,19 @@ static uint32_t kind_of(uint64_t state)
 /* ---- hash tables ---- */
 
 /* the slot of a key that is nearest to its home, or NULL */
-static char *find(struct rt_map *m, const void *key, uint64_t hash, uint32_t table)
+static char *find(struct rt_map *m, const struct wanted *w, uint32_t table)
 {
-	uint64_t ready = (hash << STATE_BITS) | READY;
+	uint64_t ready = (w->hash << STATE_BITS) | READY;
 	uint64_t reach = __atomic_load_n(&head_of(m, table)->reach, __ATOMIC_ACQUIRE);
 	uint32_t mask = m->n_slots - 1;
 
 	for (uint64_t d = 0; d <= reach; d++) {
-		char *slot = slot_of(m, table, ((uint32_t)hash + (uint32_t)d) & mask);
+		char *slot = slot_of(m, table, ((uint32_t)w->hash + (uint32_t)d) & mask);
 		uint64_t state = load_state(slot);
 
 		if (!state)
 			return NULL;
-		if (state == ready && is_equal(slot + 8, key, m->key_size))
+		if (state == ready && is_key(m, slot, w))
 			return slot;
 	}
 	return NULL;
@@ -216,19 +258,21 @@ static char *claim(struct rt_map *m, uint64_t hash, uint32_t table)
 }
 
 /* a new slot with key and value, which may be NULL for zeroes. NULL: no room */
-static char *insert(struct rt_map *m, const void *key, const void *value, uint64_t hash,
-		    uint32_t table)
+static char *insert(struct rt_map *m, const struct wanted *w, const void *value, uint32_t table)
 {
-	char *slot = claim(m, hash, table);
+	char *slot = claim(m, w->hash, table);
 
 	if (!slot)
 		return NULL;
-	copy(slot + 8, key, m->key_size);
+	if (m->key_size == 8)
+		__atomic_store_n((uint64_t *)(slot + 8), w->word, __ATOMIC_RELAXED);
+	else
+		copy(slot + 8, w->key, m->key_size);
 	if (value)
 		copy(slot + m->value_at, value, m->value_size);
 	else
 		fill_zero(slot + m->value_at, m->value_size);
-	store_state(slot, (hash << STATE_BITS) | READY);
+	store_state(slot, (w->hash << STATE_BITS) | READY);
 	return slot;
 }
 
@@ -240,53 +284,73 @@ static bool array_index(const struct rt_map *m, const void *key, uint32_t *i)
 	return *i < m->max_entries;
 }
 
-void *rt_map_lookup_in(struct rt_map *m, const void *key, uint32_t table)
+static void *array_at(struct rt_map *m, const void *key, uint32_t table)
 {
 	uint32_t i;
+
+	return table < m->n_tables && array_index(m, key, &i) ? slot_of(m, table, i) : NULL;
+}
+
+void *rt_map_lookup_in(struct rt_map *m, const void *key, uint32_t table)
+{
+	struct wanted w;
 	char *slot;
 
+	if (m->kind == RT_ARRAY)
+		return array_at(m, key, table);
 	if (table >= m->n_tables)
 		return NULL;
-	if (m->kind == RT_ARRAY)
-		return array_index(m, key, &i) ? slot_of(m, table, i) : NULL;
-	slot = find(m, key, hash_of(key, m->key_size), table);
+	w = want(m, key);
+	slot = find(m, &w, table);
 	return slot ? slot + m->value_at : NULL;
 }
 
-static bool is_anywhere(struct rt_map *m, const void *key, uint64_t hash)
+static bool is_anywhere(struct rt_map *m, const struct wanted *w)
 {
 	for (uint32_t t = 0; t < m->n_tables; t++)
-		if (find(m, key, hash, t))
+		if (find(m, w, t))
 			return true;
 	return false;
 }
 
+/* its value in the table, where it may have to be put first; NULL: no table has it */
+static void *find_value(struct rt_map *m, const struct wanted *w, uint32_t table)
+{
+	char *slot = find(m, w, table);
+
+	if (!slot && m->n_tables > 1 && is_anywhere(m, w))
+		slot = insert(m, w, NULL, table);
+	return slot ? slot + m->value_at : NULL;
+}
+
 void *rt_map_lookup(struct rt_map *m, const void *key, uint32_t table)
 {
-	void *value = rt_map_lookup_in(m, key, table);
-	uint64_t hash;
-	char *slot;
+	struct wanted w;
 
-	if (value || m->kind == RT_ARRAY || m->n_tables == 1 || table >= m->n_tables)
-		return value;
-	hash = hash_of(key, m->key_size);
-	if (!is_anywhere(m, key, hash))
+	if (m->kind == RT_ARRAY)
+		return array_at(m, key, table);
+	if (table >= m->n_tables)
 		return NULL;
-	slot = insert(m, key, NULL, hash, table);
-	return slot ? slot + m->value_at : NULL;
+	w = want(m, key);
+	return find_value(m, &w, table);
 }
 
 int rt_map_update(struct rt_map *m, const void *key, const void *value, uint32_t flags,
 		  uint32_t table)
 {
+	struct wanted w = { .key = key };
 	char *at;
-	uint64_t hash;
 
 	if (flags > RT_EXIST || table >= m->n_tables)
 		return RT_EINVAL;
-	at = rt_map_lookup(m, key, table);
-	if (m->kind == RT_ARRAY && (!at || flags == RT_NOEXIST))
-		return at ? RT_EEXIST : RT_E2BIG;
+	if (m->kind == RT_ARRAY) {
+		at = array_at(m, key, table);
+		if (!at || flags == RT_NOEXIST)
+			return at ? RT_EEXIST : RT_E2BIG;
+	} else {
+		w = want(m, key);
+		at = find_value(m, &w, table);
+	}
 	if (at && flags == RT_NOEXIST)
 		return RT_EEXIST;
 	if (at) {
@@ -295,8 +359,7 @@ int rt_map_update(struct rt_map *m, const void *key, const void *value, uint32_t
 	}
 	if (flags == RT_EXIST)
 		return RT_ENOENT;
-	hash = hash_of(key, m->key_size);
-	return insert(m, key, value, hash, table) ? 0 : RT_E2BIG;
+	return insert(m, &w, value, table) ? 0 : RT_E2BIG;
 }
 
 /* of two that delete at the same moment one does */
@@ -311,17 +374,17 @@ static bool kill(struct rt_map *m, char *slot, uint64_t state, uint32_t table)
 
 int rt_map_delete(struct rt_map *m, const void *key)
 {
-	uint64_t hash;
 	int result = RT_ENOENT;
+	struct wanted w;
 
 	if (m->kind == RT_ARRAY)
 		return RT_EINVAL;
-	hash = hash_of(key, m->key_size);
+	w = want(m, key);
 	for (uint32_t t = 0; t < m->n_tables; t++) {
 		char *slot;
 
-		while ((slot = find(m, key, hash, t)))
-			if (kill(m, slot, (hash << STATE_BITS) | READY, t))
+		while ((slot = find(m, &w, t)))
+			if (kill(m, slot, (w.hash << STATE_BITS) | READY, t))
 				result = 0;
 	}
 	return result;
@@ -331,6 +394,7 @@ bool rt_map_next(struct rt_map *m, uint32_t table, uint32_t *at, struct rt_eleme
 {
 	while (*at < m->n_slots) {
 		char *slot = slot_of(m, table, *at);
+		struct wanted w;
 		uint64_t state;
 
 		ret->index = (*at)++;
@@ -346,7 +410,8 @@ bool rt_map_next(struct rt_map *m, uint32_t table, uint32_t *at, struct rt_eleme
 		ret->key = slot + 8;
 		ret->value = slot + m->value_at;
 		ret->state = state;
-		ret->is_first = find(m, ret->key, state >> STATE_BITS, table) == slot;
+		w = want(m, ret->key);
+		ret->is_first = find(m, &w, table) == slot;
 		return true;
 	}
 	return false;
