@@ -3,9 +3,10 @@
 """Tracers and traced programs of the user engine that are killed: user_kills.py MODE N SONDE PROGRAM
 
 PROGRAM is tests/progs/checks: four threads that check their own answers. MODE:
-  front   the front end is killed with SIGKILL at a random moment, N times: each time the program has its own bytes again soon
-  both    front end and guardian are killed while the probes are in; sonde clean gives the program its bytes back
-  target  the program is killed at a random moment: sonde ends by itself and prints what was counted
+  front    the front end is killed with SIGKILL at a random moment, N times: each time the program has its own bytes again soon
+  both     front end and guardian are killed while the probes are in; sonde clean gives the program its bytes back
+  guardian the guardian is killed while the probes are in: the front end takes them out, says so, and ends
+  target   the program is killed at a random moment: sonde ends by itself and prints what was counted
 Prints what happened; the last line is "good" when all of it is as it should be.
 """
 import ctypes
@@ -113,21 +114,40 @@ def front(program, n):
     print(f"{n} kills, {n_patched} of them while probes were in")
 
 
+def guardian_of(tracer):
+    with open(f"/proc/{tracer.pid}/task/{tracer.pid}/children") as f:
+        guardians = [int(x) for x in f.read().split() if name_of(x) == "sonde-guardian"]
+    if len(guardians) != 1:
+        raise Bad(f"{len(guardians)} guardians")
+    return guardians[0]
+
+
+def guardian(program, n):
+    for _ in range(n):
+        t = program.trace(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        wait_until("probes are in", program.is_patched)
+        killed = guardian_of(t)
+        os.kill(killed, signal.SIGKILL)
+        out, err = t.communicate(timeout=LIMIT)
+        if program.is_patched() or "@: " not in out:
+            raise Bad(f"{out!r}, {err!r}, {own_bytes.changed(program.p.pid)}")
+        print(*(line.replace(str(killed), "PID") for line in err.splitlines() if "guardian" in line), sep="\n")
+        program.collect()
+    program.end()
+
+
 def both(program, n):
     for _ in range(n):
         t = program.trace()
         wait_until("probes are in", program.is_patched)
-        with open(f"/proc/{t.pid}/task/{t.pid}/children") as f:
-            guardians = [int(x) for x in f.read().split() if name_of(x) == "sonde-guardian"]
-        if len(guardians) != 1:
-            raise Bad(f"{len(guardians)} guardians")
+        killed = guardian_of(t)
         clean = [program.sonde, "clean", str(program.p.pid)]
         r = subprocess.run(clean, capture_output=True, text=True)
-        if r.returncode != 1 or f"guardian is process {guardians[0]})" not in r.stderr or not program.is_patched():
+        if r.returncode != 1 or f"guardian is process {killed})" not in r.stderr or not program.is_patched():
             raise Bad(f"clean while it runs: {r}")
         # the guardian first: a front end that lives mends what it left
         os.kill(t.pid, signal.SIGSTOP)
-        os.kill(guardians[0], signal.SIGKILL)
+        os.kill(killed, signal.SIGKILL)
         t.kill()
         t.wait()
         program.collect()
@@ -173,7 +193,7 @@ def main():
         if mode == "target":
             target(sonde, path, n)
         else:
-            {"front": front, "both": both}[mode](Program(sonde, path), n)
+            {"front": front, "both": both, "guardian": guardian}[mode](Program(sonde, path), n)
     except Bad as e:
         print("BAD:", e)
         sys.exit(1)

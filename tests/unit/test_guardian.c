@@ -125,7 +125,7 @@ TEST(attaches_and_takes_out)
 		check_goes_on();
 		CHECK(t.view[0] > 0);
 		CHECK(!guardian_has_ended(g));
-		guardian_stop(g);
+		check_err(guardian_stop(g), "guardian");
 		CHECK_INT(changed_in(&t, t.pid), 0);
 		check_goes_on();
 	}
@@ -155,7 +155,7 @@ TEST(answers_and_errors_travel)
 			CHECK_INT(err_code(e), ENOSPC);
 		}
 		err_free(e);
-		guardian_stop(g);
+		check_err(guardian_stop(g), "guardian");
 	}
 	strbuf_free(&r.text);
 	target_finish(&t);
@@ -213,7 +213,7 @@ TEST(stands_apart)
 			kill(pid, signals[i]);
 		check_err(guardian_ask(g, STR("bytes"), NULL), "guardian");
 		CHECK_INT(changed_in(&t, t.pid), N_FUNCTIONS);
-		guardian_stop(g);
+		check_err(guardian_stop(g), "guardian");
 		CHECK_INT(changed_in(&t, t.pid), 0);
 	}
 	target_finish(&t);
@@ -239,7 +239,7 @@ TEST(ends_when_no_process_is_left)
 		e = guardian_ask(g, STR("bytes"), NULL);
 		CHECK(e && err_code(e) == ESRCH);
 		err_free(e);
-		guardian_stop(g);
+		check_err(guardian_stop(g), "guardian");
 		return;
 	}
 	target_finish(&t);
@@ -261,13 +261,24 @@ TEST(forked_children_are_restored)
 		report->wants_child = 1;
 		comes(child_has_called, &some);
 		CHECK_INT(changed_in(&t, report->child), N_FUNCTIONS);
-		guardian_stop(g);
+		check_err(guardian_stop(g), "guardian");
 		CHECK_INT(changed_in(&t, report->child), 0);
 		CHECK_INT(changed_in(&t, t.pid), 0);
 		some = report->n_of_child + 100;
 		comes(child_has_called, &some);
 	}
 	target_finish(&t);
+}
+
+static void check_killed(struct err *e)
+{
+	STRBUF_AUTO text = { 0 };
+
+	if (CHECK(e)) {
+		err_format(e, &text);
+		CHECK_HAS(strbuf_cstr(&text), "was killed; 4 functions were restored without it");
+	}
+	err_free(e);
 }
 
 /* the documented hole: who patches is killed itself. The front end mends it when it stops */
@@ -281,7 +292,7 @@ TEST(a_killed_guardian)
 		comes(guardian_ended, g);
 		CHECK_INT(changed_in(&t, t.pid), 0);
 		check_goes_on();
-		guardian_stop(g);
+		check_killed(guardian_stop(g));
 	}
 	target_finish(&t);
 }
@@ -360,7 +371,7 @@ static unsigned measure_attach(struct target *t)
 
 	check_err(begin(t, NULL, &g), "guardian");
 	begun = (clock_monotonic_ns() - begun) / 1000;
-	guardian_stop(g);
+	check_err(guardian_stop(g), "guardian");
 	return begun < LONGEST_US ? (unsigned)begun : LONGEST_US;
 }
 

@@ -17,17 +17,20 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 enum { TIMEOUT_MS = 5000, SHORT_MS = 50, WAIT_MS = 20000, NOBODY = 65534, PAGE = 4096, STATUS = 7 };
@@ -203,6 +206,90 @@ TEST(a_child_of_vfork)
 			poll(NULL, 0, 1);
 		}
 		CHECK_INT(report->begins, 0);
+		CHECK(remote_tend());
+		remote_close(&r);
+		check_err(try_area(pid), "target");
+	}
+	finish(pid);
+}
+
+/* ---- waits that cannot be interrupted ---- */
+
+/* a page that is missing until somebody gives it, read by the kernel on behalf of this thread: state D */
+static void *wait_for_page(void *arg)
+{
+	uint64_t word;
+	struct iovec here = { &word, sizeof(word) }, there = { arg, sizeof(word) };
+
+	report->has_begun = 1;
+	(void)!process_vm_readv(getpid(), &here, 1, &there, 1, 0);
+	report->has_begun = 0;
+	return NULL;
+}
+
+static void wait_without_end(void)
+{
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	struct uffdio_api api = { .api = UFFD_API };
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct uffdio_register which = { .range = { (uintptr_t)page, PAGE },
+					 .mode = UFFDIO_REGISTER_MODE_MISSING };
+	pthread_t t;
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &which))
+		_exit(1);
+	pthread_create(&t, NULL, wait_for_page, page);
+	report->is_ready = 1;
+	while (!report->is_done) {
+		report->n++;
+		if (report->ends)
+			close(fd); /* the page is an ordinary one from now on */
+		poll(NULL, 0, 1);
+	}
+	_exit(STATUS);
+}
+
+/* nothing new can be done with it; but what is in can be taken out */
+TEST(a_thread_that_cannot_be_interrupted)
+{
+	struct remote r;
+	pid_t pid;
+	bool is_d = false;
+
+	if (geteuid())
+		SKIP("not root");
+	begin();
+	pid = fork();
+	if (!pid)
+		wait_without_end();
+	comes_true(&report->is_ready);
+	comes_true(&report->has_begun);
+	if (check_err(remote_open(pid, &r), "target")) {
+		unsigned long before;
+
+		/* it takes its time to get there */
+		for (unsigned i = 0; i < 100 && !is_d; i++) {
+			struct err *e = remote_stop(&r, SHORT_MS);
+
+			is_d = e != NULL;
+			if (e)
+				check_refused(e, "state D");
+			remote_go(&r);
+		}
+		CHECK(is_d);
+		if (check_err(remote_stop_most(&r, SHORT_MS), "target")) {
+			before = report->n;
+			poll(NULL, 0, 5);
+			CHECK_INT(report->n, before);
+			remote_go(&r);
+		}
+		CHECK_INT(report->has_begun, 1);
+		report->ends = 1;
+		for (unsigned ms = 0; ms < WAIT_MS && report->has_begun; ms++) {
+			remote_tend();
+			poll(NULL, 0, 1);
+		}
+		CHECK_INT(report->has_begun, 0);
 		CHECK(remote_tend());
 		remote_close(&r);
 		check_err(try_area(pid), "target");

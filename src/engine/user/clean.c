@@ -200,7 +200,7 @@ static ERR_MUST struct err *clean(struct cleaning *c, const struct clean_file *f
 	TRY(find_areas(&c->r, file, is_forced, areas, c->counts));
 	each_entry(&c->r, areas, on_look, c);
 	if (c->is_any) {
-		TRY(remote_stop(&c->r, STOP_MS));
+		TRY(remote_stop_most(&c->r, STOP_MS));
 		TRY(find_areas(&c->r, file, is_forced, areas, c->counts));
 		each_entry(&c->r, areas, on_restore, c);
 	}

@@ -37,9 +37,25 @@ static void add_timers(struct engine *e)
 	}
 }
 
+/* what could not be taken out of a process, or that the guardian was killed, is said whatever else is asked for */
+static void stop_guardian(struct engine *e)
+{
+	struct err *rest = guardian_stop(e->guardian);
+	STRBUF_AUTO text = { 0 };
+
+	e->guardian = NULL;
+	if (!rest)
+		return;
+	err_format(rest, &text);
+	if (err_get_hint(rest))
+		strbuf_printf(&text, "; %s", err_get_hint(rest));
+	e->opts.report(e->opts.report_arg, e->image->progs[0]->at, "WARNING", strbuf_cstr(&text));
+	err_free(rest);
+}
+
 static void user_close(struct engine *e)
 {
-	guardian_stop(e->guardian);
+	stop_guardian(e);
 	local_free(e->local);
 	shared_free(&e->shared);
 	vec_free(&e->timers);
@@ -187,8 +203,7 @@ static void user_detach(struct engine *e)
 {
 	shared_area(&e->shared)->is_on = 0;
 	vec_free(&e->timers);
-	guardian_stop(e->guardian);
-	e->guardian = NULL;
+	stop_guardian(e);
 	/* nobody writes any more: what was never completed would hold up its ring */
 	for (uint32_t i = 0; i < e->shared.n_cpus; i++)
 		e->n_abandoned += rt_ring_abandon(shared_ring(&e->shared, i));

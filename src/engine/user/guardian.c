@@ -30,6 +30,7 @@ struct guardian {
 	int socket;
 	bool has_ended, has_restored; /* it said that it has taken everything out */
 	struct clean_file file;
+	struct err *rest; /* what could not be taken out, or who had to do it */
 };
 
 /* ---- in the guardian ---- */
@@ -143,28 +144,46 @@ __attribute__((noreturn)) static void be_guardian(struct self *s,
 	if (!e && guardian_send_report(s->socket, NULL, &report))
 		watch(s);
 	s->ops->detach(s->arg);
-	/* children that processes forked have patches, too, and nobody else knows them */
-	err_free(clean_mappers(&s->file, true, &counts));
 	if (e)
 		guardian_send_report(s->socket, e, &report);
-	guardian_send(s->socket, MESSAGE_GONE, STR_NULL);
+	/* children that processes forked have patches, too, and nobody else knows them */
+	guardian_send_gone(s->socket, clean_mappers(&s->file, true, &counts));
 	_exit(0);
 }
 
 /* ---- in the front end ---- */
 
 /* the guardian was killed: what it left is in processes that still map the file */
-static void collect(struct guardian *g)
+static struct err *mend(const struct guardian *g)
 {
 	struct clean_counts counts = { 0 };
+	struct err *e = clean_mappers(&g->file, true, &counts);
 
+	if (e)
+		return err_wrap(e, "after the guardian process %d was killed", (int)g->pid);
+	return err_new(0,
+		       "the guardian process %d was killed; %u functions were restored without it",
+		       (int)g->pid, counts.n_restored);
+}
+
+/* what it said when it went */
+static void note_gone(struct guardian *g, const struct guardian_message *m)
+{
+	g->has_restored = true;
+	g->rest = guardian_parse_gone(m);
+}
+
+static void collect(struct guardian *g)
+{
 	if (g->has_ended)
 		return;
 	while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	g->has_ended = true;
 	if (!g->has_restored)
-		err_free(clean_mappers(&g->file, true, &counts));
+		g->rest = mend(g);
+	if (g->rest && !err_get_hint(g->rest) && g->has_restored)
+		err_hint(g->rest, "sonde clean --all restores what is left, later");
 }
 
 /* the next report; an error of the guardian's is returned, ESRCH: it has ended */
@@ -180,7 +199,8 @@ static ERR_MUST struct err *await_report(struct guardian *g, struct guardian_rep
 		e = err_new(ESRCH, "the guardian process %d has ended", (int)g->pid);
 	else if (!guardian_parse_report(&m, report, &e))
 		e = err_new(EPROTO, "the guardian process %d", (int)g->pid);
-	g->has_restored |= m.kind == MESSAGE_GONE;
+	if (m.kind == MESSAGE_GONE)
+		note_gone(g, &m);
 	strbuf_free(&m.text);
 	strbuf_free(&ignored.text);
 	return e;
@@ -226,12 +246,12 @@ struct err *guardian_start(const struct guardian_ops *ops, void *arg,
 		e = start_process(ops, arg, files, g);
 	if (e) {
 		g->has_ended = true; /* there is none */
-		guardian_stop(g);
+		err_free(guardian_stop(g));
 		return e;
 	}
 	e = await_report(g, report);
 	if (e) {
-		guardian_stop(g);
+		err_free(guardian_stop(g));
 		return e;
 	}
 	*ret = g;
@@ -255,7 +275,8 @@ bool guardian_has_ended(struct guardian *g)
 	if (poll(&p, 1, 0) <= 0 || !p.revents)
 		return false;
 	/* unasked it says only that it goes */
-	g->has_restored |= guardian_receive(g->socket, &m) && m.kind == MESSAGE_GONE;
+	if (guardian_receive(g->socket, &m) && m.kind == MESSAGE_GONE)
+		note_gone(g, &m);
 	strbuf_free(&m.text);
 	collect(g);
 	return true;
@@ -271,20 +292,24 @@ pid_t guardian_pid(const struct guardian *g)
 	return g->pid;
 }
 
-void guardian_stop(struct guardian *g)
+struct err *guardian_stop(struct guardian *g)
 {
 	struct guardian_message m = { 0 };
+	struct err *rest;
 
 	if (!g)
-		return;
+		return NULL;
 	if (!g->has_ended) {
 		guardian_send(g->socket, MESSAGE_STOP, STR_NULL);
 		while (!g->has_restored && guardian_receive(g->socket, &m))
-			g->has_restored = m.kind == MESSAGE_GONE;
+			if (m.kind == MESSAGE_GONE)
+				note_gone(g, &m);
 		collect(g);
 	}
 	strbuf_free(&m.text);
 	if (g->socket >= 0)
 		close(g->socket);
+	rest = g->rest;
 	free(g);
+	return rest;
 }

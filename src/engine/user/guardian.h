@@ -49,7 +49,10 @@ struct err *guardian_ask(struct guardian *g, struct str question,
 bool guardian_has_ended(struct guardian *g);
 int guardian_fd(const struct guardian *g); /* readable when it has ended */
 pid_t guardian_pid(const struct guardian *g);
-/* detaches, waits for the guardian and frees g. What a killed guardian left is taken out from here. g may be NULL */
-void guardian_stop(struct guardian *g);
+/*
+ * Detaches, waits for the guardian and frees g, which may be NULL. The error: something could not be taken out, or the guardian was
+ * killed and what it had left was taken out from here
+ */
+struct err *guardian_stop(struct guardian *g) ERR_MUST;
 
 #endif

@@ -22,6 +22,9 @@ bool guardian_send(int socket, enum guardian_kind kind, struct str text);
 bool guardian_receive(int socket, struct guardian_message *ret);
 /* e: with its whole chain, codes and hints; it stays the caller's */
 bool guardian_send_report(int socket, const struct err *e, const struct guardian_report *report);
+/* e, which goes: what could not be taken out, NULL: nothing. Its text travels */
+void guardian_send_gone(int socket, struct err *e);
+struct err *guardian_parse_gone(const struct guardian_message *m) ERR_MUST;
 /* false: this is no report */
 bool guardian_parse_report(const struct guardian_message *m, struct guardian_report *report,
 			   struct err **e);

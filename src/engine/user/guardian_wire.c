@@ -150,3 +150,20 @@ bool guardian_parse_report(const struct guardian_message *m, struct guardian_rep
 	*e = NULL;
 	return false;
 }
+
+void guardian_send_gone(int socket, struct err *e)
+{
+	struct strbuf text = { 0 };
+
+	put_err(&text, e);
+	guardian_send(socket, MESSAGE_GONE, strbuf_str(&text));
+	strbuf_free(&text);
+	err_free(e);
+}
+
+struct err *guardian_parse_gone(const struct guardian_message *m)
+{
+	struct bytes b = bytes_make(m->text.p, m->text.n);
+
+	return take_err(&b);
+}

@@ -253,7 +253,13 @@ static struct err *seize_new(struct remote *r, size_t *n_new)
 	return e;
 }
 
-struct err *remote_stop(struct remote *r, unsigned timeout_ms)
+/* it is in the kernel, and before it comes back it stops; unless it is the parent of a vfork(), whose child runs in its place */
+static bool is_as_good_as_stopped(const struct remote *r, const struct remote_thread *t)
+{
+	return proc_state(t->tid) == 'D' && !remote_find_sharer(r->pid);
+}
+
+static struct err *stop(struct remote *r, unsigned timeout_ms, bool is_most)
 {
 	uint64_t deadline = deadline_in(timeout_ms);
 	struct err *e;
@@ -263,8 +269,13 @@ struct err *remote_stop(struct remote *r, unsigned timeout_ms)
 	do {
 		first = r->threads.n;
 		e = seize_new(r, &n_new);
-		for (size_t i = first; !e && i < r->threads.n; i++)
+		for (size_t i = first; !e && i < r->threads.n; i++) {
 			e = wait_for_stop(r, &r->threads.v[i], deadline);
+			if (e && is_most && is_as_good_as_stopped(r, &r->threads.v[i])) {
+				err_free(e);
+				e = NULL;
+			}
+		}
 	} while (!e && n_new);
 	if (!e) {
 		bool is_alive = false;
@@ -277,6 +288,16 @@ struct err *remote_stop(struct remote *r, unsigned timeout_ms)
 	if (e)
 		remote_go(r);
 	return e;
+}
+
+struct err *remote_stop(struct remote *r, unsigned timeout_ms)
+{
+	return stop(r, timeout_ms, false);
+}
+
+struct err *remote_stop_most(struct remote *r, unsigned timeout_ms)
+{
+	return stop(r, timeout_ms, true);
 }
 
 struct err *remote_stop_one(struct remote *r, unsigned timeout_ms)

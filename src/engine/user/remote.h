@@ -47,6 +47,11 @@ bool remote_tend(void);
  * between are caught.
  */
 struct err *remote_stop(struct remote *r, unsigned timeout_ms) ERR_MUST;
+/*
+ * The same, but after timeout_ms threads that wait in the kernel for what cannot be interrupted count as stopped: they execute nothing of the
+ * program before remote_go. Where they will go on is not known: for patch_remove, not for patch_install
+ */
+struct err *remote_stop_most(struct remote *r, unsigned timeout_ms) ERR_MUST;
 /* stops one thread, any; enough for system calls */
 struct err *remote_stop_one(struct remote *r, unsigned timeout_ms) ERR_MUST;
 void remote_go(struct remote *r);

@@ -71,8 +71,7 @@ struct err *remote_check_program(pid_t pid)
 			"use --engine kernel");
 }
 
-/* another process that shares its memory, and that our stop would not stop; 0: none */
-static pid_t find_sharer(pid_t pid)
+pid_t remote_find_sharer(pid_t pid)
 {
 	struct pid_list all = { 0 };
 	struct err *e = proc_all(&all);
@@ -93,7 +92,7 @@ static struct err *check_sharers(pid_t pid)
 	uint64_t deadline = clock_monotonic_ns() + VFORK_MS * 1000000ull;
 	pid_t other;
 
-	while ((other = find_sharer(pid)) && clock_monotonic_ns() < deadline)
+	while ((other = remote_find_sharer(pid)) && clock_monotonic_ns() < deadline)
 		poll(NULL, 0, 1);
 	if (!other)
 		return NULL;

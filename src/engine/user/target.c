@@ -152,7 +152,7 @@ bool target_round(struct target *t, struct target_job *j)
 
 void target_detach(struct target *t)
 {
-	struct err *err = remote_stop(&t->remote, STOP_MS);
+	struct err *err = remote_stop_most(&t->remote, STOP_MS);
 
 	vec_each(b, &t->batches)
 		if (!err)
