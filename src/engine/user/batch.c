@@ -10,6 +10,7 @@
 #include "engine/user/patches.h"
 #include "engine/user/private.h"
 #include "engine/user/trampoline.h"
+#include "objfile/go_entry.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -61,6 +62,17 @@ static void copy_programs(const struct target_job *j, const struct site *s,
 	}
 }
 
+static unsigned go_room(const struct site *s)
+{
+	const struct code_insn *i = code_at(&s->function->code, s->address - s->bias);
+	uint64_t entry;
+
+	go_entry_place(&s->function->code, s->function->start, &entry);
+	/* at the entry, and at RETs, rsp is where it was when the function was called */
+	return SITES_GO_ROOM +
+	       (entry + s->bias == s->address || (i && i->kind == CODE_RET) ? SITES_GO_FRAME : 0);
+}
+
 static ERR_MUST struct err *make_trampoline(const struct target_job *j, struct site *s,
 					    const struct trampoline_env *env,
 					    const struct remote_area *a, struct x86 *x)
@@ -78,8 +90,13 @@ static ERR_MUST struct err *make_trampoline(const struct target_job *j, struct s
 	t.n_returns = (uint32_t)copies.returns.n;
 	if (t.n_returns)
 		t.kind = TRAMPOLINE_CALL;
+	else if (s->is_go)
+		t.kind = TRAMPOLINE_GO;
 	err = trampoline_emit(x, &s->patch, &c, s->function->bytes, &t, env);
 	copies_free(&copies);
+	if (!err && s->is_go && trampoline_stack(&s->patch) > go_room(s))
+		err = err_new(0, "the programs there need %u bytes of stack, the function has %u",
+			      trampoline_stack(&s->patch), go_room(s));
 	return err;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "objfile/elf.h"
+#include "objfile/go_entry.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -127,7 +128,20 @@ static void files_free(struct search *s)
 
 /* ---- places ---- */
 
-static const char no_room_in_go[] = "Go's stacks have no room for a probe";
+static const char no_room_in_go[] =
+	"the function does not check its stack, so there may be no room for a probe (go:nosplit)";
+
+/*
+ * Go's stacks are small, and nothing below them is the program's: but a function that has checked its stack has SITES_GO_ROOM bytes below
+ * rsp wherever it stands, which are for functions that do not check
+ */
+static bool has_go_room(const struct patchable_function *fn, uint64_t address)
+{
+	uint64_t checked = fn->start;
+
+	return go_entry_place(&fn->code, fn->start, &checked) && checked > fn->start &&
+	       address >= checked;
+}
 
 static struct site *site_at(struct sites *all, uint64_t address)
 {
@@ -185,10 +199,11 @@ static void add_place(struct search *s, uint32_t prog, const struct probe_point 
 		return;
 	site->function = function_at(s->out, f->obj, p->address);
 	patchable_at(site->function, p->address, &site->place);
-	if (shape->is_go) {
+	if (shape->is_go && !has_go_room(site->function, p->address)) {
 		site->place.len = 0;
 		site->place.reason = no_room_in_go;
 	}
+	site->is_go = shape->is_go;
 	site->bias = at - p->address;
 	site->is_entry = p->address == site->function->start;
 	if (p->ref_ctr_offset)
@@ -326,7 +341,10 @@ static struct err *place_refusal(struct search *s, const struct probe_shape *sha
 	if (!f->is_there)
 		return NULL; /* a file that cannot be read is the other engine's error, too */
 	patchable_at(function_at(s->out, f->obj, p->address), p->address, &place);
-	why = shape->is_go ? no_room_in_go : place.len ? NULL : place.reason;
+	why = place.len ? NULL : place.reason;
+	if (shape->is_go && !why &&
+	    !has_go_room(function_at(s->out, f->obj, p->address), p->address))
+		why = no_room_in_go;
 	return why ? err_new(0, "%.*s cannot be probed there: %s", STR_ARG(p->name), why) : NULL;
 }
 

@@ -9,6 +9,12 @@
 #include "objfile/proc.h"
 #include "probe/patchable.h"
 
+/*
+ * Bytes below rsp that a Go function has which checks its stack: it leaves StackNosplit for those that do not (752 in old versions, 800 in
+ * later ones), and where its own frame is not made yet, as at its entry, StackSmall more
+ */
+enum { SITES_GO_ROOM = 752, SITES_GO_FRAME = 128 };
+
 struct site_use { /* a program there */
 	const struct probe_point *point;
 	uint32_t prog;
@@ -21,7 +27,7 @@ struct site {
 	uint64_t bias;    /* address in the process - address in the file */
 	struct patchable place;
 	const struct patchable_function *function; /* of the list below */
-	bool is_entry;
+	bool is_entry, is_go;
 	VEC(struct site_use) uses;
 	struct patch patch;
 };

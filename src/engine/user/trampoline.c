@@ -253,7 +253,8 @@ static struct err *prepare(struct trampoline *t)
 
 	TRY(look_at(t, &t->entry, s->progs, s->n_progs));
 	TRY(look_at(t, &t->back, s->returns, is_call ? s->n_returns : 0));
-	t->entry.has_flags = t->entry.has_red_zone = s->kind == TRAMPOLINE_INSIDE;
+	t->entry.has_red_zone = s->kind == TRAMPOLINE_INSIDE;
+	t->entry.has_flags = t->entry.has_red_zone || s->kind == TRAMPOLINE_GO;
 	t->back.is_return = true;
 	if (is_call) {
 		t->entry.saved |= CALL_CLOBBERED;

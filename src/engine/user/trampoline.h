@@ -26,6 +26,7 @@ struct trampoline_prog {
 enum trampoline_kind {
 	TRAMPOLINE_ENTRY, /* first instruction of a function, or behind its endbr64: flags and what is below rsp are dead. RETs, too, if proven */
 	TRAMPOLINE_INSIDE, /* anywhere else: flags and 128 bytes below rsp are kept */
+	TRAMPOLINE_GO,     /* anywhere in Go code, which has nothing below rsp: flags are kept */
 	TRAMPOLINE_CALL,   /* entry of a function that is called through: its return is noticed */
 };
 
