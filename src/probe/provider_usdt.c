@@ -62,6 +62,39 @@ static void add_note(struct match *m, const struct target_file *file, const stru
 			       STR_ARG(note->provider), STR_ARG(note->name));
 }
 
+/* probes that harm the program that has them, whoever attaches: only with --unsafe */
+static const struct harmful {
+	const char *provider, *name, *why;
+} harmful[] = {
+	{ "ruby", "cmethod__*",
+	  "Ruby reads a name that its collector has freed before this probe (its bug 18257), so that "
+	  "programs crash" },
+};
+
+static const struct harmful *harm_of(const struct match *m, const struct usdt_note *n)
+{
+	for (size_t i = 0; !m->c->is_unsafe && i < sizeof(harmful) / sizeof(*harmful); i++)
+		if (str_is(n->provider, harmful[i].provider) &&
+		    str_glob(str_from(harmful[i].name), n->name))
+			return &harmful[i];
+	return NULL;
+}
+
+static void report_harm(struct match *m, const struct harmful *h)
+{
+	struct diag *d;
+
+	if (str_has_glob(m->spec->func)) {
+		d = diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
+				 "'%s:%s' is left out: %s.", h->provider, h->name, h->why);
+		diag_hint(m->diags, d, "--unsafe attaches it nevertheless");
+		return;
+	}
+	d = match_error(m, D_PROBE_PLACE, "'%s:%.*s' is not attached: %s.", h->provider,
+			STR_ARG(m->spec->func), h->why);
+	diag_hint(m->diags, d, "--unsafe attaches it nevertheless");
+}
+
 static void report_missing(struct match *m, struct target_files *files)
 {
 	struct nearest near;
@@ -101,6 +134,7 @@ void match_usdt(struct match *m)
 {
 	struct target_files files = { 0 };
 	struct err *e = targets_of(m, &files);
+	const struct harmful *harm = NULL;
 
 	if (e) {
 		targets_report(m, e);
@@ -116,10 +150,20 @@ void match_usdt(struct match *m)
 			continue;
 		}
 		t = objfile_usdt(f->f);
-		for (uint32_t i = 0; i < t->n; i++)
-			if (note_fits(m->spec, &t->v[i]))
+		for (uint32_t i = 0; i < t->n; i++) {
+			const struct harmful *h = NULL;
+
+			if (!note_fits(m->spec, &t->v[i]))
+				continue;
+			h = harm_of(m, &t->v[i]);
+			if (!h)
 				add_note(m, f, &t->v[i]);
+			else
+				harm = h;
+		}
 	}
+	if (harm)
+		report_harm(m, harm);
 	if (match_n_points(m) == 0 && !m->is_reported && !m->waits)
 		report_missing(m, &files);
 	targets_free(&files);

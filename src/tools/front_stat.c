@@ -28,8 +28,8 @@ static const struct stat_probe {
 	{ RUNTIME_PYTHON, METHOD, "usdt:*:python:function__return" },
 	{ RUNTIME_PYTHON, GC, "usdt:*:python:gc__start" },
 	{ RUNTIME_PYTHON, CLOAD, "usdt:*:python:import__find__load__start" },
+	/* not cmethod__entry, which lets programs crash (probe/provider_usdt.c) */
 	{ RUNTIME_RUBY, METHOD, "usdt:*:ruby:method__entry" },
-	{ RUNTIME_RUBY, METHOD, "usdt:*:ruby:cmethod__entry" },
 	{ RUNTIME_RUBY, GC, "usdt:*:ruby:gc__mark__begin" },
 	{ RUNTIME_RUBY, OBJNEW, "usdt:*:ruby:object__create" },
 	{ RUNTIME_RUBY, OBJNEW, "usdt:*:ruby:array__create" },
@@ -117,8 +117,8 @@ static void put_process(struct stat *s, const struct runtime *r)
 		r->pid, mask, r->pid, r->lang, r->pid);
 	front_put_string(str_sub(r->command, 0, 60), s->out);
 	strbuf_printf(s->out, ";\n\t@note[(uint32)%d] = (string[128])", r->pid);
-	front_put_string(r->has_no_methods || r->has_some_methods || r->has_no_objects ? r->why
-										       : STR_NULL,
+	front_put_string(r->has_no_methods || r->has_methods_later || r->has_no_objects ? r->why
+											: STR_NULL,
 			 s->out);
 	strbuf_puts(s->out, ";\n}\n");
 }
@@ -160,8 +160,9 @@ static void put_probes(struct stat *s)
 	for (size_t i = 0; i < sizeof(by_symbol) / sizeof(*by_symbol); i++)
 		put_probe(s, &by_symbol[i], "gc_symbol");
 	strbuf_puts(s->out,
-		    "\ntracepoint:sched:sched_process_exit /pid == tid && has_key(@lang, pid)/ { "
-		    "delete(@lang, pid); }\n\n");
+		    "\n// it has its row in one table more\n"
+		    "tracepoint:sched:sched_process_exit /pid == tid && has_key(@lang, pid)/ { "
+		    "@gone[pid] = true; }\n\n");
 }
 
 /* a row whose columns are those of mask; the others say that nobody knows */
@@ -210,12 +211,11 @@ static bool has_column(const struct stat *s, enum column c)
 	return false;
 }
 
-static void put_interval(struct stat *s)
+/* what happened since the last table. The last of all covers less than an interval: only who did something is in it */
+static void put_table(struct stat *s, bool is_last)
 {
-	strbuf_printf(s->out,
-		      "interval:s:%lld\n{\n\tfor ($kv : @lang) {\n\t\t$pid = $kv.0;\n"
-		      "\t\t@order[$pid] = (int64)0;\n",
-		      (long long)s->seconds);
+	strbuf_puts(s->out, "\tfor ($kv : @lang) {\n\t\t$pid = $kv.0;\n"
+			    "\t\t@order[$pid] = (int64)0;\n\t\t$all = (int64)0;\n");
 	for (unsigned c = 0; c < N_COLUMNS; c++) {
 		if (!has_column(s, (enum column)c))
 			continue;
@@ -226,11 +226,14 @@ static void put_interval(struct stat *s)
 				"\t\tif ((int64)@gc_symbol[$pid] > $n1) { $n1 = (int64)@gc_symbol[$pid]; }\n");
 		strbuf_printf(s->out,
 			      "\t\t@delta[$pid, %u] = $n%u - @last[$pid, %u];\n"
-			      "\t\t@last[$pid, %u] = $n%u;\n",
-			      c, c, c, c, c);
+			      "\t\t@last[$pid, %u] = $n%u;\n"
+			      "\t\t$all += @delta[$pid, %u];\n",
+			      c, c, c, c, c, c);
 		if (s->sort < 0 || (unsigned)s->sort == c)
 			strbuf_printf(s->out, "\t\t@order[$pid] += @delta[$pid, %u];\n", c);
 	}
+	if (is_last)
+		strbuf_puts(s->out, "\t\tif ($all == 0) { delete(@order, $pid); }\n");
 	strbuf_printf(s->out,
 		      "\t}\n"
 		      "\tfor ($row : 0..%lld) {\n"
@@ -245,9 +248,21 @@ static void put_interval(struct stat *s)
 		      (long long)s->rows);
 	put_rows(s);
 	strbuf_puts(s->out, "\t}\n\tfor ($kv : @order) { delete(@order, $kv.0); }\n");
+}
+
+static void put_interval(struct stat *s)
+{
+	strbuf_printf(s->out, "interval:s:%lld\n{\n", (long long)s->seconds);
+	put_table(s, false);
+	strbuf_puts(s->out,
+		    "\tfor ($kv : @gone) { delete(@lang, $kv.0); delete(@gone, $kv.0); }\n");
 	if (s->count)
 		strbuf_printf(s->out, "\t@rounds++;\n\tif (@rounds == %lld) { exit(); }\n",
 			      (long long)s->count);
+	strbuf_puts(s->out, "}\n\nend\n{\n");
+	if (s->count)
+		strbuf_printf(s->out, "\tif (@rounds == %lld) { return; }\n", (long long)s->count);
+	put_table(s, true);
 	strbuf_puts(s->out, "}\n");
 }
 

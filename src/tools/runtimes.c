@@ -167,8 +167,8 @@ static void ask_python(struct runtime *r, struct usdt_table *t)
 }
 
 /*
- * Since 2.5 the instructions of methods that are written in Ruby look for tracers only while the program has a TracePoint;
- * methods written in C always tell of themselves.
+ * Since 2.5 the instructions of methods that are written in Ruby look for tracers only while the program has a TracePoint. What
+ * methods written in C tell nobody should ask (probe/provider_usdt.c).
  */
 static void ask_ruby(struct runtime *r, struct objfile *f, const struct proc_map *m)
 {
@@ -179,9 +179,10 @@ static void ask_ruby(struct runtime *r, struct objfile *f, const struct proc_map
 			   sizeof(events)) ||
 	    events & EVENT_CALL)
 		return;
-	r->has_some_methods = true;
-	r->why = STR("only methods written in C: Ruby tells of the others once the program calls "
-		     "TracePoint.new(:call, :return) {}.enable");
+	r->has_methods_later = true;
+	r->why = STR(
+		"no methods before the program calls TracePoint.new(:call, :return) {}.enable, "
+		"which Ruby wants");
 }
 
 /* PHP's rule: a number that is not 0 */

@@ -25,7 +25,7 @@ struct runtime {
 	/* why probes are missing or say less than one thinks; empty: nothing to say */
 	struct str why;
 	bool has_no_methods; /* no probe tells of calls of functions */
-	bool has_some_methods; /* probes tell of some calls, not of all */
+	bool has_methods_later; /* probes may tell of calls later */
 	bool has_no_objects; /* nor of objects that are made */
 	bool has_gc_symbol;  /* without probes: the function that collects garbage has a symbol */
 };

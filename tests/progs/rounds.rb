@@ -9,11 +9,15 @@ end
 class Bad < StandardError; end
 
 calls = Hash.new(0)
-raised = 0
+raised = all = 0
 unless ARGV[1] == 'quiet'
-  TracePoint.new(:call, :return) { |t| calls[t.method_id] += 1 if t.event == :call && t.self.is_a?(Octet) }.enable
+  TracePoint.new(:call, :return) do |t|
+    all += 1 if t.event == :call
+    calls[t.method_id] += 1 if t.event == :call && t.self.is_a?(Octet)
+  end.enable
   TracePoint.new(:raise) { raised += 1 }.enable
 end
+all = 0
 puts 'ready'
 $stdout.flush
 sleep 0.02 until File.exist?(ARGV[0])
@@ -28,7 +32,7 @@ collections = GC.count
   end
   sleep 0.3
 end
-puts "gc #{GC.count - collections} raised #{raised}"
+puts "gc #{GC.count - collections} raised #{raised} methods #{all}"
 calls.each { |name, n| puts "Octet##{name} #{n}" }
 puts 'done'
 $stdout.flush
