@@ -70,6 +70,43 @@ TEST(entries_are_counted)
 	user_unmake(&room);
 }
 
+/* another element than the first, one that is not there, and a key that a branch may have changed: R6 is the context */
+static const char elements_text[] =
+	"r6 = *(u64 *)(r1 +112)\n"
+	"*(u64 *)(r10 -8) = 2\nr1 = MAP2\nr2 = r10\nr2 += -8\ncall bpf_x#1\n"
+	"if r0 == 0x0 goto wrong\nr1 = 1\nlock *(u64 *)(r0 +0) += r1\n"
+	"*(u32 *)(r10 -16) = 3\nr1 = MAP3\nr2 = r10\nr2 += -16\ncall bpf_x#1\n"
+	"if r0 == 0x0 goto wrong\nr1 = 1\nlock *(u64 *)(r0 +0) += r1\n"
+	"*(u64 *)(r10 -8) = 4\nr1 = MAP2\nr2 = r10\nr2 += -8\ncall bpf_x#1\n"
+	"if r0 != 0x0 goto wrong\n"
+	"*(u32 *)(r10 -8) = 0\nif r6 == 0x0 goto first\n*(u32 *)(r10 -8) = 1\n"
+	"first:\nr1 = MAP2\nr2 = r10\nr2 += -8\ncall bpf_x#1\n"
+	"if r0 == 0x0 goto wrong\nr1 = 1\nlock *(u64 *)(r0 +0) += r1\n"
+	"r0 = 0\nexit\n"
+	"wrong:\nr0 = VAL0\nr1 = 1\nlock *(u64 *)(r0 +8) += r1\nr0 = 0\nexit\n";
+
+TEST(elements_of_arrays)
+{
+	const struct rt_map_plan per_cpu = { RT_ARRAY, 4, 24, 4, USER_CPUS },
+				 one = { RT_ARRAY, 4, 16, 4, 1 };
+	struct rt_map *m, *single;
+
+	if (start() && CHECK(m = user_add_map(&room, &per_cpu)) &&
+	    CHECK(single = user_add_map(&room, &one)) &&
+	    add((const void *)by_address, 0, TRAMPOLINE_ENTRY, elements_text, NULL)) {
+		user_install(&room);
+		for (int i = 0; i < 100; i++)
+			CHECK_INT(by_address(i & 1), (i & 1) * 2 + 1);
+		CHECK_INT(user_sum(m, 0), 50);
+		CHECK_INT(user_sum(m, 1), 50);
+		CHECK_INT(user_sum(m, 2), 100);
+		CHECK_INT(user_sum(m, 3), 0);
+		CHECK_INT(user_sum(single, 3), 100);
+		CHECK_INT(((const uint64_t *)(uintptr_t)(room.maps[0].at + 4096 + 64))[1], 0);
+	}
+	user_unmake(&room);
+}
+
 TEST(returns_are_counted)
 {
 	if (start() && add((const void *)by_address, 0, TRAMPOLINE_CALL, NULL, count_text) &&

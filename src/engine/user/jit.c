@@ -51,6 +51,8 @@ static struct err *find_functions(struct jit *j)
 			return err_new(0, "the program ends within an instruction");
 		if ((names_function(in) || is_branch(in)) && target_of(j, i) == j->n)
 			return err_new(0, "instruction %u leads out of the program", i);
+		if (is_branch(in))
+			j->is_entered[target_of(j, i)] = true;
 		if (names_function(in) && !j->is_func[target_of(j, i)]) {
 			j->is_func[target_of(j, i)] = true;
 			j->entries[target_of(j, i)] = x86_label(j->x);
@@ -229,10 +231,23 @@ static bool jit_insn(struct jit *j, uint32_t i, bool is_last)
 
 /* ---- a function ---- */
 
+static uint32_t replace(struct jit *j, uint32_t start, uint32_t i, uint32_t end)
+{
+	struct jit_place p = {
+		.insns = j->insns, .i = i, .room = 1, .is_entered = i == start || j->is_entered[i]
+	};
+
+	if (!j->env->replace)
+		return 0;
+	while (i + p.room < end && !j->is_entered[i + p.room])
+		p.room++;
+	return j->env->replace(j->env->arg, j->x, &p);
+}
+
 static struct err *compile_function(struct jit *j, uint32_t start)
 {
 	bool is_piece = start == 0 && !j->env->is_function;
-	uint32_t end = function_end(j, start);
+	uint32_t end = function_end(j, start), replaced;
 	unsigned saved = is_piece ? 0 : saved_of(j, start, end);
 	/* what lies on the stack above ours, modulo 16, at calls a multiple of 16 */
 	uint32_t above = is_piece ? 0 : 8 + 8 * (uint32_t)__builtin_popcount(saved);
@@ -251,6 +266,11 @@ static struct err *compile_function(struct jit *j, uint32_t start)
 		const struct bpf_insn *in = &j->insns[i];
 
 		x86_place(j->x, j->labels[i]);
+		replaced = replace(j, start, i, end);
+		if (replaced) {
+			i += replaced - 1;
+			continue;
+		}
 		if (!jit_insn(j, i, i + 1 == end))
 			return err_new(0, "instruction %u (code 0x%02x, imm %d) cannot be compiled",
 				       i, in->code, in->imm);
@@ -271,13 +291,15 @@ struct err *jit_compile(const struct bpf_insn *insns, uint32_t n, const struct j
 	FREE_AUTO uint32_t *labels = base_alloc((n + (size_t)1) * sizeof(*labels));
 	FREE_AUTO uint32_t *entries = base_alloc((n + (size_t)1) * sizeof(*entries));
 	FREE_AUTO bool *is_func = base_alloc(n + (size_t)1);
+	FREE_AUTO bool *is_entered = base_alloc(n + (size_t)1);
 	struct jit j = { .x = x,
 			 .env = env,
 			 .insns = insns,
 			 .n = n,
 			 .labels = labels,
 			 .entries = entries,
-			 .is_func = is_func };
+			 .is_func = is_func,
+			 .is_entered = is_entered };
 	uint32_t out = x86_label(x);
 
 	if (!n)

@@ -15,12 +15,22 @@
 
 #include <linux/bpf.h>
 
+/* where the compiler is in a program */
+struct jit_place {
+	const struct bpf_insn *insns;
+	uint32_t i;
+	uint32_t room; /* instructions from i on, into the middle of which no branch leads */
+	bool is_entered; /* i by a branch, or as the first of a function: what stands before it may not have been executed */
+};
+
 struct jit_env {
 	/*
 	 * Code for a call of a helper: inline, or a call (x86_call_to). Arguments are in R1 to R5, the result goes to R0; R6 to R9 and the stack
 	 * must survive. False: there is no such helper.
 	 */
 	bool (*call_helper)(void *arg, struct x86 *x, int32_t helper);
+	/* other code for the instructions at a place: how many of them it stands for. 0: none; or the pointer is NULL */
+	uint32_t (*replace)(void *arg, struct x86 *x, const struct jit_place *p);
 	void *arg;
 	/*
 	 * A C function `uint64_t f(void *ctx)`, else a piece of a trampoline: entered at the top with R1 set and rsp a multiple of 16,

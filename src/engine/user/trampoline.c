@@ -7,6 +7,7 @@
 
 #include "engine/user/blob.h"
 #include "engine/user/context_use.h"
+#include "engine/user/inline.h"
 #include "engine/user/jit.h"
 
 #include <stddef.h>
@@ -34,24 +35,27 @@ struct trampoline {
 static bool call_helper(void *arg, struct x86 *x, int32_t helper)
 {
 	struct trampoline *t = arg;
-	int64_t at;
+	int64_t at = blob_helper(helper);
 
-	switch (helper) {
-	case BPF_FUNC_get_attach_cookie: x86_mov_imm(x, X_RAX, t->prog->cookie); return true;
-	case BPF_FUNC_get_func_ip: x86_mov_imm(x, X_RAX, t->prog->func_ip); return true;
-	default: break;
-	}
-	at = blob_helper(helper);
 	if (at < 0)
 		return false;
 	t->is_far |= !x86_call_to(x, t->env->blob + (uint64_t)at);
 	return true;
 }
 
+static uint32_t replace(void *arg, struct x86 *x, const struct jit_place *p)
+{
+	const struct trampoline *t = arg;
+
+	return inline_helper(t->env, t->prog, p, x);
+}
+
 static struct err *compile(struct trampoline *t, const struct trampoline_prog *p, struct x86 *x,
 			   uint32_t *stack)
 {
-	struct jit_env env = { .call_helper = call_helper, .arg = t, .stack = stack };
+	struct jit_env env = {
+		.call_helper = call_helper, .replace = replace, .arg = t, .stack = stack
+	};
 
 	t->prog = p;
 	return jit_compile(p->insns, p->n_insns, &env, x);
