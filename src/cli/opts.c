@@ -84,6 +84,8 @@ void cli_print_help(const char *name, FILE *to)
 		"  --follow               children of the traced processes too, until the last one has ended\n"
 		"  --cgroup PATH          only processes of this cgroup\n"
 		"  --container ID         only processes of this container\n"
+		"  --engine ENGINE        kernel (default); user: probes run inside of the processes of -p and -c, with no trap;\n"
+		"                         auto: user where the whole script can run there\n"
 		"  --duration S           end after so many seconds (also 500ms, 2m)\n"
 		"  --max-events N         end after N printed events\n"
 		"\n"

@@ -597,6 +597,19 @@ static ERR_MUST struct err *check_pids(const struct session_opts *o)
 	return NULL;
 }
 
+/* the user engine works in the processes that are named */
+static ERR_MUST struct err *check_engine(const struct session_opts *o)
+{
+	const char *what = o->follow       ? "children that come later"
+			   : o->cgroup_id ? "whatever a cgroup has"
+					  : NULL;
+
+	if (o->engine != ENGINE_USER || !what)
+		return NULL;
+	return err_hint(err_new(0, "the user engine traces processes that are named, not %s", what),
+			"--engine kernel does");
+}
+
 static void emit_remark(void *arg, const char *text)
 {
 	const struct run *r = arg;
@@ -661,6 +674,8 @@ int session_run(struct session_opts *o)
 	limits_raise_files();
 	compilation_init(&r.c, o);
 	err = check_pids(o);
+	if (!err)
+		err = check_engine(o);
 	if (!err && o->command)
 		err = child_start(o->command, &r.child);
 	if (!err && !compile(&r, o))

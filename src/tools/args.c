@@ -115,6 +115,7 @@ static struct err *apply(struct tool_args *a, unsigned id, struct str value)
 	case COMMON_SPEEDSCOPE: s->pictures.speedscope = text; return NULL;
 	case COMMON_COMPILE: s->is_compile_only = true; return NULL;
 	case COMMON_SCRIPT: a->is_script = true; return NULL;
+	case COMMON_ENGINE: return session_opts_set_engine(s, text);
 	case COMMON_VERBOSE: a->verbose++; return NULL;
 	case COMMON_WARNINGS: s->warn_level++; return NULL;
 	case COMMON_DEBUGINFO: vec_push(&s->debuginfo, str_from(text)); return NULL;
@@ -203,6 +204,9 @@ struct err *tool_args_parse(const struct tool_manual *m, int argc, char **argv,
 		else
 			TRY(take_letters(&p, word));
 	}
+	/* of a command's processes the user engine traces the first */
+	if (ret->session.engine == ENGINE_USER && ret->session.command)
+		ret->session.follow = false;
 	if (ret->session.follow && !ret->session.pids.n && !ret->session.command && !ret->is_help)
 		return err_hint(err_new(0, "--follow needs a process to start from"),
 				"add -p PID or -c COMMAND");
