@@ -17,6 +17,7 @@
  */
 struct ir_unwind_opts {
 	bool is_on;
+	bool is_sent; /* no tables: every stack is sent as it lies in memory, and the consumer unwinds it (user engine) */
 	int32_t task_mm, mm_start_stack, mm_start_code;
 	/* pending uretprobes, which hide return addresses */
 	int32_t mm_xol_area, xol_vaddr, task_utask, utask_instances;

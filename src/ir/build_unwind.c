@@ -34,7 +34,17 @@ static void make_maps(struct builder *b)
 {
 	struct image *im = b->im;
 
-	if (im->unwind_tables_map != IMAGE_NONE)
+	if (im->unwind_stats_map != IMAGE_NONE)
+		return;
+	im->unwind_stats_map =
+		image_add_map(im, (struct image_map){ .name = STR("unwind_stats"),
+						      .role = MAP_UNWIND_STATS,
+						      .bpf_type = BPF_MAP_TYPE_PERCPU_ARRAY,
+						      .key_size = 4,
+						      .value_size = UNWIND_N_STATS * 8,
+						      .max_entries = 1,
+						      .is_per_cpu = true });
+	if (b->unwind.is_sent)
 		return;
 	im->unwind_tables_map =
 		image_add_map(im, (struct image_map){ .name = STR("unwind_tables"),
@@ -51,14 +61,6 @@ static void make_maps(struct builder *b)
 					.value_size = sizeof(struct image_unwind_part),
 					.max_entries = IMAGE_UNWIND_PROCESSES,
 					.flags = BPF_F_NO_PREALLOC });
-	im->unwind_stats_map =
-		image_add_map(im, (struct image_map){ .name = STR("unwind_stats"),
-						      .role = MAP_UNWIND_STATS,
-						      .bpf_type = BPF_MAP_TYPE_PERCPU_ARRAY,
-						      .key_size = 4,
-						      .value_size = UNWIND_N_STATS * 8,
-						      .max_entries = 1,
-						      .is_per_cpu = true });
 }
 
 /* ---- state ---- */
@@ -235,6 +237,22 @@ static void take_uretprobes(struct builder *b, uint32_t task, uint32_t mm)
 	leave_copy(b, unwind_get(b, U_TRAMPOLINE), utask);
 }
 
+static void keep_first(struct builder *b)
+{
+	unwind_set(b, U_FIRST_IP, unwind_get(b, U_IP));
+	unwind_set(b, U_FIRST_SP, unwind_get(b, U_SP));
+	unwind_set(b, U_FIRST_BP, unwind_get(b, U_BP));
+}
+
+/* the registers, which is all there is to a stack that is sent */
+static void begin_sent(struct builder *b)
+{
+	take_context(b, context_reg(b));
+	unwind_set(b, U_SHIFT,
+		   put_op(b, IR_SUB, unwind_get(b, U_IP), build_load_reg(b, arch_ip_offset())));
+	keep_first(b);
+}
+
 static void begin(struct builder *b, struct value buf, uint32_t limit, uint32_t pid, uint32_t none,
 		  uint32_t unknown)
 {
@@ -247,9 +265,7 @@ static void begin(struct builder *b, struct value buf, uint32_t limit, uint32_t 
 	take_registers(b, task, buf, limit, none, unknown);
 	mm = put_load(b, task, b->unwind.task_mm, 8, false);
 	take_uretprobes(b, task, mm);
-	unwind_set(b, U_FIRST_IP, unwind_get(b, U_IP));
-	unwind_set(b, U_FIRST_SP, unwind_get(b, U_SP));
-	unwind_set(b, U_FIRST_BP, unwind_get(b, U_BP));
+	keep_first(b);
 	unwind_set(b, U_FIRST_INSTANCE, unwind_get(b, U_INSTANCE));
 	unwind_set(b, U_SHIFT_NOW, unwind_get(b, U_SHIFT));
 	put_store(b, scratch_base(b), key, pid, 4);
@@ -304,6 +320,13 @@ void unwind_user_stack(struct builder *b, struct value to, struct value buf, uin
 
 	make_maps(b);
 	b->unwind_at = mem_new_bytes(b, U_BYTES).off;
+	if (b->unwind.is_sent) {
+		begin_sent(b);
+		stats = stats_row(b, none);
+		unwind_send_snapshot(b, to, buf, pid, limit, stats, sent);
+		finish(b, to, buf, limit, stats);
+		return;
+	}
 	begin(b, buf, limit, pid, none, unknown);
 	cb = unwind_build_step(b, buf, limit);
 	put_helper(b, BPF_FUNC_loop, put_imm(b, limit), put_func(b, cb->index), frame_base(b),

@@ -61,6 +61,14 @@ static void find_unwind(void *arg, struct ir_unwind_opts *o)
 {
 	struct compilation *c = arg;
 
+	if (c->engine == ENGINE_USER) { /* which has no structures of the kernel to look at */
+		*o = (struct ir_unwind_opts){ .is_on = true,
+					      .is_sent = true,
+					      .mm_xol_area = -1,
+					      .xol_vaddr = -1,
+					      .task_utask = -1 };
+		return;
+	}
 	if (features_has(FEATURE_HELPER_LOOP) && features_has(FEATURE_HELPER_TASK_PT_REGS) &&
 	    features_has(FEATURE_HELPER_GET_CURRENT_TASK_BTF))
 		unwind_find_offsets(btfsrc_source(c->btf), o);

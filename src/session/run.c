@@ -523,7 +523,7 @@ static void image_grown(void *arg, pid_t pid)
 {
 	struct run *r = arg;
 
-	if (!r->names.watch || (!r->names.unwinder && r->c.image->unwind_procs_map != IMAGE_NONE)) {
+	if (!r->names.watch || (!r->names.unwinder && r->c.image->unwind_stats_map != IMAGE_NONE)) {
 		procwatch_free(r->names.watch);
 		r->names.watch = NULL;
 		watch_processes(r);

@@ -67,6 +67,8 @@ static void load_table(struct unwinder *u, struct unwind_file *f)
 	struct err *err;
 
 	f->number = IMAGE_UNWIND_IN_USER;
+	if (u->im->unwind_tables_map == IMAGE_NONE)
+		return; /* every stack is sent */
 	if (u->n_tables == IMAGE_UNWIND_FILES || u->bytes + bytes > TABLE_BYTES_MAX) {
 		log_verbose("unwinding: no room for the table of %s", f->file->path);
 		return;
@@ -222,7 +224,7 @@ static bool write_part(struct unwinder *u, pid_t pid, uint32_t part,
 static void remove_parts(struct unwinder *u, struct unwind_process *p, uint32_t from)
 {
 	/* the first part last: without the others it leads nowhere */
-	while (p->n_parts > from) {
+	while (p->n_parts > from) { /* none is written where there is no map of them */
 		struct image_unwind_key key = { (uint32_t)p->pid, --p->n_parts };
 
 		err_free(u->ops->map_delete(u->engine, u->im->unwind_procs_map, &key));
@@ -288,7 +290,7 @@ static void update(struct unwinder *u, struct unwind_process *p, bool fresh)
 
 	p->is_changed = false;
 	p->n_tables = u->n_read;
-	if (!read_start((pid_t)p->pid, &stack, &code))
+	if (u->im->unwind_procs_map == IMAGE_NONE || !read_start((pid_t)p->pid, &stack, &code))
 		return;
 	u->mappings.n = 0;
 	symbolizer_mappings(u->symbolizer, (pid_t)p->pid, fresh, add_mapping, u);
@@ -504,7 +506,7 @@ struct unwinder *unwinder_new(const struct image *im, const struct engine_ops *o
 {
 	struct unwinder *u;
 
-	if (im->unwind_procs_map == IMAGE_NONE)
+	if (im->unwind_stats_map == IMAGE_NONE)
 		return NULL;
 	u = base_alloc(sizeof(*u));
 	u->im = im;
