@@ -119,6 +119,15 @@ static bool feature(void *arg, const char *name)
 	return false;
 }
 
+/* stacks would have the addresses of functions that are called through. The text is asked: nothing is typed yet */
+static bool may_walk_stacks(const struct compilation *c)
+{
+	vec_each(f, &c->main->sources.files)
+		if (str_find(f->text, STR("ustack")) >= 0)
+			return true;
+	return false;
+}
+
 static void config_ready(void *arg, const struct sema_config *config)
 {
 	static const enum probe_missing missing[] = {
@@ -147,7 +156,7 @@ static void config_ready(void *arg, const struct sema_config *config)
 	/* a jump costs the same everywhere, and reaches the entry itself */
 	if (c->engine == ENGINE_USER) {
 		c->probes.placement = PROBE_PLACEMENT_OFF;
-		if (c->probes.return_choice == RETURN_AUTO)
+		if (c->probes.return_choice == RETURN_AUTO && !may_walk_stacks(c))
 			c->probes.return_choice = RETURN_CALLED;
 	}
 	symbolizer_set_demangle(c->symbolizer, config->cpp_demangle);
