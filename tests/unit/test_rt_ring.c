@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SIZE = 4096, WRITERS = 3, RECORDS = 100000, KILLS = 40, LONGEST = 200 };
+enum { OWNER = 77, SIZE = 4096, WRITERS = 3, RECORDS = 100000, KILLS = 40, LONGEST = 200 };
 
 struct body {
 	uint32_t writer, number;
@@ -37,10 +37,10 @@ static uint32_t length_of(uint32_t writer, uint32_t number)
 	return 8 + (number * 7 + writer * 13) % LONGEST;
 }
 
-static bool write_one(struct rt_ring *r, uint32_t writer, uint32_t number)
+static bool write_as(struct rt_ring *r, uint32_t owner, uint32_t writer, uint32_t number)
 {
 	uint32_t n = length_of(writer, number);
-	struct body *b = rt_ring_reserve(r, n, number + 1, 0);
+	struct body *b = rt_ring_reserve(r, owner, n, number + 1, 0);
 
 	if (!b)
 		return false;
@@ -49,6 +49,11 @@ static bool write_one(struct rt_ring *r, uint32_t writer, uint32_t number)
 	memset(b->pattern, (int)(writer + number), n - 8);
 	rt_ring_commit(b, true);
 	return true;
+}
+
+static bool write_one(struct rt_ring *r, uint32_t writer, uint32_t number)
+{
+	return write_as(r, OWNER, writer, number);
 }
 
 /* false: nothing there. next: per writer, the number that must come at least */
@@ -106,15 +111,15 @@ TEST(full_and_discarded)
 		CHECK(read_one(r, next));
 	CHECK(!read_one(r, next));
 	/* as if it had never been */
-	room = rt_ring_reserve(r, 50, 1, 0);
+	room = rt_ring_reserve(r, OWNER, 50, 1, 0);
 	CHECK(!rt_ring_peek(r, &n, &time));
 	rt_ring_commit(room, false);
 	CHECK(write_one(r, 1, 0) && read_one(r, next));
 	/* what must stay free for others */
-	CHECK(!rt_ring_reserve(r, 50, 1, SIZE - 50));
-	CHECK(!rt_ring_reserve(r, SIZE, 1, 0));
+	CHECK(!rt_ring_reserve(r, OWNER, 50, 1, SIZE - 50));
+	CHECK(!rt_ring_reserve(r, OWNER, SIZE, 1, 0));
 	/* empty records are records */
-	room = rt_ring_reserve(r, 0, 9, 0);
+	room = rt_ring_reserve(r, OWNER, 0, 9, 0);
 	CHECK(!rt_ring_peek(r, &n, &time));
 	rt_ring_commit(room, true);
 	CHECK(rt_ring_peek(r, &n, &time) && n == 0 && time == 9);
@@ -175,8 +180,8 @@ static void be_killed(struct rt_ring *r, bool holds_records)
 		n_in += write_one(r, 2, i);
 		if (!holds_records || n_in < 3000)
 			continue;
-		if (rt_ring_reserve(r, 40, 1, 0)) {
-			rt_ring_reserve(r, 80, 1, 0);
+		if (rt_ring_reserve(r, OWNER, 40, 1, 0)) {
+			rt_ring_reserve(r, OWNER, 80, 1, 0);
 			raise(SIGKILL);
 		}
 	}
@@ -210,11 +215,117 @@ TEST(killed_writers_hold_up_nothing)
 		do
 			while (read_one(r, next))
 				n_read++;
-		while (rt_ring_abandon(r) && ++n_abandoned);
+		while (rt_ring_abandon(r, 0) && ++n_abandoned);
 		CHECK_INT(rt_ring_pending(r), 0);
 	}
 	CHECK(n_read > KILLS * 500 && n_abandoned >= KILLS / 2);
 	printf("# %u records read, %llu times something was left unfinished\n", n_read,
 	       (unsigned long long)n_abandoned);
+	munmap(r, 4096 + SIZE);
+}
+
+/* ---- several processes in one ring ---- */
+
+TEST(one_of_two_ends)
+{
+	struct rt_ring *r = make();
+	uint32_t n, whose = 0;
+	uint64_t time;
+	void *theirs, *ours;
+
+	theirs = rt_ring_reserve(r, OWNER, 40, 1, 0);
+	ours = rt_ring_reserve(r, OWNER + 1, 24, 2, 0);
+	CHECK(theirs && ours && rt_ring_is_blocked(r, &whose) && whose == OWNER);
+	/* another one's end says nothing about this record */
+	CHECK_INT(rt_ring_abandon(r, OWNER + 1), 0);
+	CHECK_INT(rt_ring_abandon(r, OWNER), 1);
+	/* the next one is still being written */
+	CHECK(rt_ring_is_blocked(r, &whose) && whose == OWNER + 1);
+	CHECK_INT(rt_ring_abandon(r, OWNER), 0);
+	rt_ring_commit(ours, true);
+	CHECK(!rt_ring_is_blocked(r, &whose) && rt_ring_peek(r, &n, &time) && n == 24 && time == 2);
+	munmap(r, 4096 + SIZE);
+}
+
+TEST(nothing_behind_a_lost_header_is_lost)
+{
+	struct rt_ring *r = make();
+	uint32_t n, whose = 1;
+	uint64_t time;
+	void *ours;
+
+	/* as a thread leaves it that is killed between the reservation and its header */
+	r->head += sizeof(struct rt_record) + 48;
+	ours = rt_ring_reserve(r, OWNER, 24, 2, 0);
+	CHECK(ours != NULL);
+	rt_ring_commit(ours, true);
+	CHECK(rt_ring_is_blocked(r, &whose) && whose == 0);
+	CHECK_INT(rt_ring_abandon(r, OWNER), 0);
+	CHECK_INT(rt_ring_abandon(r, 0), 1);
+	CHECK(rt_ring_peek(r, &n, &time) && n == 24 && time == 2);
+	munmap(r, 4096 + SIZE);
+}
+
+enum { PROCESSES = 3, TURNS = 16, UNTIL_KILLED = 700 };
+
+/* writes for ever, or until it is killed in the midst of a record */
+static void be_one_of_several(struct rt_ring *r, uint32_t writer)
+{
+	for (uint32_t k = 0;; k++) {
+		if (writer == 0 && k > UNTIL_KILLED &&
+		    rt_ring_reserve(r, (uint32_t)getpid(), 40, 1, 0))
+			raise(SIGKILL);
+		write_as(r, (uint32_t)getpid(), writer, k);
+	}
+}
+
+/* processes that are killed while others go on: what holds up the ring is taken out by its owner's end, and nothing else is */
+TEST(some_are_killed_while_others_write)
+{
+	struct rt_ring *r = make();
+	pid_t pids[PROCESSES] = { 0 };
+	uint64_t n_abandoned = 0;
+	unsigned n_ends = 0, n_read = 0, n_waits = 0;
+	uint32_t whose;
+
+	fflush(stdout);
+	while (n_ends < TURNS) {
+		uint32_t next[WRITERS] = { 0 };
+
+		for (unsigned i = 0; i < PROCESSES; i++) {
+			if (!pids[i])
+				pids[i] = fork();
+			if (!pids[i])
+				be_one_of_several(r, i);
+		}
+		if (read_one(r, next)) {
+			n_read++;
+			/* and one now and then at any moment */
+			if (n_read % 3001 == 0)
+				kill(pids[1], SIGKILL);
+			continue;
+		}
+		for (unsigned i = 0; i < PROCESSES; i++)
+			if (waitpid(pids[i], NULL, WNOHANG) == pids[i]) {
+				pids[i] = 0;
+				n_ends++;
+			}
+		if (!rt_ring_is_blocked(r, &whose))
+			continue;
+		for (unsigned i = 0; i < PROCESSES; i++)
+			if (whose == (uint32_t)pids[i])
+				whose = 0;
+		if (whose)
+			n_abandoned += rt_ring_abandon(r, whose);
+		else if (n_ends > TURNS / 2 && ++n_waits > 100000000)
+			break; /* without a header: only the end of all helps */
+	}
+	for (unsigned i = 0; i < PROCESSES; i++)
+		if (pids[i]) {
+			kill(pids[i], SIGKILL);
+			waitpid(pids[i], NULL, 0);
+		}
+	CHECK(n_read > 1000 && n_abandoned > 0);
+	printf("# %u records, %llu left unfinished\n", n_read, (unsigned long long)n_abandoned);
 	munmap(r, 4096 + SIZE);
 }

@@ -13,7 +13,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
-enum { NS_PER_MS = 1000000, MOST_IDLE_MS = 10, IDLE_ROUNDS_PER_MS = 20 };
+enum { NS_PER_MS = 1000000, MOST_IDLE_MS = 10, IDLE_ROUNDS_PER_MS = 20, BLOCKED_ROUNDS = 16 };
 
 /* ---- beginning and end ---- */
 
@@ -206,7 +206,7 @@ static void user_detach(struct engine *e)
 	stop_guardian(e);
 	/* nobody writes any more: what was never completed would hold up its ring */
 	for (uint32_t i = 0; i < e->shared.n_cpus; i++)
-		e->n_abandoned += rt_ring_abandon(shared_ring(&e->shared, i));
+		e->n_abandoned += rt_ring_abandon(shared_ring(&e->shared, i), 0);
 }
 
 /* ---- events ---- */
@@ -231,6 +231,22 @@ static struct rt_ring *oldest(struct engine *e, const struct event_head **head, 
 		*length = n;
 	}
 	return found;
+}
+
+/* one of several processes has ended while it wrote a record: the others' events stand behind it */
+static void unblock_rings(struct engine *e)
+{
+	for (uint32_t i = 0; i < e->shared.n_cpus; i++) {
+		struct rt_ring *r = shared_ring(&e->shared, i);
+		uint32_t owner = 0;
+		char state;
+
+		if (!rt_ring_is_blocked(r, &owner) || !owner)
+			continue;
+		state = proc_state((pid_t)owner);
+		if (state == '?' || state == 'Z' || state == 'X')
+			e->n_abandoned += rt_ring_abandon(r, owner);
+	}
 }
 
 static uint32_t read_rings(struct engine *e, engine_event_fn *fn, void *arg)
@@ -285,6 +301,8 @@ static struct err *user_poll(struct engine *e, int timeout_ms, engine_event_fn *
 								: 0;
 
 		left = run_timers(e, left);
+		if (++e->n_rounds % BLOCKED_ROUNDS == 0)
+			unblock_rings(e);
 		if (read_rings(e, fn, arg)) {
 			e->idle = 0;
 			return NULL;

@@ -39,6 +39,7 @@ struct engine {
 	VEC(struct target *) targets; /* the guardian's, as is the job */
 	struct target_job job;
 	uint64_t idle;        /* rounds in which nothing came */
+	uint64_t n_rounds;    /* of looking at the rings */
 	uint64_t n_abandoned; /* records that a process began and never completed */
 };
 

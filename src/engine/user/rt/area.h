@@ -16,9 +16,9 @@ struct rt_area {
 	uint64_t start_tsc, start_ns, clock_scale;
 	uint64_t boot_offset,
 		tai_offset; /* of those clocks from CLOCK_MONOTONIC, in ns: the tracer keeps them right */
-	uint64_t bytes;       /* of the memory file */
-	uint64_t rings;       /* offset of the first struct rt_ring */
-	uint64_t ring_stride; /* bytes from one to the next */
+	uint64_t bytes;          /* of the memory file */
+	uint64_t rings;          /* offset of the first struct rt_ring */
+	uint64_t ring_stride;    /* bytes from one to the next */
 	uint64_t n_missed_calls; /* whose return is not noticed: no room in the table of open calls */
 };
 

@@ -264,7 +264,8 @@ uint64_t rt_ringbuf_reserve(const void *map, uint64_t n, uint64_t flags)
 {
 	(void)map;
 	(void)flags;
-	return (uint64_t)(uintptr_t)rt_ring_reserve(ring(), (uint32_t)n, time_stamp(), 0);
+	return (uint64_t)(uintptr_t)rt_ring_reserve(ring(), own()->pid, (uint32_t)n, time_stamp(),
+						    0);
 }
 
 uint64_t rt_ringbuf_submit(void *record, uint64_t flags)
@@ -284,7 +285,7 @@ uint64_t rt_ringbuf_discard(void *record, uint64_t flags)
 uint64_t rt_ringbuf_output(const void *map, const void *bytes, uint64_t n, uint64_t flags)
 {
 	const volatile uint8_t *from = bytes;
-	uint8_t *to = rt_ring_reserve(ring(), (uint32_t)n, time_stamp(), 0);
+	uint8_t *to = rt_ring_reserve(ring(), own()->pid, (uint32_t)n, time_stamp(), 0);
 
 	(void)map;
 	(void)flags;

@@ -35,7 +35,14 @@ static void put_length(struct rt_record *rec, uint32_t length)
 	__atomic_store_n(&rec->length, length, __ATOMIC_RELEASE);
 }
 
-void *rt_ring_reserve(struct rt_ring *r, uint32_t length, uint64_t time, uint64_t headroom)
+/* length and owner at once: a reservation that has no header yet is all zeroes */
+static void put_header(struct rt_record *rec, uint32_t length, uint32_t owner)
+{
+	__atomic_store_n((uint64_t *)(void *)rec, (uint64_t)owner << 32 | length, __ATOMIC_RELEASE);
+}
+
+void *rt_ring_reserve(struct rt_ring *r, uint32_t owner, uint32_t length, uint64_t time,
+		      uint64_t headroom)
 {
 	uint64_t need = HEADER + padded(length), head, filler;
 	struct rt_record *rec;
@@ -55,10 +62,10 @@ void *rt_ring_reserve(struct rt_ring *r, uint32_t length, uint64_t time, uint64_
 					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	/* the rest of the ring may be 8 bytes: too few for a header, and known by that */
 	if (filler >= HEADER)
-		put_length(at(r, head), RT_RING_SKIP | (uint32_t)(filler - HEADER));
+		put_header(at(r, head), RT_RING_SKIP | (uint32_t)(filler - HEADER), owner);
 	rec = at(r, head + filler);
+	put_header(rec, RT_RING_BUSY | length, owner);
 	rec->time = time;
-	put_length(rec, RT_RING_BUSY | length);
 	return rec + 1;
 }
 
@@ -118,23 +125,43 @@ void rt_ring_advance(struct rt_ring *r)
 	take(r, HEADER + padded(at(r, r->tail)->length & RT_RING_LENGTH));
 }
 
-uint64_t rt_ring_abandon(struct rt_ring *r)
+bool rt_ring_is_blocked(const struct rt_ring *r, uint32_t *owner)
 {
-	uint64_t n = 0, time;
+	const struct rt_record *rec = at((struct rt_ring *)r, r->tail);
 	uint32_t length;
 
-	while (!rt_ring_peek(r, &length, &time) && rt_ring_pending(r)) {
-		struct rt_record *rec = at(r, r->tail);
+	if (!rt_ring_pending(r) || r->size - (r->tail & (r->size - 1)) < HEADER)
+		return false;
+	length = __atomic_load_n(&rec->length, __ATOMIC_ACQUIRE);
+	*owner = length ? rec->owner : 0;
+	return !(length & (RT_RING_READY | RT_RING_SKIP));
+}
 
+/* bytes in front without a header: up to the first word that is something, which is the next record's */
+static uint64_t without_header(struct rt_ring *r)
+{
+	uint64_t n = 0, rest = r->size - (r->tail & (r->size - 1)), pending = rt_ring_pending(r);
+
+	rest = pending < rest ? pending : rest;
+	while (n < rest &&
+	       !__atomic_load_n((uint64_t *)(void *)at(r, r->tail + n), __ATOMIC_ACQUIRE))
+		n += 8;
+	return n;
+}
+
+uint64_t rt_ring_abandon(struct rt_ring *r, uint32_t owner)
+{
+	uint64_t n = 0, time;
+	uint32_t length, whose;
+
+	while (!rt_ring_peek(r, &length, &time) && rt_ring_is_blocked(r, &whose)) {
+		/* killed between the reservation and its header: how long it is, nobody knows */
+		if (owner && whose != owner)
+			break;
 		n++;
-		if (!(rec->length & RT_RING_BUSY)) {
-			/* killed between the reservation and its header: how long it is, and what is behind it, nobody knows */
-			take(r, rt_ring_pending(r) < r->size - (r->tail & (r->size - 1))
-					? rt_ring_pending(r)
-					: r->size - (r->tail & (r->size - 1)));
-			continue;
-		}
-		take(r, HEADER + padded(rec->length & RT_RING_LENGTH));
+		take(r, whose || at(r, r->tail)->length
+				? HEADER + padded(at(r, r->tail)->length & RT_RING_LENGTH)
+				: without_header(r));
 	}
 	return n;
 }

@@ -15,9 +15,9 @@
 
 struct rt_record {
 	uint32_t length; /* of the payload, with one of the bits below; 0: not there yet */
-	uint32_t reserved;
-	uint64_t time; /* of the reservation; from one clock for all processors */
-		       /* payload follows, padded to 8 bytes */
+	uint32_t owner;  /* the process that writes it, by the tracer's number */
+	uint64_t time;   /* of the reservation; from one clock for all processors */
+			 /* payload follows, padded to 8 bytes */
 };
 
 /* being written, there, or to be passed over */
@@ -41,7 +41,8 @@ struct rt_ring {
 void rt_ring_init(struct rt_ring *r, void *data, uint64_t size);
 
 /* room for a record of length bytes (its payload), or NULL: refused and counted. headroom: bytes that must stay free behind it */
-void *rt_ring_reserve(struct rt_ring *r, uint32_t length, uint64_t time, uint64_t headroom);
+void *rt_ring_reserve(struct rt_ring *r, uint32_t owner, uint32_t length, uint64_t time,
+		      uint64_t headroom);
 /* what rt_ring_reserve gave; is_wanted false: it is as if it had never been */
 void rt_ring_commit(void *payload, bool is_wanted);
 /* bytes that are not read yet */
@@ -53,7 +54,12 @@ uint64_t rt_ring_pending(const struct rt_ring *r);
 const void *rt_ring_peek(struct rt_ring *r, uint32_t *length, uint64_t *time);
 /* it has been read */
 void rt_ring_advance(struct rt_ring *r);
-/* nobody writes any more: records that were never completed are taken out. Their number, or 1 where it cannot be known */
-uint64_t rt_ring_abandon(struct rt_ring *r);
+/* is a record that is not complete in front of all others? Whose: 0 where that is not known yet */
+bool rt_ring_is_blocked(const struct rt_ring *r, uint32_t *owner);
+/*
+ * A process has ended: its records in front that were never completed are taken out. Their number. owner 0: nobody writes any more;
+ * then also what was reserved by nobody knows whom, which counts as one.
+ */
+uint64_t rt_ring_abandon(struct rt_ring *r, uint32_t owner);
 
 #endif
