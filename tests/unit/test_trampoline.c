@@ -378,3 +378,59 @@ TEST(what_cannot_be_is_refused)
 	}
 	user_unmake(&room);
 }
+
+/* ---- the stack ---- */
+
+enum { PAINTED = 4096, UNPAINTED = 256 };
+
+/* how far below the call's own frame the stack is written by f(1) */
+NEVER_COPIED static unsigned depth_of(int (*f)(int))
+{
+	volatile uint64_t *here;
+	unsigned n = PAINTED / 8;
+
+	__asm__ volatile("mov %%rsp, %0" : "=r"(here));
+	for (unsigned i = UNPAINTED / 8; i < PAINTED / 8; i++)
+		here[-(long)i] = 0x5a5a5a5a5a5a5a5aull;
+	f(1);
+	while (n > UNPAINTED / 8 && here[-(long)n + 1] == 0x5a5a5a5a5a5a5a5aull)
+		n--;
+	return n > UNPAINTED / 8 ? n * 8 : 0;
+}
+
+/* the helpers that need most: a key that is new, a text, a record */
+static const char deep_text[] =
+	"r6 = r1\n*(u64 *)(r10 -8) = 5\n*(u64 *)(r10 -16) = 6\n"
+	"r1 = MAP2\nr2 = r10\nr2 += -8\nr3 = r10\nr3 += -16\nr4 = 0\ncall bpf_x#2\n"
+	"r1 = MAP2\nr2 = r10\nr2 += -8\ncall bpf_x#1\n"
+	"r1 = MAP2\nr2 = r10\nr2 += -8\ncall bpf_x#3\n"
+	"r1 = r10\nr1 += -200\nr2 = 128\nr3 = *(u64 *)(r6 +152)\ncall bpf_x#114\n"
+	"r1 = r10\nr1 += -200\nr2 = 128\nr3 = 8\ncall bpf_x#112\n"
+	"r1 = r10\nr1 += -200\nr2 = 16\ncall bpf_x#16\n"
+	"r1 = MAP2\nr2 = r10\nr2 += -200\nr3 = 128\nr4 = 0\ncall bpf_x#130\n"
+	"call bpf_x#14\ncall bpf_x#5\nr0 = 0\nexit\n";
+
+TEST(stack_is_what_is_said)
+{
+	const struct rt_map_plan keyed = { RT_HASH, 8, 8, 100, USER_CPUS };
+	unsigned depth;
+
+	if (start() && CHECK(user_add_map(&room, &keyed)) &&
+	    add((const void *)by_address, 0, TRAMPOLINE_ENTRY, count_text, NULL) &&
+	    add((const void *)deeper, 0, TRAMPOLINE_ENTRY, deep_text, NULL) &&
+	    add((const void *)by_recursion, 0, TRAMPOLINE_CALL, deep_text, deep_text)) {
+		user_install(&room);
+		/* small programs have no helper, and no use for what a signal's frame may need */
+		CHECK(trampoline_stack(&room.patches[0]) <= 96);
+		for (unsigned i = 0; i < 3; i++) {
+			int (*const functions[])(int) = { by_address, deeper, by_recursion };
+
+			if (i == 1) /* it leaves by longjmp */
+				continue;
+			depth = depth_of(functions[i]);
+			printf("# %u of %u bytes\n", depth, trampoline_stack(&room.patches[i]));
+			CHECK(depth <= UNPAINTED + trampoline_stack(&room.patches[i]));
+		}
+	}
+	user_unmake(&room);
+}

@@ -26,6 +26,7 @@ struct trampoline {
 	const struct trampoline_env *env;
 	const struct trampoline_prog *prog; /* being compiled */
 	struct frame entry, back;
+	bool has_calls; /* of helpers */
 	bool is_far;
 	struct err *error;
 };
@@ -39,6 +40,7 @@ static bool call_helper(void *arg, struct x86 *x, int32_t helper)
 
 	if (at < 0)
 		return false;
+	t->has_calls = true;
 	t->is_far |= !x86_call_to(x, t->env->blob + (uint64_t)at);
 	return true;
 }
@@ -131,6 +133,7 @@ static void put_table_call(struct trampoline *t, uint64_t function, int32_t slot
 {
 	struct x86 *x = t->x;
 
+	t->has_calls = true;
 	t->is_far |= !x86_lea_at(x, X_RDI, t->env->calls);
 	x86_lea(x, X_RSI, X_RSP, slot_at);
 	x86_lea_label(x, X_RDX, back);
@@ -269,9 +272,9 @@ static struct err *prepare(struct trampoline *t)
 	return NULL;
 }
 
-static uint32_t stack_of(const struct frame *f)
+static uint32_t stack_of(const struct trampoline *t, const struct frame *f)
 {
-	return (uint32_t)f->bytes + f->prog_stack + STACK_OF_HELPERS;
+	return (uint32_t)f->bytes + f->prog_stack + (t->has_calls ? STACK_OF_HELPERS : 0);
 }
 
 struct err *trampoline_emit(struct x86 *x, struct patch *p, const struct code *c,
@@ -299,7 +302,9 @@ struct err *trampoline_emit(struct x86 *x, struct patch *p, const struct code *c
 		return e;
 	}
 	x86_link(x);
-	p->stack = stack_of(&t.entry) > stack_of(&t.back) ? stack_of(&t.entry) : stack_of(&t.back);
+	p->stack = stack_of(&t, &t.entry);
+	if (stack_of(&t, &t.back) > p->stack)
+		p->stack = stack_of(&t, &t.back);
 	return NULL;
 }
 

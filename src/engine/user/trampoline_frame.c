@@ -13,6 +13,9 @@
 
 enum {
 	RED_ZONE = 128,
+	FLAGS_BYTES =
+		16, /* all of them as pushfq has them, then those of arithmetic as lahf and seto have them */
+	DIRECTION = 1 << 10,
 	USER_CS = 0x33,
 	USER_SS = 0x2b,
 	/* words of struct pt_regs that are no general register */
@@ -44,8 +47,8 @@ void frame_lay_out(struct frame *f)
 	uint32_t kept = f->shown;
 	int32_t n_words, above;
 
-	f->has_whole_flags = f->shown & 1u << WORD_FLAGS;
-	f->has_flags |= f->has_whole_flags;
+	if (f->shown & 1u << WORD_FLAGS)
+		f->has_flags = true;
 	if (f->shown & 1u << WORD_SP || f->has_flags)
 		f->saved |= 1u << X_RAX;
 	f->saved &= ~(1u << X_RSP);
@@ -56,7 +59,7 @@ void frame_lay_out(struct frame *f)
 		return;
 	f->low = 8 * __builtin_ctz(kept);
 	n_words = 32 - __builtin_clz(kept) - f->low / 8;
-	above = f->has_flags * 8 + f->has_red_zone * RED_ZONE + f->is_return * 8;
+	above = f->has_flags * FLAGS_BYTES + f->has_red_zone * RED_ZONE + f->is_return * 8;
 	f->flags_at = 8 * n_words;
 	f->bytes = 8 * n_words + above;
 	/*
@@ -76,13 +79,14 @@ void frame_put_room(struct x86 *x, const struct frame *f)
 	x86_lea(x, X_RSP, X_RSP, -f->bytes);
 	if (f->has_flags)
 		save_register(x, f, X_RAX);
-	if (f->has_whole_flags) {
-		x86_pushf(x);
-		x86_pop_mem(x, X_RSP, f->flags_at);
-	} else if (f->has_flags) {
-		x86_flags_to_rax(x);
-		x86_store(x, 8, X_RSP, f->flags_at, X_RAX);
-	}
+	if (!f->has_flags)
+		return;
+	x86_pushf(x);
+	x86_pop_mem(x, X_RSP, f->flags_at);
+	x86_flags_to_rax(x);
+	x86_store(x, 8, X_RSP, f->flags_at + 8, X_RAX);
+	/* helpers copy upwards: the convention has it so at entries, but nobody promises it elsewhere */
+	x86_clear_direction(x);
 }
 
 void frame_put_words(struct x86 *x, const struct frame *f)
@@ -104,7 +108,7 @@ void frame_put_words(struct x86 *x, const struct frame *f)
 		x86_lea(x, X_RAX, X_RSP, f->bytes);
 		x86_store(x, 8, X_RSP, word_at(f, WORD_SP), X_RAX);
 	}
-	if (f->has_whole_flags) {
+	if (f->shown & 1u << WORD_FLAGS) {
 		x86_load(x, 8, X_RAX, X_RSP, f->flags_at);
 		x86_store(x, 8, X_RSP, word_at(f, WORD_FLAGS), X_RAX);
 	}
@@ -117,17 +121,22 @@ void frame_put_registers_back(struct x86 *x, const struct frame *f)
 			x86_load(x, 8, (enum x86_reg)r, X_RSP, word_at(f, words[r]));
 }
 
+/* popfq would do, and is slow: it can change much more than this */
 void frame_put_flags_back(struct x86 *x, const struct frame *f)
 {
-	if (f->has_whole_flags) {
-		x86_push_mem(x, X_RSP, f->flags_at);
-		x86_popf(x);
-	} else if (f->has_flags) {
-		x86_load(x, 8, X_RAX, X_RSP, f->flags_at);
-		x86_flags_from_rax(x);
-	}
-	if (f->has_flags)
-		x86_load(x, 8, X_RAX, X_RSP, word_at(f, words[X_RAX]));
+	uint32_t is_upwards;
+
+	if (!f->has_flags)
+		return;
+	is_upwards = x86_label(x);
+	x86_load(x, 8, X_RAX, X_RSP, f->flags_at);
+	x86_test_imm(x, false, X_RAX, DIRECTION);
+	x86_jump(x, X_E, is_upwards);
+	x86_set_direction(x);
+	x86_place(x, is_upwards);
+	x86_load(x, 8, X_RAX, X_RSP, f->flags_at + 8);
+	x86_flags_from_rax(x);
+	x86_load(x, 8, X_RAX, X_RSP, word_at(f, words[X_RAX]));
 }
 
 int32_t frame_ip_at(const struct frame *f)

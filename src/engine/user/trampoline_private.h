@@ -13,7 +13,6 @@ struct frame {
 	int32_t bytes;        /* from its beginning to the place's rsp */
 	int32_t flags_at;     /* from its beginning; has_flags */
 	bool has_flags;       /* the traced program needs them */
-	bool has_whole_flags; /* as pushfq has them */
 	bool has_red_zone;
 	bool is_return; /* the highest word is the slot of the return address */
 };

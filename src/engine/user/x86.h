@@ -132,19 +132,14 @@ bool x86_cmp_zero_at(struct x86 *x, uint64_t address);
 void x86_flags_to_rax(struct x86 *x);
 void x86_flags_from_rax(struct x86 *x);
 void x86_pushf(struct x86 *x);
-void x86_popf(struct x86 *x);
-void x86_push_mem(struct x86 *x, enum x86_reg base, int32_t disp); /* 8 bytes */
+void x86_clear_direction(struct x86 *x);
+void x86_set_direction(struct x86 *x);
 void x86_pop_mem(struct x86 *x, enum x86_reg base, int32_t disp);  /* base rsp: as it is afterwards */
 void x86_trap(struct x86 *x);
 void x86_nops(struct x86 *x, uint32_t n);
 /* the processor's number, perhaps with its node above bit 12; rdpid where this machine has it */
 void x86_processor(struct x86 *x, enum x86_reg dst);
 bool x86_has_rdpid(void);
-void x86_time_stamp(struct x86 *x); /* to rdx:rax */
-/* dst >> n, bits of high coming in from above */
-void x86_shrd(struct x86 *x, enum x86_reg dst, enum x86_reg high, unsigned n);
-/* 8 bytes at an address */
-bool x86_load_at(struct x86 *x, enum x86_reg dst, uint64_t address);
 /* lea dst, [address]; false: out of reach */
 bool x86_lea_at(struct x86 *x, enum x86_reg dst, uint64_t address);
 

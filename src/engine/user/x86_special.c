@@ -31,23 +31,13 @@ bool x86_cmp_zero_at(struct x86 *x, uint64_t address)
 	return is_near;
 }
 
-static bool put_at(struct x86 *x, unsigned opcode, enum x86_reg dst, uint64_t address)
+bool x86_lea_at(struct x86 *x, enum x86_reg dst, uint64_t address)
 {
 	put(x, REX_W | (dst & 8 ? REX_R : 0));
-	put(x, opcode);
+	put(x, 0x8d);
 	put(x, (dst & 7) << 3 | 5);
 	x->written |= 1u << dst;
 	return put_distance(x, address, 0);
-}
-
-bool x86_load_at(struct x86 *x, enum x86_reg dst, uint64_t address)
-{
-	return put_at(x, 0x8b, dst, address);
-}
-
-bool x86_lea_at(struct x86 *x, enum x86_reg dst, uint64_t address)
-{
-	return put_at(x, 0x8d, dst, address);
 }
 
 void x86_flags_to_rax(struct x86 *x)
@@ -65,32 +55,25 @@ void x86_pushf(struct x86 *x)
 	put(x, 0x9c);
 }
 
-void x86_popf(struct x86 *x)
+void x86_clear_direction(struct x86 *x)
 {
-	put(x, 0x9d);
+	put(x, 0xfc);
 }
 
-/* ff and 8f with a base that needs no REX but for r8 and up; displacements of 32 bits */
-static void put_stack_mem(struct x86 *x, unsigned opcode, unsigned digit, enum x86_reg base,
-			  int32_t disp)
+void x86_set_direction(struct x86 *x)
 {
-	if (base & 8)
-		put(x, 0x40 | REX_B);
-	put(x, opcode);
-	put(x, 0x80 | digit << 3 | (base & 7));
-	if ((base & 7) == X_RSP)
-		put(x, 0x24);
-	strbuf_add(&x->code, (const char *)&disp, 4);
-}
-
-void x86_push_mem(struct x86 *x, enum x86_reg base, int32_t disp)
-{
-	put_stack_mem(x, 0xff, 6, base, disp);
+	put(x, 0xfd);
 }
 
 void x86_pop_mem(struct x86 *x, enum x86_reg base, int32_t disp)
 {
-	put_stack_mem(x, 0x8f, 0, base, disp);
+	if (base & 8)
+		put(x, 0x40 | REX_B);
+	put(x, 0x8f);
+	put(x, 0x80 | (base & 7));
+	if ((base & 7) == X_RSP) /* rsp, r12: only by SIB */
+		put(x, 0x24);
+	strbuf_add(&x->code, (const char *)&disp, 4);
 }
 
 void x86_trap(struct x86 *x)
@@ -132,19 +115,4 @@ void x86_processor(struct x86 *x, enum x86_reg dst)
 		put(x, 0x40 | REX_R | REX_B);
 	x86_bytes(x, "\x0f\x03", 2);
 	put(x, 0xc0 | (dst & 7) << 3 | (dst & 7));
-}
-
-void x86_time_stamp(struct x86 *x)
-{
-	x86_bytes(x, "\x0f\x31", 2);
-	x->written |= 1u << X_RAX | 1u << X_RDX;
-}
-
-void x86_shrd(struct x86 *x, enum x86_reg dst, enum x86_reg high, unsigned n)
-{
-	put(x, REX_W | (high & 8 ? REX_R : 0) | (dst & 8 ? REX_B : 0));
-	x86_bytes(x, "\x0f\xac", 2);
-	put(x, 0xc0 | (high & 7) << 3 | (dst & 7));
-	put(x, n);
-	x->written |= 1u << dst;
 }

@@ -16,7 +16,7 @@ FLAGS = ["-std=gnu11", "-O2", "-ffreestanding", "-nostdlib", "-static", "-fPIE",
          "-mno-red-zone", "-mfsgsbase", "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables", "-fno-jump-tables",
          "-fomit-frame-pointer", "-Wall", "-Wextra", "-Werror", "-Wl,-z,noseparate-code", "-Wl,--build-id=none",
          "-Wl,--fatal-warnings"]
-SCRIPT = """SECTIONS { . = 0; .text : { *(.text .text.* .rodata .rodata.*) }
+SCRIPT = """SECTIONS { . = 0; .text : { *(.text .text.* .rodata .rodata.* .constants) }
   /DISCARD/ : { *(.comment) *(.note*) *(.eh_frame*) *(.gnu*) }
   .refused : { *(.data .data.* .bss .bss.* .got .got.* COMMON .tbss .tdata) } }
 ASSERT(SIZEOF(.refused) == 0, "the code has variables")"""

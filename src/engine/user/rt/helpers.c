@@ -21,11 +21,11 @@ enum {
 	MAX_KEY_COPY = 64
 };
 
-__attribute__((section(".rodata.area"), used))
+__attribute__((section(".constants"), used))
 const struct rt_area *const volatile rt_area_at = (void *)1;
-__attribute__((section(".rodata.area"), used))
+__attribute__((section(".constants"), used))
 const struct rt_private *const volatile rt_private_at = (void *)1;
-__attribute__((section(".rodata.area"), used)) const uint32_t volatile rt_has_rdpid = 1;
+__attribute__((section(".constants"), used)) const uint32_t volatile rt_has_rdpid = 1;
 
 /* ---- maps ---- */
 
