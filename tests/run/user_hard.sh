@@ -80,6 +80,18 @@ spawning() {
     wait "$pid" && tail -n 1 said | sed 's/[0-9][0-9]*/N/'
 }
 
+# nothing of ours stays mapped where nobody can be in it
+sleeps() { [ "$(cat "/proc/$1/comm")" = sleep ] && has_state "$1" S; }
+nothing_stays() {
+    sleep 60 & local pid=$!
+    until_true sleeps "$pid"
+    cat "/proc/$pid/maps" >before
+    "$sonde" -q --engine user -p "$pid" --duration 20ms -e 'uprobe:libc:malloc { @ = count(); } begin { printf("begun\n"); }'
+    diff before "/proc/$pid/maps" && echo same
+    own_bytes "$pid"
+    kill "$pid"
+}
+
 # a probed process becomes another program
 exec_meanwhile() {
     mkfifo go

@@ -34,9 +34,17 @@ def wait_until(what, condition):
         time.sleep(0.002)
 
 
-def children():
-    with open(f"/proc/self/task/{os.getpid()}/children") as f:
-        return [int(x) for x in f.read().split()]
+def children(parent):
+    """by everybody's parent: the kernel's list of children can miss some while others end"""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as f:
+                if int(f.read().rpartition(")")[2].split()[1]) == parent:
+                    found.append(int(pid))
+        except OSError:
+            pass
+    return found
 
 
 def name_of(pid):
@@ -66,13 +74,13 @@ class Program:
     def collect(self):
         """what is orphaned becomes a child of this one; all of it but the program has to end"""
         def only_program():
-            for pid in children():
+            for pid in children(os.getpid()):
                 if pid != self.p.pid:
                     try:
                         os.waitpid(pid, os.WNOHANG)
                     except ChildProcessError:
                         pass
-            return children() in ([self.p.pid], [])
+            return children(os.getpid()) in ([self.p.pid], [])
         wait_until("tracers end", only_program)
 
     def end(self):
@@ -115,8 +123,7 @@ def front(program, n):
 
 
 def guardian_of(tracer):
-    with open(f"/proc/{tracer.pid}/task/{tracer.pid}/children") as f:
-        guardians = [int(x) for x in f.read().split() if name_of(x) == "sonde-guardian"]
+    guardians = [x for x in children(tracer.pid) if name_of(x) == "sonde-guardian"]
     if len(guardians) != 1:
         raise Bad(f"{len(guardians)} guardians")
     return guardians[0]

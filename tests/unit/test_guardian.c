@@ -336,29 +336,30 @@ static bool attached(struct front_end *f)
 	       f->guardian;
 }
 
+static bool has_other_children(pid_t but)
+{
+	struct pid_list all = { 0 };
+	bool is_there = false;
+
+	/* by everybody's parent: the kernel's list of children can miss some while others end */
+	if (!check_err(proc_all(&all), "processes"))
+		return false;
+	vec_each(pid, &all)
+		is_there |= *pid != but && proc_parent(*pid) == getpid();
+	vec_free(&all);
+	return is_there;
+}
+
 /* all children but the program itself: the front end, and its guardian, which is ours then */
 static void collect_all(pid_t but)
 {
 	for (unsigned ms = 0; ms < WAIT_MS; ms++) {
 		pid_t got = waitpid(-1, NULL, WNOHANG | __WALL);
 
-		if (got < 0)
-			return; /* the program is gone, which is seen later */
-		if (got == 0) {
-			char path[64];
-			FILE *f;
-			pid_t child = 0, other = 0;
-
-			snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-			f = fopen(path, "re");
-			while (f && fscanf(f, "%d", &child) == 1)
-				other |= child != but;
-			if (f)
-				fclose(f);
-			if (!other)
-				return;
+		if (got < 0 || (got == 0 && !has_other_children(but)))
+			return; /* if it is the program that is gone, that is seen later */
+		if (got == 0)
 			poll(NULL, 0, 1);
-		}
 	}
 	CHECK(!"guardians did not end in time");
 }

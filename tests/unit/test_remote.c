@@ -225,6 +225,42 @@ TEST(memory_of_ours)
 	finish(pid);
 }
 
+/* code of ours is in use when a thread stands in it, or an address in it stands on a stack: that of an interrupted trampoline */
+TEST(code_that_is_in_use)
+{
+	const struct remote_area_sizes sizes = { .code = PAGE, .data = PAGE };
+	uint64_t text = (uint64_t)(uintptr_t)be_a_target, *view, own, kept;
+	pid_t pid = start();
+	int fd = make_memory(PAGE, &view);
+	struct remote_area a = { 0 };
+	struct remote r;
+
+	if (check_err(remote_open(pid, &r), "target") &&
+	    check_err(remote_stop(&r, TIMEOUT_MS), "target") &&
+	    check_err(remote_area_make(&r, text, text + PAGE, &sizes, fd, &a), "target")) {
+		CHECK(remote_area_is_idle(&r, &a));
+		vec_each(t, &r.threads) {
+			uint64_t at = (t->regs.rsp & ~7ull) + 64, inside = a.code + 100;
+
+			own = t->regs.rip;
+			t->regs.rip = inside;
+			CHECK(!remote_area_is_idle(&r, &a));
+			t->regs.rip = own;
+			CHECK(remote_read(&r, at, &kept, 8) && remote_write(&r, at, &inside, 8));
+			CHECK(!remote_area_is_idle(&r, &a));
+			remote_write(&r, at, &kept, 8);
+			t->is_stopped = false;
+			CHECK(!remote_area_is_idle(&r, &a));
+			t->is_stopped = true;
+		}
+		CHECK(remote_area_is_idle(&r, &a));
+	}
+	remote_close(&r);
+	munmap(view, PAGE);
+	close(fd);
+	finish(pid);
+}
+
 /* what system calls of ours may not do is an error, and nothing of ours is left */
 TEST(no_room_for_a_descriptor)
 {

@@ -6,6 +6,7 @@
  */
 #include "engine/user/batch.h"
 
+#include "base/cleanup.h"
 #include "engine/user/blob.h"
 #include "engine/user/patches.h"
 #include "engine/user/private.h"
@@ -14,6 +15,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	STOP_MS = 3000,
@@ -336,13 +338,48 @@ struct err *batch_install(struct batch *b, struct target_job *j)
 	return err;
 }
 
+/* a call through a trampoline leaves its return address in places that nobody knows, a jmp_buf for one */
+static bool had_calls(const struct batch *b, const struct area *a)
+{
+	size_t n = a->remote.private_bytes - PRIVATE_BYTES;
+	FREE_AUTO char *bytes = base_alloc(n);
+	struct rt_calls none = { .mask = CALL_BUCKETS - 1 };
+
+	if (!remote_read(b->remote, a->remote.private + PRIVATE_BYTES, bytes, n) ||
+	    memcmp(bytes, &none, sizeof(none)))
+		return true;
+	for (size_t i = sizeof(none); i < n; i++)
+		if (bytes[i])
+			return true;
+	return false;
+}
+
+bool batch_give_back(struct batch *b)
+{
+	bool is_all = true;
+
+	if (!b->is_removed)
+		return true;
+	vec_each(a, &b->areas) {
+		if (!a->remote.code || had_calls(b, a))
+			continue;
+		if (remote_area_is_idle(b->remote, &a->remote))
+			err_free(remote_area_unmap(b->remote, &a->remote));
+		else
+			is_all = false;
+	}
+	return is_all;
+}
+
 void batch_remove(struct batch *b)
 {
-	struct patch_counts counts;
+	struct patch_counts counts = { 0 };
+	struct err *err = patch_remove(b->remote, b->patches, b->n_patches, &counts);
 
-	err_free(patch_remove(b->remote, b->patches, b->n_patches, &counts));
 	if (b->has_semaphores)
 		change_semaphores(b, -1);
+	b->is_removed = !err && !counts.n_refused;
+	err_free(err);
 }
 
 void batch_free(struct batch *b)

@@ -23,12 +23,18 @@ struct batch {
 	size_t n_patches;
 	VEC(struct area) areas;
 	bool has_semaphores; /* they were raised */
+	bool is_removed;     /* no jump leads to the areas any more */
 };
 
 /* remote, is_held and sites are set. What cannot be probed is told to the job; after an error nothing of it is in the process */
 struct err *batch_install(struct batch *b, struct target_job *j) ERR_MUST;
 /* the bytes are the file's again; all threads must be stopped */
 void batch_remove(struct batch *b);
+/*
+ * Later, when all threads are stopped again: areas that nobody is in, or can come back to, are unmapped. False: somebody is in one, which
+ * may be over soon. An area in which a return was noticed stays, since the trampoline's address may be in a jmp_buf
+ */
+bool batch_give_back(struct batch *b);
 void batch_free(struct batch *b);
 
 #endif

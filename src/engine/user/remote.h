@@ -93,6 +93,8 @@ struct err *remote_area_make(struct remote *r, uint64_t low, uint64_t high,
 			     struct remote_area *ret) ERR_MUST;
 /* takes it out of the process (a thread must be stopped, and none be in it) */
 struct err *remote_area_unmap(struct remote *r, struct remote_area *a) ERR_MUST;
+/* all threads must be stopped, and no jump lead to the area: none of them is in its code or will come back to it. When in doubt, false */
+bool remote_area_is_idle(const struct remote *r, const struct remote_area *a);
 /* where such an area would fit: a hole of size bytes, 0: there is none. For tests, too */
 uint64_t remote_find_hole(const struct proc_maps *maps, uint64_t low, uint64_t high, size_t size);
 

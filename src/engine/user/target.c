@@ -9,10 +9,12 @@
 #include "engine/user/remote.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 enum {
 	STOP_MS = 3000,
+	GIVE_BACK_MS = 200,
 	START_MS =
 		20000, /* from exec to the first instruction: the dynamic linker, and what libraries do first */
 };
@@ -150,13 +152,35 @@ bool target_round(struct target *t, struct target_job *j)
 	return true;
 }
 
+/* false: threads were still in the code of the probes */
+static bool give_back(struct target *t)
+{
+	struct err *err = remote_stop(&t->remote, GIVE_BACK_MS);
+	bool is_all = true;
+
+	vec_each(b, &t->batches)
+		if (!err)
+			is_all &= batch_give_back(b);
+	remote_go(&t->remote);
+	err_free(err);
+	return is_all;
+}
+
 void target_detach(struct target *t)
 {
+	/* threads come out of the code as soon as they get a processor */
+	static const int naps_ms[] = { 0, 3, 10 };
 	struct err *err = remote_stop_most(&t->remote, STOP_MS);
 
 	vec_each(b, &t->batches)
 		if (!err)
 			batch_remove(b);
+	remote_go(&t->remote);
+	for (size_t i = 0; !err && i < sizeof(naps_ms) / sizeof(*naps_ms); i++) {
+		poll(NULL, 0, naps_ms[i]);
+		if (give_back(t))
+			break;
+	}
 	err_free(err);
 	remote_close(&t->remote);
 	target_free(t);
