@@ -6,6 +6,7 @@
 #include "tools/front_private.h"
 
 #include "base/cleanup.h"
+#include "tools/runtimes.h"
 #include "tools/spec.h"
 
 #include <errno.h>
@@ -77,6 +78,23 @@ static ERR_MUST struct err *put_pattern(struct tool_args *a, struct strbuf *out)
 	return list_target(a, first, second, out);
 }
 
+/* a process whose runtime has no probes looks like one that has none to have */
+static ERR_MUST struct err *say_what_is_missing(struct tool_args *a)
+{
+	struct runtime_list list = { 0 };
+	const struct session_opts *s = &a->session;
+
+	if (!s->pids.n || tool_args_has(a, "functions"))
+		return NULL;
+	TRY(runtimes_find(s->pids.v, s->pids.n, &a->arena, &list));
+	vec_each(r, &list)
+		if (r->why.n)
+			fprintf(stderr, "sonde: process %d (%s): %.*s\n", r->pid,
+				runtime_name(r->lang), STR_ARG(r->why));
+	vec_free(&list);
+	return NULL;
+}
+
 struct err *front_list(struct tool_args *a, int *status)
 {
 	STRBUF_AUTO pattern = { 0 };
@@ -89,6 +107,7 @@ struct err *front_list(struct tool_args *a, int *status)
 	if (a->session.output_path && !freopen(a->session.output_path, "w", stdout))
 		return err_new(errno, "open output file '%s'", a->session.output_path);
 	a->session.list_remarks = true;
+	TRY(say_what_is_missing(a));
 	*status = session_list(&a->session, strbuf_cstr(&pattern), a->verbose > 0);
 	return NULL;
 }
