@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Links of the documentation point at files that exist, and at headings that exist. Prints TAP, one line per page."""
+"""Links of the documentation point at files that exist, and at headings that exist; the tests that documents.md names exist.
+Prints TAP, one line per page."""
+import glob
 import os
 import re
 import subprocess
@@ -18,6 +20,21 @@ def anchors(path):
         head = re.sub(r"[`*]", "", head.strip().lower())
         found.add(re.sub(r"[^\w\- ]", "", head).replace(" ", "-"))
     return found
+
+
+def missing_tests(root):
+    """names in the last column of documents.md that no test has: `file.case`, or `file.*`; and rows that are not there"""
+    cases = set()
+    for path in glob.glob(os.path.join(root, "tests/run/*.test")) + glob.glob(os.path.join(root, "tests/vm/*.test")):
+        name = os.path.basename(path)[:-len(".test")]
+        cases.add(name + ".*")
+        with open(path) as f:
+            cases |= {f"{name}.{case}" for case in re.findall(r"^NAME (\S+)", f.read(), re.M)}
+    with open(os.path.join(root, "docs/documents.md")) as f:
+        rows = re.findall(r"^\| (\d+) \|.*\|([^|]*)\|$", f.read(), re.M)
+    bad = [f"row {n}: no test is named '{test}'" for n, tests in rows for test in re.findall(r"`([^`]+)`", tests)
+           if test not in cases]
+    return bad + [f"row {n} is missing" for n in range(1, 119) if str(n) not in {row for row, _ in rows}]
 
 
 def main():
@@ -44,7 +61,12 @@ def main():
         print(f"{'not ok' if bad else 'ok'} {n} - links of {page}")
         for line in bad:
             print(f"# {line}")
-    print(f"1..{len(pages)}")
+    bad = missing_tests(root)
+    failed += bool(bad)
+    print(f"{'not ok' if bad else 'ok'} {len(pages) + 1} - tests of docs/documents.md")
+    for line in bad:
+        print(f"# {line}")
+    print(f"1..{len(pages) + 1}")
     return 1 if failed else 0
 
 
