@@ -5,6 +5,7 @@
 #include "arch/x86_64/regs.h"
 #include "base/cleanup.h"
 #include "objfile/names.h"
+#include "probe/patchable.h"
 #include "probe/returns.h"
 #include "probe/symbols.h"
 #include "types/view.h"
@@ -391,6 +392,21 @@ static void print_ifunc(struct listing *l, struct places *p, const struct symbol
 	strbuf_putc(&l->out, '\n');
 }
 
+/* what the user engine would write over it */
+static void print_patch(struct listing *l, struct places *p, const struct symbol *s)
+{
+	struct patchable patch;
+
+	if (!patchable_find(p->f, s->addr, s->size, &patch))
+		return;
+	if (patch.len)
+		strbuf_printf(&l->out, "    user engine: a jump over %u instruction%s, %u bytes%s\n",
+			      patch.n_insns, patch.n_insns == 1 ? "" : "s", patch.len,
+			      patch.address > s->addr ? ", behind endbr64" : "");
+	else
+		strbuf_printf(&l->out, "    user engine: no room for a jump: %s\n", patch.reason);
+}
+
 void describe_function(struct listing *l, struct places *p, const struct di_func *fn,
 		       const struct place *own)
 {
@@ -405,6 +421,7 @@ void describe_function(struct listing *l, struct places *p, const struct di_func
 		print_instance(l, p, fn, &fn->instances[i]);
 	if (own) {
 		print_return(l, p, fn, own->sym);
+		print_patch(l, p, own->sym);
 		print_aliases(l, p, own->sym);
 	}
 }
