@@ -209,3 +209,32 @@ void patchable_at(const struct patchable_function *fn, uint64_t address, struct 
 	/* it belongs to the function: only the reason is kept */
 	ret->blocker = NULL;
 }
+
+void patchable_drop_entered(struct objfile *f, const struct patchable_span *v, size_t n)
+{
+	struct placement_window *w = base_alloc((n + 1) * sizeof(*w));
+	struct placement_foreign *all = placement_foreign_new();
+	size_t n_windows = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct patchable_function *fn = v[i].function;
+		const struct patchable *p = v[i].place;
+
+		if (p->len)
+			w[n_windows++] =
+				(struct placement_window){ .start = fn->start,
+							   .end = fn->start + fn->size,
+							   .from = p->address,
+							   .to = p->address + p->len - 1,
+							   .point = (uint32_t)i };
+	}
+	if (n_windows)
+		placement_foreign_find(all, NULL, f, w, n_windows);
+	for (size_t i = 0; i < n_windows; i++)
+		if (w[i].is_entered) {
+			v[w[i].point].place->len = 0;
+			v[w[i].point].place->reason = "other functions jump into its first bytes";
+		}
+	placement_foreign_free(all);
+	free(w);
+}

@@ -47,4 +47,12 @@ void patchable_read(struct objfile *f, uint64_t address, struct patchable_functi
 void patchable_free(struct patchable_function *fn);
 void patchable_at(const struct patchable_function *fn, uint64_t address, struct patchable *ret);
 
+/* a place of a function of one file */
+struct patchable_span {
+	const struct patchable_function *function;
+	struct patchable *place;
+};
+/* places into which other functions of the file may jump, as hand-written code does: they lose their length and get a reason */
+void patchable_drop_entered(struct objfile *f, const struct patchable_span *v, size_t n);
+
 #endif

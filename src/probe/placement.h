@@ -75,9 +75,9 @@ struct placement_window {
 /* what was read of files; by probe_ctx_foreign and probe_ctx_free */
 struct placement_foreign *placement_foreign_new(void);
 void placement_foreign_free(struct placement_foreign *all);
-/* sets is_entered. What was read of a file is kept in the context. */
-void placement_foreign_find(struct probe_ctx *c, struct objfile *f, struct placement_window *v,
-			    size_t n);
+/* sets is_entered. What was read of a file is kept. c: says which other functions will be asked about; or NULL */
+void placement_foreign_find(struct placement_foreign *all, const struct probe_ctx *c,
+			    struct objfile *f, struct placement_window *v, size_t n);
 
 /* ---- placement_run.c ---- */
 

@@ -301,7 +301,7 @@ static void expect(struct foreign_file *s, const struct probe_ctx *c, struct obj
 {
 	struct symtab *t = objfile_symtab(f);
 
-	for (uint32_t i = 0; i < c->n_wanted; i++)
+	for (uint32_t i = 0; c && i < c->n_wanted; i++)
 		for (const struct symbol *sym = symtab_find(t, c->wanted[i]); sym;
 		     sym = symtab_find_next(t, sym))
 			if (sym->size && sym->addr + sym->size > sym->addr)
@@ -404,10 +404,10 @@ static struct foreign_file *of_file(struct placement_foreign *all, const struct 
 	return s;
 }
 
-void placement_foreign_find(struct probe_ctx *c, struct objfile *f, struct placement_window *v,
-			    size_t n)
+void placement_foreign_find(struct placement_foreign *all, const struct probe_ctx *c,
+			    struct objfile *f, struct placement_window *v, size_t n)
 {
-	struct foreign_file *s = of_file(probe_ctx_foreign(c), f);
+	struct foreign_file *s = of_file(all, f);
 	bool is_all_there = true;
 
 	for (size_t i = 0; i < n; i++)

@@ -231,7 +231,7 @@ static bool settle(struct match *m, struct objfile *f, const struct probe_shape 
 static void undo_entered(struct match *m, struct objfile *f, struct probe_shape *shape, struct moved *moved)
 {
 	if (f && moved->windows.n)
-		placement_foreign_find(m->c, f, moved->windows.v, moved->windows.n);
+		placement_foreign_find(probe_ctx_foreign(m->c), m->c, f, moved->windows.v, moved->windows.n);
 	vec_each(w, &moved->windows) {
 		const struct probe_point *before = &moved->before.v[w->point];
 

@@ -294,7 +294,7 @@ static void find_entered(struct match *m, struct objfile *f, struct planned *v, 
 									  .to = v[i].range.end - 1,
 									  .point = (uint32_t)i };
 	if (n_windows)
-		placement_foreign_find(m->c, f, windows, n_windows);
+		placement_foreign_find(probe_ctx_foreign(m->c), m->c, f, windows, n_windows);
 	for (size_t i = 0; i < n_windows; i++)
 		if (windows[i].is_entered)
 			tell_by_entry(m, &v[windows[i].point]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * hold NAME DIR COMMAND...: runs the command and holds the first process in it that executes a file of that name, at the entry of its
- * program: the loader has mapped and bound the libraries, nothing else has run. Its pid goes to DIR/pid; it goes on when DIR/go
+ * hold NAME DIR COMMAND...: runs the command, mostly a shell, and holds the first process of its that executes a file of that name, at
+ * the entry of its program: the loader has mapped and bound the libraries, nothing else has run. Its pid goes to DIR/pid; it goes on when DIR/go
  * is there. For tests of what has to be put into a process before it does something: works for static programs and under shells and pipes.
  *
  * What waits is a loop in a page that is mapped into the process for it: nobody traces it meanwhile, and none of its code is changed.
@@ -181,7 +181,7 @@ static int is_named(pid_t pid, const char *name)
 int main(int argc, char **argv)
 {
 	const long options = PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC;
-	int status, is_held = 0, is_first = 1;
+	int status, is_held = 0, is_first = 1, is_shell = 1;
 	pid_t first, pid;
 
 	if (argc < 4) {
@@ -207,6 +207,8 @@ int main(int argc, char **argv)
 		if (pid == first && is_first) {
 			ptrace(PTRACE_SETOPTIONS, pid, 0, options);
 			is_first = signal = 0;
+		} else if (pid == first && is_shell && status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
+			is_shell = signal = 0; /* the command itself */
 		} else if (status >> 16 == PTRACE_EVENT_EXEC && !is_held && is_named(pid, argv[1])) {
 			plant(pid, argv[2]);
 			is_held = 1;

@@ -240,7 +240,7 @@ class Running:
         if self.o.engine == "user":
             sonde += " " + user_engine.options(self, self.held)
         if self.t.get("RUN") is not None:
-            return self.fill(self.t.get("RUN").replace("{{SONDE}}", sonde))
+            return self.fill(user_engine.put_options(self.t.get("RUN"), sonde[len(self.o.sonde):]))
         # a file keeps the program free of the shell's quoting
         return f"{sonde} {self.fill(self.t.get('ARGS', '-q'))} -e {shlex.quote(self.fill(self.t.get('PROG')))}"
 

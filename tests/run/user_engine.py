@@ -24,6 +24,8 @@ class Unsuited(Exception):
 def why_not(test):
     """None: the test says something about the user engine; else why it does not"""
     text = test.get("PROG") or test.get("RUN")
+    if "--engine" in text + test.get("ARGS", ""):
+        return "names its engine"
     if not USER_KIND.search(text):
         return "no user probes"
     if OTHER_KIND.search(text):
@@ -96,6 +98,11 @@ def options(running, held):
     if OWN_PROCESS.search(text) or not running.before_pids:
         return "--engine user"
     return "--engine user" + "".join(f" -p {pid}" for pid in running.before_pids)
+
+
+def put_options(command, more):
+    """behind sonde's name, or behind the tool's"""
+    return re.sub(r"\{\{SONDE\}\}( [a-z]+(?= ))?", lambda m: m.group() + more, command)
 
 
 def wants_hold(test):

@@ -197,6 +197,7 @@ static void add_place(struct search *s, uint32_t prog, const struct probe_point 
 						  .is_return = probe_is_kernel_return(shape) }));
 	if (site->uses.n > 1)
 		return;
+	site->file = f->obj;
 	site->function = function_at(s->out, f->obj, p->address);
 	patchable_at(site->function, p->address, &site->place);
 	if (shape->is_go && !has_go_room(site->function, p->address)) {
@@ -264,6 +265,22 @@ static void refuse(struct search *s, struct site *site, const char *why)
 	site_free(site);
 }
 
+static void drop_entered(struct search *s)
+{
+	struct patchable_span *v = base_alloc((s->out->v.n + 1) * sizeof(*v));
+
+	vec_each(f, &s->files) {
+		size_t n = 0;
+
+		vec_each(site, &s->out->v)
+			if (site->file == f->obj && site->function->bytes)
+				v[n++] = (struct patchable_span){ site->function, &site->place };
+		if (n)
+			patchable_drop_entered(f->obj, v, n);
+	}
+	free(v);
+}
+
 /* what can be patched stays */
 static void choose(struct search *s)
 {
@@ -324,6 +341,7 @@ void sites_find(struct target_job *j, const struct proc_maps *maps, struct sites
 		for (uint32_t k = 0; has_places(j->image->progs[i]) && k < shape->n_points; k++)
 			add_place(&s, i, &shape->points[k], place++);
 	}
+	drop_entered(&s);
 	choose(&s);
 	if (s.halves.n)
 		drop_halves(&s);
@@ -331,21 +349,30 @@ void sites_find(struct target_job *j, const struct proc_maps *maps, struct sites
 	vec_free(&s.halves);
 }
 
+static struct err *cannot_probe(const struct site *s)
+{
+	return err_new(0, "%.*s cannot be probed there: %s", STR_ARG(s->uses.v[0].point->name),
+		       s->place.reason);
+}
+
 static struct err *place_refusal(struct search *s, const struct probe_shape *shape,
 				 const struct probe_point *p)
 {
 	struct file *f = file_of(s, p->path);
-	struct patchable place;
-	const char *why;
+	struct site site = { 0 };
 
 	if (!f->is_there)
 		return NULL; /* a file that cannot be read is the other engine's error, too */
-	patchable_at(function_at(s->out, f->obj, p->address), p->address, &place);
-	why = place.len ? NULL : place.reason;
-	if (shape->is_go && !why &&
-	    !has_go_room(function_at(s->out, f->obj, p->address), p->address))
-		why = no_room_in_go;
-	return why ? err_new(0, "%.*s cannot be probed there: %s", STR_ARG(p->name), why) : NULL;
+	site.file = f->obj;
+	site.function = function_at(s->out, f->obj, p->address);
+	patchable_at(site.function, p->address, &site.place);
+	if (site.place.len && shape->is_go && !has_go_room(site.function, p->address)) {
+		site.place.len = 0;
+		site.place.reason = no_room_in_go;
+	}
+	vec_push(&site.uses, ((struct site_use){ .point = p }));
+	vec_push(&s->out->v, site);
+	return site.place.len ? NULL : cannot_probe(&site);
 }
 
 struct err *sites_refusal(const struct image *im)
@@ -360,6 +387,11 @@ struct err *sites_refusal(const struct image *im)
 		for (uint32_t k = 0; !err && has_places(im->progs[i]) && k < shape->n_points; k++)
 			err = place_refusal(&s, shape, &shape->points[k]);
 	}
+	if (!err)
+		drop_entered(&s);
+	for (size_t i = 0; !err && i < sites.v.n; i++)
+		if (!sites.v.v[i].place.len)
+			err = cannot_probe(&sites.v.v[i]);
 	files_free(&s);
 	sites_free(&sites);
 	return err;

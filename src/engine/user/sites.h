@@ -26,6 +26,7 @@ struct site {
 	uint64_t address; /* in the process */
 	uint64_t bias;    /* address in the process - address in the file */
 	struct patchable place;
+	struct objfile *file;
 	const struct patchable_function *function; /* of the list below */
 	bool is_entry, is_go;
 	VEC(struct site_use) uses;
