@@ -40,6 +40,7 @@ static const struct stat_probe {
 	{ RUNTIME_RUBY, CLOAD, "usdt:*:ruby:load__entry" },
 	{ RUNTIME_RUBY, EXC, "usdt:*:ruby:raise" },
 	{ RUNTIME_PHP, METHOD, "usdt:*:php:function__entry" },
+	{ RUNTIME_PHP, GC, "uprobe:*:zend_gc_collect_cycles" },
 	{ RUNTIME_PHP, CLOAD, "usdt:*:php:compile__file__entry" },
 	{ RUNTIME_PHP, EXC, "usdt:*:php:exception__thrown" },
 	{ RUNTIME_PERL, METHOD, "usdt:*:perl:sub__entry" },
@@ -197,7 +198,7 @@ static void put_rows(struct stat *s)
 		seen[all] = seen[all & ~(1u << METHOD)] = seen[all & ~(1u << OBJNEW)] = true;
 		seen[all & ~((1u << METHOD) | (1u << OBJNEW))] = true;
 	}
-	seen[0] = seen[1u << GC] = seen[1u << EXC] = true;
+	seen[0] = seen[1u << GC] = seen[1u << GC | 1u << EXC] = true;
 	for (unsigned mask = 0; mask < 1u << N_COLUMNS; mask++)
 		if (seen[mask])
 			put_row(s, mask);

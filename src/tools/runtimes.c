@@ -224,6 +224,8 @@ static bool has_gc_symbol(struct objfile *f, enum runtime_lang lang)
 
 	if (lang == RUNTIME_PYTHON)
 		return symtab_find(t, STR("gc_collect_main"));
+	if (lang == RUNTIME_PHP)
+		return symtab_find(t, STR("zend_gc_collect_cycles"));
 	for (uint32_t i = 0; lang == RUNTIME_NODE && i < t->n; i++)
 		if (str_starts(symbol_name(&t->v[i]),
 			       STR("_ZN2v88internal4Heap24PerformGarbageCollectionE")))
