@@ -17,8 +17,9 @@ SETUP_build-clang  = CC=$(CLANG)
 SETUP_build-asan   =
 FLAGS_build        = -Dwerror=true
 FLAGS_build-clang  = -Dwerror=true
-FLAGS_build-asan   = -Db_sanitize=address,undefined -Db_lundef=false
-FLAGS_build-fuzz   = -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
+# -O1: half the time to compile, and stacks that can be read
+FLAGS_build-asan   = -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
+FLAGS_build-fuzz   = -Doptimization=1 -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
 FLAGS_build-static = -Dstatic=true -Dzydis_dir=$(CURDIR)/build-static/zydis
 
 $(BUILD)/build.ninja:
@@ -77,9 +78,12 @@ check: all
 format:
 	@git ls-files 'src/*.[ch]' 'tests/*.[ch]' | xargs clang-format-14 --dry-run 2>&1 | grep -c 'warning:' || true
 
-# SECONDS of each fuzzer
-fuzz: build-fuzz/build.ninja
-	@$(NINJA) -C build-fuzz
+fuzzers: build-fuzz/build.ninja
+	@$(NINJA) -C build-fuzz fuzzers
+
+# SECONDS of each fuzzer; programs of build are among their seeds
+fuzz: fuzzers
+	@[ -d build/tests/progs ] || $(MAKE) --no-print-directory all
 	@python3 tests/fuzz/run.py --build build-fuzz --seconds $(SECONDS)
 
 # servers under load while probes come and go, and the runtime tests again and again under ASan and UBSan, SECONDS each
@@ -101,4 +105,4 @@ install: all
 clean:
 	rm -rf build build-clang build-asan build-static build-fuzz
 
-.PHONY: all clang asan static demo test test-vm check format fuzz soak bench install clean
+.PHONY: all clang asan static fuzzers demo test test-vm check format fuzz soak bench install clean

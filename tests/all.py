@@ -185,10 +185,10 @@ def vm(tally, what, *more):
 
 
 @contextlib.contextmanager
-def vm_beside(tally, what, *more):
-    """the same, while other tests wait for their programs most of the time: the machines are nice to them"""
+def beside(cmd, end):
+    """a command, while other tests wait for their programs most of the time; end(status, text) when both are over"""
     with tempfile.TemporaryFile("w+") as out:
-        p = subprocess.Popen([*VM, *more], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        p = subprocess.Popen(cmd, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
         try:
             yield
             status = p.wait()
@@ -197,12 +197,24 @@ def vm_beside(tally, what, *more):
             p.wait()
             raise
         out.seek(0)
-        text = out.read()
-    for line in text.splitlines():
-        if not re.match(r"ok \d+", line):
-            print("  " + line)
+        end(status, out.read())
+
+
+def vm_beside(tally, what, *more):
+    """the same beside others: the machines are nice to them"""
     name = f"Debian's kernels in virtual machines, {what}"
-    tally.step(name, tap(tally, status, text, name))
+
+    def end(status, text):
+        for line in text.splitlines():
+            if not re.match(r"ok \d+", line):
+                print("  " + line)
+        tally.step(name, tap(tally, status, text, name))
+    return beside([*VM, *more], end)
+
+
+def fuzzers_beside():
+    """they are built while others wait, too; what goes wrong is told by fuzz(), which builds what is missing"""
+    return beside(["nice", "-n", "19", "make", "--no-print-directory", "fuzzers"], lambda status, text: None)
 
 
 def fuzz(tally, seconds):
@@ -246,7 +258,8 @@ def test(tally):
         script(tally, "matrix of programs that print their own truth",
                [sys.executable, "tests/matrix/matrix.py", "--sonde", sonde("build")])
         static(tally)
-        soak(tally, FUZZ_SECONDS, ("-k", NOT_SCRIPTS_OF_SERVERS))
+        with fuzzers_beside():
+            soak(tally, FUZZ_SECONDS, ("-k", NOT_SCRIPTS_OF_SERVERS))
     fuzz(tally, FUZZ_SECONDS)
 
 

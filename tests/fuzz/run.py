@@ -108,7 +108,7 @@ def seeds(kind, build, folder):
             for name in os.listdir(src):
                 shutil.copy(os.path.join(src, name), folder)
     elif kind == "programs":
-        progs = os.path.join(build, "tests", "progs")
+        progs = os.path.join(HERE, "..", "..", "build", "tests", "progs")
         for name in os.listdir(progs):
             path = os.path.join(progs, name)
             if os.path.isfile(path) and os.access(path, os.X_OK) and os.path.getsize(path) < 65536:
@@ -170,7 +170,7 @@ def fuzz(o, folder, findings, name):
 
 def share_of(o):
     """how many fuzzers share a CPU"""
-    return 4 if o.seconds <= 60 else 1
+    return 6 if o.seconds <= 60 else 1
 
 
 def main():

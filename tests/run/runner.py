@@ -193,7 +193,7 @@ class Running:
     def shell(self, what, cmd):
         """run to the end; a failure of it is one of the test"""
         r = subprocess.run(["bash", "-c", self.fill(cmd)], cwd=self.tmp, stdin=subprocess.DEVNULL, text=True,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60 * self.o.slow, errors="replace")
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=150 * self.o.slow, errors="replace")
         if r.returncode:
             raise Failure(f"{what} failed (exit {r.returncode}): {cmd}\n{r.stdout.strip()}")
 

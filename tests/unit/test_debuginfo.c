@@ -499,7 +499,7 @@ TEST(names_of_go)
 		"func small(a int) int { return a*3 + 1 }\n"
 		"func main() { p := &P{}; p.Set(3); fmt.Println(p.A, add(1, 2), add(1.5, 2), small(p.A)) }\n");
 	if (!help_sh(
-		    "GOFLAGS= GOCACHE=$PWD/gocache GO111MODULE=off PATH=$PATH:/usr/local/go/bin go build -gcflags=-lang=go1.18 -o ngo n.go"))
+		    "GOFLAGS= GOCACHE=${GOCACHE:-${HOME:-$PWD}/.cache/go-build} GO111MODULE=off PATH=$PATH:/usr/local/go/bin go build -gcflags=-lang=go1.18 -o ngo n.go"))
 		SKIP("no go");
 	check_name("ngo", "main.(*P).Set", "main.(*P).Set", "main.(*P).Set", 1);
 	check_name("ngo", "main.main", "main.main", "main.main", 1);

@@ -413,7 +413,7 @@ TEST(attach_point_faults)
 	check_errors("uprobe:/bin/bash:$a { 1 }", 1, "the parameter --a was not given");
 	check_errors("::k::vfs_open:: { 1 }", 1, "without a probe type");
 	check_errors("uprobe:\"a { }", 1, "attach point without closing");
-	check_errors("a:b:c:d:e:f:g:h:i { }", 1, "too many parts");
+	check_errors("a:b:c:d:e:f:g:h:i:j:k:l:m:n:o:p:q:r:s:t:u:v:w:x:y { }", 1, "too many parts");
 	check_errors("{ }", 1, "expected a probe");
 	check_errors("uprobe:$0:a, uprobe:$0:b { }", 2, "stdin:1:14-25: ERROR");
 }
