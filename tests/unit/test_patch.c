@@ -68,6 +68,35 @@ TEST(in_and_out_while_it_runs)
 	target_finish(&t);
 }
 
+/* a kernel's uprobe on an instruction that our jump covers: we go, it stays, and what it will write back fits */
+TEST(breakpoints_in_a_jump_survive_it)
+{
+	uint8_t breakpoint = 0xcc, now[PATCH_JUMP];
+	struct patch_counts counts;
+	struct target t;
+
+	if (start(&t)) {
+		pause_all(true);
+		if (check_err(remote_stop(&t.r, TIMEOUT_MS), "target") &&
+		    check_err(patch_install(&t.r, t.v, N_FUNCTIONS, &counts), "target")) {
+			struct patch *p = &t.v[0];
+
+			CHECK(!patch_is_overwritten(&t.r, p));
+			CHECK(remote_write(&t.r, p->site + 4, &breakpoint, 1));
+			CHECK(patch_is_overwritten(&t.r, p));
+			check_err(patch_remove(&t.r, t.v, N_FUNCTIONS, &counts), "target");
+			CHECK_INT(counts.n_refused, 0);
+			CHECK(remote_read(&t.r, p->site, now, sizeof(now)) &&
+			      !memcmp(now, p->old, 4) && now[4] == breakpoint);
+			remote_write(&t.r, p->site + 4, p->old + 4, 1);
+		}
+		remote_go(&t.r);
+		CHECK_INT(changed_in(&t, t.pid), 0);
+		pause_all(false);
+	}
+	target_finish(&t);
+}
+
 TEST(what_others_wrote_stays)
 {
 	struct patch_counts counts;

@@ -371,6 +371,23 @@ bool batch_give_back(struct batch *b)
 	return is_all;
 }
 
+void batch_check(struct batch *b)
+{
+	struct patch_counts counts;
+
+	for (size_t i = 0; i < b->n_patches; i++) {
+		struct err *err;
+
+		if (!patch_is_overwritten(b->remote, &b->patches[i]))
+			continue;
+		err = remote_stop(b->remote, STOP_MS);
+		if (!err)
+			err = patch_remove(b->remote, &b->patches[i], 1, &counts);
+		err_free(err);
+		remote_go(b->remote);
+	}
+}
+
 void batch_remove(struct batch *b)
 {
 	struct patch_counts counts = { 0 };

@@ -28,6 +28,8 @@ struct batch {
 
 /* remote, is_held and sites are set. What cannot be probed is told to the job; after an error nothing of it is in the process */
 struct err *batch_install(struct batch *b, struct target_job *j) ERR_MUST;
+/* takes out jumps that another tracer has put a breakpoint on */
+void batch_check(struct batch *b);
 /* the bytes are the file's again; all threads must be stopped */
 void batch_remove(struct batch *b);
 /*

@@ -129,6 +129,30 @@ struct err *patch_install(struct remote *r, struct patch *v, size_t n, struct pa
 	return NULL;
 }
 
+/*
+ * Another tracer's breakpoints (the kernel's uprobes) have been put into our jump, at its first byte or at that of a later instruction. When
+ * they go, their owner writes the file's byte back: then the others must be the file's, too
+ */
+static bool has_breakpoints(const uint8_t now[PATCH_JUMP], const uint8_t jump[PATCH_JUMP])
+{
+	bool is_any = false;
+
+	for (unsigned i = 0; i < PATCH_JUMP; i++) {
+		if (now[i] != jump[i] && now[i] != INT3)
+			return false;
+		is_any |= now[i] != jump[i];
+	}
+	return is_any;
+}
+
+bool patch_is_overwritten(const struct remote *r, const struct patch *p)
+{
+	uint8_t now[PATCH_JUMP], jump[PATCH_JUMP];
+
+	return p->is_installed && make_jump(p, jump) && remote_read(r, p->site, now, sizeof(now)) &&
+	       has_breakpoints(now, jump);
+}
+
 struct err *patch_remove(struct remote *r, struct patch *v, size_t n, struct patch_counts *ret)
 {
 	*ret = (struct patch_counts){ 0 };
@@ -140,11 +164,18 @@ struct err *patch_remove(struct remote *r, struct patch *v, size_t n, struct pat
 			continue;
 		make_jump(p, jump);
 		p->is_installed = false;
-		if (!remote_read(r, p->site, now, sizeof(now)) || memcmp(now, jump, sizeof(now))) {
+		if (!remote_read(r, p->site, now, sizeof(now))) {
 			ret->n_refused++;
 			continue;
 		}
-		if (!remote_write(r, p->site, p->old, PATCH_JUMP))
+		if (memcmp(now, jump, sizeof(now)) && !has_breakpoints(now, jump)) {
+			ret->n_refused++;
+			continue;
+		}
+		for (unsigned k = 0; k < PATCH_JUMP; k++)
+			if (now[k] == jump[k])
+				now[k] = p->old[k];
+		if (!remote_write(r, p->site, now, sizeof(now)))
 			return cannot_write(r, p);
 		ret->n_installed++;
 	}

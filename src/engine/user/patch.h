@@ -49,7 +49,9 @@ struct patch_counts {
 /* all threads must be stopped (remote_stop), and the code of the trampolines be in place */
 struct err *patch_install(struct remote *r, struct patch *v, size_t n,
 			  struct patch_counts *ret) ERR_MUST;
-/* restores the file's bytes; threads that are in trampolines go on there. A jump that is not ours any more is left alone and counted as refused */
+/* does another tracer's breakpoint stand on it? The process runs to its ruin then: the patch must go at once */
+bool patch_is_overwritten(const struct remote *r, const struct patch *p);
+/* restores the file's bytes, but a breakpoint on the first of them; threads that are in trampolines go on there. A jump that is not ours any more is left alone and counted as refused */
 struct err *patch_remove(struct remote *r, struct patch *v, size_t n,
 			 struct patch_counts *ret) ERR_MUST;
 

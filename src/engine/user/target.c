@@ -14,6 +14,7 @@
 
 enum {
 	STOP_MS = 3000,
+	CHECK_ROUNDS = 4, /* of 50 ms, between looks at whether the jumps still are what we wrote */
 	GIVE_BACK_MS = 200,
 	START_MS =
 		20000, /* from exec to the first instruction: the dynamic linker, and what libraries do first */
@@ -23,6 +24,7 @@ struct target {
 	pid_t pid;
 	uint64_t start_time; /* with pid: the process, and no later one of that number */
 	struct remote remote;
+	uint64_t n_rounds;
 	uint64_t code; /* of its executable mappings, when places were looked for last */
 	VEC(struct batch) batches;
 };
@@ -138,6 +140,9 @@ bool target_round(struct target *t, struct target_job *j)
 
 	if (proc_start_time(t->pid) != t->start_time || proc_state(t->pid) == 'Z')
 		return false;
+	if (t->n_rounds++ % CHECK_ROUNDS == 0)
+		vec_each(b, &t->batches)
+			batch_check(b);
 	err = proc_maps_read(t->pid, &maps);
 	if (err) {
 		err_free(err);
