@@ -5,6 +5,7 @@
  */
 #include "objfile/quick.h"
 
+#include "base/arena.h"
 #include "objfile/usdt.h"
 #include "objfile/word_search.h"
 
@@ -176,31 +177,46 @@ static bool is_in_names(struct objfile *f, struct str text)
 }
 
 /*
- * With type arguments. Rust's older mangling makes one identifier of "name<args>" and of "<T as Trait>", so the words have no
- * lengths in front of them. What is in <> counts for the latter only: C++ has letters for some types.
+ * What tables of names must have of a C++ or Rust name: up to two texts, kept in the arena. Both
+ * manglings of Rust and that of C++ put an identifier's length in front of it. Rust's older one makes
+ * one identifier of "name<args>" and of "<T as Trait>", so there the words stand alone; those inside
+ * of <> count for the latter only, for C++ has letters for some types.
  */
-static bool has_mangled_args(struct objfile *f, struct str name)
+static uint32_t mangled_needles(struct str name, struct arena *a, struct str *ret)
 {
 	struct str outside = whole_word(name, false), inside = whole_word(name, true);
+	STRBUF_AUTO text = { 0 };
+	uint32_t n = 0;
 
-	if (outside.n && !is_in_names(f, outside))
-		return false;
-	return name.p[0] != '<' || inside.n < 6 || is_in_names(f, inside);
+	if (str_find_char(name, '<', 0) >= 0) {
+		if (outside.n)
+			ret[n++] = outside;
+		if (name.p[0] == '<' && inside.n >= 6)
+			ret[n++] = inside;
+		return n;
+	}
+	if (outside.n && outside.p[0] != '_' && !(outside.p[0] >= '0' && outside.p[0] <= '9')) {
+		strbuf_printf(&text, "%zu%.*s", outside.n, STR_ARG(outside));
+		ret[n++] = arena_str(a, strbuf_str(&text));
+	} else if (quick_word(name).n) {
+		ret[n++] = quick_word(name);
+	}
+	return n;
 }
 
-/* both manglings of Rust and that of C++ put an identifier's length in front of it */
-static bool has_mangled(struct objfile *f, struct str name, struct str word)
+static bool has_mangled(struct objfile *f, struct str name)
 {
-	struct str whole = whole_word(name, false);
-	STRBUF_AUTO needle = { 0 };
+	struct str needles[2];
+	struct arena a;
+	bool has = true;
+	uint32_t n;
 
-	if (str_find_char(name, '<', 0) >= 0)
-		return has_mangled_args(f, name);
-	if (whole.n && whole.p[0] != '_' && !(whole.p[0] >= '0' && whole.p[0] <= '9'))
-		strbuf_printf(&needle, "%zu%.*s", whole.n, STR_ARG(whole));
-	else
-		strbuf_add_str(&needle, word);
-	return is_in_names(f, strbuf_str(&needle));
+	arena_init(&a);
+	n = mangled_needles(name, &a, needles);
+	for (uint32_t i = 0; i < n; i++)
+		has = has && is_in_names(f, needles[i]);
+	arena_free(&a);
+	return has;
 }
 
 bool quick_may_have_function(struct objfile *f, struct str name)
@@ -218,7 +234,7 @@ bool quick_may_have_function(struct objfile *f, struct str name)
 	if (objfile_find_section(f, STR(".gnu_debugdata")))
 		return true;
 	if (str_find(name, STR("::")) >= 0)
-		return has_mangled(f, name, word);
+		return has_mangled(f, name);
 	hash_open(f, &t);
 	has = dynamic_has(f, &t, name, word);
 	hash_close(&t);
@@ -238,41 +254,86 @@ static bool may_have_plain(struct objfile *f, const struct hash_table *t, struct
 	return false;
 }
 
+/* is to be searched for as others are, in one pass over the tables of names */
+static bool is_mangled(struct objfile *f, struct str name)
+{
+	return quick_word(name).n && is_searchable(name) && f->n_sections >= 2 &&
+	       !is_go_name(name) && str_find(name, STR("::")) >= 0 &&
+	       !objfile_find_section(f, STR(".gnu_debugdata"));
+}
+
+/* texts that are searched for together, and whose they are */
+struct needles {
+	struct str *words;
+	uint32_t *of, n;
+};
+
+static void add_needle(struct needles *q, struct str word, uint32_t of)
+{
+	q->words[q->n] = word;
+	q->of[q->n++] = of;
+}
+
+/* found: set where a word is in the section; a section that is not to be read may have all */
+static void search_section(struct objfile *f, const char *name, const struct needles *q,
+			   bool *found)
+{
+	const struct objfile_section *s = objfile_find_section(f, str_from(name));
+	struct bytes b;
+	struct err *e;
+
+	if (!s || s->type == SHT_NOBITS || !q->n)
+		return;
+	e = objfile_section_bytes(f, s, &b);
+	if (!e)
+		word_search(b, q->words, q->n, found);
+	for (uint32_t i = 0; e && i < q->n; i++)
+		found[i] = true;
+	err_free(e);
+}
+
 void quick_may_have_functions(struct objfile *f, const struct str *names, uint32_t n, bool *ret)
 {
-	const struct objfile_section *s = objfile_find_section(f, STR(".strtab"));
-	struct str *words = base_alloc((n + 1) * sizeof(*words));
-	uint32_t *of = base_alloc((n + 1) * sizeof(*of)), n_words = 0;
-	bool *found = base_alloc(n + 1);
+	struct needles plain = { 0 }, mangled = { 0 };
 	struct hash_table t;
-	struct bytes b = { 0 };
-	struct err *e = NULL;
+	struct arena a;
+	bool *found;
 
+	arena_init(&a);
 	hash_open(f, &t);
+	plain.words = arena_array(&a, struct str, n + 1);
+	plain.of = arena_array(&a, uint32_t, n + 1);
+	mangled.words = arena_array(&a, struct str, 2 * n + 1);
+	mangled.of = arena_array(&a, uint32_t, 2 * n + 1);
 	for (uint32_t i = 0; i < n; i++) {
 		bool is_sure = true;
 
-		if (names[i].n && quick_word(names[i]).n == names[i].n)
+		ret[i] = true;
+		if (names[i].n && quick_word(names[i]).n == names[i].n) {
 			ret[i] = may_have_plain(f, &t, names[i], &is_sure);
-		else
+			if (!is_sure)
+				add_needle(&plain, names[i], i);
+		} else if (is_mangled(f, names[i])) {
+			struct str needles[2];
+			uint32_t k = mangled_needles(names[i], &a, needles);
+
+			for (uint32_t j = 0; j < k; j++)
+				add_needle(&mangled, needles[j], i);
+		} else {
 			ret[i] = quick_may_have_function(f, names[i]);
-		if (is_sure)
-			continue;
-		of[n_words] = i;
-		words[n_words++] = names[i];
+		}
 	}
 	hash_close(&t);
-	if (n_words && s && s->type != SHT_NOBITS) {
-		e = objfile_section_bytes(f, s, &b);
-		if (!e)
-			word_search(b, words, n_words, found);
-		for (uint32_t i = 0; i < n_words; i++)
-			ret[of[i]] = e || found[i]; /* not to be read here: not known */
-		err_free(e);
-	}
-	free(words);
-	free(of);
-	free(found);
+	found = arena_array(&a, bool, 2 * n + 1);
+	search_section(f, ".strtab", &plain, found);
+	for (uint32_t i = 0; i < plain.n; i++)
+		ret[plain.of[i]] = found[i];
+	memset(found, 0, 2 * n + 1);
+	search_section(f, ".dynstr", &mangled, found);
+	search_section(f, ".strtab", &mangled, found);
+	for (uint32_t i = 0; i < mangled.n; i++)
+		ret[mangled.of[i]] = ret[mangled.of[i]] && found[i];
+	arena_free(&a);
 }
 
 bool quick_has_usdt(struct objfile *f, struct str provider, struct str name)

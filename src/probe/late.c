@@ -80,6 +80,40 @@ bool late_may_have(const struct probe_spec *spec, struct objfile *f)
 	return quick_may_have_function(f, spec->func) && has_after_all(spec, f);
 }
 
+void late_look(const struct late_specs *specs, struct objfile *f, bool *has)
+{
+	struct str *names = base_alloc((specs->n + 1) * sizeof(*names));
+	uint32_t *of = base_alloc((specs->n + 1) * sizeof(*of)), n = 0;
+	bool *found = base_alloc(specs->n + 1);
+
+	for (size_t i = 0; i < specs->n; i++) {
+		if (specs->v[i].kind == PROBE_USDT) {
+			has[i] = late_may_have(&specs->v[i], f);
+			continue;
+		}
+		of[n] = (uint32_t)i;
+		names[n++] = specs->v[i].func;
+	}
+	quick_may_have_functions(f, names, n, found);
+	for (uint32_t k = 0; k < n; k++)
+		has[of[k]] = found[k] && has_after_all(&specs->v[of[k]], f);
+	free(names);
+	free(of);
+	free(found);
+}
+
+/* what was said of this attach point already, or a look for it alone */
+static bool late_has(const struct probe_late *late, const struct probe_spec *spec)
+{
+	for (size_t i = 0; late->waiting && i < late->waiting->n; i++) {
+		const struct probe_spec *w = &late->waiting->v[i];
+
+		if (w->kind == spec->kind && str_eq(w->ns, spec->ns) && str_eq(w->func, spec->func))
+			return late->has[i];
+	}
+	return late_may_have(spec, late->file);
+}
+
 /* ---- the survey ---- */
 
 /* programs by PATH, libraries as ld.so finds them; what is not installed is not expected */
@@ -236,7 +270,7 @@ struct err *late_find(struct match *m, struct target_files *ret)
 	if (!late)
 		return find_among_mapped(m, ret);
 	if (late->is_replacement ||
-	    (late_path_fits(m->spec, late->mapped->path) && late_may_have(m->spec, late->file)))
+	    (late_path_fits(m->spec, late->mapped->path) && late_has(late, m->spec)))
 		add_target(ret, arena_str(m->c->arena, late->mapped->path), late->open_path,
 			   late->file);
 	return NULL;

@@ -58,6 +58,7 @@ struct late {
 	int epoll_fd; /* over the engine's descriptor and the rings */
 	struct arena arena;
 	struct late_specs specs; /* attach points that wait */
+	bool *has;               /* of each, whether the file that is looked at may have it */
 	struct hashmap known;    /* struct file_key -> struct known_file */
 	struct arena known_arena;
 	VEC(struct probed_file) files;
@@ -80,10 +81,11 @@ static bool fits_path(const struct late *l, struct str path)
 	return false;
 }
 
-static bool fits_file(const struct late *l, struct str path, struct objfile *f)
+static bool fits_file(struct late *l, struct str path, struct objfile *f)
 {
-	vec_each(spec, &l->specs)
-		if (late_path_fits(spec, path) && late_may_have(spec, f))
+	late_look(&l->specs, f, l->has);
+	for (size_t i = 0; i < l->specs.n; i++)
+		if (l->has[i] && late_path_fits(&l->specs.v[i], path))
 			return true;
 	return false;
 }
@@ -191,7 +193,7 @@ struct err *late_attach(const struct late_opts *o, const struct probe_late *late
 static void attach(struct late *l, const struct mapped_file *m, struct objfile *f, int fd,
 		   uint64_t mapped_at)
 {
-	struct probe_late late = { .mapped = m, .file = f };
+	struct probe_late late = { .mapped = m, .file = f, .waiting = &l->specs, .has = l->has };
 	uint64_t start = clock_monotonic_ns();
 	struct late_result res;
 	struct err *err;
@@ -395,6 +397,7 @@ struct late *late_new(const struct late_opts *o)
 	for (struct clause *cl = c->script->clauses; cl; cl = cl->next)
 		for (struct attach_point *ap = cl->points; ap; ap = ap->next)
 			late_add_specs(&c->probes, ap, &l->arena, &l->specs);
+	l->has = arena_array(&l->arena, bool, l->specs.n + 1);
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	is_fine = l->epoll_fd >= 0 && add_to_epoll(l, o->ops->poll_fd(o->engine));
 	for (size_t i = 0; (fd = perf_rings_fd(c->mappings, i)) >= 0; i++)
