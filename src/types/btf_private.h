@@ -24,7 +24,7 @@ struct btfsrc_enumerator {
 };
 
 /* names that were found by going through all: small scripts ask for one or two, and the index takes some milliseconds */
-enum { BTFSRC_SCANS = 3 };
+enum { BTFSRC_SCANS = 2 };
 struct btfsrc_found {
 	unsigned kinds;
 	uint32_t id;

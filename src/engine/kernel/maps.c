@@ -18,6 +18,8 @@
 
 /* hash maps whose elements would take more than this at once get them one by one as keys come */
 #define PREALLOCATED_BYTES_MAX (16u << 20)
+/* so do per-CPU ones of more elements: each takes the kernel a microsecond, whether a key ever comes or not */
+#define PREALLOCATED_PER_CPU_MAX 16384
 /* what an element of a hash map costs beside key and value: struct htab_elem */
 #define HASH_ELEMENT_OVERHEAD 48
 
@@ -68,6 +70,17 @@ static uint64_t prealloc_bytes(const struct engine *e, const struct image_map *m
 	return (uint64_t)m->max_entries * (m->key_size + value + HASH_ELEMENT_OVERHEAD);
 }
 
+/* does the map take the memory of all its elements when it is made? */
+static bool is_preallocated(const struct engine *e, const struct image_map *m)
+{
+	if (!is_plain_hash(m))
+		return !(m->flags & BPF_F_NO_PREALLOC);
+	/* those of later generations are many, and hold what few processes do */
+	return !e->group && prealloc_bytes(e, m) <= PREALLOCATED_BYTES_MAX &&
+	       !(m->bpf_type == BPF_MAP_TYPE_PERCPU_HASH &&
+		 m->max_entries > PREALLOCATED_PER_CPU_MAX);
+}
+
 static struct err *explain_map_error(const struct image_map *m, int code)
 {
 	struct err *err = err_new(code, "create map '%.*s' (%u entries of %u + %u bytes)",
@@ -94,8 +107,7 @@ static struct err *map_create(struct engine *e, const struct image_map *m, int *
 		value_size = image_fault_room(m) * (uint32_t)sizeof(struct image_fault_count);
 	if (m->role == MAP_RING && e->opts.ring_bytes)
 		max_entries = (uint32_t)e->opts.ring_bytes;
-	/* those of later generations are many, and hold what few processes do */
-	if (is_plain_hash(m) && (prealloc_bytes(e, m) > PREALLOCATED_BYTES_MAX || e->group))
+	if (is_plain_hash(m) && !is_preallocated(e, m))
 		opts.map_flags |= BPF_F_NO_PREALLOC;
 	if (m->role == MAP_UNWIND_TABLES) { /* shows what the inner maps are like */
 		inner = kernel_table_create(1);
@@ -160,7 +172,7 @@ static uint64_t bytes_at_load(const struct engine *e, const struct image_map *m)
 	uint32_t n_values;
 
 	if (m->role == MAP_RING || m->role == MAP_MESSAGE_RING || m->flags & BPF_F_NO_PREALLOC ||
-	    (is_plain_hash(m) && prealloc_bytes(e, m) > PREALLOCATED_BYTES_MAX))
+	    !is_preallocated(e, m))
 		return 0;
 	if (m->bpf_type == BPF_MAP_TYPE_ARRAY || m->bpf_type == BPF_MAP_TYPE_PERCPU_ARRAY)
 		return (uint64_t)m->max_entries * kernel_map_value_bytes(e, m, &n_values);
