@@ -68,7 +68,8 @@ struct late {
 	uint64_t read_at; /* when the rings were read last */
 	uint64_t rescanned_at;
 	bool must_rescan;
-	uint64_t n_records, n_looked, n_attached;
+	uint64_t n_records, n_looked, n_attached, worst_ns;
+	uint32_t n_late;
 };
 
 /* ---- which ---- */
@@ -197,6 +198,7 @@ static void attach(struct late *l, const struct mapped_file *m, struct objfile *
 	uint64_t start = clock_monotonic_ns();
 	struct late_result res;
 	struct err *err;
+	uint64_t took;
 
 	late.open_path = mapped_file_path(m, fd, &l->arena);
 	objfile_cache_adopt(probe_ctx_files(&l->o.c->probes), f);
@@ -204,11 +206,15 @@ static void attach(struct late *l, const struct mapped_file *m, struct objfile *
 	if (err)
 		late_warn(&l->o, m->path, err, "was mapped now and is left out");
 	l->n_attached += res.n_probes;
+	took = clock_monotonic_ns() - mapped_at;
+	if (res.n_probes) {
+		l->n_late++;
+		l->worst_ns = took > l->worst_ns ? took : l->worst_ns;
+	}
 	log_verbose("%.*s, mapped by process %d: %u probe%s, there %.2f ms after it was mapped "
 		    "(noticed after %.2f)",
 		    STR_ARG(m->path), (int)m->pid, res.n_probes, res.n_probes == 1 ? "" : "s",
-		    (double)(clock_monotonic_ns() - mapped_at) / 1e6,
-		    (double)(start - mapped_at) / 1e6);
+		    (double)took / 1e6, (double)(start - mapped_at) / 1e6);
 	vec_push(&l->files, ((struct probed_file){ .mapped = *m,
 						   .f = f,
 						   .fd = fd,
@@ -405,6 +411,12 @@ struct late *late_new(const struct late_opts *o)
 	if (!is_fine)
 		log_verbose("files that are mapped later are noticed late: %s", strerror(errno));
 	return l;
+}
+
+uint32_t late_files(const struct late *l, uint64_t *worst_ns)
+{
+	*worst_ns = l ? l->worst_ns : 0;
+	return l ? l->n_late : 0;
 }
 
 void late_free(struct late *l)

@@ -30,6 +30,8 @@ struct late_opts {
 /* NULL: the script waits for nothing. All of the following take NULL */
 struct late *late_new(const struct late_opts *o);
 void late_free(struct late *l);
+/* how many files got probes after programs had mapped them, and how long after, at most */
+uint32_t late_files(const struct late *l, uint64_t *worst_ns);
 /* wait for events or for files, whichever comes first */
 void late_wait(struct late *l, int timeout_ms);
 /* attach to what has come */

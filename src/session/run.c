@@ -253,6 +253,19 @@ static void say_streams(const struct run *r)
 			(unsigned long long)s->n_evicted);
 }
 
+/* programs that begin meanwhile run for a while before their files have probes */
+static void say_late(const struct run *r)
+{
+	uint64_t worst_ns;
+	uint32_t n = late_files(r->late, &worst_ns);
+
+	if (n && !r->o->is_quiet && !r->o->no_warnings)
+		fprintf(stderr,
+			"NOTE: %u file%s that programs mapped meanwhile got %s probes up to %.0f ms later; what was "
+			"called until then was not seen (-v names them)\n",
+			n, n == 1 ? "" : "s", n == 1 ? "its" : "their", (double)worst_ns / 1e6);
+}
+
 static void say_skipped(const struct run *r)
 {
 	if (r->n_skipped && !r->o->is_quiet)
@@ -451,6 +464,7 @@ static ERR_MUST struct err *trace(struct run *r)
 	faults_report_totals(r->out);
 	say_skipped(r);
 	say_streams(r);
+	say_late(r);
 	r->status = (int)r->ops->globals(r->engine)->exit_code;
 	return NULL;
 }
@@ -600,7 +614,7 @@ static ERR_MUST struct err *check_pids(const struct session_opts *o)
 /* the user engine works in the processes that are named */
 static ERR_MUST struct err *check_engine(const struct session_opts *o)
 {
-	const char *what = o->follow       ? "children that come later"
+	const char *what = o->follow      ? "children that come later"
 			   : o->cgroup_id ? "whatever a cgroup has"
 					  : NULL;
 
