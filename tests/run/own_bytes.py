@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Whether the code of a process is that of its files: own_bytes.py PID compares /proc/PID/mem with what is mapped.
+"""Whether the code of a process is that of its files: own_bytes.py PID FOLDER compares /proc/PID/mem with what is mapped.
 
-Says where it differs and ends with status 1, or says nothing. Also a module: changed(PID) -> [(address, path, bytes)].
+Only files in that folder (as the process sees it): uprobes of others can be in all that is shared. Says where it differs and ends with
+status 1, or says nothing; status 2: nothing of the folder is mapped. Also a module: changed(PID, FOLDER) -> [(address, path, bytes)].
 """
 import os
 import sys
 
 
-def code_mappings(pid):
+def code_mappings(pid, folder):
     with open(f"/proc/{pid}/maps") as f:
         for line in f:
             parts = line.split(maxsplit=5)
-            if "x" in parts[1] and int(parts[4]):
+            if "x" in parts[1] and int(parts[4]) and parts[5].startswith(folder):
                 start, end = (int(x, 16) for x in parts[0].split("-"))
                 yield start, end, int(parts[2], 16), parts[5].rstrip("\n")
 
@@ -28,10 +29,12 @@ def file_bytes(pid, start, end, offset, path):
         return f.read(end - start)
 
 
-def changed(pid):
+def changed(pid, folder):
     found = []
+    if not any(code_mappings(pid, folder)):
+        raise LookupError(f"process {pid} maps no code of {folder}")
     with open(f"/proc/{pid}/mem", "rb", 0) as mem:
-        for start, end, offset, path in code_mappings(pid):
+        for start, end, offset, path in code_mappings(pid, folder):
             own = file_bytes(pid, start, end, offset, path)
             mem.seek(start)
             now = mem.read(len(own))
@@ -44,7 +47,11 @@ def changed(pid):
 
 
 if __name__ == "__main__":
-    differences = changed(int(sys.argv[1]))
+    try:
+        differences = changed(int(sys.argv[1]), sys.argv[2])
+    except LookupError as e:
+        print(e)
+        sys.exit(2)
     for at, where, count in differences:
         print(f"{count} bytes differ in {where}, the first at {at:#x}")
     sys.exit(bool(differences))

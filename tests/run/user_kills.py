@@ -68,8 +68,11 @@ class Program:
         return subprocess.Popen([self.sonde, "--no-warnings", "-q", "--engine", "user", "-p", str(self.p.pid), "-e", script],
                                 **(streams or {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}))
 
+    def changed(self):
+        return own_bytes.changed(self.p.pid, os.path.dirname(self.path))
+
     def is_patched(self):
-        return bool(own_bytes.changed(self.p.pid))
+        return bool(self.changed())
 
     def collect(self):
         """what is orphaned becomes a child of this one; all of it but the program has to end"""
@@ -117,7 +120,7 @@ def front(program, n):
         t.wait()
         program.collect()
         if program.is_patched():
-            raise Bad(f"after kill {i}: {own_bytes.changed(program.p.pid)}")
+            raise Bad(f"after kill {i}: {program.changed()}")
     program.end()
     print(f"{n} kills, {n_patched} of them while probes were in")
 
@@ -137,7 +140,7 @@ def guardian(program, n):
         os.kill(killed, signal.SIGKILL)
         out, err = t.communicate(timeout=LIMIT)
         if program.is_patched() or "@: " not in out:
-            raise Bad(f"{out!r}, {err!r}, {own_bytes.changed(program.p.pid)}")
+            raise Bad(f"{out!r}, {err!r}, {program.changed()}")
         print(*(line.replace(str(killed), "PID") for line in err.splitlines() if "guardian" in line), sep="\n")
         program.collect()
     program.end()
@@ -163,7 +166,7 @@ def both(program, n):
         r = subprocess.run(clean, capture_output=True, text=True)
         print(r.stdout.replace(str(program.p.pid), "PID"), end="")
         if r.returncode or program.is_patched():
-            raise Bad(f"after clean: {r}, {own_bytes.changed(program.p.pid)}")
+            raise Bad(f"after clean: {r}, {program.changed()}")
     program.end()
 
 

@@ -184,15 +184,21 @@ static ERR_MUST struct err *fill_private(struct batch *b, const struct area *a,
 
 /* ---- areas ---- */
 
-/* of the table of patches */
-static size_t table_bytes(const struct area *a)
+/* in the table of patches: its own places, and in the first one all semaphores */
+static uint32_t table_entries(const struct batch *b, const struct area *a)
 {
-	return (patches_bytes(a->n) + CODE_ALIGN - 1) & ~(size_t)(CODE_ALIGN - 1);
+	return a->n + (a == b->areas.v ? (uint32_t)b->sites.semaphores.n : 0);
+}
+
+/* of the table of patches */
+static size_t table_bytes(const struct batch *b, const struct area *a)
+{
+	return (patches_bytes(table_entries(b, a)) + CODE_ALIGN - 1) & ~(size_t)(CODE_ALIGN - 1);
 }
 
 static size_t code_room(const struct target_job *j, const struct batch *b, const struct area *a)
 {
-	size_t n = table_bytes(a) + blob_bytes() + CODE_ALIGN;
+	size_t n = table_bytes(b, a) + blob_bytes() + CODE_ALIGN;
 
 	for (uint32_t i = a->first; i < a->first + a->n; i++) {
 		n += CODE_FRAME;
@@ -216,8 +222,8 @@ static ERR_MUST struct err *make_area(struct batch *b, struct target_job *j, str
 			       j->shared->fd, &a->remote);
 	if (!b->is_held)
 		remote_go(b->remote);
-	a->blob = a->remote.code + table_bytes(a);
-	return err ? err : patches_begin(b->remote, &a->remote, a->n);
+	a->blob = a->remote.code + table_bytes(b, a);
+	return err ? err : patches_begin(b->remote, &a->remote, table_entries(b, a));
 }
 
 static void make_clusters(struct batch *b)
@@ -245,7 +251,29 @@ static void change_semaphores(struct batch *b, int by)
 		n = (uint16_t)(n + by);
 		(void)remote_write(b->remote, s->address, &n, sizeof(n));
 	}
-	b->has_semaphores = by > 0;
+}
+
+static ERR_MUST struct err *raise_semaphores(struct batch *b)
+{
+	const struct semaphore *v = b->sites.semaphores.v;
+	size_t n = b->sites.semaphores.n;
+
+	_Static_assert(sizeof(*v) == sizeof(uint64_t), "an array of addresses");
+	if (!n)
+		return NULL;
+	TRY(patches_note_semaphores(b->remote, &b->areas.v->remote, &v->address, n));
+	change_semaphores(b, 1);
+	b->has_semaphores = true;
+	return NULL;
+}
+
+static void lower_semaphores(struct batch *b)
+{
+	if (!b->has_semaphores)
+		return;
+	err_free(patches_settle_semaphores(b->remote, &b->areas.v->remote));
+	change_semaphores(b, -1);
+	b->has_semaphores = false;
 }
 
 /* ---- all of it ---- */
@@ -280,8 +308,8 @@ static ERR_MUST struct err *install(struct batch *b)
 		TRY(remote_stop(b->remote, STOP_MS));
 	err = patch_install(b->remote, b->patches, n, &counts);
 	if (!err)
-		change_semaphores(b, 1);
-	else
+		err = raise_semaphores(b);
+	if (err)
 		err_free(patch_remove(b->remote, b->patches, n, &counts));
 	remote_go(b->remote);
 	return err;
@@ -393,8 +421,7 @@ void batch_remove(struct batch *b)
 	struct patch_counts counts = { 0 };
 	struct err *err = patch_remove(b->remote, b->patches, b->n_patches, &counts);
 
-	if (b->has_semaphores)
-		change_semaphores(b, -1);
+	lower_semaphores(b);
 	b->is_removed = !err && !counts.n_refused;
 	err_free(err);
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -125,6 +126,27 @@ static bool is_in_area(const struct areas *areas, uint64_t address)
 	return false;
 }
 
+/* of a USDT probe: raised as long as it is noted. What it counts may have gone meanwhile */
+static enum state look_at_semaphore(const struct remote *r, uint64_t address)
+{
+	uint16_t n;
+
+	return remote_read(r, address, &n, sizeof(n)) && n ? STATE_OURS : STATE_OWN;
+}
+
+static void lower_semaphore(const struct remote *r, uint64_t address, uint64_t entry)
+{
+	const uint64_t settled = 0;
+	uint16_t n;
+
+	if (!remote_write(r, entry + offsetof(struct patches_entry, site), &settled,
+			  sizeof(settled)) ||
+	    !remote_read(r, address, &n, sizeof(n)) || !n)
+		return;
+	n--;
+	remote_write(r, address, &n, sizeof(n));
+}
+
 static enum state look(const struct remote *r, const struct areas *areas,
 		       const struct patches_entry *e)
 {
@@ -132,6 +154,8 @@ static enum state look(const struct remote *r, const struct areas *areas,
 	uint64_t target;
 	int32_t rel;
 
+	if (!e->len)
+		return look_at_semaphore(r, e->site);
 	if (!remote_read(r, e->site, now, sizeof(now)) || !memcmp(now, e->old, sizeof(now)))
 		return STATE_OWN; /* or the library is gone */
 	memcpy(&rel, now + 1, sizeof(rel));
@@ -144,16 +168,18 @@ static enum state look(const struct remote *r, const struct areas *areas,
 	return is_in_area(areas, target) ? STATE_OWN : STATE_FOREIGN;
 }
 
-typedef void entry_fn(void *arg, const struct patches_entry *e, enum state s);
+/* at: address of the entry */
+typedef void entry_fn(void *arg, const struct patches_entry *e, uint64_t at, enum state s);
 
 static void each_entry(const struct remote *r, const struct areas *areas, entry_fn *fn, void *arg)
 {
 	struct patches_entry e;
+	size_t at;
 
 	vec_each(a, &areas->v)
 		for (uint32_t k = 0; a->is_ours && k < a->head.n; k++)
-			if (patches_entry_at(a->bytes, a->n_bytes, k, &e))
-				fn(arg, &e, look(r, areas, &e));
+			if (patches_entry_at(a->bytes, a->n_bytes, k, &e, &at))
+				fn(arg, &e, a->code + at, look(r, areas, &e));
 }
 
 /* ---- one process ---- */
@@ -165,26 +191,32 @@ struct cleaning {
 	VEC(uint64_t) foreign; /* places that are counted: a later table can name them again */
 };
 
-static void on_look(void *arg, const struct patches_entry *e, enum state s)
+static void on_look(void *arg, const struct patches_entry *e, uint64_t at, enum state s)
 {
 	struct cleaning *c = arg;
 
 	(void)e;
+	(void)at;
 	c->is_any |= s == STATE_OURS;
 }
 
-static void on_restore(void *arg, const struct patches_entry *e, enum state s)
+static void on_restore(void *arg, const struct patches_entry *e, uint64_t at, enum state s)
 {
 	struct cleaning *c = arg;
 
-	c->counts->n_restored += s == STATE_OURS &&
-				 remote_write(&c->r, e->site, e->old, PATCH_JUMP);
+	if (s != STATE_OURS)
+		return;
+	if (e->len)
+		c->counts->n_restored += remote_write(&c->r, e->site, e->old, PATCH_JUMP);
+	else
+		lower_semaphore(&c->r, e->site, at);
 }
 
-static void on_count(void *arg, const struct patches_entry *e, enum state s)
+static void on_count(void *arg, const struct patches_entry *e, uint64_t at, enum state s)
 {
 	struct cleaning *c = arg;
 
+	(void)at;
 	if (s != STATE_FOREIGN)
 		return;
 	vec_each(known, &c->foreign)

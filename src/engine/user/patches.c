@@ -33,45 +33,102 @@ struct err *patches_begin(const struct remote *r, const struct remote_area *a, u
 	return remote_write(r, a->code, &head, sizeof(head)) ? NULL : cannot_write(r);
 }
 
-static uint32_t find(const struct patches_entry *v, uint32_t n, uint64_t site)
-{
-	uint32_t i = 0;
+/* ---- changing it ---- */
 
-	while (i < n && v[i].site != site)
-		i++;
-	return i;
+struct table {
+	struct patches_head head;
+	struct patches_entry *v; /* room for all there can be */
+};
+
+static ERR_MUST struct err *read_table(const struct remote *r, const struct remote_area *a,
+				       struct table *ret)
+{
+	*ret = (struct table){ 0 };
+	if (!remote_read(r, a->code, &ret->head, sizeof(ret->head)) ||
+	    ret->head.magic != PATCHES_MAGIC || ret->head.n > ret->head.capacity ||
+	    patches_bytes(ret->head.capacity) > a->code_bytes)
+		return err_new(EINVAL, "there is no table of patches in process %d", (int)r->pid);
+	ret->v = base_alloc(patches_bytes(ret->head.capacity));
+	if (remote_read(r, a->code + sizeof(ret->head), ret->v, ret->head.n * sizeof(*ret->v)))
+		return NULL;
+	free(ret->v);
+	return err_new(errno, "read the table of patches in process %d", (int)r->pid);
+}
+
+/* the table goes. Entries first: whoever reads the number finds them all */
+static ERR_MUST struct err *write_table(const struct remote *r, const struct remote_area *a,
+					struct table *t)
+{
+	bool is_written = remote_write(r, a->code + sizeof(t->head), t->v,
+				       t->head.n * sizeof(*t->v)) &&
+			  remote_write(r, a->code, &t->head, sizeof(t->head));
+
+	free(t->v);
+	return is_written ? NULL : cannot_write(r);
+}
+
+/* replaces that of the same place; false: there is no room */
+static bool put(struct table *t, const struct patches_entry *e)
+{
+	uint32_t k = 0;
+
+	while (k < t->head.n && (t->v[k].site != e->site || !t->v[k].len != !e->len))
+		k++;
+	if (k == t->head.capacity)
+		return false;
+	t->head.n += k == t->head.n;
+	t->v[k] = *e;
+	return true;
+}
+
+static ERR_MUST struct err *refuse(struct table *t)
+{
+	free(t->v);
+	return err_new(ENOSPC, "no room for a patch more than %u", t->head.capacity);
 }
 
 struct err *patches_note(const struct remote *r, const struct remote_area *a, const struct patch *v,
 			 size_t n)
 {
-	uint64_t entries = a->code + sizeof(struct patches_head);
-	FREE_AUTO struct patches_entry *all = NULL;
-	struct patches_head head;
+	struct table t;
 
-	if (!remote_read(r, a->code, &head, sizeof(head)) || head.magic != PATCHES_MAGIC ||
-	    head.n > head.capacity || patches_bytes(head.capacity) > a->code_bytes)
-		return err_new(EINVAL, "there is no table of patches in process %d", (int)r->pid);
-	all = base_alloc(patches_bytes(head.capacity));
-	if (!remote_read(r, entries, all, head.n * sizeof(*all)))
-		return err_new(errno, "read the table of patches in process %d", (int)r->pid);
+	TRY(read_table(r, a, &t));
 	for (size_t i = 0; i < n; i++) {
-		uint32_t k = find(all, head.n, v[i].site);
+		struct patches_entry e = { .site = v[i].site,
+					   .trampoline = v[i].trampoline,
+					   .len = v[i].len };
 
-		if (k == head.capacity)
-			return err_new(ENOSPC, "no room for a patch more than %u", head.capacity);
-		head.n += k == head.n;
-		all[k] = (struct patches_entry){ .site = v[i].site,
-						 .trampoline = v[i].trampoline,
-						 .len = v[i].len };
-		memcpy(all[k].old, v[i].old, sizeof(all[k].old));
+		memcpy(e.old, v[i].old, sizeof(e.old));
+		if (!put(&t, &e))
+			return refuse(&t);
 	}
-	/* entries first: whoever reads the number finds them all */
-	if (!remote_write(r, entries, all, head.n * sizeof(*all)) ||
-	    !remote_write(r, a->code, &head, sizeof(head)))
-		return cannot_write(r);
-	return NULL;
+	return write_table(r, a, &t);
 }
+
+struct err *patches_note_semaphores(const struct remote *r, const struct remote_area *a,
+				    const uint64_t *v, size_t n)
+{
+	struct table t;
+
+	TRY(read_table(r, a, &t));
+	for (size_t i = 0; i < n; i++)
+		if (!put(&t, &(struct patches_entry){ .site = v[i] }))
+			return refuse(&t);
+	return write_table(r, a, &t);
+}
+
+struct err *patches_settle_semaphores(const struct remote *r, const struct remote_area *a)
+{
+	struct table t;
+
+	TRY(read_table(r, a, &t));
+	for (uint32_t k = 0; k < t.head.n; k++)
+		if (!t.v[k].len)
+			t.v[k].site = 0;
+	return write_table(r, a, &t);
+}
+
+/* ---- reading it ---- */
 
 bool patches_parse(const void *bytes, size_t n_bytes, uint64_t at, uint64_t data,
 		   struct patches_head *ret)
@@ -84,12 +141,12 @@ bool patches_parse(const void *bytes, size_t n_bytes, uint64_t at, uint64_t data
 	       ret->code_bytes <= data - at && ret->private_bytes == data - at - ret->code_bytes;
 }
 
-bool patches_entry_at(const void *bytes, size_t n_bytes, uint32_t k, struct patches_entry *ret)
+bool patches_entry_at(const void *bytes, size_t n_bytes, uint32_t k, struct patches_entry *ret,
+		      size_t *at)
 {
-	size_t at = sizeof(struct patches_head) + (size_t)k * sizeof(*ret);
-
-	if (n_bytes < at + sizeof(*ret))
+	*at = sizeof(struct patches_head) + (size_t)k * sizeof(*ret);
+	if (n_bytes < *at + sizeof(*ret))
 		return false;
-	memcpy(ret, (const char *)bytes + at, sizeof(*ret));
-	return ret->len >= PATCH_JUMP && ret->len <= PATCH_LONGEST;
+	memcpy(ret, (const char *)bytes + *at, sizeof(*ret));
+	return ret->site && (!ret->len || (ret->len >= PATCH_JUMP && ret->len <= PATCH_LONGEST));
 }

@@ -20,6 +20,7 @@ struct patches_head {
 	uint32_t reserved;
 };
 
+/* a jump; or, with len 0, a semaphore of USDT probes that was raised by one, whose address is site. site 0: settled */
 struct patches_entry {
 	uint64_t site, trampoline;
 	uint8_t len, old[PATCH_LONGEST], apart[3];
@@ -34,12 +35,18 @@ struct err *patches_begin(const struct remote *r, const struct remote_area *a,
 struct err *patches_note(const struct remote *r, const struct remote_area *a, const struct patch *v,
 			 size_t n) ERR_MUST;
 
+/* the same for semaphores, before they are raised; and before they are lowered again */
+struct err *patches_note_semaphores(const struct remote *r, const struct remote_area *a,
+				    const uint64_t *v, size_t n) ERR_MUST;
+struct err *patches_settle_semaphores(const struct remote *r, const struct remote_area *a) ERR_MUST;
+
 /* ---- reading it: the bytes are another process's and may be anything ---- */
 
 /* n_bytes of the area's code; at: its address, data: that of what follows its private pages. False: there is no table */
 bool patches_parse(const void *bytes, size_t n_bytes, uint64_t at, uint64_t data,
 		   struct patches_head *ret);
-/* entry k < n of a table that patches_parse liked; false: it makes no sense */
-bool patches_entry_at(const void *bytes, size_t n_bytes, uint32_t k, struct patches_entry *ret);
+/* entry k < n of a table that patches_parse liked, *at bytes from its beginning; false: it is settled, or makes no sense */
+bool patches_entry_at(const void *bytes, size_t n_bytes, uint32_t k, struct patches_entry *ret,
+		      size_t *at);
 
 #endif
