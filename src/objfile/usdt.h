@@ -28,6 +28,8 @@ struct usdt_table {
 };
 
 struct usdt_table *objfile_usdt(struct objfile *f);
+/* why attaching to this probe of the file harms the program, as half a sentence; NULL: it does not */
+const char *usdt_harm(struct objfile *f, const struct usdt_note *n);
 
 enum { USDT_MAX_ARGS = 255 };
 

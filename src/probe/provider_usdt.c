@@ -3,6 +3,7 @@
  * usdt: probes that were compiled into programs. One probe may stand at several places, and the compiler may have left its
  * operands somewhere else at each: places with the same operands form a shape (one program), others get their own.
  */
+#include "base/log.h"
 #include "objfile/usdt.h"
 #include "probe/targets.h"
 
@@ -63,35 +64,22 @@ static void add_note(struct match *m, const struct target_file *file, const stru
 }
 
 /* probes that harm the program that has them, whoever attaches: only with --unsafe */
-static const struct harmful {
-	const char *provider, *name, *why;
-} harmful[] = {
-	{ "ruby", "cmethod__*",
-	  "Ruby reads a name that its collector has freed before this probe (its bug 18257), so that "
-	  "programs crash" },
-};
-
-static const struct harmful *harm_of(const struct match *m, const struct usdt_note *n)
+static void report_harm(struct match *m, const struct usdt_note *n, const char *why)
 {
-	for (size_t i = 0; !m->c->is_unsafe && i < sizeof(harmful) / sizeof(*harmful); i++)
-		if (str_is(n->provider, harmful[i].provider) &&
-		    str_glob(str_from(harmful[i].name), n->name))
-			return &harmful[i];
-	return NULL;
-}
-
-static void report_harm(struct match *m, const struct harmful *h)
-{
+	bool is_error = !str_has_glob(m->spec->func) && m->c->missing != PROBE_MISSING_IGNORE;
 	struct diag *d;
 
-	if (str_has_glob(m->spec->func)) {
-		d = diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
-				 "'%s:%s' is left out: %s.", h->provider, h->name, h->why);
-		diag_hint(m->diags, d, "--unsafe attaches it nevertheless");
+	if (m->c->missing == PROBE_MISSING_IGNORE) {
+		m->is_reported = true;
+		log_verbose("%.*s:%.*s is left out: %s", STR_ARG(n->provider), STR_ARG(n->name),
+			    why);
 		return;
 	}
-	d = match_error(m, D_PROBE_PLACE, "'%s:%.*s' is not attached: %s.", h->provider,
-			STR_ARG(m->spec->func), h->why);
+	d = is_error ? match_error(m, D_PROBE_PLACE, "'%.*s:%.*s' is not attached: %s.",
+				   STR_ARG(n->provider), STR_ARG(n->name), why)
+		     : diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
+				    "'%.*s:%.*s' is left out: %s.", STR_ARG(n->provider),
+				    STR_ARG(n->name), why);
 	diag_hint(m->diags, d, "--unsafe attaches it nevertheless");
 }
 
@@ -134,7 +122,8 @@ void match_usdt(struct match *m)
 {
 	struct target_files files = { 0 };
 	struct err *e = targets_of(m, &files);
-	const struct harmful *harm = NULL;
+	const struct usdt_note *harmful = NULL;
+	const char *harm = NULL;
 
 	if (e) {
 		targets_report(m, e);
@@ -151,19 +140,21 @@ void match_usdt(struct match *m)
 		}
 		t = objfile_usdt(f->f);
 		for (uint32_t i = 0; i < t->n; i++) {
-			const struct harmful *h = NULL;
+			const char *why;
 
 			if (!note_fits(m->spec, &t->v[i]))
 				continue;
-			h = harm_of(m, &t->v[i]);
-			if (!h)
+			why = m->c->is_unsafe ? NULL : usdt_harm(f->f, &t->v[i]);
+			if (!why) {
 				add_note(m, f, &t->v[i]);
-			else
-				harm = h;
+				continue;
+			}
+			harm = why;
+			harmful = &t->v[i];
 		}
 	}
 	if (harm)
-		report_harm(m, harm);
+		report_harm(m, harmful, harm);
 	if (match_n_points(m) == 0 && !m->is_reported && !m->waits)
 		report_missing(m, &files);
 	targets_free(&files);

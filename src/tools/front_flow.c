@@ -103,9 +103,8 @@ static const struct flow_runtime {
 } flow_runtimes[] = {
 	{ "java", "usdt:*:hotspot:method__entry", "usdt:*:hotspot:method__return",
 	  "str(arg1, arg2)", "str(arg3, arg4)", "." },
-	/* not methods written in C: probe/provider_usdt.c says why */
-	{ "ruby", "usdt:*:ruby:method__entry", "usdt:*:ruby:method__return", "str(arg0)",
-	  "str(arg1)", "#" },
+	{ "ruby", "usdt:*:ruby:method__entry, usdt:*:ruby:cmethod__entry",
+	  "usdt:*:ruby:method__return, usdt:*:ruby:cmethod__return", "str(arg0)", "str(arg1)", "#" },
 	{ "php", "usdt:*:php:function__entry", "usdt:*:php:function__return", "str(arg3)",
 	  "str(arg0)", "::" },
 	{ "perl", "usdt:*:perl:sub__entry", "usdt:*:perl:sub__return", "str(arg3)", "str(arg0)",

@@ -28,8 +28,9 @@ static const struct stat_probe {
 	{ RUNTIME_PYTHON, METHOD, "usdt:*:python:function__return" },
 	{ RUNTIME_PYTHON, GC, "usdt:*:python:gc__start" },
 	{ RUNTIME_PYTHON, CLOAD, "usdt:*:python:import__find__load__start" },
-	/* not cmethod__entry, which lets programs crash (probe/provider_usdt.c) */
 	{ RUNTIME_RUBY, METHOD, "usdt:*:ruby:method__entry" },
+	/* left out where it harms (objfile/usdt_harm.c) */
+	{ RUNTIME_RUBY, METHOD, "usdt:*:ruby:cmethod__entry" },
 	{ RUNTIME_RUBY, GC, "usdt:*:ruby:gc__mark__begin" },
 	{ RUNTIME_RUBY, OBJNEW, "usdt:*:ruby:object__create" },
 	{ RUNTIME_RUBY, OBJNEW, "usdt:*:ruby:array__create" },

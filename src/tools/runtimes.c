@@ -167,11 +167,14 @@ static void ask_python(struct runtime *r, struct usdt_table *t)
 }
 
 /*
- * Since 2.5 the instructions of methods that are written in Ruby look for tracers only while the program has a TracePoint. What
- * methods written in C tell nobody should ask (probe/provider_usdt.c).
+ * Since 2.5 the instructions of methods that are written in Ruby look for tracers only while the program has a TracePoint. Those
+ * written in C always tell, but not every Ruby may be asked.
  */
 static void ask_ruby(struct runtime *r, struct objfile *f, const struct proc_map *m)
 {
+	struct usdt_table *t = objfile_usdt(f);
+	bool is_c_told = true;
+
 	enum { EVENT_CALL = 0x0008 }; /* of ruby/debug.h, unchanged since 1.8 */
 	uint32_t events;
 
@@ -179,10 +182,13 @@ static void ask_ruby(struct runtime *r, struct objfile *f, const struct proc_map
 			   sizeof(events)) ||
 	    events & EVENT_CALL)
 		return;
+	for (uint32_t i = 0; i < t->n; i++)
+		is_c_told &= !usdt_harm(f, &t->v[i]);
 	r->has_methods_later = true;
-	r->why = STR(
-		"no methods before the program calls TracePoint.new(:call, :return) {}.enable, "
-		"which Ruby wants");
+	r->why = is_c_told ? STR("only methods written in C before the program calls "
+				 "TracePoint.new(:call, :return) {}.enable, which Ruby wants")
+			   : STR("no methods before the program calls "
+				 "TracePoint.new(:call, :return) {}.enable, which Ruby wants");
 }
 
 /* PHP's rule: a number that is not 0 */
