@@ -224,6 +224,83 @@ TEST(threads_lose_nothing)
 
 /* ---- killed in the middle ---- */
 
+/* ---- keys that come and go in a map that has little more room than they need ---- */
+
+enum { CHURN = 100000, LIVE = 24, CHURN_ROOM = LIVE * THREADS + THREADS };
+
+struct churn {
+	struct rt_map *m;
+	uint64_t first, n_wrong;
+};
+
+/* keys of its own, each once; the oldest goes when there are LIVE */
+static void *come_and_go(void *arg)
+{
+	struct churn *c = arg;
+
+	for (uint64_t i = 0; i < CHURN; i++) {
+		uint64_t key = c->first + i * 0x9e3779b97f4a7c15ull,
+			 old = key - LIVE * 0x9e3779b97f4a7c15ull;
+		const uint64_t *v;
+
+		if (i >= LIVE && rt_map_delete(c->m, &old))
+			c->n_wrong++;
+		if (rt_map_update(c->m, &key, &i, RT_NOEXIST, 0))
+			c->n_wrong++;
+		v = rt_map_lookup(c->m, &key, 0);
+		if (!v || *v != i || rt_map_lookup(c->m, &old, 0))
+			c->n_wrong++;
+	}
+	return NULL;
+}
+
+TEST(slots_are_used_again)
+{
+	const struct rt_map_plan p = { RT_HASH, 8, 8, CHURN_ROOM, 1 };
+	struct churn churns[THREADS];
+	pthread_t t[THREADS];
+	struct rt_map *m = make(&p);
+	uint64_t sum, key;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < THREADS; i++) {
+		churns[i] = (struct churn){ .m = m, .first = i };
+		pthread_create(&t[i], NULL, come_and_go, &churns[i]);
+	}
+	for (unsigned i = 0; i < THREADS; i++) {
+		pthread_join(t[i], NULL);
+		CHECK_INT(churns[i].n_wrong, 0);
+	}
+	CHECK_INT(m->n_refused, 0);
+	CHECK_INT(count_elements(m, 0, &sum), LIVE * THREADS);
+	/* what is left is room for just so many as were asked for */
+	for (key = 1; !rt_map_update(m, &key, &key, RT_NOEXIST, 0); key++)
+		n++;
+	CHECK_INT(n, CHURN_ROOM - LIVE * THREADS);
+	CHECK_INT(m->n_refused, 1);
+	munmap(m, ROOM);
+}
+
+/* a large map that is full: each new key costs the program that is traced little, and nearly all of the room can be used */
+TEST(a_large_full_map)
+{
+	const struct rt_map_plan p = { RT_HASH, 8, 8, 40000, 1 };
+	struct rt_map *m = make(&p);
+	uint64_t key, refused = 0;
+
+	for (key = 1; key <= 40000; key++)
+		CHECK_INT(rt_map_update(m, &key, &key, RT_NOEXIST, 0), 0);
+	CHECK_INT(rt_map_update(m, &key, &key, RT_NOEXIST, 0), RT_E2BIG);
+	/* 400 of them go, others come */
+	for (key = 1; key <= 40000; key += 100)
+		CHECK_INT(rt_map_delete(m, &key), 0);
+	for (key = 50000; key < 50300; key++)
+		refused += rt_map_update(m, &key, &key, RT_NOEXIST, 0) != 0;
+	printf("# %u of 300 were refused\n", (unsigned)refused);
+	CHECK(refused <= 15);
+	munmap(m, ROOM);
+}
+
 TEST(killed_writers_leave_it_readable)
 {
 	const struct rt_map_plan p = { RT_HASH, 8, 8, 4000, 1 };

@@ -13,15 +13,22 @@
  *
  * DEAD slots are used again, but not made empty: a search would go through all of them. So each table knows how far from its
  * home any key was ever put, and searches end there.
+ *
+ * No more than max_entries keys may be in a table. Counting each that comes and goes would make one cache line everybody's, so a slot that is
+ * deleted keeps its *credit* for the next key that is put there. Whoever needs another slot takes one from the table, or,
+ * when there is none left, from DEAD slots, which are FREED then. It looks at RECLAIM of them at most: it is the traced program that waits.
+ * So a large table can refuse a key while one in a few hundred of its credits is still lying somewhere.
  */
 #include "engine/user/rt/map.h"
 
-enum { BUSY = 1, READY = 2, DEAD = 3, STATE_BITS = 3, LINE = 64 };
+enum { BUSY = 1, READY = 2, DEAD = 3, FREED = 4, STATE_BITS = 3, LINE = 64, RECLAIM = 1024 };
 
-struct table_head { /* in front of each table's slots, on a line of its own */
-	uint64_t n_used;
-	uint64_t reach; /* no key was ever put further from its home */
-	uint64_t padding[6];
+struct table_head {      /* in front of each table's slots, on a line of its own */
+	uint64_t n_used; /* credits: slots that are BUSY, READY or DEAD */
+	uint64_t reach;  /* no key was ever put further from its home */
+	uint32_t has_dead;
+	uint32_t reclaimed; /* where the next search for DEAD slots begins */
+	uint64_t padding[5];
 };
 
 /* ---- small things that libc would have ---- */
@@ -232,27 +239,82 @@ static void extend_reach(struct table_head *head, uint64_t distance)
 		;
 }
 
-/* a slot that is ours to fill; NULL: there is none. Used slots are counted, so that a full table is found quickly */
+static bool change_state(char *slot, uint64_t from, uint64_t to)
+{
+	return __atomic_compare_exchange_n((uint64_t *)slot, &from, to, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
+}
+
+/* credits of slots that are DEAD: one is the caller's, the others go back to the table */
+static bool reclaim(struct rt_map *m, uint32_t table)
+{
+	uint32_t n = m->n_slots < RECLAIM ? m->n_slots : RECLAIM, mask = m->n_slots - 1;
+	struct table_head *head = head_of(m, table);
+	bool has_one = false;
+	uint32_t from;
+
+	if (!__atomic_load_n(&head->has_dead, __ATOMIC_RELAXED))
+		return false;
+	from = __atomic_fetch_add(&head->reclaimed, n, __ATOMIC_RELAXED);
+	if (n == m->n_slots) /* all are looked at: those that die from now on say so */
+		__atomic_store_n(&head->has_dead, 0, __ATOMIC_SEQ_CST);
+	for (uint32_t i = 0; i < n; i++) {
+		char *slot = slot_of(m, table, (from + i) & mask);
+
+		if (load_state(slot) != DEAD || !change_state(slot, DEAD, FREED))
+			continue;
+		if (has_one)
+			__atomic_sub_fetch(&head->n_used, 1, __ATOMIC_RELAXED);
+		has_one = true;
+	}
+	return has_one;
+}
+
+static bool take_credit(struct rt_map *m, uint32_t table)
+{
+	struct table_head *head = head_of(m, table);
+
+	/* twice: somebody else may have found them all, and given them back since */
+	for (unsigned tries = 0; tries < 2; tries++) {
+		if (__atomic_load_n(&head->n_used, __ATOMIC_RELAXED) < m->max_entries) {
+			if (__atomic_add_fetch(&head->n_used, 1, __ATOMIC_RELAXED) <= m->max_entries)
+				return true;
+			__atomic_sub_fetch(&head->n_used, 1, __ATOMIC_RELAXED);
+		}
+		if (reclaim(m, table))
+			return true;
+	}
+	return false;
+}
+
+/* a slot that is ours to fill; NULL: there is none */
 static char *claim(struct rt_map *m, uint64_t hash, uint32_t table)
 {
 	uint64_t busy = (hash << STATE_BITS) | BUSY;
 	struct table_head *head = head_of(m, table);
 	uint32_t mask = m->n_slots - 1;
+	bool has_credit = false;
 
-	if (__atomic_add_fetch(&head->n_used, 1, __ATOMIC_RELAXED) <= m->max_entries) {
-		for (uint32_t d = 0; d <= mask; d++) {
-			char *slot = slot_of(m, table, ((uint32_t)hash + d) & mask);
-			uint64_t state = load_state(slot);
+	for (uint32_t d = 0; d <= mask; d++) {
+		char *slot = slot_of(m, table, ((uint32_t)hash + d) & mask);
+		uint64_t state = load_state(slot);
 
-			if ((!state || kind_of(state) == DEAD) &&
-			    __atomic_compare_exchange_n((uint64_t *)slot, &state, busy, false,
-							__ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-				extend_reach(head, d);
-				return slot;
-			}
+		if (state && state != DEAD && state != FREED)
+			continue;
+		if (state != DEAD && !has_credit) {
+			has_credit = take_credit(m, table);
+			if (!has_credit)
+				break;
 		}
+		if (!change_state(slot, state, busy))
+			continue;
+		if (state == DEAD && has_credit) /* it had its own */
+			__atomic_sub_fetch(&head->n_used, 1, __ATOMIC_RELAXED);
+		extend_reach(head, d);
+		return slot;
 	}
-	__atomic_sub_fetch(&head->n_used, 1, __ATOMIC_RELAXED);
+	if (has_credit)
+		__atomic_sub_fetch(&head->n_used, 1, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&m->n_refused, 1, __ATOMIC_RELAXED);
 	return NULL;
 }
@@ -362,13 +424,15 @@ int rt_map_update(struct rt_map *m, const void *key, const void *value, uint32_t
 	return insert(m, &w, value, table) ? 0 : RT_E2BIG;
 }
 
-/* of two that delete at the same moment one does */
+/* of two that delete at the same moment one does. The slot keeps its credit */
 static bool kill(struct rt_map *m, char *slot, uint64_t state, uint32_t table)
 {
-	if (!__atomic_compare_exchange_n((uint64_t *)slot, &state, DEAD, false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_RELAXED))
+	struct table_head *head = head_of(m, table);
+
+	if (!change_state(slot, state, DEAD))
 		return false;
-	__atomic_sub_fetch(&head_of(m, table)->n_used, 1, __ATOMIC_RELAXED);
+	if (!__atomic_load_n(&head->has_dead, __ATOMIC_RELAXED))
+		__atomic_store_n(&head->has_dead, 1, __ATOMIC_RELAXED);
 	return true;
 }
 
