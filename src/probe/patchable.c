@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 /* larger functions are not looked at; the jump stands at most so many bytes before its place */
-enum { FUNCTION_MAX = 1 << 20, PATCH_BEFORE = 15 };
+enum { FUNCTION_MAX = 1 << 20, PATCH_BEFORE = 15, ALIGNMENT = 16, INT3 = 0xcc };
 
 /* does control come into (from, to) but by falling through? from itself: by a jump, which is a call there, too */
 static bool is_entered(const struct code *c, const struct placement_edges *e, uint64_t from,
@@ -169,15 +169,43 @@ bool patchable_find(struct objfile *f, uint64_t entry, uint64_t size, struct pat
 	return is_read;
 }
 
+/*
+ * Up to the next multiple of 16 compilers fill with nops and int3, which no symbol counts. They belong to nobody when they reach it, or
+ * the next symbol: the jump may stand there, too
+ */
+static void add_padding(struct objfile *f, uint64_t limit, struct patchable_function *fn)
+{
+	uint64_t end = fn->start + fn->size, to = (end + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
+	uint8_t bytes[ALIGNMENT];
+	CODE_AUTO c = { 0 };
+
+	if (limit < to)
+		to = limit;
+	for (uint64_t at = end; at < to; at++)
+		if (symtab_at(objfile_symtab(f), at))
+			to = at;
+	if (to <= end || !objfile_read_vaddr(f, end, bytes, to - end))
+		return;
+	code_decode(bytes, to - end, end, &c);
+	if (c.n_bad || !c.n || c.insn[c.n - 1].addr + c.insn[c.n - 1].len != to)
+		return;
+	for (size_t i = 0; i < c.n; i++)
+		if (c.insn[i].kind != CODE_NOP && bytes[c.insn[i].addr - end] != INT3)
+			return;
+	fn->size = to - fn->start;
+}
+
 /* by call frame information, where no symbol says it */
 static void find_extent(struct objfile *f, uint64_t address, struct patchable_function *fn)
 {
 	const struct symbol *s = symtab_at(objfile_symtab(f), address);
 	struct cfi_extents all = { 0 };
+	uint64_t next = UINT64_MAX;
 
 	if (s && s->size && address - s->addr < s->size) {
 		fn->start = s->addr;
 		fn->size = s->size;
+		add_padding(f, UINT64_MAX, fn);
 		return;
 	}
 	err_free(cfi_extents_of(f, &all));
@@ -186,7 +214,12 @@ static void find_extent(struct objfile *f, uint64_t address, struct patchable_fu
 			fn->start = all.v[i].start;
 			fn->size = all.v[i].end - all.v[i].start;
 		}
+	for (size_t i = 0; i < all.n; i++)
+		if (all.v[i].start >= fn->start + fn->size && all.v[i].start < next)
+			next = all.v[i].start;
 	cfi_extents_free(&all);
+	if (fn->size)
+		add_padding(f, next, fn);
 }
 
 void patchable_read(struct objfile *f, uint64_t address, struct patchable_function *ret)

@@ -48,22 +48,30 @@ def excluded(path):
     return found
 
 
+SHELLS_OWN = {"exec", "cd", "for", "echo", "until", "test", "touch", "if", "then", "else", "fi", "do", "done", "while", "true", "[",
+              "sleep", "printf", "{", "}", "unshare", "chroot", "timeout", "sh", "-m", "-c", "!", "wait", "cp", "mv", "rm"}
+
+
+def commands_of(text):
+    """the words that a shell would run as commands, but for its own and those that run others"""
+    for part in re.split(r"[;|&()\n]+|\$\(", text):
+        for word in part.split():
+            if re.match(r"\w+=", word) or word in SHELLS_OWN:
+                continue
+            yield word.strip("'\"")
+            break
+
+
 def name_to_hold(test, fill):
     """the file name of the program in AFTER that the probes are in, or that runs the library they are in"""
-    after = fill(test.get("AFTER"))
-    text = fill(test.get("PROG") or test.get("RUN"))
-    words = re.findall(r"[\w./+{}-]+", after)
-    probed = {os.path.basename(p) for p in USER_KIND.findall(text)}
-    for word in words:
-        if os.path.basename(word) in probed:
-            return os.path.basename(word)
-    for word in words:
-        if word.startswith(("./", "/")) and not word.startswith("/dev/") and os.access(word, os.X_OK):
-            return os.path.basename(word)
-    for word in words:
-        if re.fullmatch(r"[a-z][\w.-]*", word) and word not in ("exec", "cd", "for", "echo", "until", "test", "touch"):
-            return word
-    raise Unsuited("AFTER names no program")
+    names = [os.path.basename(word) for word in commands_of(fill(test.get("AFTER")))]
+    probed = {os.path.basename(p) for p in USER_KIND.findall(fill(test.get("PROG") or test.get("RUN")))}
+    for name in names:
+        if name in probed:
+            return name
+    if not names:
+        raise Unsuited("AFTER names no program")
+    return names[0]
 
 
 class Held:
@@ -72,7 +80,7 @@ class Held:
     def __init__(self, running):
         self.dir = os.path.join(running.tmp, "held")
         os.mkdir(self.dir)
-        name = running.t.get("HOLD") or name_to_hold(running.t, lambda s: running.fill(s).replace("./", running.tmp + "/"))
+        name = running.t.get("HOLD") or name_to_hold(running.t, running.fill)
         after = os.path.join(running.tmp, "after-command")
         with open(after, "w") as f:
             f.write(running.fill(running.t.get("AFTER")))
