@@ -274,37 +274,75 @@ static void add_needle(struct needles *q, struct str word, uint32_t of)
 	q->of[q->n++] = of;
 }
 
-/* found: set where a word is in the section; a section that is not to be read may have all */
+/* found: set where a word, from this one on, is in the section; a section that is not to be read may have all */
 static void search_section(struct objfile *f, const char *name, const struct needles *q,
-			   bool *found)
+			   uint32_t from, bool *found)
 {
 	const struct objfile_section *s = objfile_find_section(f, str_from(name));
 	struct bytes b;
 	struct err *e;
 
-	if (!s || s->type == SHT_NOBITS || !q->n)
+	if (!s || s->type == SHT_NOBITS || q->n <= from)
 		return;
 	e = objfile_section_bytes(f, s, &b);
 	if (!e)
-		word_search(b, q->words, q->n, found);
-	for (uint32_t i = 0; e && i < q->n; i++)
+		word_search(b, q->words + from, q->n - from, found + from);
+	for (uint32_t i = from; e && i < q->n; i++)
 		found[i] = true;
 	err_free(e);
 }
 
+/* those from n_plain on are of mangled names, which may also stand in the table of dynamic symbols */
+static void search_names(struct objfile *f, const struct needles *q, uint32_t n_plain, bool *ret)
+{
+	bool *found = base_alloc(q->n + 1);
+
+	search_section(f, ".dynstr", q, n_plain, found);
+	search_section(f, ".strtab", q, 0, found);
+	for (uint32_t i = 0; i < q->n; i++)
+		ret[q->of[i]] = found[i];
+	free(found);
+}
+
+/*
+ * A mangled name can have two texts, of which each must be there. The search is as quick as its shortest text is long, so it is
+ * for the longer one first, and the other is looked for only where that was found.
+ */
+static void search_mangled(struct objfile *f, const struct str *names, uint32_t n,
+			   struct needles *q, struct arena *a, bool *ret)
+{
+	struct str *shorter = arena_array(a, struct str, n + 1);
+	uint32_t n_plain = q->n;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct str needles[2] = { { 0 } };
+		uint32_t k = 0;
+
+		if (quick_word(names[i]).n != names[i].n && is_mangled(f, names[i]))
+			k = mangled_needles(names[i], a, needles);
+		if (k)
+			add_needle(q, needles[needles[1].n > needles[0].n], i);
+		if (k == 2)
+			shorter[i] = needles[needles[1].n <= needles[0].n];
+	}
+	search_names(f, q, n_plain, ret);
+	q->n = 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (shorter[i].n && ret[i])
+			add_needle(q, shorter[i], i);
+	search_names(f, q, 0, ret);
+}
+
 void quick_may_have_functions(struct objfile *f, const struct str *names, uint32_t n, bool *ret)
 {
-	struct needles plain = { 0 }, mangled = { 0 };
+	struct needles q = { 0 };
 	struct hash_table t;
 	struct arena a;
-	bool *found;
 
 	arena_init(&a);
 	hash_open(f, &t);
-	plain.words = arena_array(&a, struct str, n + 1);
-	plain.of = arena_array(&a, uint32_t, n + 1);
-	mangled.words = arena_array(&a, struct str, 2 * n + 1);
-	mangled.of = arena_array(&a, uint32_t, 2 * n + 1);
+	q.words = arena_array(&a, struct str, n + 1);
+	q.of = arena_array(&a, uint32_t, n + 1);
 	for (uint32_t i = 0; i < n; i++) {
 		bool is_sure = true;
 
@@ -312,27 +350,13 @@ void quick_may_have_functions(struct objfile *f, const struct str *names, uint32
 		if (names[i].n && quick_word(names[i]).n == names[i].n) {
 			ret[i] = may_have_plain(f, &t, names[i], &is_sure);
 			if (!is_sure)
-				add_needle(&plain, names[i], i);
-		} else if (is_mangled(f, names[i])) {
-			struct str needles[2];
-			uint32_t k = mangled_needles(names[i], &a, needles);
-
-			for (uint32_t j = 0; j < k; j++)
-				add_needle(&mangled, needles[j], i);
-		} else {
+				add_needle(&q, names[i], i);
+		} else if (!is_mangled(f, names[i])) {
 			ret[i] = quick_may_have_function(f, names[i]);
 		}
 	}
 	hash_close(&t);
-	found = arena_array(&a, bool, 2 * n + 1);
-	search_section(f, ".strtab", &plain, found);
-	for (uint32_t i = 0; i < plain.n; i++)
-		ret[plain.of[i]] = found[i];
-	memset(found, 0, 2 * n + 1);
-	search_section(f, ".dynstr", &mangled, found);
-	search_section(f, ".strtab", &mangled, found);
-	for (uint32_t i = 0; i < mangled.n; i++)
-		ret[mangled.of[i]] = ret[mangled.of[i]] && found[i];
+	search_mangled(f, names, n, &q, &a, ret);
 	arena_free(&a);
 }
 

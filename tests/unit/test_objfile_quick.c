@@ -121,6 +121,28 @@ TEST(words_are_found_where_memmem_finds_them)
 	CHECK(n_found > 1000 && n_absent > 1000);
 }
 
+/* long texts are searched in pieces: a word is found wherever it stands, also where one piece meets the next, and nowhere else */
+TEST(words_are_found_in_long_texts)
+{
+	enum { N = (5 << 20) + 77, LEN = 12 };
+	const struct str asked[] = { STR("a_long_one_x"), STR("another_one"), STR("absent_one") };
+	size_t piece = N / 5;
+	uint8_t *text = base_alloc(N);
+
+	memset(text, 'x', N);
+	for (size_t at = piece * 2 - 2 * LEN; at < piece * 2 + LEN; at++) {
+		bool found[3] = { 0 };
+
+		memset(text, 'x', N / 2);
+		memcpy(text + at, asked[0].p, asked[0].n);
+		memcpy(text + N - asked[1].n, asked[1].p, asked[1].n);
+		word_search((struct bytes){ .p = text, .n = N }, asked, 3, found);
+		if (!CHECK(found[0] && found[1] && !found[2]))
+			break;
+	}
+	free(text);
+}
+
 TEST(our_own_files_are_mapped_once_each)
 {
 	struct mapped_files m;
