@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tracers and traced programs of the user engine that are killed: user_kills.py MODE N SONDE PROGRAM
 
-PROGRAM is tests/progs/checks: four threads that check their own answers. MODE:
+PROGRAM is tests/progs/checks or gochecks: threads that check their own answers. MODE:
   front    the front end is killed with SIGKILL at a random moment, N times: each time the program has its own bytes again soon
   both     front end and guardian are killed while the probes are in; sonde clean gives the program its bytes back
   guardian the guardian is killed while the probes are in: the front end takes them out, says so, and ends
@@ -64,7 +64,7 @@ class Program:
         self.p.stdout.readline()
 
     def trace(self, **streams):
-        script = f"uprobe:{self.path}:by_* {{ @ = count(); }}"
+        script = f"uprobe:{self.path}:*by_* {{ @ = count(); }}"
         return subprocess.Popen([self.sonde, "--no-warnings", "-q", "--engine", "user", "-p", str(self.p.pid), "-e", script],
                                 **(streams or {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}))
 
@@ -206,6 +206,8 @@ def main():
             {"front": front, "both": both, "guardian": guardian}[mode](Program(sonde, path), n)
     except Bad as e:
         print("BAD:", e)
+        for pid in children(os.getpid()):
+            os.kill(pid, signal.SIGKILL)
         sys.exit(1)
     print("good")
 

@@ -1,0 +1,3 @@
+module gochecks
+
+go 1.19
