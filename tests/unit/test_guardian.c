@@ -14,6 +14,7 @@
 
 #include <dirent.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -413,6 +414,29 @@ TEST(front_ends_killed_at_any_moment)
 		       n + 1, n_attached, attach_us, calls(), (unsigned long)t.view[0]);
 		check_goes_on();
 	}
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+	target_finish(&t);
+}
+
+/* what was counted is nobody's any more: processes that keep the file mapped keep no memory with it */
+TEST(memory_of_a_killed_front_end)
+{
+	enum { PAGES = 64, BLOCKS_OF_PAGE = 8 };
+	struct front_end f = { 0 };
+	struct target t;
+	struct stat st;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (target_start(&t) && CHECK(!posix_fallocate(t.memory, 0, PAGES * 4096)) &&
+	    start_front_end(&t, &f) && CHECK(attached(&f))) {
+		CHECK(!fstat(t.memory, &st) && st.st_blocks >= PAGES * BLOCKS_OF_PAGE);
+		kill(f.pid, SIGKILL);
+		collect_all(t.pid);
+		/* a thread that was on its way counts once more, in the first page */
+		CHECK(!fstat(t.memory, &st) && st.st_blocks <= BLOCKS_OF_PAGE);
+		check_goes_on();
+	}
+	close(f.from_it);
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
 	target_finish(&t);
 }

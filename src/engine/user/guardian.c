@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -131,6 +132,19 @@ static void watch(struct self *s)
 	}
 }
 
+/*
+ * A front end that was killed cannot give back what maps and rings held. Processes may still map the file, because a thread of theirs may
+ * be on its way through code of ours: it finds zeroes
+ */
+static void empty_memory(const struct self *s, int memory)
+{
+	struct pollfd p = { .fd = s->front_end, .events = POLLIN };
+	struct stat st;
+
+	if (poll(&p, 1, 0) == 1 && !fstat(memory, &st))
+		(void)fallocate(memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, st.st_size);
+}
+
 __attribute__((noreturn)) static void be_guardian(struct self *s,
 						  const struct guardian_files *files)
 {
@@ -148,6 +162,7 @@ __attribute__((noreturn)) static void be_guardian(struct self *s,
 		guardian_send_report(s->socket, e, &report);
 	/* children that processes forked have patches, too, and nobody else knows them */
 	guardian_send_gone(s->socket, clean_mappers(&s->file, true, &counts));
+	empty_memory(s, files->memory);
 	_exit(0);
 }
 
