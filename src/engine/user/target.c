@@ -132,6 +132,33 @@ struct err *target_attach(struct target_job *j, pid_t pid, struct target **ret)
 	return err_wrap(err, "probe process %d", (int)pid);
 }
 
+/* its memory is that of another program now: what was opened is the old one's, which nobody has any more */
+static bool has_execed(const struct target *t, const struct proc_maps *maps)
+{
+	uint8_t byte;
+
+	for (uint32_t i = 0; i < maps->n; i++)
+		if (maps->v[i].exec && maps->v[i].ino)
+			return !remote_read(&t->remote, maps->v[i].start, &byte, sizeof(byte));
+	return false;
+}
+
+/* the jumps went with the memory; the new program's places are looked for like those of a library that comes later */
+static void follow_exec(struct target *t)
+{
+	struct err *err;
+
+	vec_each(b, &t->batches)
+		batch_free(b);
+	t->batches.n = 0;
+	t->code = 0;
+	remote_close(&t->remote);
+	err = remote_open(t->pid, &t->remote);
+	if (err) /* the next round tries again */
+		t->remote.mem_fd = -1;
+	err_free(err);
+}
+
 bool target_round(struct target *t, struct target_job *j)
 {
 	struct proc_maps maps;
@@ -148,8 +175,10 @@ bool target_round(struct target *t, struct target_job *j)
 		err_free(err);
 		return true;
 	}
+	if (has_execed(t, &maps))
+		follow_exec(t);
 	code = sum_code(&maps);
-	if (code != t->code) {
+	if (code != t->code && t->remote.mem_fd >= 0) {
 		t->code = code;
 		err_free(add_batch(t, j, &maps, false));
 	}
