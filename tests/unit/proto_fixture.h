@@ -103,6 +103,9 @@ static inline void talk_part(struct talk *t, enum proto_direction d, const void 
 
 	if (n && copy && !t->conn.is_ignored) {
 		memcpy(copy, p, n);
+		/* the consumer asks before; what the answer is matters to it alone */
+		if (t->ops->is_early)
+			(void)t->ops->is_early(t->state, &t->conn, &piece);
 		t->ops->feed(t->state, &t->conn, &piece);
 	}
 	free(copy);
