@@ -10,6 +10,7 @@ are TAP; one is "not ok" when a value is wrong or is missing without evidence. E
     matrix.py --sonde PATH [--work DIR] [-k REGEX] [--quick] [-v]
 """
 import argparse
+import concurrent.futures
 import glob
 import os
 import re
@@ -263,6 +264,32 @@ def one(config, opts, work):
     return table, done
 
 
+def attempt(config, opts, work):
+    """one(), in a folder of its own; what goes wrong with it is a result"""
+    shutil.rmtree(work, ignore_errors=True)
+    os.makedirs(work)
+    try:
+        return one(config, opts, work)
+    except Exception as e:
+        table = Table()
+        table.wrong += 1
+        table.notes.append(f"{type(e).__name__}: {e}")
+        return table, None
+
+
+def chosen(opts):
+    seen = set()
+    for config in configs():
+        if not re.search(opts.k, config.name + " " + config.source):
+            continue
+        if opts.quick:
+            key = config.build[0], config.level, config.source
+            if key in seen or config.level not in ("O0", "O2"):
+                continue
+            seen.add(key)
+        yield config
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--sonde", required=True, type=os.path.abspath)
@@ -274,27 +301,13 @@ def main():
     total, failed = Table(), False
     base = opts.work or tempfile.mkdtemp(prefix="sonde-matrix-")
     print(f"{'# values':41}{'right':>7}{'gone':>6}{'unproven':>10}{'wrong':>7}")
-    seen, count = set(), 0
     if os.geteuid() or not evidence.DWARFDUMP:
         print("ok 1 - matrix # SKIP needs root and llvm-dwarfdump-14")
         return
-    for n, config in enumerate(configs()):
-        if not re.search(opts.k, config.name + " " + config.source):
-            continue
-        if opts.quick:
-            key = config.build[0], config.level, config.source
-            if key in seen or config.level not in ("O0", "O2"):
-                continue
-            seen.add(key)
-        work = os.path.join(base, str(n))
-        shutil.rmtree(work, ignore_errors=True)
-        os.makedirs(work)
-        try:
-            table, done = one(config, opts, work)
-        except Exception as e:
-            table, done = Table(), None
-            table.wrong += 1
-            table.notes.append(f"{type(e).__name__}: {e}")
+    wanted, count = list(chosen(opts)), 0
+    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1)
+    works = [os.path.join(base, str(n)) for n in range(len(wanted))]
+    for config, (table, done) in zip(wanted, pool.map(attempt, wanted, [opts] * len(wanted), works)):
         bad, count = table.unproven or table.wrong, count + 1
         print(f"{'not ok' if bad else 'ok'} {count} - {config.name:{30 if bad else 34}}"
               f"{table.right:7}{table.gone:6}{table.unproven:10}{table.wrong:7}", flush=True)
