@@ -30,7 +30,7 @@ for ($round = 0; $round < 4; $round++) {
 		throw new RuntimeException("x");
 	} catch (RuntimeException $e) {
 	}
-	usleep(300000);
+	usleep(100000);
 }
 foreach (Octet::counts() as $name => $n)
 	echo "$name $n\n";

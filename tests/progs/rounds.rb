@@ -30,7 +30,7 @@ collections = GC.count
   rescue Bad
     GC.start
   end
-  sleep 0.3
+  sleep 0.1
 end
 puts "gc #{GC.count - collections} raised #{raised} methods #{all}"
 calls.each { |name, n| puts "Octet##{name} #{n}" }
