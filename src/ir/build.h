@@ -17,11 +17,12 @@
  */
 struct ir_unwind_opts {
 	bool is_on;
-	bool is_sent; /* no tables: every stack is sent as it lies in memory, and the consumer unwinds it (user engine) */
+	bool is_in_process; /* nothing of the kernel can be looked at (user engine): not who the process is, nor pending uretprobes */
 	int32_t task_mm, mm_start_stack, mm_start_code;
 	/* pending uretprobes, which hide return addresses */
 	int32_t mm_xol_area, xol_vaddr, task_utask, utask_instances;
-	int32_t utask_vaddr, utask_xol_vaddr; /* an instruction being stepped: its place, and its copy's */
+	int32_t utask_vaddr,
+		utask_xol_vaddr; /* an instruction being stepped: its place, and its copy's */
 	int32_t instance_stack, instance_address, instance_next;
 };
 
@@ -54,7 +55,7 @@ struct ir_build_opts {
 	uint32_t n_cpus;
 	/* add to this image (image_extend), whose programs, maps and events stay as they are; NULL: make a new one */
 	struct image *base;
-	uint32_t fault_room; /* see struct image */
+	uint32_t fault_room;                              /* see struct image */
 	bool (*has_feature)(void *arg, const char *name); /* as sema_world.has_feature */
 	void *feature_arg;
 };

@@ -44,8 +44,6 @@ static void make_maps(struct builder *b)
 						      .value_size = UNWIND_N_STATS * 8,
 						      .max_entries = 1,
 						      .is_per_cpu = true });
-	if (b->unwind.is_sent)
-		return;
 	im->unwind_tables_map =
 		image_add_map(im, (struct image_map){ .name = STR("unwind_tables"),
 						      .role = MAP_UNWIND_TABLES,
@@ -244,27 +242,32 @@ static void keep_first(struct builder *b)
 	unwind_set(b, U_FIRST_BP, unwind_get(b, U_BP));
 }
 
-/* the registers, which is all there is to a stack that is sent */
-static void begin_sent(struct builder *b)
+/* inside of a process: it is the one that is asked for, its exec ends all probes in it */
+static void begin_in_process(struct builder *b)
 {
 	take_context(b, context_reg(b));
 	unwind_set(b, U_SHIFT,
 		   put_op(b, IR_SUB, unwind_get(b, U_IP), build_load_reg(b, arch_ip_offset())));
-	keep_first(b);
 }
 
 static void begin(struct builder *b, struct value buf, uint32_t limit, uint32_t pid, uint32_t none,
 		  uint32_t unknown)
 {
-	uint32_t task = put_call(b, BPF_FUNC_get_current_task_btf, 0, NULL), mm, part;
+	uint32_t task = 0, mm = 0, part;
 	int32_t key = b->unwind_at + U_KEY;
 
+	if (!b->unwind.is_in_process)
+		task = put_call(b, BPF_FUNC_get_current_task_btf, 0, NULL);
 	for (int i = 0; i < U_BYTES; i += 8)
 		unwind_set_imm(b, i, 0);
 	unwind_set(b, U_HASH, put_imm(b, (int64_t)IMAGE_STACK_HASH_START));
-	take_registers(b, task, buf, limit, none, unknown);
-	mm = put_load(b, task, b->unwind.task_mm, 8, false);
-	take_uretprobes(b, task, mm);
+	if (b->unwind.is_in_process) {
+		begin_in_process(b);
+	} else {
+		take_registers(b, task, buf, limit, none, unknown);
+		mm = put_load(b, task, b->unwind.task_mm, 8, false);
+		take_uretprobes(b, task, mm);
+	}
 	keep_first(b);
 	unwind_set(b, U_FIRST_INSTANCE, unwind_get(b, U_INSTANCE));
 	unwind_set(b, U_SHIFT_NOW, unwind_get(b, U_SHIFT));
@@ -272,7 +275,8 @@ static void begin(struct builder *b, struct value buf, uint32_t limit, uint32_t 
 	unwind_set_imm(b, U_STATUS, UNKNOWN);
 	part = map_lookup(b, b->im->unwind_procs_map, put_op_imm(b, IR_ADD, scratch_base(b), key));
 	put_br_imm(b, CC_EQ, part, 0, unknown);
-	check_program(b, part, mm, unknown);
+	if (!b->unwind.is_in_process)
+		check_program(b, part, mm, unknown);
 	unwind_set_imm(b, U_STATUS, GOES_ON);
 }
 
@@ -320,13 +324,6 @@ void unwind_user_stack(struct builder *b, struct value to, struct value buf, uin
 
 	make_maps(b);
 	b->unwind_at = mem_new_bytes(b, U_BYTES).off;
-	if (b->unwind.is_sent) {
-		begin_sent(b);
-		stats = stats_row(b, none);
-		unwind_send_snapshot(b, to, buf, pid, limit, stats, sent);
-		finish(b, to, buf, limit, stats);
-		return;
-	}
 	begin(b, buf, limit, pid, none, unknown);
 	cb = unwind_build_step(b, buf, limit);
 	put_helper(b, BPF_FUNC_loop, put_imm(b, limit), put_func(b, cb->index), frame_base(b),

@@ -63,7 +63,7 @@ static void find_unwind(void *arg, struct ir_unwind_opts *o)
 
 	if (c->engine == ENGINE_USER) { /* which has no structures of the kernel to look at */
 		*o = (struct ir_unwind_opts){ .is_on = true,
-					      .is_sent = true,
+					      .is_in_process = true,
 					      .mm_xol_area = -1,
 					      .xol_vaddr = -1,
 					      .task_utask = -1 };

@@ -341,3 +341,22 @@ TEST(killed_writers_leave_it_readable)
 	CHECK(total > 0);
 	munmap(m, ROOM);
 }
+
+TEST(maps_of_maps)
+{
+	const struct rt_map_plan p = { RT_MAPS, 4, 8, 10, 1 }, inside = { RT_ARRAY, 4, 8, 3, 1 };
+	struct rt_map *m = make(&p), *inner = (struct rt_map *)(void *)((char *)m + 8192);
+	uint32_t i = 7, out = 10, last = 2;
+	uint64_t v = 5;
+
+	rt_map_init(inner, &inside, (char *)inner + 128);
+	CHECK(!rt_map_lookup(m, &i, 0) && rt_map_set_map(m, i, inner));
+	CHECK(rt_map_lookup(m, &i, 0) == inner && rt_map_lookup_in(m, &i, 0) == inner);
+	CHECK(rt_map_lookup(rt_map_lookup(m, &i, 0), &last, 0) != NULL);
+	CHECK(!rt_map_lookup(m, &out, 0) && !rt_map_set_map(m, out, inner));
+	/* programs cannot change it */
+	CHECK_INT(rt_map_update(m, &i, &v, RT_ANY, 0), RT_EINVAL);
+	CHECK_INT(rt_map_delete(m, &i), RT_EINVAL);
+	CHECK(rt_map_set_map(m, i, NULL) && !rt_map_lookup(m, &i, 0));
+	munmap(m, ROOM);
+}

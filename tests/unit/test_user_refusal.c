@@ -167,7 +167,8 @@ TEST(maps)
 		{ BPF_MAP_TYPE_RINGBUF, MAP_RING, NULL },
 		{ BPF_MAP_TYPE_LRU_HASH, MAP_PRIVATE, NULL },
 		{ BPF_MAP_TYPE_LRU_HASH, MAP_SCRIPT, "'@m' has elements that make way" },
-		{ BPF_MAP_TYPE_ARRAY_OF_MAPS, MAP_UNWIND_TABLES, "only the kernel has" },
+		{ BPF_MAP_TYPE_ARRAY_OF_MAPS, MAP_UNWIND_TABLES, NULL },
+		{ BPF_MAP_TYPE_ARRAY_OF_MAPS, MAP_SCRIPT, "only the kernel has" },
 		{ BPF_MAP_TYPE_PERF_EVENT_ARRAY, MAP_PACKETS, "only the kernel has" },
 		{ BPF_MAP_TYPE_STACK_TRACE, MAP_SCRIPT, "only the kernel has" },
 	};

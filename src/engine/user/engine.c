@@ -9,6 +9,7 @@
 #include "engine/user/sites.h"
 #include "engine/user/user_refusal.h"
 
+#include <stdio.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -360,12 +361,7 @@ static int user_poll_fd(struct engine *e)
 static struct err *user_set_table(struct engine *e, uint32_t map, uint32_t index,
 				  const uint64_t *words, uint32_t n)
 {
-	(void)e;
-	(void)map;
-	(void)index;
-	(void)words;
-	(void)n;
-	return err_new(ENOTSUP, "tables for stacks are the kernel engine's");
+	return shared_set_table(&e->shared, map, index, words, n);
 }
 
 const struct engine_ops engine_user = {

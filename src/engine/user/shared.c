@@ -21,6 +21,7 @@
 
 #define PAGE 4096ull
 #define LINE 64ull
+#define TABLES_ROOM (64ull << 20)
 /* the kernel's clock and the processor's: how long they are compared, and how exactly a scale is kept */
 enum { CALIBRATION_NS = 2000000, SCALE_BITS = 32 };
 
@@ -49,6 +50,10 @@ static bool plan_of(const struct image_map *m, uint32_t n_cpus, struct rt_map_pl
 		return true;
 	case BPF_MAP_TYPE_HASH:
 	case BPF_MAP_TYPE_LRU_HASH: ret->kind = RT_HASH; return true;
+	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
+		ret->kind = RT_MAPS;
+		ret->value_size = 8;
+		return true;
 	default: return false;
 	}
 }
@@ -190,6 +195,10 @@ struct err *shared_make(const struct image *im, uint64_t ring_bytes, struct shar
 	place_maps(&s, im, &end);
 	rings = round_up(end, PAGE);
 	s.bytes = rings + stride * s.n_cpus;
+	s.tables = s.tables_end = s.bytes;
+	/* room only: what is not used is no memory */
+	if (im->unwind_tables_map != IMAGE_NONE)
+		s.bytes = s.tables_end += TABLES_ROOM;
 	err = make_file(&s);
 	if (err) {
 		shared_free(&s);
@@ -208,6 +217,28 @@ struct err *shared_make(const struct image *im, uint64_t ring_bytes, struct shar
 	return NULL;
 }
 
+struct err *shared_set_table(struct shared *s, uint32_t map, uint32_t index, const uint64_t *words,
+			     uint32_t n)
+{
+	const struct rt_map_plan plan = { RT_ARRAY, 4, 8, n, 1 };
+	uint64_t values = round_up(s->tables + sizeof(struct rt_map), LINE);
+	struct rt_map *outer = shared_map(s, map), *inner;
+	uint32_t first = 0;
+
+	if (!outer || outer->kind != RT_MAPS ||
+	    (words && (!n || values + rt_map_bytes(&plan) > s->tables_end)))
+		return err_new(ENOSPC, "keep a table of %u words", n);
+	inner = (struct rt_map *)(void *)((char *)s->view + s->tables);
+	if (words) {
+		rt_map_init(inner, &plan, (char *)s->view + values);
+		memcpy(rt_map_lookup_in(inner, &first, 0), words, n * sizeof(*words));
+		s->tables = round_up(values + rt_map_bytes(&plan), LINE);
+	}
+	return rt_map_set_map(outer, index, words ? inner : NULL)
+		       ? NULL
+		       : err_new(EINVAL, "keep a table at %u", index);
+}
+
 void shared_free(struct shared *s)
 {
 	if (s->view)
@@ -217,7 +248,8 @@ void shared_free(struct shared *s)
 	 * back all the same, and reads as zeroes
 	 */
 	if (s->fd >= 0) {
-		(void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)s->bytes);
+		(void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+				(off_t)s->bytes);
 		close(s->fd);
 	}
 	free(s->maps);

@@ -21,6 +21,8 @@ struct shared {
 	void *view;
 	uint64_t bytes;
 	uint32_t n_cpus;
+	uint64_t tables,
+		tables_end; /* offsets: where the next table for unwinding goes, and the end of the room for them */
 	struct shared_map *maps; /* of the image, in its order */
 	uint32_t n_maps;
 };
@@ -28,6 +30,10 @@ struct shared {
 /* ring_bytes: of each processor's ring, a power of two. An error leaves nothing behind */
 struct err *shared_make(const struct image *im, uint64_t ring_bytes, struct shared *ret) ERR_MUST;
 void shared_free(struct shared *s);
+
+/* a table of words becomes an element of MAP_UNWIND_TABLES; words NULL: the element goes, its room stays taken */
+struct err *shared_set_table(struct shared *s, uint32_t map, uint32_t index, const uint64_t *words,
+			     uint32_t n) ERR_MUST;
 
 struct rt_area *shared_area(const struct shared *s);
 struct rt_map *shared_map(const struct shared *s, uint32_t map); /* NULL: not served */

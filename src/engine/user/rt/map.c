@@ -138,15 +138,15 @@ static bool is_key(const struct rt_map *m, const char *slot, const struct wanted
 
 static uint64_t slot_bytes(const struct rt_map_plan *p)
 {
-	return p->kind == RT_ARRAY ? padded(p->value_size)
-				   : 8 + padded(p->key_size) + padded(p->value_size);
+	return p->kind != RT_HASH ? padded(p->value_size)
+				  : 8 + padded(p->key_size) + padded(p->value_size);
 }
 
 static uint32_t n_slots(const struct rt_map_plan *p)
 {
 	uint32_t n = 8;
 
-	if (p->kind == RT_ARRAY)
+	if (p->kind != RT_HASH)
 		return p->max_entries;
 	/* half full at most: then a search looks at two or three slots */
 	while (n < 2 * (uint64_t)p->max_entries && n < 1u << 31)
@@ -176,7 +176,7 @@ void rt_map_init(struct rt_map *m, const struct rt_map_plan *p, void *tables)
 		.n_slots = n_slots(p),
 		.n_tables = p->n_tables,
 		.stride = (uint32_t)slot_bytes(p),
-		.value_at = p->kind == RT_ARRAY ? 0 : (uint32_t)(8 + padded(p->key_size)),
+		.value_at = p->kind != RT_HASH ? 0 : (uint32_t)(8 + padded(p->key_size)),
 		.table_bytes = table_bytes(p),
 		.tables = (int64_t)((uintptr_t)tables - (uintptr_t)m),
 	};
@@ -349,8 +349,14 @@ static bool array_index(const struct rt_map *m, const void *key, uint32_t *i)
 static void *array_at(struct rt_map *m, const void *key, uint32_t table)
 {
 	uint32_t i;
+	int64_t to;
 
-	return table < m->n_tables && array_index(m, key, &i) ? slot_of(m, table, i) : NULL;
+	if (table >= m->n_tables || !array_index(m, key, &i))
+		return NULL;
+	if (m->kind == RT_ARRAY)
+		return slot_of(m, table, i);
+	to = __atomic_load_n((int64_t *)slot_of(m, table, i), __ATOMIC_ACQUIRE);
+	return to ? (char *)m + to : NULL;
 }
 
 void *rt_map_lookup_in(struct rt_map *m, const void *key, uint32_t table)
@@ -358,7 +364,7 @@ void *rt_map_lookup_in(struct rt_map *m, const void *key, uint32_t table)
 	struct wanted w;
 	char *slot;
 
-	if (m->kind == RT_ARRAY)
+	if (m->kind != RT_HASH)
 		return array_at(m, key, table);
 	if (table >= m->n_tables)
 		return NULL;
@@ -389,7 +395,7 @@ void *rt_map_lookup(struct rt_map *m, const void *key, uint32_t table)
 {
 	struct wanted w;
 
-	if (m->kind == RT_ARRAY)
+	if (m->kind != RT_HASH)
 		return array_at(m, key, table);
 	if (table >= m->n_tables)
 		return NULL;
@@ -403,7 +409,7 @@ int rt_map_update(struct rt_map *m, const void *key, const void *value, uint32_t
 	struct wanted w = { .key = key };
 	char *at;
 
-	if (flags > RT_EXIST || table >= m->n_tables)
+	if (flags > RT_EXIST || table >= m->n_tables || m->kind == RT_MAPS)
 		return RT_EINVAL;
 	if (m->kind == RT_ARRAY) {
 		at = array_at(m, key, table);
@@ -424,6 +430,16 @@ int rt_map_update(struct rt_map *m, const void *key, const void *value, uint32_t
 	return insert(m, &w, value, table) ? 0 : RT_E2BIG;
 }
 
+bool rt_map_set_map(struct rt_map *m, uint32_t index, const struct rt_map *element)
+{
+	int64_t to = element ? (int64_t)((uintptr_t)element - (uintptr_t)m) : 0;
+
+	if (m->kind != RT_MAPS || index >= m->max_entries)
+		return false;
+	__atomic_store_n((int64_t *)slot_of(m, 0, index), to, __ATOMIC_RELEASE);
+	return true;
+}
+
 /* of two that delete at the same moment one does. The slot keeps its credit */
 static bool kill(struct rt_map *m, char *slot, uint64_t state, uint32_t table)
 {
@@ -441,7 +457,7 @@ int rt_map_delete(struct rt_map *m, const void *key)
 	int result = RT_ENOENT;
 	struct wanted w;
 
-	if (m->kind == RT_ARRAY)
+	if (m->kind != RT_HASH)
 		return RT_EINVAL;
 	w = want(m, key);
 	for (uint32_t t = 0; t < m->n_tables; t++) {
@@ -456,7 +472,7 @@ int rt_map_delete(struct rt_map *m, const void *key)
 
 bool rt_map_next(struct rt_map *m, uint32_t table, uint32_t *at, struct rt_element *ret)
 {
-	while (*at < m->n_slots) {
+	while (m->kind != RT_MAPS && *at < m->n_slots) {
 		char *slot = slot_of(m, table, *at);
 		struct wanted w;
 		uint64_t state;
@@ -484,7 +500,7 @@ bool rt_map_next(struct rt_map *m, uint32_t table, uint32_t *at, struct rt_eleme
 bool rt_map_is_same(const struct rt_map *m, const struct rt_element *e)
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return m->kind == RT_ARRAY || load_state((const char *)e->key - 8) == e->state;
+	return m->kind != RT_HASH || load_state((const char *)e->key - 8) == e->state;
 }
 
 void rt_map_clear(struct rt_map *m)
@@ -495,7 +511,7 @@ void rt_map_clear(struct rt_map *m)
 
 			if (m->kind == RT_ARRAY)
 				fill_zero(slot, m->value_size);
-			else if (kind_of(load_state(slot)) == READY)
+			else if (m->kind == RT_HASH && kind_of(load_state(slot)) == READY)
 				kill(m, slot, load_state(slot), t);
 		}
 }

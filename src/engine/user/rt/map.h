@@ -17,7 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum rt_kind { RT_ARRAY, RT_HASH };
+/* RT_MAPS: an array of maps; its values are bytes from it to them, 0: none. Only the tracer changes it */
+enum rt_kind { RT_ARRAY, RT_HASH, RT_MAPS };
 
 struct rt_map {
 	uint32_t kind; /* enum rt_kind */
@@ -58,6 +59,8 @@ void *rt_map_lookup(struct rt_map *m, const void *key, uint32_t table);
 void *rt_map_lookup_in(struct rt_map *m, const void *key, uint32_t table);
 int rt_map_update(struct rt_map *m, const void *key, const void *value, uint32_t flags,
 		  uint32_t table);
+/* RT_MAPS: its element at an index; NULL: none. False: there is no such index */
+bool rt_map_set_map(struct rt_map *m, uint32_t index, const struct rt_map *element);
 /* from all tables */
 int rt_map_delete(struct rt_map *m, const void *key);
 
