@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 
 /* runs a program of one piece; ctx is what it gets as R1 */
 static uint64_t run(const char *text, const void *map, void *ctx)
@@ -341,4 +343,89 @@ TEST(texts_compared)
 	CHECK_INT(run(text, NULL, &c), 0);
 	c.b[2] = 'a';
 	CHECK((int64_t)run(text, NULL, &c) > 0);
+}
+
+/* ---- how much stack they need ---- */
+
+enum {
+	PAINTED = 16384,
+	MARGIN = 96
+}; /* of the program itself, and of the C function that calls it */
+
+static struct room *painted_room;
+static void *painted_ctx;
+static char *painted_top;
+
+static void run_painted(void)
+{
+	painted_top = __builtin_frame_address(0);
+	(void)painted_room->run(painted_ctx);
+}
+
+/* bytes below the frame that calls a program */
+static uint32_t stack_used(struct room *r, void *ctx)
+{
+	static _Alignas(4096) char stack[PAINTED];
+	ucontext_t here, there;
+	uint32_t n = 0;
+
+	memset(stack, 0xa5, sizeof(stack));
+	painted_room = r;
+	painted_ctx = ctx;
+	getcontext(&there);
+	there.uc_stack.ss_sp = stack;
+	there.uc_stack.ss_size = sizeof(stack);
+	there.uc_link = &here;
+	makecontext(&there, run_painted, 0);
+	swapcontext(&here, &there);
+	while (n < sizeof(stack) && stack[n] == (char)0xa5)
+		n++;
+	return (uint32_t)(painted_top - stack) - n;
+}
+
+TEST(stack)
+{
+	static const struct {
+		int32_t helper;
+		const char *text;
+	} table[] = {
+		{ 1, "r2 = r1\nr1 = MAP\ncall bpf_x#1\nexit\n" },
+		/* a key that is new */
+		{ 2, "r2 = r1\nr3 = r1\nr1 = MAP\nr4 = 0\ncall bpf_x#2\nexit\n" },
+		{ 3, "r2 = r1\nr1 = MAP\ncall bpf_x#3\nexit\n" },
+		{ 5, "call bpf_x#5\nexit\n" },
+		{ 14, "call bpf_x#14\nexit\n" },
+		{ 15, "call bpf_x#15\nexit\n" },
+		{ 16, "r2 = 16\ncall bpf_x#16\nexit\n" },
+		{ 112, "r3 = r1\nr1 += 64\nr2 = 100\ncall bpf_x#112\nexit\n" },
+		{ 114, "r3 = r1\nr1 += 64\nr2 = 100\ncall bpf_x#114\nexit\n" },
+		{ 130, "r2 = r1\nr1 = 1\nr3 = 24\nr4 = 0\ncall bpf_x#130\nexit\n" },
+		/* callbacks that read texts and put keys */
+		{ 181, "r3 = r1\nr1 = 2\nr2 = subprog each\nr4 = 0\ncall bpf_x#181\nexit\n"
+		       "each:\nr3 = r2\nr1 = r2\nr1 += 64\nr2 = 100\ncall bpf_x#114\n"
+		       "r0 = 0\nexit\n" },
+		{ 164, "r3 = r1\nr1 = MAP\nr2 = subprog each\nr4 = 0\ncall bpf_x#164\nexit\n"
+		       "each:\nr3 = r4\nr1 = r4\nr1 += 64\nr2 = 100\ncall bpf_x#114\n"
+		       "r0 = 0\nexit\n" },
+		{ 164, "r3 = r1\nr1 = MAP\nr2 = subprog each\nr4 = 0\ncall bpf_x#164\nexit\n"
+		       "each:\nr2 = r4\nr2 += 8\nr3 = r4\nr4 = 0\ncall bpf_x#2\nr0 = 0\nexit\n" },
+	};
+
+	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct rt_map_plan p = { RT_HASH, 8, 8, 100, CPUS };
+		struct room *r = room_make();
+		struct rt_map *m = (struct rt_map *)(void *)(r->data + MAPS_AT);
+		uint64_t ctx[64] = { 12345, 777 }, key = 99;
+		uint32_t used;
+
+		rt_map_init(m, &p, r->data + MAPS_AT + 4096);
+		rt_map_update(m, &key, &key, RT_ANY, 0);
+		r->own->has_fsgsbase = getauxval(AT_HWCAP2) >> 1 & 1;
+		if (room_load(r, table[i].text, m)) {
+			used = stack_used(r, ctx);
+			if (!CHECK(used <= blob_stack(table[i].helper) + MARGIN))
+				printf("# function %d: %u bytes\n", (int)table[i].helper, used);
+		}
+		room_free(r);
+	}
 }

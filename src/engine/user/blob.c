@@ -47,3 +47,10 @@ uint64_t blob_call_close(void)
 {
 	return BLOB_call_close;
 }
+
+uint32_t blob_stack(int32_t helper)
+{
+	return helper == BPF_FUNC_loop                ? BLOB_STACK_OF_LOOP
+	       : helper == BPF_FUNC_for_each_map_elem ? BLOB_STACK_OF_EACH
+						      : BLOB_STACK;
+}

@@ -13,7 +13,6 @@
 #include <stddef.h>
 
 enum {
-	STACK_OF_HELPERS = 512, /* the deepest of rt, its return address included */
 	/* what functions of the System V convention may write */
 	CALL_CLOBBERED = 1 << X_RAX | 1 << X_RCX | 1 << X_RDX | 1 << X_RSI | 1 << X_RDI |
 			 1 << X_R8 | 1 << X_R9 | 1 << X_R10 | 1 << X_R11,
@@ -26,7 +25,7 @@ struct trampoline {
 	const struct trampoline_env *env;
 	const struct trampoline_prog *prog; /* being compiled */
 	struct frame entry, back;
-	bool has_calls; /* of helpers */
+	uint32_t helper_stack; /* of the helper that needs most */
 	bool is_far;
 	struct err *error;
 };
@@ -40,7 +39,8 @@ static bool call_helper(void *arg, struct x86 *x, int32_t helper)
 
 	if (at < 0)
 		return false;
-	t->has_calls = true;
+	if (blob_stack(helper) > t->helper_stack)
+		t->helper_stack = blob_stack(helper);
 	t->is_far |= !x86_call_to(x, t->env->blob + (uint64_t)at);
 	return true;
 }
@@ -133,7 +133,8 @@ static void put_table_call(struct trampoline *t, uint64_t function, int32_t slot
 {
 	struct x86 *x = t->x;
 
-	t->has_calls = true;
+	if (t->helper_stack < BLOB_STACK)
+		t->helper_stack = BLOB_STACK;
 	t->is_far |= !x86_lea_at(x, X_RDI, t->env->calls);
 	x86_lea(x, X_RSI, X_RSP, slot_at);
 	x86_lea_label(x, X_RDX, back);
@@ -274,7 +275,7 @@ static struct err *prepare(struct trampoline *t)
 
 static uint32_t stack_of(const struct trampoline *t, const struct frame *f)
 {
-	return (uint32_t)f->bytes + f->prog_stack + (t->has_calls ? STACK_OF_HELPERS : 0);
+	return (uint32_t)f->bytes + f->prog_stack + t->helper_stack;
 }
 
 struct err *trampoline_emit(struct x86 *x, struct patch *p, const struct code *c,
