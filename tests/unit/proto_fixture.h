@@ -157,7 +157,7 @@ struct talk_call {
 
 /*
  * The whole conversation; cut: 0 as it is, otherwise a seed: calls come in pieces of random length, and with as_calls some of
- * the pieces are calls of their own. The first line has the roles, one after the other as they were taken. The caller frees the text.
+ * the pieces are calls of their own. The first line has the roles, one after the other as they were taken, and behind each call. The caller frees the text.
  */
 static inline char *talk_replay_as(const struct proto_ops *ops, const struct talk_call *calls,
 				   size_t n, unsigned cut, bool as_calls)
@@ -189,6 +189,8 @@ static inline char *talk_replay_as(const struct proto_ops *ops, const struct tal
 			if (as_calls && random >> 30 & 1)
 				from = at;
 		}
+		/* one that was taken and given up within a part is not among them: what is left of it is */
+		strbuf_printf(&roles, "/%d", t.conn.role);
 		t.nsecs += 1000;
 	}
 	talk_end(&t);
