@@ -232,6 +232,13 @@ def soak(tally, seconds, more=()):
         runtime(tally, "build-asan", f"runtime under ASan and UBSan, round {n}", SANITIZER_ENV, more)
 
 
+def kills(tally, n=200):
+    """of tracers and of traced programs, at random moments"""
+    for mode in ("front", "target"):
+        script(tally, f"kill -9, {n} times: {mode}", [sys.executable, "tests/run/user_kills.py", mode, str(n),
+                                                      os.path.abspath(sonde("build")), os.path.abspath("build/tests/progs/checks")])
+
+
 def static(tally):
     """the static binary where there is nothing but /proc, /sys and what is traced"""
     if not build(tally, "static", "static binary"):
@@ -275,6 +282,7 @@ def main():
         test(tally)
     else:
         soak(tally, o.seconds)
+        kills(tally)
         vm(tally, "all tests", "--loads")
     return tally.finish()
 

@@ -108,7 +108,7 @@ word_at() { # PID SYMBOL: 16 bits of a position-independent program
     python3 -c 'import os, sys
 pid, address = sys.argv[1], int(sys.argv[2], 16)
 base = min(int(line.split("-")[0], 16) for line in open(f"/proc/{pid}/maps") if line.rstrip().endswith(sys.argv[3]))
-print(int.from_bytes(os.pread(os.open(f"/proc/{pid}/mem", os.O_RDONLY), 2, base + address), "little"))' "$1" "$(nm "$program" | sed -n "s/^\([0-9a-f]*\) . $2\$/\1/p")" "$program"
+print(int.from_bytes(os.pread(os.open(f"/proc/{pid}/mem", os.O_RDONLY), 2, base + address), "little"))' "$1" "$(sed -n "s/^\([0-9a-f]*\) . $2\$/\1/p" symbols)" "$program"
 }
 is_raised() { [ "$(word_at "$1" probes_guarded_semaphore)" = 1 ]; }
 

@@ -7,7 +7,7 @@ PROGRAM is tests/progs/checks or gochecks: threads that check their own answers.
   both     front end and guardian are killed while the probes are in; sonde clean gives the program its bytes back
   guardian the guardian is killed while the probes are in: the front end takes them out, says so, and ends
   target   the program is killed at a random moment: sonde ends by itself and prints what was counted
-Prints what happened; the last line is "good" when all of it is as it should be.
+Prints TAP: one test.
 """
 import ctypes
 import os
@@ -91,7 +91,7 @@ class Program:
         line = self.p.stdout.readline().strip()
         if self.p.wait() or not line.endswith(" 0 wrong"):
             raise Bad(f"the program says '{line}' and ends with {self.p.returncode}")
-        print(line)
+        print("#", line)
 
 
 def measure_attach(program):
@@ -122,7 +122,7 @@ def front(program, n):
         if program.is_patched():
             raise Bad(f"after kill {i}: {program.changed()}")
     program.end()
-    print(f"{n} kills, {n_patched} of them while probes were in")
+    print(f"# {n} kills, {n_patched} of them while probes were in")
 
 
 def guardian_of(tracer):
@@ -141,7 +141,7 @@ def guardian(program, n):
         out, err = t.communicate(timeout=LIMIT)
         if program.is_patched() or "@: " not in out:
             raise Bad(f"{out!r}, {err!r}, {program.changed()}")
-        print(*(line.replace(str(killed), "PID") for line in err.splitlines() if "guardian" in line), sep="\n")
+        print(*("# " + line.replace(str(killed), "PID") for line in err.splitlines() if "guardian" in line), sep="\n")
         program.collect()
     program.end()
 
@@ -164,7 +164,7 @@ def both(program, n):
         if not program.is_patched():
             raise Bad("nothing was left to clean")
         r = subprocess.run(clean, capture_output=True, text=True)
-        print(r.stdout.replace(str(program.p.pid), "PID"), end="")
+        print("#", r.stdout.replace(str(program.p.pid), "PID"), end="")
         if r.returncode or program.is_patched():
             raise Bad(f"after clean: {r}, {program.changed()}")
     program.end()
@@ -193,7 +193,7 @@ def target(sonde, path, n):
             raise Bad(f"sonde died of signal {-t.returncode}")
     if not n_counted:
         raise Bad("nothing was counted in any of them")
-    print(f"{n} programs killed, {n_counted} with counts")
+    print(f"# {n} programs killed, {n_counted} with counts")
 
 
 def main():
@@ -205,11 +205,11 @@ def main():
         else:
             {"front": front, "both": both, "guardian": guardian}[mode](Program(sonde, path), n)
     except Bad as e:
-        print("BAD:", e)
+        print(f"# {e}\n1..1\nnot ok 1 - {mode}")
         for pid in children(os.getpid()):
             os.kill(pid, signal.SIGKILL)
         sys.exit(1)
-    print("good")
+    print(f"1..1\nok 1 - {mode}")
 
 
 if __name__ == "__main__":
