@@ -162,11 +162,11 @@ class Server:
         names = self.functions(o)
         if not names:
             self.fault = "no functions are listed"
-        while time.time() < end and not self.fault and self.p.poll() is None:
+        while (time.time() < end or not self.rounds) and not self.fault and self.p.poll() is None:
             chosen = random.sample(names, min(FUNCTIONS, len(names)))
             script = "config = { missing_probes = warn; max_probes = 1000000 } " + "".join(
                 f"{kind}:{self.binary}:* {{ @{kind} = count(); }} " for kind in ("uprobe", "uretprobe")) + \
-                "interval:ms:700 { exit(); }"
+                f"interval:ms:{100 if o.engine == 'user' else 700} {{ exit(); }}"
             only = "^interval|:(" + "|".join(re.sub(r"\W", lambda c: r"\^" if c[0] == "^" else f"[{c[0]}]", n)
                                              for n in chosen) + ")$"
             where = ["--engine", "user", "-p", str(self.worker())] if o.engine == "user" else []
@@ -177,8 +177,7 @@ class Server:
                 self.fault = f"sonde: exit {r.returncode}: {said[0][-500:]}\n{script}"
             elif where:
                 self.fault = "; ".join(f"{n} bytes of {f} differ, the first at {at:#x}"
-                                       for at, f, n in own_bytes.changed(self.worker())
-                                       if f == os.path.realpath(self.binary))
+                                       for at, f, n in own_bytes.changed(self.worker(), os.path.realpath(self.tmp)))
             self.rounds += 1
             self.probes += 2 * len(chosen)
             self.hits += sum(int(x) for x in re.findall(r"^@\w+: (\d+)$", r.stdout, re.M))
