@@ -30,6 +30,10 @@ EMPTY_ROOT_TESTS = (r"^(uprobe\.(?!child_command)|usdt\.|end\.(exit_|output_|sig
 # has all of them under the sanitizers
 NOT_SCRIPTS_OF_SERVERS = (r"^(?!(postgres|mysql|redis_tool|dns|nginx|gc|flow|calls|stat|gohttp|goroutine|memleak|offcpu|profile|"
                           r"deadlock|snoops|objnew|threads|java|ssl)\.)")
+# those that build no programs; all of them: tests/run/runner.py --engine user
+USER_ENGINE_TESTS = (r"^(uprobe|usdt|user_engine|end|filter|flame|frames|functions|loops|process|processes|redis|typed|trace|libsonde|object|"
+                     r"placement|names|count|latency|argdist|scripts|go\.(entries|returns|typed|http_requests)|unwind\.(?!go|rust)|"
+                     r"returns\.(?!every))\.?")
 SANITIZER_ENV = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
                  "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=98"}
 
@@ -266,6 +270,8 @@ def test(tally):
         golden(tally, "build-asan", "golden, sanitizers", SANITIZER_ENV)
     with vm_beside(tally, "chosen tests", "--chosen"):
         runtime(tally, "build", "runtime")
+        # alone: a kernel uprobe in a file that a process of the user engine has mapped would destroy that process
+        runtime(tally, "build", "runtime under the user engine", None, ("--engine", "user", "-k", USER_ENGINE_TESTS))
         script(tally, "matrix of programs that print their own truth",
                [sys.executable, "tests/matrix/matrix.py", "--sonde", sonde("build")])
         static(tally)

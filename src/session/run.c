@@ -551,6 +551,26 @@ static void image_grown(void *arg, pid_t pid)
 	r->names.go_types = go_types_new(r->c.image, probe_ctx_files(&r->c.probes));
 }
 
+/* the user engine probes later what it has a place for already: a file that a pattern might name is none */
+static ERR_MUST struct err *check_waiting(const struct run *r)
+{
+	bool has_places = false;
+
+	if (r->ops != &engine_user || !r->c.waits)
+		return NULL;
+	for (uint32_t i = 0; i < r->c.image->n_progs; i++)
+		has_places |= r->c.image->progs[i]->shape->is_user &&
+			      r->c.image->progs[i]->shape->n_points;
+	if (!has_places)
+		return err_hint(err_new(0, "no file that is there now has what is to be probed, "
+					   "and the user engine does not wait for others"),
+				"--engine kernel does");
+	if (!r->o->no_warnings)
+		fprintf(stderr, "NOTE: the user engine does not probe files that are mapped later "
+				"and have no name in the script; --engine kernel does\n");
+	return NULL;
+}
+
 static ERR_MUST struct err *run_script(struct run *r)
 {
 	struct late_opts lo;
@@ -561,6 +581,7 @@ static ERR_MUST struct err *run_script(struct run *r)
 		r->status = 1;
 		return NULL;
 	}
+	TRY(check_waiting(r));
 	TRY(open_engine(r));
 	watch_processes(r);
 	r->calls = calls_new(r->c.image, r->ops, r->engine);
@@ -655,7 +676,8 @@ static bool compile(struct run *r, const struct session_opts *o)
 	if ((o->pids.n || r->child.pid) && !o->follow) {
 		if (!compile_for(r, ENGINE_USER))
 			return false;
-		why = user_engine_refusal(r->c.image);
+		why = r->c.waits ? err_new(0, "it waits for files that are mapped later")
+				 : user_engine_refusal(r->c.image);
 		if (!why) {
 			log_verbose("engine: user, all of it can run in the process");
 			return true;
