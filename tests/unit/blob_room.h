@@ -33,6 +33,7 @@ struct room {
 	struct rt_area *area;
 	struct rt_private *own;
 	size_t n_code;
+	uint32_t stack; /* of the program, as the JIT counts it */
 	uint64_t (*run)(void *ctx);
 };
 
@@ -43,6 +44,7 @@ static inline struct room *room_make(void)
 	r.code = mmap(NULL, CODE + DATA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		      0);
 	r.data = r.code + CODE;
+	r.stack = 0;
 	r.run = NULL; /* nothing is loaded yet */
 	r.area = (struct rt_area *)(void *)r.data;
 	r.own = (struct rt_private *)(void *)(r.data + OWN_AT);
@@ -80,7 +82,9 @@ static inline bool room_call(void *arg, struct x86 *x, int32_t helper)
 /* a program in the notation of the assembler, in which MAP stands for a map's address */
 static inline bool room_load(struct room *r, const char *text, const void *map)
 {
-	struct jit_env env = { .call_helper = room_call, .arg = r, .is_function = true };
+	struct jit_env env = {
+		.call_helper = room_call, .arg = r, .is_function = true, .stack = &r->stack
+	};
 	struct x86 x = { .base = (uint64_t)(uintptr_t)r->code + r->n_code };
 	STRBUF_AUTO source = { 0 };
 	struct bpf_insn *insns;

@@ -50,7 +50,5 @@ uint64_t blob_call_close(void)
 
 uint32_t blob_stack(int32_t helper)
 {
-	return helper == BPF_FUNC_loop                ? BLOB_STACK_OF_LOOP
-	       : helper == BPF_FUNC_for_each_map_elem ? BLOB_STACK_OF_EACH
-						      : BLOB_STACK;
+	return helper == BPF_FUNC_for_each_map_elem ? BLOB_STACK_OF_EACH : BLOB_STACK;
 }

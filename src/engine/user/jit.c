@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+enum { MOST_DEPTH = 64, ENDLESS_STACK = 1 << 16 };
+
 enum x86_reg jit_reg(unsigned ebpf_reg)
 {
 	static const uint8_t regs[] = { X_RAX, X_RDI, X_RSI, X_RDX, X_RCX,
@@ -120,6 +122,43 @@ static unsigned saved_of(const struct jit *j, uint32_t start, uint32_t end)
 		i += ebpf_is_wide(in);
 	}
 	return saved & (1u << R6 | 1u << R7 | 1u << R8 | 1u << R9);
+}
+
+/* the helper that gets a function's address is the next one that is called */
+static uint32_t callback_stack(const struct jit *j, uint32_t i)
+{
+	for (; i < j->n; i++) {
+		const struct bpf_insn *in = &j->insns[i];
+
+		if (in->code == (BPF_JMP | BPF_CALL) && !in->src_reg)
+			return in->imm == BPF_FUNC_loop ? JIT_STACK_OF_LOOP : JIT_STACK_OF_EACH;
+		i += ebpf_is_wide(in);
+	}
+	return JIT_STACK_OF_EACH;
+}
+
+/* the longest chain of functions that call each other. Programs that the verifier takes know no recursion: here it has no end either */
+static uint32_t stack_needed(struct jit *j, uint32_t start, unsigned depth)
+{
+	uint32_t most = 0, end = function_end(j, start);
+
+	if (j->need[start])
+		return j->need[start];
+	if (depth > MOST_DEPTH)
+		return ENDLESS_STACK;
+	for (uint32_t i = start; i < end; i++) {
+		const struct bpf_insn *in = &j->insns[i];
+		uint32_t n;
+
+		if (names_function(in)) {
+			n = stack_needed(j, target_of(j, i), depth + 1);
+			n += ebpf_is_wide(in) ? callback_stack(j, i) : 0;
+			most = n > most ? n : most;
+		}
+		i += ebpf_is_wide(in);
+	}
+	j->need[start] = j->own[start] + most;
+	return j->need[start];
 }
 
 static void push_saved(struct jit *j, unsigned saved)
@@ -257,8 +296,7 @@ static struct err *compile_function(struct jit *j, uint32_t start)
 	j->stack = stack_of(j, start, end);
 	j->stack += -(j->stack + above) & 15;
 	/* as if each function called the next one */
-	if (j->env->stack)
-		*j->env->stack += j->stack + above + 8;
+	j->own[start] = j->stack + above + 8;
 	j->end_label = x86_label(j->x);
 	if (j->stack)
 		x86_lea(j->x, X_RSP, X_RSP, -(int32_t)j->stack);
@@ -290,6 +328,8 @@ struct err *jit_compile(const struct bpf_insn *insns, uint32_t n, const struct j
 {
 	FREE_AUTO uint32_t *labels = base_alloc((n + (size_t)1) * sizeof(*labels));
 	FREE_AUTO uint32_t *entries = base_alloc((n + (size_t)1) * sizeof(*entries));
+	FREE_AUTO uint32_t *own = base_alloc((n + (size_t)1) * sizeof(*own));
+	FREE_AUTO uint32_t *need = base_alloc((n + (size_t)1) * sizeof(*need));
 	FREE_AUTO bool *is_func = base_alloc(n + (size_t)1);
 	FREE_AUTO bool *is_entered = base_alloc(n + (size_t)1);
 	struct jit j = { .x = x,
@@ -298,6 +338,8 @@ struct err *jit_compile(const struct bpf_insn *insns, uint32_t n, const struct j
 			 .n = n,
 			 .labels = labels,
 			 .entries = entries,
+			 .own = own,
+			 .need = need,
 			 .is_func = is_func,
 			 .is_entered = is_entered };
 	uint32_t out = x86_label(x);
@@ -308,15 +350,13 @@ struct err *jit_compile(const struct bpf_insn *insns, uint32_t n, const struct j
 		labels[i] = x86_label(x);
 	TRY(find_functions(&j));
 	TRY(compile_function(&j, 0));
-	if (function_end(&j, 0) == n) {
-		x86_place(x, out);
-		return NULL;
-	}
 	/* the trampoline goes on behind all of them */
-	if (!env->is_function)
+	if (!env->is_function && function_end(&j, 0) < n)
 		x86_jump(x, X_ALWAYS, out);
 	for (uint32_t i = function_end(&j, 0); i < n; i = function_end(&j, i))
 		TRY(compile_function(&j, i));
+	if (env->stack)
+		*env->stack += stack_needed(&j, 0, 0);
 	x86_place(x, out);
 	return NULL;
 }

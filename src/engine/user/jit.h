@@ -37,9 +37,15 @@ struct jit_env {
 	 * left at the end with the result in R0; callee-saved registers are then the trampoline's business (x->written says which).
 	 */
 	bool is_function;
-	/* if not NULL: the bytes of stack that the program and its functions use at most are added, helpers apart */
+	/*
+	 * If not NULL: the bytes of stack that the program and its functions use at most are added, with those of helpers that call functions
+	 * back; what the last helper of a chain needs is apart.
+	 */
 	uint32_t *stack;
 };
+
+/* what a helper keeps on the stack while it calls a function back: bpf_for_each_map_elem, the others */
+enum { JIT_STACK_OF_EACH = 256, JIT_STACK_OF_LOOP = 64 };
 
 /* appends to x: the program first, its other functions behind it. x86_link is the caller's */
 struct err *jit_compile(const struct bpf_insn *insns, uint32_t n, const struct jit_env *env,

@@ -13,9 +13,11 @@ struct jit {
 	uint32_t n;
 	uint32_t *labels;  /* of each instruction; labels[n] is the program's end */
 	uint32_t *entries; /* where a function begins: its label, in front of what saves registers */
-	bool *is_func;     /* does a function begin here? */
-	bool *is_entered;  /* does a branch lead here? */
-	uint32_t stack;    /* bytes of the present function */
+	uint32_t *own,
+		*need; /* stack: of a function that begins here; with all that it calls, 0: not known yet */
+	bool *is_func;      /* does a function begin here? */
+	bool *is_entered;   /* does a branch lead here? */
+	uint32_t stack;     /* bytes of the present function */
 	uint32_t end_label; /* of the present function */
 };
 
