@@ -256,7 +256,8 @@ static struct err *seize_new(struct remote *r, size_t *n_new)
 /* it is in the kernel, and before it comes back it stops; unless it is the parent of a vfork(), whose child runs in its place */
 static bool is_as_good_as_stopped(const struct remote *r, const struct remote_thread *t)
 {
-	return proc_state(t->tid) == 'D' && !remote_find_sharer(r->pid);
+	return proc_state(t->tid) == 'D' && remote_can_compare(r->pid) &&
+	       !remote_find_sharer(r->pid);
 }
 
 static struct err *stop(struct remote *r, unsigned timeout_ms, bool is_most)

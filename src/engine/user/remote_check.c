@@ -71,6 +71,11 @@ struct err *remote_check_program(pid_t pid)
 			"use --engine kernel");
 }
 
+bool remote_can_compare(pid_t pid)
+{
+	return !syscall(SYS_kcmp, pid, pid, KCMP_VM, 0, 0);
+}
+
 pid_t remote_find_sharer(pid_t pid)
 {
 	struct pid_list all = { 0 };

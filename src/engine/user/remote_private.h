@@ -22,8 +22,9 @@ bool remote_status(pid_t pid, const char *field, char *value, size_t size);
 struct err *remote_check(pid_t pid) ERR_MUST;
 /* of that: it is no 64-bit program, or none at all */
 struct err *remote_check_program(pid_t pid) ERR_MUST;
-/* another process that shares its memory, which stopping it does not stop; 0: none */
+/* another process that shares its memory, which stopping it does not stop; 0: none, or the kernel cannot compare */
 pid_t remote_find_sharer(pid_t pid);
+bool remote_can_compare(pid_t pid);
 /* the thread in which system calls are executed; NULL: all of them have signals to be delivered first */
 struct remote_thread *remote_pick(struct remote *r);
 /* a system call that must succeed; what: for the error, "map pages" */
