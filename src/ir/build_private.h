@@ -404,6 +404,8 @@ void build_program(struct builder *b, const struct clause_inst *inst);
 void program_begin(struct builder *b, const struct probe_shape *shape, struct str name,
 		   struct span at);
 void program_end(struct builder *b);
+/* build_twin.c: the last program, complete, has the functions of an earlier one that is the same */
+void program_share(struct builder *b);
 /* build_follow.c: programs that keep the set of traced processes, and the test of it */
 void build_follow(struct builder *b, bool is_first);
 void build_follow_end(struct builder *b);

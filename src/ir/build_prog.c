@@ -382,6 +382,7 @@ void program_begin(struct builder *b, const struct probe_shape *shape, struct st
 void program_end(struct builder *b)
 {
 	fn_done(b->main);
+	program_share(b);
 }
 
 static void build_filters(struct builder *b)

@@ -174,7 +174,8 @@ struct value build_call_frame(struct builder *b, struct node *call)
 	return value_reg(frame, call->type);
 }
 
-static uint32_t add_call_map(struct builder *b, const char *what, uint32_t value_size)
+static uint32_t add_call_map(struct builder *b, const char *what, uint32_t value_size,
+			     uint32_t flags)
 {
 	return image_add_map(
 		b->im, (struct image_map){ .name = arena_printf(b->arena, "%s%s_%u",
@@ -185,7 +186,8 @@ static uint32_t add_call_map(struct builder *b, const char *what, uint32_t value
 					   .bpf_type = BPF_MAP_TYPE_HASH,
 					   .key_size = sizeof(struct call_key),
 					   .value_size = value_size,
-					   .max_entries = (uint32_t)b->unit->config.max_pending });
+					   .max_entries = (uint32_t)b->unit->config.max_pending,
+					   .flags = flags });
 }
 
 /* ---- what happened to the calls, for -v ---- */
@@ -321,7 +323,7 @@ static void take_regs(struct builder *b, uint32_t row)
 {
 	uint32_t known = new_label(b), key = key_of(b, row), kept;
 
-	b->entries_map = add_call_map(b, "entries", b->n_entry_regs * 8);
+	b->entries_map = add_call_map(b, "entries", b->n_entry_regs * 8, 0);
 	kept = map_lookup(b, b->entries_map, key);
 	put_br_imm(b, CC_NE, kept, 0, known);
 	fault_count(b, (struct image_fault){ .kind = FAULT_NO_ENTRY, .map = IMAGE_NONE }, 0);
@@ -386,7 +388,8 @@ void build_return_gate(struct builder *b)
 	if (has_conditions)
 		test_condition(b, row);
 	if (has_notes) {
-		b->tails_map = add_call_map(b, "tails", 8);
+		/* few calls end so, and a script can have many such maps: 5 MB each, if all elements were made at once */
+		b->tails_map = add_call_map(b, "tails", 8, BPF_F_NO_PREALLOC);
 		test_note(b, row);
 	}
 	if (b->n_entry_regs)
