@@ -42,11 +42,11 @@ language() { # command package
     command -v "$1" >/dev/null 2>&1 || echo "$2"
 }
 
-# Debian's rustc is of 2022; rustc-web is its own, newer build for browsers, and stands in for it
+# Debian's rustc is of 2022; rustc-web is its own, newer build for browsers, and stands in for it (cargo-web: its cargo)
 rust() {
     local minor
     minor=$({ rustc --version 2>/dev/null || true; } | sed -n 's/^rustc 1\.\([0-9]*\).*/\1/p')
-    [ "${minor:-0}" -ge 70 ] || echo rustc-web
+    [ "${minor:-0}" -ge 70 ] || echo rustc-web cargo-web
 }
 
 as_root() {
