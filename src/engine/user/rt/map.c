@@ -246,18 +246,13 @@ static bool change_state(char *slot, uint64_t from, uint64_t to)
 }
 
 /* credits of slots that are DEAD: one is the caller's, the others go back to the table */
-static bool reclaim(struct rt_map *m, uint32_t table)
+static bool reclaim_some(struct rt_map *m, uint32_t table, uint32_t n)
 {
-	uint32_t n = m->n_slots < RECLAIM ? m->n_slots : RECLAIM, mask = m->n_slots - 1;
 	struct table_head *head = head_of(m, table);
+	uint32_t from = __atomic_fetch_add(&head->reclaimed, n, __ATOMIC_RELAXED);
+	uint32_t mask = m->n_slots - 1;
 	bool has_one = false;
-	uint32_t from;
 
-	if (!__atomic_load_n(&head->has_dead, __ATOMIC_RELAXED))
-		return false;
-	from = __atomic_fetch_add(&head->reclaimed, n, __ATOMIC_RELAXED);
-	if (n == m->n_slots) /* all are looked at: those that die from now on say so */
-		__atomic_store_n(&head->has_dead, 0, __ATOMIC_SEQ_CST);
 	for (uint32_t i = 0; i < n; i++) {
 		char *slot = slot_of(m, table, (from + i) & mask);
 
@@ -268,6 +263,28 @@ static bool reclaim(struct rt_map *m, uint32_t table)
 		has_one = true;
 	}
 	return has_one;
+}
+
+/*
+ * has_dead saves full tables the search. It is cleared only when all slots were looked at in vain, and a slot may have died
+ * since: so they are looked at again behind that, while those that die from then on say so themselves.
+ */
+static bool reclaim(struct rt_map *m, uint32_t table)
+{
+	uint32_t n = m->n_slots < RECLAIM ? m->n_slots : RECLAIM;
+	struct table_head *head = head_of(m, table);
+
+	if (!__atomic_load_n(&head->has_dead, __ATOMIC_RELAXED))
+		return false;
+	if (reclaim_some(m, table, n))
+		return true;
+	if (n < m->n_slots)
+		return false;
+	__atomic_store_n(&head->has_dead, 0, __ATOMIC_SEQ_CST);
+	if (!reclaim_some(m, table, n))
+		return false;
+	__atomic_store_n(&head->has_dead, 1, __ATOMIC_SEQ_CST);
+	return true;
 }
 
 static bool take_credit(struct rt_map *m, uint32_t table)
