@@ -230,27 +230,29 @@ enum { CHURN = 100000, LIVE = 24, CHURN_ROOM = LIVE * THREADS + THREADS };
 
 struct churn {
 	struct rt_map *m;
-	uint64_t first, n_wrong;
+	uint64_t first, n_wrong, n_refused, n_live;
 };
 
-/* keys of its own, each once; the oldest goes when there are LIVE */
+/* keys of its own, each once; the oldest goes when there are LIVE. One that is refused was never there */
 static void *come_and_go(void *arg)
 {
 	struct churn *c = arg;
+	bool is_there[LIVE] = { false };
 
 	for (uint64_t i = 0; i < CHURN; i++) {
 		uint64_t key = c->first + i * 0x9e3779b97f4a7c15ull,
 			 old = key - LIVE * 0x9e3779b97f4a7c15ull;
 		const uint64_t *v;
 
-		if (i >= LIVE && rt_map_delete(c->m, &old))
-			c->n_wrong++;
-		if (rt_map_update(c->m, &key, &i, RT_NOEXIST, 0))
-			c->n_wrong++;
+		c->n_wrong += (rt_map_delete(c->m, &old) == 0) != is_there[i % LIVE];
+		is_there[i % LIVE] = !rt_map_update(c->m, &key, &i, RT_NOEXIST, 0);
+		c->n_refused += !is_there[i % LIVE];
 		v = rt_map_lookup(c->m, &key, 0);
-		if (!v || *v != i || rt_map_lookup(c->m, &old, 0))
-			c->n_wrong++;
+		c->n_wrong += is_there[i % LIVE] ? !v || *v != i : v != NULL;
+		c->n_wrong += rt_map_lookup(c->m, &old, 0) != NULL;
 	}
+	for (unsigned i = 0; i < LIVE; i++)
+		c->n_live += is_there[i];
 	return NULL;
 }
 
@@ -260,7 +262,7 @@ TEST(slots_are_used_again)
 	struct churn churns[THREADS];
 	pthread_t t[THREADS];
 	struct rt_map *m = make(&p);
-	uint64_t sum, key;
+	uint64_t sum, key, n_live = 0, n_refused = 0;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < THREADS; i++) {
@@ -270,14 +272,18 @@ TEST(slots_are_used_again)
 	for (unsigned i = 0; i < THREADS; i++) {
 		pthread_join(t[i], NULL);
 		CHECK_INT(churns[i].n_wrong, 0);
+		n_live += churns[i].n_live;
+		n_refused += churns[i].n_refused;
 	}
-	CHECK_INT(m->n_refused, 0);
-	CHECK_INT(count_elements(m, 0, &sum), LIVE * THREADS);
+	/* one can come in the moment in which another one has found a slot's credit and not yet given it back */
+	printf("# %u of %u were refused\n", (unsigned)n_refused, CHURN * THREADS);
+	CHECK(n_refused <= CHURN / 1000);
+	CHECK_INT(m->n_refused, n_refused);
+	CHECK_INT(count_elements(m, 0, &sum), n_live);
 	/* what is left is room for just so many as were asked for */
 	for (key = 1; !rt_map_update(m, &key, &key, RT_NOEXIST, 0); key++)
 		n++;
-	CHECK_INT(n, CHURN_ROOM - LIVE * THREADS);
-	CHECK_INT(m->n_refused, 1);
+	CHECK_INT(n, CHURN_ROOM - n_live);
 	munmap(m, ROOM);
 }
 
