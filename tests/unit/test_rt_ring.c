@@ -224,6 +224,29 @@ TEST(killed_writers_hold_up_nothing)
 	munmap(r, 4096 + SIZE);
 }
 
+/* what a program's stray store leaves there must not lead the reader out of the ring */
+TEST(lengths_that_are_no_lengths)
+{
+	static const uint32_t lengths[] = { RT_RING_READY | RT_RING_LENGTH,
+					    RT_RING_SKIP | RT_RING_LENGTH, RT_RING_READY | SIZE,
+					    UINT32_MAX };
+
+	for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		struct rt_ring *r = make();
+		struct rt_record *rec = rt_ring_reserve(r, OWNER, 24, 1, 0);
+		uint32_t n = 0, next[WRITERS] = { 0 };
+		uint64_t time;
+
+		rec--;
+		rec->length = lengths[i];
+		CHECK(!rt_ring_peek(r, &n, &time));
+		CHECK_INT(r->tail, r->head);
+		/* and it goes on behind it */
+		CHECK(write_one(r, 0, 1) && read_one(r, next));
+		munmap(r, 4096 + SIZE);
+	}
+}
+
 /* ---- several processes in one ring ---- */
 
 TEST(one_of_two_ends)

@@ -95,6 +95,16 @@ static void take(struct rt_ring *r, uint64_t n)
 	__atomic_store_n(&r->tail, tail + n, __ATOMIC_RELEASE);
 }
 
+/* a record never wraps; whatever its length says, the process can have written there by mistake */
+static uint64_t bytes_of(const struct rt_ring *r, uint32_t length)
+{
+	uint64_t n = HEADER + padded(length & RT_RING_LENGTH);
+	uint64_t rest = r->size - (r->tail & (r->size - 1)), pending = rt_ring_pending(r);
+
+	rest = pending < rest ? pending : rest;
+	return n < rest ? n : rest;
+}
+
 const void *rt_ring_peek(struct rt_ring *r, uint32_t *length, uint64_t *time)
 {
 	while (rt_ring_pending(r)) {
@@ -110,7 +120,12 @@ const void *rt_ring_peek(struct rt_ring *r, uint32_t *length, uint64_t *time)
 		if (!(got & (RT_RING_READY | RT_RING_SKIP)))
 			return 0;
 		if (got & RT_RING_SKIP) {
-			take(r, HEADER + padded(got & RT_RING_LENGTH));
+			take(r, bytes_of(r, got));
+			continue;
+		}
+		if (HEADER + padded(got & RT_RING_LENGTH) > rest) {
+			__atomic_add_fetch(&r->n_refused, 1, __ATOMIC_RELAXED);
+			take(r, bytes_of(r, got));
 			continue;
 		}
 		*length = got & RT_RING_LENGTH;
@@ -122,7 +137,7 @@ const void *rt_ring_peek(struct rt_ring *r, uint32_t *length, uint64_t *time)
 
 void rt_ring_advance(struct rt_ring *r)
 {
-	take(r, HEADER + padded(at(r, r->tail)->length & RT_RING_LENGTH));
+	take(r, bytes_of(r, at(r, r->tail)->length));
 }
 
 bool rt_ring_is_blocked(const struct rt_ring *r, uint32_t *owner)
@@ -159,9 +174,8 @@ uint64_t rt_ring_abandon(struct rt_ring *r, uint32_t owner)
 		if (owner && whose != owner)
 			break;
 		n++;
-		take(r, whose || at(r, r->tail)->length
-				? HEADER + padded(at(r, r->tail)->length & RT_RING_LENGTH)
-				: without_header(r));
+		take(r, whose || at(r, r->tail)->length ? bytes_of(r, at(r, r->tail)->length)
+							: without_header(r));
 	}
 	return n;
 }
