@@ -192,9 +192,22 @@ static struct str plain_name(struct arena *a, struct str type, unsigned *n_stars
 }
 
 /* a name to a type, by C or by BTF; NULL when nobody knows it */
+/* the kernel's own integers, __u8 to s64: what they are need not be looked up in its BTF, which takes a millisecond to open */
+static const struct type *fixed_width(struct str s)
+{
+	static const char *const bits[] = { "8", "16", "32", "64" };
+	struct str word = str_starts(s, STR("__")) ? str_sub(s, 2, s.n) : s;
+
+	for (unsigned i = 0; i < 4 && word.n > 1; i++)
+		if ((word.p[0] == 'u' || word.p[0] == 's') &&
+		    str_is(str_sub(word, 1, word.n), bits[i]))
+			return type_int(1u << i, word.p[0] == 's');
+	return NULL;
+}
+
 static const struct type *named_type(struct probe_ctx *c, struct str name)
 {
-	const struct type *t = base_type(name);
+	const struct type *t = base_type(name) ? base_type(name) : fixed_width(name);
 	struct type_source *btf = btfsrc_source(c->btf);
 	struct str word;
 
