@@ -161,6 +161,7 @@ TEST(threads)
 {
 	static struct model models[THREADS];
 	struct rt_calls *c = make(MAX_BUCKETS);
+	uint64_t n_opened = 0;
 	pthread_t t[THREADS];
 
 	for (unsigned i = 0; i < THREADS; i++) {
@@ -170,7 +171,9 @@ TEST(threads)
 	for (unsigned i = 0; i < THREADS; i++) {
 		pthread_join(t[i], NULL);
 		CHECK_INT(models[i].n_wrong, 0);
-		CHECK(models[i].n_opened > 0);
+		n_opened += models[i].n_opened;
 	}
+	/* one that is put aside may hold all the room while another one runs */
+	CHECK(n_opened > 0);
 	free(c);
 }

@@ -11,9 +11,11 @@
 enum { RT_EPERM = -1, RT_EFAULT = -14, RT_PAGE = 4096 };
 
 /* filled in when this code is copied: they lie with the code, readable only */
+#pragma GCC visibility push(hidden) /* clang reaches others by a table, which ld makes absolute addresses of */
 extern const struct rt_area *const volatile rt_area_at;
 extern const struct rt_private *const volatile rt_private_at;
 extern const uint32_t volatile rt_has_rdpid; /* the processors of this machine have that instruction */
+#pragma GCC visibility pop
 
 static inline struct rt_area *area(void)
 {
