@@ -30,7 +30,7 @@ struct engine_opts {
 	void *report_arg;
 };
 
-/* one event record; data stays valid during the call */
+/* one event record; data stays valid during the call. Of an image of others (is_foreign) head is NULL */
 typedef void engine_event_fn(void *arg, const struct event_head *head, const void *payload,
 			     uint32_t size);
 
@@ -77,7 +77,8 @@ struct engine_ops {
 				void *arg);
 	/* value of one key (n_cpus values for per-CPU maps), ENOENT in err when absent */
 	struct err *(*map_lookup)(struct engine *e, uint32_t map, const void *key, void *value);
-	struct err *(*map_update)(struct engine *e, uint32_t map, const void *key, const void *value);
+	struct err *(*map_update)(struct engine *e, uint32_t map, const void *key,
+				  const void *value);
 	/* ENOENT in err when it was absent */
 	struct err *(*map_delete)(struct engine *e, uint32_t map, const void *key);
 	/* MAP_UNWIND_TABLES: a table of n words, copied, becomes element index; words NULL: the element goes */
@@ -91,6 +92,8 @@ struct engine_ops {
 	struct err *(*unwatch)(struct engine *e, uint64_t address); /* remove a watchpoint */
 	/* hits that the kernel did not deliver (recursion_misses of programs, missed of links) per program */
 	uint64_t (*missed)(struct engine *e, uint32_t prog);
+	/* of an image of others, whose programs count nothing for us: records that the rings had no room for */
+	uint64_t (*lost)(struct engine *e);
 	/* iterators have run to their end and nothing else is attached: after a last poll the session may exit */
 	bool (*is_finished)(struct engine *e);
 	void (*detach)(struct engine *e);

@@ -358,6 +358,7 @@ struct image {
 	uint32_t known_events, known_faults;
 	uint32_t fault_room; /* fault sites that the faults map has room for from the beginning; 0: as many as there are */
 	struct str clash;
+	bool is_foreign; /* programs of others (sonde run): the ring's records are theirs, without struct event_head */
 	void *btf; /* minimal BTF for functions, or NULL */
 	uint32_t btf_size;
 	struct str license;

@@ -10,13 +10,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-/* "uprobe:FILE:FUNCTION", "usdt:FILE:PROVIDER:NAME", "tracepoint:CATEGORY:NAME", "kprobe:FUNCTION", ... */
-struct place {
-	struct str kind, file, func, name; /* name: of usdt probes; then func is the provider */
-	uint64_t offset;
-	bool is_return;
-};
-
 static bool is_kind(struct str kind, const char *a, const char *b)
 {
 	return str_is(kind, a) || str_is(kind, b);
@@ -53,11 +46,11 @@ static struct str cut_number(struct str func, uint64_t *offset)
 }
 
 /* the words behind the kind; false: there are too few */
-static bool place_parse(struct str kind, struct str rest, struct place *p)
+static bool place_parse(struct str kind, struct str rest, struct object_place *p)
 {
-	*p = (struct place){ .kind = kind,
-			     .is_return = str_starts(kind, STR("uretprobe")) ||
-					  str_starts(kind, STR("kretprobe")) };
+	*p = (struct object_place){ .kind = kind,
+				    .is_return = str_starts(kind, STR("uretprobe")) ||
+						 str_starts(kind, STR("kretprobe")) };
 	if (str_is(kind, "usdt")) {
 		p->name = cut_last(&rest);
 		p->func = cut_last(&rest);
@@ -84,7 +77,7 @@ static bool place_parse(struct str kind, struct str rest, struct place *p)
 }
 
 /* "uprobe.s//bin/x:f": the kind, then what stands behind the first slash */
-static bool place_of_section(const char *section, struct place *p)
+static bool place_of_section(const char *section, struct object_place *p)
 {
 	struct str rest = str_from(section), kind = str_split(&rest, '/');
 	ptrdiff_t dot = str_find_char(kind, '.', 0);
@@ -100,6 +93,27 @@ static const char *given_place(const struct object *o, const char *program)
 	return NULL;
 }
 
+void object_put_program(const struct object *o, pid_t pid, struct strbuf *out)
+{
+	if (o->opts.program && pid == o->opts.held_pid)
+		strbuf_puts(out, o->opts.program);
+	else
+		strbuf_printf(out, "/proc/%d/exe", (int)pid);
+}
+
+bool object_user_place(const struct object *o, const struct bpf_program *p,
+		       struct object_place *ret)
+{
+	const char *given = given_place(o, bpf_program__name(p));
+	struct str rest, kind;
+
+	if (!given)
+		return place_of_section(bpf_program__section_name(p), ret) && is_user(ret->kind);
+	rest = str_from(given);
+	kind = str_split(&rest, ':');
+	return place_parse(kind, rest, ret) && is_user(kind);
+}
+
 static ERR_MUST struct err *add_link(struct object *o, struct bpf_program *p, struct bpf_link *l)
 {
 	if (!l)
@@ -112,7 +126,7 @@ static ERR_MUST struct err *add_link(struct object *o, struct bpf_program *p, st
 /* ---- user probes ---- */
 
 static ERR_MUST struct err *attach_user_once(struct object *o, struct bpf_program *p,
-					     const struct place *at, pid_t pid)
+					     const struct object_place *at, pid_t pid)
 {
 	STRBUF_AUTO file = { 0 }, func = { 0 }, name = { 0 };
 	LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = at->is_return);
@@ -121,7 +135,7 @@ static ERR_MUST struct err *attach_user_once(struct object *o, struct bpf_progra
 	strbuf_add_str(&func, at->func);
 	strbuf_add_str(&name, at->name);
 	if (!at->file.n)
-		strbuf_printf(&file, "/proc/%d/exe", (int)pid);
+		object_put_program(o, pid, &file);
 	if (str_is(at->kind, "usdt"))
 		return add_link(o, p,
 				bpf_program__attach_usdt(p, pid, strbuf_cstr(&file),
@@ -134,7 +148,7 @@ static ERR_MUST struct err *attach_user_once(struct object *o, struct bpf_progra
 }
 
 static ERR_MUST struct err *attach_user(struct object *o, struct bpf_program *p,
-					const struct place *at)
+					const struct object_place *at)
 {
 	if (!at->file.n && !o->opts.n_pids)
 		return err_hint(err_new(0, "'%s': no file is named for '%.*s'",
@@ -182,7 +196,7 @@ static ERR_MUST struct err *attach_samples(struct object *o, struct bpf_program 
 /* ---- the rest ---- */
 
 static ERR_MUST struct err *attach_kernel(struct object *o, struct bpf_program *p,
-					  const struct place *at)
+					  const struct object_place *at)
 {
 	STRBUF_AUTO group = { 0 }, func = { 0 };
 	LIBBPF_OPTS(bpf_kprobe_opts, opts, .offset = at->offset, .retprobe = at->is_return);
@@ -206,7 +220,7 @@ static ERR_MUST struct err *attach_kernel(struct object *o, struct bpf_program *
 static ERR_MUST struct err *attach_given(struct object *o, struct bpf_program *p, const char *text)
 {
 	struct str rest = str_from(text), kind = str_split(&rest, ':');
-	struct place at;
+	struct object_place at;
 
 	if (!place_parse(kind, rest, &at))
 		return err_hint(
@@ -260,7 +274,7 @@ static ERR_MUST struct err *unattachable(const struct bpf_program *p)
 
 static ERR_MUST struct err *attach_by_section(struct object *o, struct bpf_program *p)
 {
-	struct place at;
+	struct object_place at;
 
 	TRY(unattachable(p));
 	if (bpf_program__type(p) == BPF_PROG_TYPE_PERF_EVENT)
@@ -286,7 +300,7 @@ static bool is_of_all(const struct bpf_program *p)
 	return bpf_program__type(p) != BPF_PROG_TYPE_PERF_EVENT && strncmp(section, "u", 1) != 0;
 }
 
-static ERR_MUST struct err *check_given(const struct object *o)
+struct err *object_check_given(const struct object *o)
 {
 	for (uint32_t i = 0; i < o->opts.n_attach; i++)
 		if (!bpf_object__find_program_by_name(o->bpf, o->opts.attach[i].program))
@@ -302,7 +316,9 @@ struct err *object_attach(struct object *o, uint32_t *n)
 	bool has_all = false;
 
 	*n = 0;
-	TRY(check_given(o));
+	TRY(object_check_given(o));
+	if (o->opts.is_user)
+		return object_user_attach(o, n);
 	object_pipe_open(o);
 	bpf_object__for_each_program(p, o->bpf)
 	{

@@ -93,7 +93,7 @@ static bool is_cut_in_text(const struct type *t, uint32_t n)
 	return last && type_is_char_array(last->type) && n >= last->offset && n < t->size;
 }
 
-static void put_event(struct object_buffer *b, const void *data, uint32_t n)
+void object_put_event(struct object_buffer *b, const void *data, uint32_t n)
 {
 	struct object *o = b->o;
 	STRBUF_AUTO text = { 0 };
@@ -138,13 +138,13 @@ static void put_event(struct object_buffer *b, const void *data, uint32_t n)
 
 static int on_ring(void *ctx, void *data, size_t n)
 {
-	put_event(ctx, data, (uint32_t)n);
+	object_put_event(ctx, data, (uint32_t)n);
 	return 0;
 }
 
 static void on_perf(void *ctx, int cpu, void *data, __u32 n)
 {
-	put_event(ctx, data, n);
+	object_put_event(ctx, data, n);
 }
 
 static void on_lost(void *ctx, int cpu, __u64 n)
@@ -180,6 +180,8 @@ struct err *object_poll(struct object *o, int timeout_ms)
 {
 	int n = 0;
 
+	if (o->user)
+		return object_user_poll(o, timeout_ms);
 	/* with both kinds, the wait is that of the first. Programs may write without waking anybody */
 	if (o->ring) {
 		n = ring_buffer__poll(o->ring, timeout_ms);

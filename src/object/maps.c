@@ -51,6 +51,7 @@ void object_put_value(struct object *o, const struct type *t, const void *data, 
 
 struct element {
 	void *key, *value;
+	uint32_t n; /* parts of the value */
 };
 
 struct table {
@@ -74,11 +75,13 @@ static bool is_array(enum bpf_map_type t)
 	return t == BPF_MAP_TYPE_ARRAY || t == BPF_MAP_TYPE_PERCPU_ARRAY;
 }
 
-/* maps whose elements are values */
+/* maps whose elements are values, but for those of libbpf itself (usdt.bpf.h) */
 static bool is_printed(const struct bpf_map *m)
 {
 	enum bpf_map_type t = bpf_map__type(m);
 
+	if (str_starts(str_from(bpf_map__name(m)), STR("__bpf_usdt_")))
+		return false;
 	return is_per_cpu(t) || is_array(t) || t == BPF_MAP_TYPE_HASH || t == BPF_MAP_TYPE_LRU_HASH;
 }
 
@@ -100,15 +103,43 @@ static int element_order(const void *a, const void *b, void *arg)
 	return memcmp(x->key, y->key, t->key_size);
 }
 
+static void add_element(struct table *t, struct element e)
+{
+	if (is_array(bpf_map__type(t->map)) && is_zero(e.value, (size_t)t->stride * e.n))
+		return;
+	if (t->elements.n >= ELEMENTS_MAX)
+		t->n_left_out++;
+	else
+		vec_push(&t->elements, e);
+}
+
+/* the second half of a processor's rows is mostly empty: elements that two threads made at one moment (mapio.c) */
+static bool offer_element(void *arg, const void *key, const void *value, uint32_t n_cpus)
+{
+	struct table *t = arg;
+	struct element e = { arena_alloc(&t->arena, t->key_size), NULL, n_cpus };
+	size_t half = (size_t)t->stride * (n_cpus / 2);
+
+	if (n_cpus > 1 && is_zero((const uint8_t *)value + half, half))
+		e.n = n_cpus / 2;
+	e.value = arena_alloc(&t->arena, (size_t)t->stride * e.n);
+	memcpy(e.key, key, t->key_size);
+	memcpy(e.value, value, (size_t)t->stride * e.n);
+	add_element(t, e);
+	return true;
+}
+
 static ERR_MUST struct err *read_elements(struct table *t)
 {
 	int fd = bpf_map__fd(t->map);
 	size_t bytes = (size_t)t->stride * t->n_cpus;
 	void *last = NULL;
 
+	if (t->o->user)
+		return object_user_each(t->o, t->map, offer_element, t);
 	for (;;) {
 		struct element e = { arena_alloc(&t->arena, t->key_size),
-				     arena_alloc(&t->arena, bytes) };
+				     arena_alloc(&t->arena, bytes), t->n_cpus };
 
 		if (bpf_map_get_next_key(fd, last, e.key))
 			return errno == ENOENT
@@ -118,13 +149,7 @@ static ERR_MUST struct err *read_elements(struct table *t)
 		/* one that went in between is no error */
 		if (bpf_map_lookup_elem(fd, e.key, e.value))
 			continue;
-		if (is_array(bpf_map__type(t->map)) && is_zero(e.value, bytes))
-			continue;
-		if (t->elements.n >= ELEMENTS_MAX) {
-			t->n_left_out++;
-			continue;
-		}
-		vec_push(&t->elements, e);
+		add_element(t, e);
 	}
 }
 
@@ -145,7 +170,7 @@ static void put_parts(const struct table *t, const struct element *e, struct str
 		return;
 	}
 	strbuf_putc(out, '[');
-	for (uint32_t i = 0; i < t->n_cpus; i++) {
+	for (uint32_t i = 0; i < e->n; i++) {
 		strbuf_puts(out, i ? ", " : "");
 		put_part(t, (const char *)e->value + (size_t)i * t->stride, out);
 	}
@@ -240,11 +265,37 @@ static void put_variable(struct object *o, const char *name, const struct type *
 	o->opts.write(o->opts.arg, strbuf_str(&text));
 }
 
+struct copy {
+	char *to;
+	uint32_t n;
+};
+
+static bool copy_value(void *arg, const void *key, const void *value, uint32_t n_cpus)
+{
+	struct copy *c = arg;
+
+	memcpy(c->to, value, c->n);
+	return false;
+}
+
+static ERR_MUST struct err *read_section(struct object *o, struct bpf_map *m, char *data,
+					 uint32_t size)
+{
+	struct copy c = { data, size };
+	uint32_t zero = 0;
+
+	if (o->user)
+		return object_user_each(o, m, copy_value, &c);
+	if (bpf_map_lookup_elem(bpf_map__fd(m), &zero, data))
+		return err_new(errno, "read the variables '%s'", bpf_map__name(m));
+	return NULL;
+}
+
 static ERR_MUST struct err *put_globals(struct object *o, struct bpf_map *m)
 {
 	const struct btf *btf = bpf_object__btf(o->bpf);
 	const struct btf_type *section;
-	uint32_t size = bpf_map__value_size(m), zero = 0;
+	uint32_t size = bpf_map__value_size(m);
 	FREE_AUTO char *data = base_alloc(size + 1);
 
 	if (!btf || !o->btf)
@@ -252,8 +303,7 @@ static ERR_MUST struct err *put_globals(struct object *o, struct bpf_map *m)
 	section = btf__type_by_id(btf, bpf_map__btf_value_type_id(m));
 	if (!section || !btf_is_datasec(section))
 		return NULL;
-	if (bpf_map_lookup_elem(bpf_map__fd(m), &zero, data))
-		return err_new(errno, "read the variables '%s'", bpf_map__name(m));
+	TRY(read_section(o, m, data, size));
 	for (uint32_t i = 0; i < btf_vlen(section); i++) {
 		const struct btf_var_secinfo *v = &btf_var_secinfos(section)[i];
 		const struct btf_type *var = btf__type_by_id(btf, v->type);

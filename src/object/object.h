@@ -29,6 +29,10 @@ struct object_opts {
 	const struct object_attach *attach; /* for sections that name no place, or another one */
 	uint32_t n_attach;
 	uint32_t hertz; /* of perf_event programs */
+	bool is_user; /* programs run in the processes of pids (user engine), after the kernel has verified them */
+	pid_t held_pid; /* of pids: a child that waits before its exec until gate, a pipe, gets a byte; 0: none */
+	int gate;
+	const char *program; /* what that child will run */
 	bool is_json;
 	/* a whole line or more, newline included */
 	void (*write)(void *arg, struct str text);
@@ -41,6 +45,8 @@ struct object_opts {
 struct err *object_open(const struct object_opts *o, struct object **ret) ERR_MUST;
 /* all programs that can be attached; *n: to how many places. An error when it is none */
 struct err *object_attach(struct object *o, uint32_t *n) ERR_MUST;
+/* the child that was held runs already */
+bool object_has_released(const struct object *o);
 /* prints what has come, waiting at most timeout_ms for the first of it */
 struct err *object_poll(struct object *o, int timeout_ms) ERR_MUST;
 void object_detach(struct object *o);

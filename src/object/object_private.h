@@ -14,6 +14,15 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+struct object_user; /* user.c: the programs run in the processes */
+
+/* "uprobe:FILE:FUNCTION", "usdt:FILE:PROVIDER:NAME", "tracepoint:CATEGORY:NAME", "kprobe:FUNCTION", ... */
+struct object_place {
+	struct str kind, file, func, name; /* name: of usdt probes; then func is the provider */
+	uint64_t offset;
+	bool is_return;
+};
+
 /* a ring or perf buffer map and how its records are read */
 struct object_buffer {
 	struct object *o;
@@ -38,8 +47,9 @@ struct object {
 	VEC(struct object_buffer *) buffers;
 	struct ring_buffer *ring;
 	uint64_t n_lost;
-	int pipe;            /* of bpf_printk, -1: no program calls it */
-	struct strbuf lines; /* of it: the last one may be a part */
+	int pipe;                 /* of bpf_printk, -1: no program calls it */
+	struct strbuf lines;      /* of it: the last one may be a part */
+	struct object_user *user; /* opts.is_user, once it is attached */
 };
 
 /* one sentence through opts.remark */
@@ -58,6 +68,28 @@ void object_put_value(struct object *o, const struct type *t, const void *data, 
 void object_buffers_find(struct object *o);
 struct err *object_buffers_open(struct object *o) ERR_MUST;
 void object_buffers_free(struct object *o);
+
+/* a record of a buffer */
+void object_put_event(struct object_buffer *b, const void *data, uint32_t n);
+
+/* attach.c: where a program of a user probe goes; false: it is none, or that is not said */
+bool object_user_place(const struct object *o, const struct bpf_program *p,
+		       struct object_place *ret);
+/* path of the program that a process of opts.pids runs, or will run */
+void object_put_program(const struct object *o, pid_t pid, struct strbuf *out);
+/* --attach names programs of the object */
+struct err *object_check_given(const struct object *o) ERR_MUST;
+
+/* user.c: the operations of object.h where the programs run in the processes */
+struct err *object_user_attach(struct object *o, uint32_t *n) ERR_MUST;
+struct err *object_user_poll(struct object *o, int timeout_ms) ERR_MUST;
+void object_user_detach(struct object *o);
+void object_user_free(struct object *o);
+/* elements of a map, as engine_ops.map_each gives them */
+struct err *object_user_each(struct object *o, const struct bpf_map *m,
+			     bool (*fn)(void *arg, const void *key, const void *value,
+					uint32_t n_cpus),
+			     void *arg) ERR_MUST;
 
 /* printk.c */
 void object_pipe_open(struct object *o);

@@ -108,13 +108,19 @@ struct err *object_open(const struct object_opts *opts, struct object **ret)
 	libbpf_set_print(keep_message); /* reading types has switched it off */
 	strbuf_clear(&o->log);
 	code = bpf_object__load(o->bpf);
+	if (code && o->opts.is_user && (code == -EPERM || code == -EACCES))
+		return err_hint(
+			object_failed(o, -code, "load the programs of '%s'", opts->path),
+			"the kernel verifies an object before its programs run in a process, which wants "
+			"root or CAP_BPF and CAP_PERFMON");
 	if (code)
 		return object_failed(o, -code, "load the programs of '%s'", opts->path);
-	return object_buffers_open(o);
+	return o->opts.is_user ? NULL : object_buffers_open(o);
 }
 
 void object_detach(struct object *o)
 {
+	object_user_detach(o);
 	vec_each(fd, &o->samplers)
 		close(*fd);
 	vec_free(&o->samplers);
@@ -133,6 +139,7 @@ void object_free(struct object *o)
 	if (!o)
 		return;
 	object_detach(o);
+	object_user_free(o);
 	object_buffers_free(o);
 	if (o->pipe >= 0)
 		close(o->pipe);

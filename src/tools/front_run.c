@@ -86,6 +86,7 @@ static ERR_MUST struct err *read_options(struct object_run *r)
 					.attach = r->attach.v,
 					.n_attach = (uint32_t)r->attach.n,
 					.hertz = (uint32_t)hertz,
+					.is_user = s->engine == ENGINE_USER,
 					.is_json = s->format == OUTPUT_JSON,
 					.write = write_line,
 					.remark = remark,
@@ -104,6 +105,9 @@ static ERR_MUST struct err *start_command(struct object_run *r)
 	if (!r->opts.n_pids) {
 		r->opts.pids = &r->child_pid;
 		r->opts.n_pids = 1;
+		r->opts.held_pid = r->child_pid;
+		r->opts.gate = r->child.release;
+		r->opts.program = r->child.program;
 	}
 	return NULL;
 }
@@ -137,6 +141,8 @@ static ERR_MUST struct err *trace(struct object_run *r, struct object *o)
 		(void)!write(STDOUT_FILENO, "__BPFTRACE_NOTIFY_PROBES_ATTACHED\n", 34);
 	if (s->duration_ns)
 		r->end_ns = clock_monotonic_ns() + s->duration_ns;
+	if (object_has_released(o))
+		child_is_released(&r->child);
 	child_release(&r->child);
 	while (!err && !s->is_dry_run && !should_stop(r)) {
 		err = object_poll(o, POLL_MS);

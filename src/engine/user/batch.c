@@ -131,7 +131,8 @@ static ERR_MUST struct err *fill_area(struct batch *b, struct target_job *j, str
 	struct trampoline_env env = { .blob = a->blob,
 				      .area = a->remote.data,
 				      .private = a->remote.private,
-				      .calls = a->remote.private + PRIVATE_BYTES };
+				      .calls = a->remote.private + PRIVATE_BYTES,
+				      .is_foreign = j->image->is_foreign };
 	struct trampoline_map *maps = known_maps(j->shared, a->remote.data, &env.n_maps);
 	struct x86 x = { .base = a->blob };
 	size_t blob = (blob_bytes() + CODE_ALIGN - 1) & ~(size_t)(CODE_ALIGN - 1);

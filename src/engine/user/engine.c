@@ -258,8 +258,10 @@ static uint32_t read_rings(struct engine *e, engine_event_fn *fn, void *arg)
 
 	while ((r = oldest(e, &head, &length))) {
 		/* a process can write anything into memory that it shares with us */
-		if (length >= sizeof(*head) && head->layout < e->image->n_events &&
-		    head->prog < e->image->n_progs)
+		if (e->image->is_foreign)
+			fn(arg, NULL, head, length);
+		else if (length >= sizeof(*head) && head->layout < e->image->n_events &&
+			 head->prog < e->image->n_progs)
 			fn(arg, head, head + 1, length - (uint32_t)sizeof(*head));
 		rt_ring_advance(r);
 		n++;
@@ -344,6 +346,15 @@ static uint64_t user_missed(struct engine *e, uint32_t prog)
 	return 0;
 }
 
+static uint64_t user_lost(struct engine *e)
+{
+	uint64_t n = e->n_abandoned;
+
+	for (uint32_t i = 0; i < e->shared.n_cpus; i++)
+		n += shared_ring(&e->shared, i)->n_refused;
+	return n;
+}
+
 /* the guardian goes when no process is left */
 static bool user_is_finished(struct engine *e)
 {
@@ -382,6 +393,7 @@ const struct engine_ops engine_user = {
 	.faults = user_faults,
 	.n_cpus = user_n_cpus,
 	.missed = user_missed,
+	.lost = user_lost,
 	.is_finished = user_is_finished,
 	.detach = user_detach,
 	.close = user_close,

@@ -94,6 +94,13 @@ static int32_t reach_of(const struct bpf_insn *in, const struct bpf_insn *next)
 	return -EBPF_STACK_LIMIT;
 }
 
+static bool names_stack(const struct bpf_insn *in)
+{
+	uint8_t class = ebpf_class(in);
+
+	return in->dst_reg == R10 || (in->src_reg == R10 && class != BPF_LD && class != BPF_ST);
+}
+
 /* bytes of its stack that a function uses */
 static uint32_t stack_of(const struct jit *j, uint32_t start, uint32_t end)
 {
@@ -103,6 +110,8 @@ static uint32_t stack_of(const struct jit *j, uint32_t start, uint32_t end)
 		const struct bpf_insn *in = &j->insns[i];
 		int32_t reach = reach_of(in, i + 1 < end ? in + 1 : NULL);
 
+		if (j->env->is_foreign && names_stack(in))
+			reach = -EBPF_STACK_LIMIT;
 		lowest = reach < lowest ? reach : lowest;
 		i += ebpf_is_wide(in);
 	}

@@ -37,6 +37,8 @@ struct jit_env {
 	 * left at the end with the result in R0; callee-saved registers are then the trampoline's business (x->written says which).
 	 */
 	bool is_function;
+	/* code that we did not write: wherever an instruction has to do with the stack, all of the function's 512 bytes are there */
+	bool is_foreign;
 	/*
 	 * If not NULL: the bytes of stack that the program and its functions use at most are added, with those of helpers that call functions
 	 * back; what the last helper of a chain needs is apart.

@@ -55,9 +55,11 @@ static uint32_t replace(void *arg, struct x86 *x, const struct jit_place *p)
 static struct err *compile(struct trampoline *t, const struct trampoline_prog *p, struct x86 *x,
 			   uint32_t *stack)
 {
-	struct jit_env env = {
-		.call_helper = call_helper, .replace = replace, .arg = t, .stack = stack
-	};
+	struct jit_env env = { .call_helper = call_helper,
+			       .replace = replace,
+			       .arg = t,
+			       .stack = stack,
+			       .is_foreign = t->env->is_foreign };
 
 	t->prog = p;
 	return jit_compile(p->insns, p->n_insns, &env, x);

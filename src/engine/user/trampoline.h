@@ -51,6 +51,7 @@ struct trampoline_env {
 	uint64_t calls;   /* struct rt_calls; 0: there is none, and TRAMPOLINE_CALL an error */
 	const struct trampoline_map *maps;
 	uint32_t n_maps;
+	bool is_foreign; /* programs of others: jit.h */
 };
 
 /*

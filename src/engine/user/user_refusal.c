@@ -11,7 +11,7 @@ static const struct {
 	int32_t helper;
 	const char *what;
 } kernel_only[] = {
-	{ BPF_FUNC_trace_printk, "debugf() writes to the kernel's trace_pipe" },
+	{ BPF_FUNC_trace_printk, "debugf() (bpf_printk) writes to the kernel's trace_pipe" },
 	{ BPF_FUNC_get_stackid, "its stacks are walked by the kernel" },
 	{ BPF_FUNC_get_stack,
 	  "its stacks are walked by the kernel (kstack; ustack by frame pointers)" },
@@ -25,7 +25,6 @@ static const struct {
 	{ BPF_FUNC_current_task_under_cgroup, "only the kernel knows the groups above its cgroup" },
 	{ BPF_FUNC_override_return, "override() replaces a result of the kernel" },
 	{ BPF_FUNC_skb_output, "packets are the kernel's" },
-	{ BPF_FUNC_perf_event_output, "it sends events through the kernel's perf buffers" },
 	{ BPF_FUNC_get_socket_cookie, "sockets are the kernel's" },
 	{ BPF_FUNC_d_path, "only the kernel knows the path of an open file (path())" },
 	{ BPF_FUNC_jiffies64, "only the kernel knows jiffies" },

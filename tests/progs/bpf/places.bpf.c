@@ -5,7 +5,7 @@
 
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
-#ifdef USDT
+#if defined(USDT) || defined(OPERANDS)
 #include <stdbool.h>
 
 #include <bpf/usdt.bpf.h>
@@ -55,6 +55,42 @@ int static_probe(struct pt_regs *ctx)
 
 	bpf_usdt_arg(ctx, 1, &second);
 	return second == -9 ? hit(name) : 0;
+}
+#endif
+
+#ifdef OPERANDS
+struct operands_event {
+	long v[8];
+};
+const struct operands_event *unused __attribute__((unused));
+
+SEC("usdt/" PROGS "/usdts:probes:widths")
+int operands(struct pt_regs *ctx)
+{
+	struct operands_event e = {};
+
+	for (int i = 0; i < 8; i++)
+		bpf_usdt_arg(ctx, i, &e.v[i]);
+	bpf_ringbuf_output(&raw, &e, sizeof(e), 0);
+	return 0;
+}
+#endif
+
+#ifdef FORGETS
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16);
+	__type(key, __u64);
+	__type(value, __u64);
+} recent SEC(".maps");
+
+SEC("uprobe/" PROGS "/calls:add")
+int forgets(struct pt_regs *ctx)
+{
+	__u64 a = PT_REGS_PARM1(ctx);
+
+	bpf_map_update_elem(&recent, &a, &a, 0);
+	return 0;
 }
 #endif
 

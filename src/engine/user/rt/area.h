@@ -71,6 +71,7 @@ _Static_assert(sizeof(struct rt_private) <= 4096, "one page");
 	X(get_current_pid_tgid, 14)     \
 	X(get_current_uid_gid, 15)      \
 	X(get_current_comm, 16)         \
+	X(perf_event_output, 25)        \
 	X(probe_write_user, 36)         \
 	X(get_numa_node_id, 42)         \
 	X(get_current_cgroup_id, 80)    \

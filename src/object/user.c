@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sonde run --engine user: an object's user probes in the processes themselves, by the user engine (src/engine/user). The kernel has loaded,
+ * and so verified, the programs before; then its programs and maps are not used any more. What is read and shown is what events.c and
+ * maps.c show of the kernel's.
+ */
+#include "object/user.h"
+
+#include <string.h>
+
+enum { LEAST_RING = 256 << 10, MOST_RING = 64 << 20 };
+
+static void report(void *arg, struct span at, const char *severity, const char *text)
+{
+	struct object *o = arg;
+	struct str rest = str_from(text);
+
+	while (rest.n) {
+		struct str line = str_split(&rest, '\n');
+
+		if (line.n)
+			object_remark(o, "%.*s", STR_ARG(line));
+	}
+}
+
+static uint64_t ring_bytes(const struct object_user *u)
+{
+	uint64_t wanted = u->buffer ? bpf_map__max_entries(u->buffer->map) : 0, n = LEAST_RING;
+
+	while (n < wanted && n < MOST_RING)
+		n *= 2;
+	return n;
+}
+
+static struct object_user *user_new(struct object *o)
+{
+	struct object_user *u = base_alloc(sizeof(*u));
+
+	u->o = o;
+	arena_init(&u->arena);
+	type_table_init(&u->types, &u->arena);
+	u->kernel_types = btfsrc_new_kernel(&u->types);
+	probe_ctx_init(&u->probes, &u->arena, &u->types, u->kernel_types);
+	u->probes.pids = o->opts.pids;
+	u->probes.n_pids = o->opts.n_pids;
+	u->probes.placement = PROBE_PLACEMENT_OFF;
+	u->probes.return_choice = RETURN_CALLED;
+	diag_list_init(&u->diags, &u->arena);
+	u->image = image_new(&u->arena);
+	u->image->is_foreign = true;
+	return u;
+}
+
+static void tell(struct object *o, struct err *err)
+{
+	STRBUF_AUTO text = { 0 };
+
+	err_format(err, &text);
+	if (err_get_hint(err))
+		strbuf_printf(&text, " (%s)", err_get_hint(err));
+	object_remark(o, "%s", strbuf_cstr(&text));
+	err_free(err);
+}
+
+/* what cannot run is told, and the rest runs */
+static ERR_MUST struct err *add_programs(struct object_user *u)
+{
+	struct err *first = NULL;
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, u->o->bpf)
+	{
+		struct probe_shape *shape = NULL;
+		struct err *err = object_user_find(u, p, &shape);
+
+		for (; !err && shape; shape = shape->next)
+			err = object_user_add_program(u, p, shape);
+		u->n_programs += !err;
+		if (err && first)
+			tell(u->o, err);
+		else if (err)
+			first = err;
+	}
+	if (first && u->image->n_progs) {
+		tell(u->o, first);
+		return NULL;
+	}
+	return first || u->image->n_progs ? first
+					  : err_new(0, "'%s' has no programs", u->o->opts.path);
+}
+
+static ERR_MUST struct err *open_engine(struct object_user *u)
+{
+	const struct object_opts *opts = &u->o->opts;
+	struct engine_opts eo = { .pids = opts->pids,
+				  .n_pids = opts->n_pids,
+				  .held_pid = opts->held_pid,
+				  .gate = opts->gate,
+				  .ring_bytes = ring_bytes(u),
+				  .report = report,
+				  .report_arg = u->o };
+
+	TRY(engine_user.open(u->image, &u->sources, &eo, &u->engine));
+	vec_each(s, &u->specs)
+		vec_each(m, &u->maps)
+			if (!strcmp(bpf_map__name(m->map), OBJECT_USDT_SPECS))
+				TRY(engine_user.map_update(u->engine, m->index, &s->index,
+							   s->bytes));
+	return NULL;
+}
+
+struct err *object_user_attach(struct object *o, uint32_t *n)
+{
+	struct engine_attach_result res = { 0 };
+	struct object_user *u = user_new(o);
+
+	o->user = u;
+	TRY(object_user_add_maps(u));
+	TRY(add_programs(u));
+	TRY(open_engine(u));
+	TRY(engine_user.attach(u->engine, &res));
+	u->has_released = res.has_released;
+	*n = u->n_programs;
+	return NULL;
+}
+
+bool object_has_released(const struct object *o)
+{
+	return o->user && o->user->has_released;
+}
+
+static void on_record(void *arg, const struct event_head *head, const void *data, uint32_t n)
+{
+	struct object_user *u = arg;
+
+	if (u->buffer)
+		object_put_event(u->buffer, data, n);
+}
+
+struct err *object_user_poll(struct object *o, int timeout_ms)
+{
+	struct err *err = engine_user.poll(o->user->engine, timeout_ms, on_record, o->user);
+
+	o->n_lost = engine_user.lost(o->user->engine);
+	return err;
+}
+
+void object_user_detach(struct object *o)
+{
+	if (o->user && o->user->engine && !o->user->is_detached)
+		engine_user.detach(o->user->engine);
+	if (o->user)
+		o->user->is_detached = true;
+}
+
+void object_user_free(struct object *o)
+{
+	struct object_user *u = o->user;
+
+	if (!u)
+		return;
+	if (u->engine)
+		engine_user.close(u->engine);
+	vec_free(&u->maps);
+	vec_free(&u->specs);
+	probe_ctx_free(&u->probes);
+	btfsrc_free(u->kernel_types);
+	type_table_free(&u->types);
+	arena_free(&u->arena);
+	free(u);
+	o->user = NULL;
+}
+
+struct err *object_user_each(struct object *o, const struct bpf_map *m,
+			     bool (*fn)(void *arg, const void *key, const void *value,
+					uint32_t n_cpus),
+			     void *arg)
+{
+	vec_each(known, &o->user->maps)
+		if (known->map == m)
+			return engine_user.map_each(o->user->engine, known->index, fn, arg);
+	return NULL;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where programs of an object go in processes: found as attach points of scripts are (src/probe). What a script's program does of itself
+ * at a place (telling returns from other ways out) a foreign one cannot: then the place is refused. Operands of usdt probes are written down
+ * as libbpf's usdt.bpf.h reads them.
+ */
+#include "object/user.h"
+
+#include "engine/user/context_use.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+/* struct __bpf_usdt_spec and its arguments, the same in all versions of usdt.bpf.h as far as they go here */
+enum { SPEC_ARGS = 12, SPEC_ARG_BYTES = 16, SPEC_BYTES = SPEC_ARGS * SPEC_ARG_BYTES + 16 };
+enum { RESULT_WORD = 10 }; /* of struct pt_regs: rax */
+enum { ARG_CONST, ARG_REG, ARG_REG_DEREF };
+struct spec_arg {
+	uint64_t val_off;
+	uint32_t arg_type;
+	int16_t reg_off;
+	uint8_t arg_signed, arg_bitshift;
+};
+_Static_assert(sizeof(struct spec_arg) == SPEC_ARG_BYTES, "as in usdt.bpf.h");
+
+static ERR_MUST struct err *put_operand(const struct usdt_operand *op, struct spec_arg *ret)
+{
+	bool is_plain = !op->has_index && !op->is_file_addr && !op->reg_shift && !op->is_float;
+
+	*ret = (struct spec_arg){ .arg_signed = op->is_signed,
+				  .arg_bitshift = (uint8_t)(64 - 8 * op->size),
+				  .reg_off = (int16_t)op->reg_offset,
+				  .val_off = (uint64_t)op->value };
+	if (op->kind == USDT_ARG_CONST)
+		ret->arg_type = ARG_CONST;
+	else if (op->kind == USDT_ARG_REG && is_plain)
+		ret->arg_type = ARG_REG;
+	else if (op->kind == USDT_ARG_MEM && is_plain && op->has_base)
+		ret->arg_type = ARG_REG_DEREF;
+	else
+		return err_new(0, "its operand '%.*s' is none that libbpf's programs can read",
+			       STR_ARG(op->text));
+	return NULL;
+}
+
+static const struct bpf_map *specs_map(const struct object_user *u)
+{
+	vec_each(m, &u->maps)
+		if (!strcmp(bpf_map__name(m->map), OBJECT_USDT_SPECS))
+			return m->map;
+	return NULL;
+}
+
+/* the programs find it by the cookie of the place */
+static ERR_MUST struct err *add_spec(struct object_user *u, struct probe_shape *s)
+{
+	const struct bpf_map *map = specs_map(u);
+	struct object_spec spec = { (uint32_t)u->specs.n, NULL };
+	uint16_t n = (uint16_t)s->n_argn;
+
+	if (!map) /* no program asks for operands */
+		return NULL;
+	if (bpf_map__value_size(map) != SPEC_BYTES || spec.index >= bpf_map__max_entries(map))
+		return err_new(0, "the map '%s' is none of libbpf's, or too small",
+			       OBJECT_USDT_SPECS);
+	if (s->n_argn > SPEC_ARGS)
+		return err_new(0, "it has more than %d operands", SPEC_ARGS);
+	spec.bytes = arena_alloc(&u->arena, SPEC_BYTES);
+	memset(spec.bytes, 0, SPEC_BYTES);
+	for (uint32_t i = 0; i < s->n_argn; i++) {
+		struct spec_arg arg;
+
+		TRY(put_operand(&s->operands[i], &arg));
+		memcpy(spec.bytes + (size_t)i * SPEC_ARG_BYTES, &arg, sizeof(arg));
+	}
+	memcpy(spec.bytes + SPEC_ARGS * SPEC_ARG_BYTES + 8, &n, sizeof(n));
+	for (uint32_t i = 0; i < s->n_points; i++)
+		s->points[i].cookie = spec.index;
+	vec_push(&u->specs, spec);
+	return NULL;
+}
+
+static ERR_MUST struct err *check_shape(struct object_user *u, struct probe_shape *s)
+{
+	if (s->kind == PROBE_USDT)
+		return add_spec(u, s);
+	for (uint32_t i = 0; i < s->n_points; i++) {
+		const struct probe_point *p = &s->points[i];
+
+		s->points[i].cookie = 0;
+		if (s->is_return && (s->tails || p->exit_condition ||
+				     (p->exit != EXIT_RET && p->exit != EXIT_JUMP)))
+			return err_new(
+				0,
+				"'%.*s' leaves by a jump, and this program cannot tell that from its return",
+				STR_ARG(p->symbol));
+	}
+	return NULL;
+}
+
+static ERR_MUST struct err *match_failed(const struct object_user *u, struct str text)
+{
+	const struct diag *d = u->diags.first;
+	struct err *err;
+
+	if (!d)
+		return err_new(0, "nothing is found for '%.*s'", STR_ARG(text));
+	err = err_new(0, "%.*s", STR_ARG(d->msg));
+	return d->hint.n ? err_hint(err, "%.*s", STR_ARG(d->hint)) : err;
+}
+
+static ERR_MUST struct err *match(struct object_user *u, const struct object_place *at,
+				  struct str file, struct probe_shape ***tail)
+{
+	struct attach_point *ap = arena_new(&u->arena, struct attach_point);
+	STRBUF_AUTO func = { 0 }, text = { 0 };
+	bool is_usdt = str_is(at->kind, "usdt");
+	struct str kind = is_usdt ? STR("usdt") : at->is_return ? STR("uretprobe") : STR("uprobe");
+
+	strbuf_add_str(&func, at->func);
+	if (at->offset)
+		strbuf_printf(&func, "+%llu", (unsigned long long)at->offset);
+	strbuf_printf(&text, "%.*s:%.*s:%s", STR_ARG(kind), STR_ARG(file), strbuf_cstr(&func));
+	*ap = (struct attach_point){ .at = SPAN_NONE,
+				     .text = arena_str(&u->arena, strbuf_str(&text)),
+				     .parts = { kind, file, arena_str(&u->arena, strbuf_str(&func)),
+						at->name },
+				     .n_parts = is_usdt ? 4 : 3,
+				     .needs = { .is_known = true, .result = u->reads_result },
+				     .ignores_args = !is_usdt };
+	diag_list_init(&u->diags, &u->arena);
+	**tail = probe_match(&u->probes, ap, ap->ignores_args, &u->diags);
+	/* a warning is about returns that would be missed */
+	if (!**tail || u->diags.n_errors || (at->is_return && u->diags.first))
+		return match_failed(u, ap->text);
+	for (; **tail; *tail = &(**tail)->next)
+		TRY(check_shape(u, **tail));
+	return NULL;
+}
+
+/* programs of the processes; two that run the same one have its places once */
+static ERR_MUST struct err *match_programs(struct object_user *u, const struct object_place *at,
+					   struct probe_shape ***tail)
+{
+	const struct object_opts *opts = &u->o->opts;
+	VEC(struct stat) known = { 0 };
+	struct err *err = NULL;
+
+	for (uint32_t i = 0; !err && i < opts->n_pids; i++) {
+		STRBUF_AUTO path = { 0 };
+		bool is_known = false;
+		struct stat st;
+
+		object_put_program(u->o, opts->pids[i], &path);
+		if (stat(strbuf_cstr(&path), &st))
+			continue;
+		vec_each(k, &known)
+			is_known |= k->st_ino == st.st_ino && k->st_dev == st.st_dev;
+		if (is_known)
+			continue;
+		vec_push(&known, st);
+		err = match(u, at, arena_str(&u->arena, strbuf_str(&path)), tail);
+	}
+	vec_free(&known);
+	return err;
+}
+
+struct err *object_user_find(struct object_user *u, struct bpf_program *p, struct probe_shape **ret)
+{
+	struct object_place at;
+	struct err *err;
+
+	*ret = NULL;
+	if (!object_user_place(u->o, p, &at))
+		return err_hint(
+			err_new(0,
+				"'%s' cannot run in the process: its section \"%s\" names no user probe",
+				bpf_program__name(p), bpf_program__section_name(p)),
+			"--attach %s=uprobe:FILE:FUNCTION says where, or --engine kernel runs it",
+			bpf_program__name(p));
+	u->reads_result = context_use(bpf_program__insns(p), (uint32_t)bpf_program__insn_cnt(p)) &
+			  1u << RESULT_WORD;
+	err = at.file.n ? match(u, &at, at.file, &ret) : match_programs(u, &at, &ret);
+	return err ? err_wrap(err, "'%s'", bpf_program__name(p)) : NULL;
+}
