@@ -13,7 +13,7 @@ enum long_only {
 	OPT_INFO = 256, OPT_NO_WARNINGS, OPT_INCLUDE, OPT_UNSAFE, OPT_NO_FEATURE, OPT_DRY_RUN, OPT_TEST, OPT_BENCH,
 	OPT_MODE, OPT_FMT, OPT_PROBE_FILTER, OPT_TRACEABLE, OPT_DEBUGINFO, OPT_FOLLOW, OPT_CGROUP, OPT_CONTAINER, OPT_JSON,
 	OPT_DURATION, OPT_MAX_EVENTS, OPT_FOLDED, OPT_SVG, OPT_SPEEDSCOPE,
-	OPT_ROTATE, OPT_PIN, OPT_READ, OPT_UNPIN, OPT_PINS, OPT_EMIT, OPT_ENGINE, OPT_IGNORED, OPT_IGNORED_ARG,
+	OPT_ROTATE, OPT_PIN, OPT_READ, OPT_UNPIN, OPT_PINS, OPT_EMIT, OPT_ENGINE, OPT_BUDGET, OPT_IGNORED, OPT_IGNORED_ARG,
 };
 /* clang-format on */
 
@@ -33,6 +33,7 @@ static const struct option long_options[] = {
 	{ "unsafe", no_argument, NULL, OPT_UNSAFE },
 	{ "no-feature", required_argument, NULL, OPT_NO_FEATURE },
 	{ "engine", required_argument, NULL, OPT_ENGINE },
+	{ "budget", required_argument, NULL, OPT_BUDGET },
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ "test", no_argument, NULL, OPT_TEST },
 	{ "bench", no_argument, NULL, OPT_BENCH },
@@ -86,6 +87,8 @@ void cli_print_help(const char *name, FILE *to)
 		"  --container ID         only processes of this container\n"
 		"  --engine ENGINE        kernel (default); user: probes run inside of the processes of -p and -c, with no trap;\n"
 		"                         auto: user where the whole script can run there\n"
+		"  --budget 2%%            user probes that would take more than 2 %% of one processor in all are sampled or\n"
+		"                         switched off, and it says so\n"
 		"  --duration S           end after so many seconds (also 500ms, 2m)\n"
 		"  --max-events N         end after N printed events\n"
 		"\n"
@@ -230,6 +233,7 @@ static ERR_MUST struct err *parse_one(int opt, const char *arg, struct cli_opts 
 	case OPT_UNSAFE: s->is_unsafe = true; break;
 	case OPT_NO_FEATURE: s->no_feature = arg; break;
 	case OPT_ENGINE: return session_opts_set_engine(s, arg);
+	case OPT_BUDGET: return session_opts_set_budget(s, arg);
 	case OPT_DRY_RUN: s->is_dry_run = true; break;
 	case OPT_TEST: s->is_test = true; break;
 	case OPT_BENCH: s->is_bench = true; break;

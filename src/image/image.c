@@ -34,6 +34,7 @@ struct image *image_new(struct arena *arena)
 	im->scratch_map = im->stacks_map = IMAGE_NONE;
 	im->unwind_tables_map = im->unwind_procs_map = im->unwind_stats_map = IMAGE_NONE;
 	im->streams_map = im->message_map = im->message_ring_map = IMAGE_NONE;
+	im->budget_hits_map = im->budget_rates_map = IMAGE_NONE;
 	im->known_events = im->known_faults = IMAGE_NONE;
 	im->license = STR("GPL");
 	im->ring_map = image_add_map(im, (struct image_map){

@@ -48,6 +48,7 @@ struct image_map {
 	bool is_unused; /* of a generation: an earlier map serves (image_share_maps) */
 	bool is_retyped; /* has another type in this generation; no program of an earlier one uses it, so it is made anew */
 	bool print_at_exit;
+	bool is_estimated; /* set while it runs: some of what was added stands for several hits (--budget) */
 	const void *init; /* MAP_CONST, MAP_GLOBALS: max_entries * value_size bytes, or NULL */
 	struct span at;   /* first use */
 };
@@ -194,6 +195,15 @@ struct image_message {
 };
 enum { IMAGE_MESSAGE_RING = 1 << 20 };
 
+/* ---- --budget: hits of user probes by clause (docs/internals/budget.md) ---- */
+
+enum { IMAGE_BUDGET_CLAUSES = 512, IMAGE_BUDGET_OFF = 1 };
+
+/* of one processor; timed: hits whose program was timed, ns: what it took in all */
+struct image_budget_hits {
+	uint64_t hits, timed, ns;
+};
+
 /* ---- faults at run time ---- */
 
 enum fault_kind {
@@ -319,6 +329,8 @@ struct image_prog {
 	 * the same (image_find_twin). Where these begin.
 	 */
 	uint32_t first, first_event, first_fault;
+	uint32_t budget;      /* number of its clause in the maps of --budget, or IMAGE_NONE */
+	bool sends;           /* events that a user sees */
 	uint64_t drops_fault; /* index of this program's FAULT_RING_FULL site, or UINT32_MAX */
 	struct bpf_insn *insns;
 	uint32_t n_insns;
@@ -348,7 +360,9 @@ struct image {
 	uint32_t scratch_map, stacks_map;           /* UINT32_MAX when not needed */
 	uint32_t unwind_tables_map, unwind_procs_map, unwind_stats_map; /* the same */
 	uint32_t streams_map, message_map, message_ring_map;            /* the same */
-	uint32_t stack_limit; /* frames per entry of the stack map */
+	/* --budget: a per-CPU array of struct image_budget_hits; a u64 for each clause: 0: every hit, IMAGE_BUDGET_OFF, n: one in n, a power of two */
+	uint32_t budget_hits_map, budget_rates_map; /* the same */
+	uint32_t stack_limit;                       /* frames per entry of the stack map */
 	/*
 	 * A later generation (extend.c) stands behind what was there: programs, and maps if n_base_maps is not 0. clash: the
 	 * script's map that it would need with another type than it has.

@@ -65,6 +65,12 @@ static void update_minmax(struct builder *b, uint32_t elem, uint32_t v, const st
 	put_label(b, done);
 }
 
+/* a value that stands for several hits */
+static uint32_t weighted(struct builder *b, uint32_t v, uint32_t weight)
+{
+	return b->budget_weight ? put_op(b, IR_MUL, v, weight) : v;
+}
+
 static void update_simple(struct builder *b, struct node *target, struct node *call)
 {
 	const struct map_info *m = target->map.ref;
@@ -72,15 +78,16 @@ static void update_simple(struct builder *b, struct node *target, struct node *c
 	uint32_t v = call->call.args ? build_reg(b, call->call.args) : 0;
 	uint32_t done = new_label(b);
 	uint32_t elem = find_or_make(b, m, map_key_address(b, m, target->map.key), done);
+	uint32_t weight = build_budget_weight(b);
 
 	switch (t->kind) {
-	case TYPE_COUNT: put_atomic_add(b, elem, 0, put_imm(b, 1)); break;
-	case TYPE_SUM: put_atomic_add(b, elem, 0, v); break;
+	case TYPE_COUNT: put_atomic_add(b, elem, 0, weight); break;
+	case TYPE_SUM: put_atomic_add(b, elem, 0, weighted(b, v, weight)); break;
 	case TYPE_MIN:
 	case TYPE_MAX: update_minmax(b, elem, v, t); break;
 	default: /* avg, stats */
-		put_atomic_add(b, elem, 0, v);
-		put_atomic_add(b, elem, 8, put_imm(b, 1));
+		put_atomic_add(b, elem, 0, weighted(b, v, weight));
+		put_atomic_add(b, elem, 8, weight);
 		break;
 	}
 	put_label(b, done);
@@ -146,7 +153,7 @@ static void update_hist(struct builder *b, struct node *target, struct node *cal
 	bucket = t->kind == TYPE_HIST ? hist_bucket(b, n, t->param[0], is_signed)
 				      : lhist_bucket(b, n, t->param);
 	put_atomic_add(b, find_or_make(b, m, map_bucket_key(b, m, target->map.key, bucket), done),
-		       0, put_imm(b, 1));
+		       0, build_budget_weight(b));
 	put_label(b, done);
 }
 

@@ -244,6 +244,7 @@ static void send_built(struct builder *b, enum event_kind kind, uint32_t layout,
 static uint32_t new_layout(struct builder *b, enum event_kind kind, struct event_layout *l)
 {
 	l->kind = kind;
+	b->prog->sends |= kind != EVENT_STACK && kind != EVENT_NOTE;
 	if (!l->at.end)
 		l->at = b->at;
 	return image_add_event(b->im, *l);

@@ -124,6 +124,8 @@ struct builder {
 	struct ir_unwind_opts unwind;
 	bool has_unwind_opts;
 	int32_t unwind_at;   /* offset of the unwinder's state in scratch */
+	/* build_budget.c: of the program being built; 0: it has none */
+	uint32_t budget_elem, budget_weight, budget_start, budget_first;
 	/* build_return.c: of the program being built */
 	uint32_t n_entry_regs, entry_values[MAX_ENTRY_REGS];
 	uint16_t entry_regs[MAX_ENTRY_REGS];
@@ -363,6 +365,14 @@ uint32_t build_site_number(struct builder *b, const int64_t *words);
 struct value build_capture(struct builder *b, struct value v, const struct type *to);
 /* what a register held when the function was entered */
 uint32_t build_entry_reg(struct builder *b, uint16_t reg);
+
+/* ---- build_budget.c: hits are counted, some left out (--budget) ---- */
+
+void build_budget_maps(struct builder *b);
+void build_budget_gate(struct builder *b); /* at the beginning of a program */
+void build_budget_end(struct builder *b);  /* on its way out */
+/* how many hits this one stands for, in a vreg */
+uint32_t build_budget_weight(struct builder *b);
 
 /* ---- build_return.c ---- */
 

@@ -305,6 +305,7 @@ static void build_way_out(struct builder *b, uint32_t result)
 	}
 	if (b->uses_scratch)
 		put_store_imm(b, b->main->scratch, 0, 0, 8);
+	build_budget_end(b);
 	put_ret(b, result);
 }
 
@@ -361,11 +362,13 @@ void program_begin(struct builder *b, const struct probe_shape *shape, struct st
 	b->scratch_used = b->scratch_peak = b->scratch_floor = 0;
 	b->has_frame = b->uses_scratch = b->uses_stream = false;
 	b->n_callbacks = 0;
+	b->budget_elem = b->budget_weight = b->budget_start = 0;
 	b->unwind_at = 0;
 	b->inlined = NULL;
 	b->m->progs[b->m->n_progs++] = (struct ir_prog){ b->main->index, p };
 	b->im->progs[b->im->n_progs++] = p;
 	image_begin_prog(b->im, p, b->prog_index);
+	p->budget = IMAGE_NONE;
 	p->drops_fault = image_add_fault(b->im,
 					 (struct image_fault){ .kind = FAULT_RING_FULL,
 							       .at = at,
@@ -443,6 +446,8 @@ void build_program(struct builder *b, const struct clause_inst *inst)
 		      inst->clause->at);
 	result = b->main->frame;
 	reserve_slots(b);
+	b->budget_first = b->prog_index;
+	build_budget_gate(b);
 	build_filters(b);
 	build_return_gate(b);
 	put_imm_to(b, result, 0);
@@ -520,6 +525,8 @@ struct ir_module *ir_build(const struct unit *u, const struct ir_build_opts *o,
 	b.script_maps = arena_array(u->arena, uint32_t, u->n_maps + 1);
 	image_maps_make(&b);
 	message_maps_make(&b);
+	if (o->has_budget)
+		build_budget_maps(&b);
 	if (o->fork_shape)
 		build_follow(&b, o->base == NULL);
 	for (uint32_t i = 0; i < u->n_insts; i++)

@@ -277,6 +277,7 @@ static void build_tails(struct builder *b, const struct probe_shape *tails)
 	uint32_t row;
 
 	program_begin(b, tails, arena_printf(b->arena, "tails_%u", b->inst->index), tails->at);
+	build_budget_gate(b);
 	row = exit_row(b);
 	if (any_point(tails, is_conditional))
 		test_condition(b, row);
@@ -356,6 +357,7 @@ static void build_entries(struct builder *b, const struct probe_shape *entries)
 
 	program_begin(b, entries, arena_printf(b->arena, "entries_%u", b->inst->index),
 		      entries->at);
+	build_budget_gate(b);
 	values = mem_new_bytes(b, b->n_entry_regs * 8);
 	for (uint32_t i = 0; i < b->n_entry_regs; i++)
 		put_store(b, values.reg, values.off + (int32_t)(i * 8),

@@ -276,7 +276,11 @@ static void put_text(const struct dump *d, const struct entry *e, uint64_t last,
 		value_put_key(d->d->env, VALUE_TEXT, d->key, e->key, out);
 		strbuf_putc(out, ']');
 	}
-	strbuf_puts(out, has_buckets(d->value) ? ":\n" : ": ");
+	strbuf_puts(out, has_buckets(d->value) ? ":" : ": ");
+	if (d->map->is_estimated)
+		strbuf_puts(out, has_buckets(d->value) ? " ~" : "~");
+	if (has_buckets(d->value))
+		strbuf_putc(out, '\n');
 	put_value(d, e, last, out);
 	strbuf_putc(out, '\n');
 }
@@ -309,7 +313,8 @@ static void put_json(const struct dump *d, size_t from, uint64_t last, struct st
 		}
 		put_value(d, e, last, out);
 	}
-	strbuf_puts(out, d->key ? "}}}\n" : "}}\n");
+	strbuf_puts(out, d->key ? "}}" : "}");
+	strbuf_puts(out, d->map->is_estimated ? ", \"estimated\": true}\n" : "}\n");
 }
 
 /* stats() is three columns */
@@ -321,6 +326,8 @@ static void put_stats(const struct dump *d, const struct entry *e, struct maptab
 		bool is_signed = i && d->value->is_signed;
 		uint64_t div = i && d->d->div ? d->d->div : 1;
 
+		if (d->map->is_estimated && i != 1)
+			strbuf_putc(&t->text, '~');
 		value_put_number(VALUE_TEXT,
 				 is_signed ? (uint64_t)((int64_t)parts[i] / (int64_t)div)
 					   : parts[i] / div,
@@ -340,6 +347,8 @@ static void put_table(const struct dump *d, size_t from, struct strbuf *out)
 			put_stats(d, &d->entries.v[i], &t);
 			continue;
 		}
+		if (d->map->is_estimated)
+			strbuf_putc(&t.text, '~');
 		put_value(d, &d->entries.v[i], 0, &t.text);
 		maptable_end_cell(&t, true);
 	}

@@ -164,7 +164,8 @@ static void place(struct match *m, struct objfile *f, const struct probe_shape *
 	CODE_AUTO c = { 0 };
 	uint64_t offset;
 
-	if (is_cheap_already(f, p->address))
+	p->is_cheap = is_cheap_already(f, p->address);
+	if (p->is_cheap)
 		return;
 	if (!placement_read(f, p->address - p->place_delta, &c)) {
 		p->why = "at the entry, single-stepped: function at +0: its end is not known";
@@ -177,6 +178,7 @@ static void place(struct match *m, struct objfile *f, const struct probe_shape *
 	if (to.address != p->address && !objfile_vaddr_to_offset(f, to.address, &offset))
 		return;
 	explain(m, p, &to);
+	p->is_cheap = to.is_cheap;
 	if (to.address == p->address)
 		return;
 	vec_push(&moved->windows,
@@ -246,6 +248,7 @@ static void undo_entered(struct match *m, struct objfile *f, struct probe_shape 
 			p->file_offset = before->file_offset;
 			p->place_delta = before->place_delta;
 			p->sp_delta = before->sp_delta;
+			p->is_cheap = false;
 		}
 	}
 	vec_free(&moved->windows);

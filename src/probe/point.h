@@ -89,6 +89,7 @@ struct probe_point {
 		locs; /* by shape.vars: where each lies at this point's address; NULL when there are no vars */
 	/* of the place, for -v: "placed +4 past endbr64, at push: emulated", or why it costs more; NULL: nothing to say */
 	const char *why;
+	bool is_cheap; /* the kernel is known to emulate the instruction there */
 	struct str inlined_into; /* inlined instance: "main at args.rs:15", else empty */
 	uint32_t function; /* returns: which function of the shape, numbered from 0; entries[function] is its entry */
 	/* shapes with entries: where the frame begins (CFA: rsp before the call) is rsp, or rbp, + offset at this point */

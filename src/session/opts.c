@@ -89,6 +89,19 @@ struct err *session_opts_set_max_events(struct session_opts *o, const char *text
 	return NULL;
 }
 
+struct err *session_opts_set_budget(struct session_opts *o, const char *text)
+{
+	char *end;
+	double n = strtod(text, &end);
+
+	if (end == text || strcmp(end, "%") != 0 || !isfinite(n) || n < 0.001 || n > 10000)
+		return err_hint(
+			err_new(0, "'%s' is no budget", text),
+			"--budget takes percent of one processor, with the sign: 2%%, 0.5%%");
+	o->budget = n / 100;
+	return NULL;
+}
+
 struct err *session_opts_set_engine(struct session_opts *o, const char *text)
 {
 	static const char *const names[] = { "kernel", "user", "auto" };

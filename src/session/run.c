@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "object/emit.h"
 #include "output/faults.h"
+#include "session/budget.h"
 #include "session/calls.h"
 #include "session/child.h"
 #include "session/follow.h"
@@ -39,6 +40,7 @@ struct run {
 	struct output_symbols symbols;
 	struct symbols names;
 	struct calls *calls;
+	struct budget *budget;     /* NULL: no --budget */
 	struct late *late;         /* NULL: nothing is waited for */
 	struct replaced *replaced; /* NULL: no file can be */
 	struct keeper *keeper;     /* --pin */
@@ -383,6 +385,7 @@ static ERR_MUST struct err *loop(struct run *r)
 		TRY(drain(r, r->late ? 0 : POLL_MS));
 		procwatch_round(r->names.watch);
 		calls_round(r->calls);
+		TRY(budget_round(r->budget));
 		if (keeper_round(r->keeper, show_maps, r))
 			break;
 		if (signals_user) {
@@ -432,6 +435,7 @@ static ERR_MUST struct err *trace(struct run *r)
 		TRY(run_kind(r, PROBE_BEGIN));
 	if (!r->ops->globals(r->engine)->exiting && !signals_stop) {
 		r->is_attached = true;
+		budget_begin(r->budget);
 		TRY(r->ops->attach(r->engine, &res));
 	}
 	announce(r, &res);
@@ -444,6 +448,7 @@ static ERR_MUST struct err *trace(struct run *r)
 	/* what exit() came behind of is acted on while the probes are still there */
 	if (!err)
 		err = drain(r, 0);
+	budget_end(r->budget);
 	r->ops->detach(r->engine);
 	if (!err)
 		err = drain(r, 0);
@@ -465,6 +470,7 @@ static ERR_MUST struct err *trace(struct run *r)
 	say_skipped(r);
 	say_streams(r);
 	say_late(r);
+	budget_report(r->budget);
 	r->status = (int)r->ops->globals(r->engine)->exit_code;
 	return NULL;
 }
@@ -585,6 +591,11 @@ static ERR_MUST struct err *run_script(struct run *r)
 	TRY(open_engine(r));
 	watch_processes(r);
 	r->calls = calls_new(r->c.image, r->ops, r->engine);
+	r->budget = budget_new(&(struct budget_opts){ .share = r->o->budget,
+						      .image = r->c.image,
+						      .ops = r->ops,
+						      .engine = r->engine,
+						      .is_quiet = r->o->no_warnings });
 	lo = (struct late_opts){ .c = &r->c,
 				 .ops = r->ops,
 				 .engine = r->engine,
@@ -735,6 +746,7 @@ int session_run(struct session_opts *o)
 	late_free(r.late);
 	replaced_free(r.replaced);
 	calls_free(r.calls);
+	budget_free(r.budget);
 	unwinder_free(r.names.unwinder);
 	source_lines_free(r.names.lines);
 	go_types_free(r.names.go_types);

@@ -52,6 +52,7 @@ struct session_opts {
 	uint64_t duration_ns; /* end as by Ctrl-C that long after the attachment; 0: never */
 	bool is_one_line; /* control characters of traced texts are escaped, newlines too, wherever they go */
 	struct str message_filter; /* of a tool's lines only those whose message contains this */
+	double budget; /* --budget: of one processor, 0.02 is 2 %; 0: none */
 	uint64_t max_events;  /* end after so many printed events; 0: never */
 	struct picture_opts pictures; /* --folded, --svg, --speedscope; the title is the script's name */
 	const char *probe_filter;
@@ -81,6 +82,7 @@ struct err *session_opts_set_container(struct session_opts *o, const char *id) E
 struct err *session_opts_set_duration(struct session_opts *o,
 				      const char *text) ERR_MUST; /* "5", "0.5", "500ms" */
 struct err *session_opts_set_max_events(struct session_opts *o, const char *text) ERR_MUST;
+struct err *session_opts_set_budget(struct session_opts *o, const char *text) ERR_MUST; /* "2%" */
 struct err *session_opts_set_rotation(struct session_opts *o, const char *text) ERR_MUST; /* "10M,3" */
 struct err *session_opts_set_engine(struct session_opts *o, const char *text) ERR_MUST; /* "user" */
 struct err *session_opts_set_format(struct session_opts *o, const char *text) ERR_MUST;

@@ -164,3 +164,21 @@ void kernel_drop_file(struct engine *e, struct str path)
 {
 	drop(e, is_of_file, &path);
 }
+
+struct clause {
+	const struct image *im;
+	uint32_t budget;
+};
+
+static bool is_of_clause(const struct kernel_link *l, const void *arg)
+{
+	const struct clause *c = arg;
+
+	return l->prog < c->im->n_progs && c->im->progs[l->prog]->budget == c->budget;
+}
+
+bool kernel_drop_clause(struct engine *e, uint32_t budget)
+{
+	drop(e, is_of_clause, &(struct clause){ e->image, budget });
+	return true;
+}

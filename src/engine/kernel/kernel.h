@@ -95,6 +95,7 @@ struct engine {
 	struct sys_ints late_fds; /* perf events of tracepoints that no program hangs on any more */
 	bool is_attached;
 	uint32_t group; /* of what is attached now */
+	uint64_t way_ns[3]; /* way.c: measured; 0: not yet */
 	uint32_t n_named; /* tracefs events so far: each name is used once */
 	/* iterators run in a thread of their own, so that their events are read while they run */
 	pthread_t iter_thread;
@@ -188,6 +189,11 @@ void kernel_iter_stop(struct engine *e);
 struct err *kernel_extend(struct engine *e, uint32_t group, struct engine_attach_result *res) ERR_MUST;
 void kernel_drop_group(struct engine *e, uint32_t group);
 void kernel_drop_file(struct engine *e, struct str path);
+
+bool kernel_drop_clause(struct engine *e, uint32_t budget);
+
+/* ---- way.c ---- */
+uint64_t kernel_way_ns(struct engine *e, uint32_t prog);
 
 /* ---- sites.c ---- */
 /* whether the program asks for the cookie of its site */

@@ -367,6 +367,14 @@ static int user_poll_fd(struct engine *e)
 	return -1;
 }
 
+/* the jump stays, the program leaves at once */
+static bool user_drop_clause(struct engine *e, uint32_t budget)
+{
+	(void)e;
+	(void)budget;
+	return false;
+}
+
 /* ---- what this engine has not ---- */
 
 static struct err *user_set_table(struct engine *e, uint32_t map, uint32_t index,
@@ -394,6 +402,8 @@ const struct engine_ops engine_user = {
 	.n_cpus = user_n_cpus,
 	.missed = user_missed,
 	.lost = user_lost,
+	.way_ns = user_way_ns,
+	.drop_clause = user_drop_clause,
 	.is_finished = user_is_finished,
 	.detach = user_detach,
 	.close = user_close,

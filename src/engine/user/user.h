@@ -39,6 +39,7 @@ struct engine {
 	VEC(struct target *) targets; /* the guardian's, as is the job */
 	struct target_job job;
 	uint64_t idle;        /* rounds in which nothing came */
+	uint64_t way_ns;      /* way.c: 0: not measured yet */
 	uint64_t n_rounds;    /* of looking at the rings */
 	uint64_t n_abandoned; /* records that a process began and never completed */
 };
@@ -59,5 +60,8 @@ struct err *user_map_update(struct engine *e, uint32_t map, const void *key,
 struct err *user_map_delete(struct engine *e, uint32_t map, const void *key) ERR_MUST;
 struct err *user_map_clear(struct engine *e, uint32_t map) ERR_MUST;
 struct err *user_map_zero(struct engine *e, uint32_t map) ERR_MUST;
+
+/* ---- way.c ---- */
+uint64_t user_way_ns(struct engine *e, uint32_t prog);
 
 #endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a hit of a user probe costs besides its program: the trap and the way back. It is measured when it is first asked for, by
+ * a probe with an empty program on functions of our own: at an instruction that the kernel emulates, at one that it steps, and at a
+ * return. A place of which nothing is known counts as stepped, which is the most that it can cost.
+ */
+#include "engine/kernel/kernel.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+
+enum way { WAY_EMULATED, WAY_STEPPED, WAY_RETURN, N_WAYS };
+
+enum { CALLS = 200, BATCHES = 5 };
+
+__asm__(".text\n"
+	".p2align 4\n.type kernel_way_pushes,@function\nkernel_way_pushes: push %rbx; pop %rbx; ret\n"
+	".size kernel_way_pushes, .-kernel_way_pushes\n"
+	".p2align 4\n.type kernel_way_moves,@function\nkernel_way_moves: mov %rdi,%rax; nop; ret\n"
+	".size kernel_way_moves, .-kernel_way_moves\n");
+void kernel_way_pushes(void);
+void kernel_way_moves(void);
+
+/* where in /proc/self/exe an address of ours lies */
+static bool file_offset(uint64_t address, uint64_t *ret)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	unsigned long long start, end, offset;
+	char line[512];
+	bool is_found = false;
+
+	while (f && !is_found && fgets(line, sizeof(line), f)) {
+		is_found = sscanf(line, "%llx-%llx %*s %llx", &start, &end, &offset) == 3 &&
+			   address >= start && address < end;
+		if (is_found)
+			*ret = address - start + offset;
+	}
+	if (f)
+		fclose(f);
+	return is_found;
+}
+
+/* the descriptor that holds the probe; *perf: another one, or -1 */
+static int attach(uint64_t offset, bool is_return, int *perf)
+{
+	static const struct bpf_insn empty[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	bool is_multi = features_has(FEATURE_UPROBE_MULTI);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		    .expected_attach_type = is_multi ? SYS_BPF_TRACE_UPROBE_MULTI : 0);
+	FD_AUTO prog = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "way", "GPL", empty,
+				     sizeof(empty) / sizeof(*empty), &opts);
+	struct sys_uprobe_multi multi = { .path = "/proc/self/exe",
+					  .offsets = &offset,
+					  .n = 1,
+					  .is_return = is_return,
+					  .pid = getpid() };
+	int64_t type = sys_read_number("/sys/bus/event_source/devices/uprobe/type");
+	struct perf_event_attr attr = { .config = is_return,
+					.type = (uint32_t)type,
+					.uprobe_path = (uintptr_t)multi.path,
+					.probe_offset = offset };
+
+	*perf = -1;
+	if (prog < 0)
+		return -1;
+	if (is_multi)
+		return sys_link_uprobe_multi(prog, &multi);
+	*perf = type < 0 ? -1 : sys_perf_event_open(&attr, getpid(), -1);
+	if (*perf >= 0 && (ioctl(*perf, PERF_EVENT_IOC_SET_BPF, prog) < 0 ||
+			   ioctl(*perf, PERF_EVENT_IOC_ENABLE, 0) < 0)) {
+		close(*perf);
+		*perf = -1;
+	}
+	return *perf;
+}
+
+/* of the quickest batch: the others were interrupted */
+static uint64_t time_calls(void (*f)(void))
+{
+	uint64_t best = UINT64_MAX;
+
+	for (int k = 0; k < BATCHES; k++) {
+		uint64_t start = clock_monotonic_ns(), ns;
+
+		for (int i = 0; i < CALLS; i++)
+			f();
+		ns = (clock_monotonic_ns() - start) / CALLS;
+		if (ns < best)
+			best = ns;
+	}
+	return best;
+}
+
+static uint64_t measure(void (*f)(void), bool is_return)
+{
+	uint64_t offset, ns;
+	int fd, perf;
+
+	if (!file_offset((uint64_t)(uintptr_t)f, &offset))
+		return 0;
+	fd = attach(offset, is_return, &perf);
+	if (fd < 0)
+		return 0;
+	ns = time_calls(f);
+	close(fd);
+	return ns;
+}
+
+static void measure_all(struct engine *e)
+{
+	e->way_ns[WAY_EMULATED] = measure(kernel_way_pushes, false);
+	e->way_ns[WAY_STEPPED] = measure(kernel_way_moves, false);
+	e->way_ns[WAY_RETURN] = measure(kernel_way_pushes, true);
+	log_verbose(
+		"a hit without its program: %llu ns where the kernel emulates the instruction, %llu ns "
+		"where it steps, %llu ns at a return",
+		(unsigned long long)e->way_ns[WAY_EMULATED],
+		(unsigned long long)e->way_ns[WAY_STEPPED],
+		(unsigned long long)e->way_ns[WAY_RETURN]);
+	/* in a newer kernel all of them may be alike, in none the step is less */
+	if (e->way_ns[WAY_STEPPED] < e->way_ns[WAY_EMULATED])
+		e->way_ns[WAY_STEPPED] = e->way_ns[WAY_EMULATED];
+}
+
+uint64_t kernel_way_ns(struct engine *e, uint32_t prog)
+{
+	const struct probe_shape *s = e->image->progs[prog]->shape;
+	uint64_t step;
+	bool is_cheap = true;
+
+	if (!e->way_ns[WAY_STEPPED])
+		measure_all(e);
+	/* the places of USDT are nops */
+	for (uint32_t i = 0; s->kind != PROBE_USDT && i < s->n_points; i++)
+		is_cheap &= s->points[i].is_cheap;
+	step = is_cheap ? 0 : e->way_ns[WAY_STEPPED] - e->way_ns[WAY_EMULATED];
+	return step + e->way_ns[probe_is_kernel_return(s) ? WAY_RETURN : WAY_EMULATED];
+}
