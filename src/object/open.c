@@ -108,7 +108,7 @@ struct err *object_open(const struct object_opts *opts, struct object **ret)
 	libbpf_set_print(keep_message); /* reading types has switched it off */
 	strbuf_clear(&o->log);
 	code = bpf_object__load(o->bpf);
-	if (code && o->opts.is_user && (code == -EPERM || code == -EACCES))
+	if (code && o->opts.is_user && code == -EPERM)
 		return err_hint(
 			object_failed(o, -code, "load the programs of '%s'", opts->path),
 			"the kernel verifies an object before its programs run in a process, which wants "
