@@ -96,8 +96,8 @@ struct engine_ops {
 	uint64_t (*lost)(struct engine *e);
 	/* ns that a hit costs besides its program: the way to it and back, measured by now on this machine */
 	uint64_t (*way_ns)(struct engine *e, uint32_t prog);
-	/* --budget: takes off all user probes of a clause (image_prog.budget); false: they stay, and their programs leave at once */
-	bool (*drop_clause)(struct engine *e, uint32_t budget);
+	/* --budget: takes off all user probes of a clause (image_prog.budget), which is off in the map of rates */
+	void (*drop_clause)(struct engine *e, uint32_t budget);
 	/* iterators have run to their end and nothing else is attached: after a last poll the session may exit */
 	bool (*is_finished)(struct engine *e);
 	void (*detach)(struct engine *e);

@@ -149,8 +149,9 @@ static double cost_at(const struct budget *b, const struct unit *u, uint64_t rat
 {
 	double hits = (double)u->new_hits;
 
+	/* as long as it is not taken off */
 	if (rate == IMAGE_BUDGET_OFF)
-		return b->o.ops == &engine_kernel ? 0 : hits * (double)u->way_ns;
+		return u->off_ns == b->last_ns ? 0 : hits * (double)u->way_ns;
 	return hits * ((double)u->way_ns + program_ns(u) / (rate ? (double)rate : 1));
 }
 
@@ -212,9 +213,8 @@ static ERR_MUST struct err *switch_off_group(struct budget *b, struct unit *firs
 	bool has_more = true;
 
 	say_cost(b, first, passed);
-	fprintf(stderr, "switched off after %.2f s%s\n",
-		(double)(b->last_ns - b->begin_ns) / NS_PER_S,
-		b->o.ops == &engine_kernel ? "" : " (its jump stays)");
+	fprintf(stderr, "switched off after %.2f s\n",
+		(double)(b->last_ns - b->begin_ns) / NS_PER_S);
 	TRY(switch_off(b, first));
 	while (has_more) {
 		has_more = false;
@@ -274,8 +274,8 @@ static ERR_MUST struct err *restrain(struct budget *b, uint64_t passed)
 	if (total(b) > b->o.share * (double)passed && !b->has_warned_rest) {
 		b->has_warned_rest = true;
 		fprintf(stderr,
-			"WARNING: the jumps of what is switched off cost up to %.3g %% of a processor as long "
-			"as sonde is there, the budget is %.3g %%\n",
+			"WARNING: what is switched off could not be taken out yet, and costs up to %.3g %% of a "
+			"processor, the budget is %.3g %%\n",
 			total(b) * 100 / (double)passed, b->o.share * 100);
 	}
 	return NULL;

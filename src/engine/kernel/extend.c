@@ -177,8 +177,7 @@ static bool is_of_clause(const struct kernel_link *l, const void *arg)
 	return l->prog < c->im->n_progs && c->im->progs[l->prog]->budget == c->budget;
 }
 
-bool kernel_drop_clause(struct engine *e, uint32_t budget)
+void kernel_drop_clause(struct engine *e, uint32_t budget)
 {
 	drop(e, is_of_clause, &(struct clause){ e->image, budget });
-	return true;
 }

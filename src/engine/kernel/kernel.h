@@ -190,7 +190,7 @@ struct err *kernel_extend(struct engine *e, uint32_t group, struct engine_attach
 void kernel_drop_group(struct engine *e, uint32_t group);
 void kernel_drop_file(struct engine *e, struct str path);
 
-bool kernel_drop_clause(struct engine *e, uint32_t budget);
+void kernel_drop_clause(struct engine *e, uint32_t budget);
 
 /* ---- way.c ---- */
 uint64_t kernel_way_ns(struct engine *e, uint32_t prog);

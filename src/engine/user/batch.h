@@ -30,6 +30,8 @@ struct batch {
 struct err *batch_install(struct batch *b, struct target_job *j) ERR_MUST;
 /* takes out jumps that another tracer has put a breakpoint on */
 void batch_check(struct batch *b);
+/* batch_off.c: takes out jumps to what --budget has switched off */
+void batch_take_off(struct batch *b, const struct target_job *j);
 /* the bytes are the file's again; all threads must be stopped */
 void batch_remove(struct batch *b);
 /*

@@ -170,6 +170,8 @@ bool target_round(struct target *t, struct target_job *j)
 	if (t->n_rounds++ % CHECK_ROUNDS == 0)
 		vec_each(b, &t->batches)
 			batch_check(b);
+	vec_each(b, &t->batches)
+		batch_take_off(b, j);
 	err = proc_maps_read(t->pid, &maps);
 	if (err) {
 		err_free(err);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Places of a batch whose clauses have all been switched off by --budget: their jumps are taken out while the rest stays. The session
+ * writes what is off into a map of the memory file; the guardian, which runs this, reads it there. The code that the jumps led to
+ * stays until the batch goes: threads may be in it.
+ */
+#include "engine/user/batch.h"
+
+enum { STOP_MS = 1000 };
+
+static bool is_off(const struct target_job *j, const struct site *s)
+{
+	const uint64_t *rates = shared_values(j->shared, j->image->budget_rates_map);
+
+	vec_each(u, &s->uses) {
+		uint32_t clause = j->image->progs[u->prog]->budget;
+
+		if (clause >= IMAGE_BUDGET_CLAUSES ||
+		    __atomic_load_n(&rates[clause], __ATOMIC_RELAXED) != IMAGE_BUDGET_OFF)
+			return false;
+	}
+	return true;
+}
+
+void batch_take_off(struct batch *b, const struct target_job *j)
+{
+	struct patch_counts counts;
+	struct err *err = NULL;
+	bool is_stopped = false;
+	size_t k = 0;
+
+	if (j->image->budget_rates_map == IMAGE_NONE)
+		return;
+	vec_each(s, &b->sites.v) {
+		struct patch *p;
+
+		/* patches are those of the sites that have trampolines, in their order */
+		if (!s->patch.trampoline || k >= b->n_patches)
+			continue;
+		p = &b->patches[k++];
+		if (err || !p->is_installed || p->site != s->patch.site || !is_off(j, s))
+			continue;
+		if (!is_stopped)
+			err = remote_stop(b->remote, STOP_MS);
+		is_stopped = true;
+		if (!err)
+			err = patch_remove(b->remote, p, 1, &counts);
+	}
+	err_free(err); /* the next round tries again */
+	if (is_stopped)
+		remote_go(b->remote);
+}
