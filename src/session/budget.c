@@ -263,7 +263,7 @@ static struct unit *dearest(struct budget *b)
 
 static ERR_MUST struct err *restrain(struct budget *b, uint64_t passed)
 {
-	double allowed = b->o.share * (double)passed * 0.8;
+	double allowed = b->o.share * (double)passed * 0.8, rest = 0;
 	struct unit *u;
 
 	while (total(b) > allowed && (u = dearest(b))) {
@@ -271,12 +271,15 @@ static ERR_MUST struct err *restrain(struct budget *b, uint64_t passed)
 
 		TRY(rate ? sample(b, u, rate, passed) : switch_off_group(b, u, passed));
 	}
-	if (total(b) > b->o.share * (double)passed && !b->has_warned_rest) {
+	vec_each(v, &b->units)
+		if (v->off_ns && b->last_ns - v->off_ns > NS_PER_S)
+			rest += cost_at(b, v, v->rate);
+	if (rest > b->o.share * (double)passed && !b->has_warned_rest) {
 		b->has_warned_rest = true;
 		fprintf(stderr,
 			"WARNING: what is switched off could not be taken out yet, and costs up to %.3g %% of a "
 			"processor, the budget is %.3g %%\n",
-			total(b) * 100 / (double)passed, b->o.share * 100);
+			rest * 100 / (double)passed, b->o.share * 100);
 	}
 	return NULL;
 }
