@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "diag/diag.h"
+#include "cli/report.h"
 #include "engine/user/clean.h"
 
 #include <limits.h>
@@ -28,19 +28,6 @@ static void print_help(void)
 	       "  -h, --help this text\n");
 }
 
-static int fail(struct err *e)
-{
-	STRBUF_AUTO text = { 0 }, shown = { 0 };
-
-	err_format(e, &text);
-	diag_add_text(&shown, strbuf_str(&text));
-	fprintf(stderr, "ERROR: %s\n", strbuf_cstr(&shown));
-	if (err_get_hint(e))
-		fprintf(stderr, "HINT: %s\n", err_get_hint(e));
-	err_free(e);
-	return 1;
-}
-
 static const char *functions(unsigned n)
 {
 	return n == 1 ? "function" : "functions";
@@ -54,7 +41,7 @@ static int print_rest(const struct clean_counts *c, const char *where)
 		       functions(c->n_foreign));
 	if (!c->guardian)
 		return c->n_foreign > 0;
-	return fail(err_hint(
+	return report(err_hint(
 		err_new(0, "%sa running sonde has probes there (its guardian is process %d)", where,
 			(int)c->guardian),
 		"end that sonde, which takes them out; --force if it cannot"));
@@ -68,7 +55,7 @@ static int clean_one(pid_t pid, bool is_forced)
 	char where[32];
 
 	if (e)
-		return fail(e);
+		return report(e);
 	snprintf(where, sizeof(where), "process %d: ", (int)pid);
 	if (c.n_restored)
 		printf("%s%u %s restored\n", where, c.n_restored, functions(c.n_restored));
@@ -82,7 +69,7 @@ static int clean_everywhere(bool is_forced)
 	const struct clean_file any = { 0 };
 	struct clean_counts c = { 0 };
 	struct err *e = clean_mappers(&any, is_forced, &c);
-	int status = e ? fail(e) : 0;
+	int status = e ? report(e) : 0;
 
 	printf("%u %s restored in %u %s\n", c.n_restored, functions(c.n_restored), c.n_processes,
 	       c.n_processes == 1 ? "process" : "processes");
@@ -99,7 +86,7 @@ static int clean_all_of(int argc, char **argv, bool is_forced)
 		if (argv[i][0] == '-')
 			continue;
 		if (!str_to_u64(str_from(argv[i]), &pid) || !pid || pid > INT_MAX)
-			status |= fail(err_hint(err_new(0, "'%s' is no process id", argv[i]),
+			status |= report(err_hint(err_new(0, "'%s' is no process id", argv[i]),
 						"see sonde clean --help"));
 		else
 			status |= clean_one((pid_t)pid, is_forced);
@@ -122,13 +109,13 @@ int clean_cmd(int argc, char **argv)
 		else if (!strcmp(argv[i], "--all"))
 			is_everywhere = true;
 		else if (argv[i][0] == '-')
-			return fail(err_hint(err_new(0, "unknown option '%s'", argv[i]),
+			return report(err_hint(err_new(0, "unknown option '%s'", argv[i]),
 					     "see sonde clean --help"));
 		else
 			n_pids++;
 	}
 	if (!n_pids == !is_everywhere)
-		return fail(err_hint(err_new(0, "clean takes process ids, or --all"),
+		return report(err_hint(err_new(0, "clean takes process ids, or --all"),
 				     "see sonde clean --help"));
 	status = is_everywhere ? clean_everywhere(is_forced) : clean_all_of(argc, argv, is_forced);
 	return status || fflush(stdout) || ferror(stdout);

@@ -5,7 +5,7 @@
 #include "cli/clean_cmd.h"
 #include "cli/demangle_cmd.h"
 #include "cli/opts.h"
-#include "diag/diag.h"
+#include "cli/report.h"
 #include "engine/kernel/features.h"
 #include "session/keeper.h"
 #include "tools/tools.h"
@@ -15,27 +15,6 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <sys/stat.h>
-
-static void print_error(const struct err *e)
-{
-	STRBUF_AUTO text = { 0 }, shown = { 0 };
-
-	err_format(e, &text);
-	diag_add_text(&shown, strbuf_str(&text));
-	fprintf(stderr, "ERROR: %s\n", strbuf_cstr(&shown));
-	if (err_get_hint(e))
-		fprintf(stderr, "HINT: %s\n", err_get_hint(e));
-}
-
-/* says it, if there is something to say; the exit status that goes with it */
-static int report(struct err *err)
-{
-	if (!err)
-		return 0;
-	print_error(err);
-	err_free(err);
-	return 1;
-}
 
 static ERR_MUST struct err *read_all(int fd, const char *name, struct strbuf *out)
 {

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
+#include "base/socket.h"
 #include "objfile/elf_private.h"
 
 #include <errno.h>
@@ -45,52 +46,18 @@ enum { ANSWER = 1, FAILURE }; /* first byte of an answer */
 
 /* ---- both ends ---- */
 
-static bool send_all(int fd, const void *buf, size_t n)
-{
-	const uint8_t *p = buf;
-
-	while (n) {
-		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
-
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent <= 0)
-			return false;
-		p += sent;
-		n -= (size_t)sent;
-	}
-	return true;
-}
-
-static bool receive_all(int fd, void *buf, size_t n)
-{
-	uint8_t *p = buf;
-
-	while (n) {
-		ssize_t got = recv(fd, p, n, 0);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return false;
-		p += got;
-		n -= (size_t)got;
-	}
-	return true;
-}
-
 /* a whole frame into *buf, which grows; its length or -1 */
 static ssize_t receive_frame(int fd, uint8_t **buf, size_t *cap)
 {
 	uint32_t n;
 
-	if (!receive_all(fd, &n, sizeof(n)) || n > WIRE_LIMIT + 16)
+	if (!socket_receive_all(fd, &n, sizeof(n)) || n > WIRE_LIMIT + 16)
 		return -1;
 	if (n > *cap) {
 		*buf = base_realloc(*buf, n);
 		*cap = n;
 	}
-	return receive_all(fd, *buf, n) ? (ssize_t)n : -1;
+	return socket_receive_all(fd, *buf, n) ? (ssize_t)n : -1;
 }
 
 /* ---- the worker's end ---- */
@@ -175,8 +142,8 @@ static bool reply(int fd, struct err *e, struct wire_out *out)
 	err_free(e);
 	body = e ? strbuf_str(&text) : strbuf_str(&out->b);
 	n = (uint32_t)body.n + 1;
-	return send_all(fd, &n, sizeof(n)) && send_all(fd, &kind, 1) &&
-	       send_all(fd, body.p, body.n);
+	return socket_send_all(fd, &n, sizeof(n)) && socket_send_all(fd, &kind, 1) &&
+	       socket_send_all(fd, body.p, body.n);
 }
 
 static struct err *answer(struct dwarf_file *f, struct wire_in *in, struct wire_out *out)
@@ -305,7 +272,7 @@ struct err *debuginfo_ask(struct debuginfo *d, enum dwarf_request r,
 			       d->file->path);
 	if (!d->worker)
 		TRY(start(d));
-	if (!send_all(d->fd, head, sizeof(head)) || !send_all(d->fd, question->b.p, question->b.n))
+	if (!socket_send_all(d->fd, head, sizeof(head)) || !socket_send_all(d->fd, question->b.p, question->b.n))
 		return give_up(d);
 	n = receive_frame(d->fd, &d->answer, &d->answer_cap);
 	if (n < 1 || d->answer[0] < ANSWER || d->answer[0] > FAILURE)

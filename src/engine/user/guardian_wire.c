@@ -3,6 +3,7 @@
 #include "engine/user/guardian_private.h"
 
 #include "base/bytes.h"
+#include "base/socket.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,42 +13,12 @@ enum { MESSAGE_MAX = 64 << 20 };
 
 /* ---- messages ---- */
 
-static bool send_all(int socket, const void *bytes, size_t n)
-{
-	for (const char *p = bytes; n;) {
-		ssize_t sent = send(socket, p, n, MSG_NOSIGNAL);
-
-		if (sent < 0 && errno == EINTR)
-			continue;
-		if (sent <= 0)
-			return false;
-		p += sent;
-		n -= (size_t)sent;
-	}
-	return true;
-}
-
-static bool receive_all(int socket, void *bytes, size_t n)
-{
-	for (char *p = bytes; n;) {
-		ssize_t got = recv(socket, p, n, 0);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return false;
-		p += got;
-		n -= (size_t)got;
-	}
-	return true;
-}
-
 bool guardian_send(int socket, enum guardian_kind kind, struct str text)
 {
 	const uint32_t head[2] = { kind, (uint32_t)text.n };
 
-	return text.n <= MESSAGE_MAX && send_all(socket, head, sizeof(head)) &&
-	       send_all(socket, text.p, text.n);
+	return text.n <= MESSAGE_MAX && socket_send_all(socket, head, sizeof(head)) &&
+	       socket_send_all(socket, text.p, text.n);
 }
 
 bool guardian_receive(int socket, struct guardian_message *ret)
@@ -55,11 +26,11 @@ bool guardian_receive(int socket, struct guardian_message *ret)
 	uint32_t head[2];
 
 	strbuf_clear(&ret->text);
-	if (!receive_all(socket, head, sizeof(head)) || head[1] > MESSAGE_MAX)
+	if (!socket_receive_all(socket, head, sizeof(head)) || head[1] > MESSAGE_MAX)
 		return false;
 	ret->kind = head[0];
 	strbuf_fill(&ret->text, 0, head[1]);
-	return receive_all(socket, ret->text.p, head[1]);
+	return socket_receive_all(socket, ret->text.p, head[1]);
 }
 
 /* ---- errors ---- */
