@@ -85,6 +85,7 @@ static void start_clock(struct builder *b, uint32_t number)
 void build_budget_gate(struct builder *b)
 {
 	uint32_t there = new_label(b), on = new_label(b), all = new_label(b), number, rate;
+	struct mem_mark mark = mem_mark(b);
 	struct value key;
 
 	if (!b->opts->has_budget || !b->shape->is_user || b->budget_first >= IMAGE_BUDGET_CLAUSES)
@@ -93,6 +94,7 @@ void build_budget_gate(struct builder *b)
 	key = mem_new_bytes(b, 8);
 	put_store_imm(b, key.reg, key.off, b->prog->budget, 4);
 	b->budget_elem = map_lookup(b, b->im->budget_hits_map, value_address(b, key));
+	mem_release(b, mark);
 	put_br_imm(b, CC_NE, b->budget_elem, 0, there);
 	put_ret(b, put_imm(b, 0)); /* for the verifier: arrays have all elements */
 	put_label(b, there);

@@ -182,7 +182,7 @@ static void say_cost(const struct budget *b, const struct unit *u, uint64_t pass
 
 	fprintf(stderr, "WARNING: %.*s", STR_ARG(s->points[0].name));
 	if (u->n_places > 1)
-		fprintf(stderr, " and %u others", u->n_places - 1);
+		fprintf(stderr, " and %u other%s", u->n_places - 1, u->n_places == 2 ? "" : "s");
 	fprintf(stderr,
 		": %.0f hits a second of %.0f ns each cost %.3g %% of a processor, the budget is %.3g %%: ",
 		(double)u->new_hits * NS_PER_S / (double)passed, (double)u->way_ns + program_ns(u),

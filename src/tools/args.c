@@ -116,6 +116,7 @@ static struct err *apply(struct tool_args *a, unsigned id, struct str value)
 	case COMMON_COMPILE: s->is_compile_only = true; return NULL;
 	case COMMON_SCRIPT: a->is_script = true; return NULL;
 	case COMMON_ENGINE: return session_opts_set_engine(s, text);
+	case COMMON_BUDGET: return session_opts_set_budget(s, text);
 	case COMMON_VERBOSE: a->verbose++; return NULL;
 	case COMMON_WARNINGS: s->warn_level++; return NULL;
 	case COMMON_DEBUGINFO: vec_push(&s->debuginfo, str_from(text)); return NULL;
