@@ -350,6 +350,8 @@ static struct err *emit_aggregate(struct output *o, const struct image_map *map,
 		if (map->is_estimated && o->opts.format != OUTPUT_JSON)
 			strbuf_putc(&o->out.pending, '~');
 		aggregate_put(value_form(o), map->value_type, values, n_cpus, 1, &o->out.pending);
+		if (map->is_estimated && o->opts.format == OUTPUT_JSON)
+			strbuf_puts(&o->out.pending, ", \"estimated\": true");
 		put_value_close(o);
 	}
 	free(values);
