@@ -24,7 +24,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FUZZ_SECONDS = 30
 # those whose programs and files are the test's own: an empty root has no shell, no redis, no libssl
-EMPTY_ROOT_TESTS = (r"^(uprobe\.(?!child_command)|usdt\.|end\.(exit_|output_|sig(int_prints|term))|"
+EMPTY_ROOT_TESTS = (r"^(uprobe\.(?!child_command)|usdt\.(?!a_probe_that_lets)|end\.(exit_|output_|sig(int_prints|term))|"
                     r"scripts\.(exec_counts|interval|syscalls|begin|profile))")
 # tools that are scripts, with servers and runtimes that take their time: what is C in them runs in other tests, too. `make soak`
 # has all of them under the sanitizers
