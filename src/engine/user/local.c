@@ -101,7 +101,8 @@ struct err *local_make(const struct image *im, const struct shared *s, struct lo
 	if (!err && x.base + x.code.n > l->blob + l->bytes)
 		err = err_new(0, "the programs need more than %zu bytes of code", l->bytes);
 	if (!err) {
-		memcpy((char *)l->code + (x.base - l->blob), x.code.p, x.code.n);
+		if (x.code.n)
+			memcpy((char *)l->code + (x.base - l->blob), x.code.p, x.code.n);
 		for (uint32_t i = 0; i < im->n_progs; i++)
 			if (runs_here(im->progs[i]))
 				l->entries[i] += (uint32_t)(x.base - l->blob);
