@@ -174,14 +174,18 @@ static struct err *add(const struct variant *v)
 /* the consumer of events, outside of what is measured */
 static void empty_rings(void)
 {
+	static struct rt_ring_reader readers[USER_CPUS];
+
 	for (unsigned i = 0; i < USER_CPUS; i++) {
 		struct rt_ring *ring = (struct rt_ring *)(void *)(room.data + USER_RINGS +
 								  i * room.area->ring_stride);
 		uint32_t length;
 		uint64_t time;
 
-		while (rt_ring_peek(ring, &length, &time))
-			rt_ring_advance(ring);
+		if (!readers[i].ring)
+			rt_ring_open(&readers[i], ring, USER_RING);
+		while (rt_ring_peek(&readers[i], &length, &time))
+			rt_ring_advance(&readers[i]);
 	}
 }
 

@@ -11,6 +11,9 @@ static uint64_t divide(uint64_t v, uint64_t by, bool is_signed)
 {
 	if (by == 0)
 		by = 1;
+	/* by -1 the processor cannot divide every number; only what a process wrote over the count is that */
+	if (is_signed && by == UINT64_MAX)
+		return -v;
 	return is_signed ? (uint64_t)((int64_t)v / (int64_t)by) : v / by;
 }
 

@@ -45,6 +45,12 @@ static void merge_cpu(const struct tseries *ts, struct stored_tseries *to,
 	}
 }
 
+/* by: not 0. What a traced process wrote over it may be -1, by which the processor cannot divide every number */
+static uint64_t divide_signed(uint64_t v, uint64_t by)
+{
+	return by == UINT64_MAX ? -v : (uint64_t)((int64_t)v / (int64_t)by);
+}
+
 void tseries_add(struct tseries *ts, const void *data, uint32_t n_cpus, size_t stride)
 {
 	struct stored_tseries merged = { 0 };
@@ -62,9 +68,8 @@ void tseries_add(struct tseries *ts, const void *data, uint32_t n_cpus, size_t s
 			merge_cpu(ts, &merged, &s);
 	}
 	if (ts->type->param[2] == TSERIES_AVG && merged.count)
-		merged.value = ts->type->is_signed
-				       ? (uint64_t)((int64_t)merged.value / (int64_t)merged.count)
-				       : merged.value / merged.count;
+		merged.value = ts->type->is_signed ? divide_signed(merged.value, merged.count)
+						   : merged.value / merged.count;
 	vec_push(&ts->points, ((struct tseries_point){ merged.interval, merged.value }));
 }
 
@@ -165,7 +170,7 @@ struct graph {
 static float distance(const struct graph *g, uint64_t a, uint64_t b)
 {
 	if (g->ts->type->is_signed)
-		return (float)((int64_t)a - (int64_t)b);
+		return (float)(int64_t)(a - b);
 	return a >= b ? (float)(a - b) : -(float)(b - a);
 }
 
@@ -253,9 +258,12 @@ static void put_rule(const struct graph *g, const char *head, char end)
 
 static int zero_column(const struct graph *g)
 {
+	int column;
+
 	if (!g->ts->type->is_signed || (int64_t)g->min >= 0 || (int64_t)g->max <= 0)
 		return 0;
-	return (int)((float)GRAPH_WIDTH * distance(g, g->min, 0) / distance(g, g->min, g->max));
+	column = (int)((float)GRAPH_WIDTH * distance(g, g->min, 0) / distance(g, g->min, g->max));
+	return column < 0 ? 0 : column < GRAPH_WIDTH ? column : GRAPH_WIDTH - 1;
 }
 
 static int point_column(const struct graph *g, uint64_t value)

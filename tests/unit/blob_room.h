@@ -55,11 +55,12 @@ static inline struct room *room_make(void)
 				    .n_cpus = CPUS,
 				    .bytes = DATA,
 				    .rings = RINGS_AT,
-				    .ring_stride = sizeof(struct rt_ring) + RING };
+				    .ring_stride = sizeof(struct rt_ring) + RING,
+				    .ring_size = RING };
 	for (unsigned i = 0; i < CPUS; i++) {
 		char *at = r.data + RINGS_AT + i * r.area->ring_stride;
 
-		rt_ring_init((struct rt_ring *)(void *)at, at + sizeof(struct rt_ring), RING);
+		rt_ring_init((struct rt_ring *)(void *)at);
 	}
 	blob_copy(r.code, (uint64_t)(uintptr_t)r.area, (uint64_t)(uintptr_t)r.own);
 	r.n_code = (blob_bytes() + 63) & ~(size_t)63;

@@ -134,15 +134,17 @@ TEST(records)
 		for (unsigned c = 0; c < CPUS; c++) {
 			struct rt_ring *ring = (struct rt_ring *)(void *)(r->data + RINGS_AT +
 									  c * r->area->ring_stride);
+			struct rt_ring_reader reader;
 			uint32_t length;
 			uint64_t time;
 			const void *at;
 
-			while ((at = rt_ring_peek(ring, &length, &time))) {
+			rt_ring_open(&reader, ring, RING);
+			while ((at = rt_ring_peek(&reader, &length, &time))) {
 				CHECK(length == 8 && time);
 				got += *(const uint64_t *)at;
 				n--;
-				rt_ring_advance(ring);
+				rt_ring_advance(&reader);
 			}
 		}
 		CHECK_INT(n, 0);

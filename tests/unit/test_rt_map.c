@@ -356,13 +356,13 @@ TEST(maps_of_maps)
 	uint64_t v = 5;
 
 	rt_map_init(inner, &inside, (char *)inner + 128);
-	CHECK(!rt_map_lookup(m, &i, 0) && rt_map_set_map(m, i, inner));
+	CHECK(!rt_map_lookup(m, &i, 0) && rt_map_set_map(m, i, 8192));
 	CHECK(rt_map_lookup(m, &i, 0) == inner && rt_map_lookup_in(m, &i, 0) == inner);
 	CHECK(rt_map_lookup(rt_map_lookup(m, &i, 0), &last, 0) != NULL);
-	CHECK(!rt_map_lookup(m, &out, 0) && !rt_map_set_map(m, out, inner));
+	CHECK(!rt_map_lookup(m, &out, 0) && !rt_map_set_map(m, out, 8192));
 	/* programs cannot change it */
 	CHECK_INT(rt_map_update(m, &i, &v, RT_ANY, 0), RT_EINVAL);
 	CHECK_INT(rt_map_delete(m, &i), RT_EINVAL);
-	CHECK(rt_map_set_map(m, i, NULL) && !rt_map_lookup(m, &i, 0));
+	CHECK(rt_map_set_map(m, i, 0) && !rt_map_lookup(m, &i, 0));
 	munmap(m, ROOM);
 }

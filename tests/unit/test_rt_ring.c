@@ -23,12 +23,15 @@ struct body {
 	uint8_t pattern[LONGEST];
 };
 
+static struct rt_ring_reader reader; /* of the ring that was made last */
+
 static struct rt_ring *make(void)
 {
 	struct rt_ring *r = mmap(NULL, 4096 + SIZE, PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	rt_ring_init(r, (char *)r + 4096, SIZE);
+	rt_ring_init(r);
+	rt_ring_open(&reader, r, SIZE);
 	return r;
 }
 
@@ -40,7 +43,7 @@ static uint32_t length_of(uint32_t writer, uint32_t number)
 static bool write_as(struct rt_ring *r, uint32_t owner, uint32_t writer, uint32_t number)
 {
 	uint32_t n = length_of(writer, number);
-	struct body *b = rt_ring_reserve(r, owner, n, number + 1, 0);
+	struct body *b = rt_ring_reserve(r, SIZE, owner, n, number + 1, 0);
 
 	if (!b)
 		return false;
@@ -57,11 +60,11 @@ static bool write_one(struct rt_ring *r, uint32_t writer, uint32_t number)
 }
 
 /* false: nothing there. next: per writer, the number that must come at least */
-static bool read_one(struct rt_ring *r, uint32_t *next)
+static bool read_one(uint32_t *next)
 {
 	uint32_t n;
 	uint64_t time;
-	const struct body *b = rt_ring_peek(r, &n, &time);
+	const struct body *b = rt_ring_peek(&reader, &n, &time);
 
 	if (!b)
 		return false;
@@ -75,7 +78,7 @@ static bool read_one(struct rt_ring *r, uint32_t *next)
 				break;
 			}
 	}
-	rt_ring_advance(r);
+	rt_ring_advance(&reader);
 	return true;
 }
 
@@ -86,10 +89,10 @@ TEST(many_turns)
 
 	for (uint32_t i = 0; i < RECORDS; i++) {
 		CHECK(write_one(r, 0, i));
-		CHECK(read_one(r, next));
+		CHECK(read_one(next));
 		CHECK_INT(next[0], i + 1);
 	}
-	CHECK(!read_one(r, next));
+	CHECK(!read_one(next));
 	CHECK_INT(rt_ring_pending(r), 0);
 	CHECK_INT(r->n_refused, 0);
 	munmap(r, 4096 + SIZE);
@@ -108,22 +111,22 @@ TEST(full_and_discarded)
 	CHECK(n > 20);
 	CHECK_INT(r->n_refused, 1);
 	for (uint32_t i = 0; i < n; i++)
-		CHECK(read_one(r, next));
-	CHECK(!read_one(r, next));
+		CHECK(read_one(next));
+	CHECK(!read_one(next));
 	/* as if it had never been */
-	room = rt_ring_reserve(r, OWNER, 50, 1, 0);
-	CHECK(!rt_ring_peek(r, &n, &time));
+	room = rt_ring_reserve(r, SIZE, OWNER, 50, 1, 0);
+	CHECK(!rt_ring_peek(&reader, &n, &time));
 	rt_ring_commit(room, false);
-	CHECK(write_one(r, 1, 0) && read_one(r, next));
+	CHECK(write_one(r, 1, 0) && read_one(next));
 	/* what must stay free for others */
-	CHECK(!rt_ring_reserve(r, OWNER, 50, 1, SIZE - 50));
-	CHECK(!rt_ring_reserve(r, OWNER, SIZE, 1, 0));
+	CHECK(!rt_ring_reserve(r, SIZE, OWNER, 50, 1, SIZE - 50));
+	CHECK(!rt_ring_reserve(r, SIZE, OWNER, SIZE, 1, 0));
 	/* empty records are records */
-	room = rt_ring_reserve(r, OWNER, 0, 9, 0);
-	CHECK(!rt_ring_peek(r, &n, &time));
+	room = rt_ring_reserve(r, SIZE, OWNER, 0, 9, 0);
+	CHECK(!rt_ring_peek(&reader, &n, &time));
 	rt_ring_commit(room, true);
-	CHECK(rt_ring_peek(r, &n, &time) && n == 0 && time == 9);
-	rt_ring_advance(r);
+	CHECK(rt_ring_peek(&reader, &n, &time) && n == 0 && time == 9);
+	rt_ring_advance(&reader);
 	CHECK_INT(rt_ring_pending(r), 0);
 	munmap(r, 4096 + SIZE);
 }
@@ -157,7 +160,7 @@ TEST(writers_and_a_reader)
 	for (uintptr_t i = 0; i < WRITERS; i++)
 		pthread_create(&t[i], NULL, write_many, (void *)i);
 	while (n_finished < WRITERS || rt_ring_pending(shared)) {
-		if (read_one(shared, next))
+		if (read_one(next))
 			n_read++;
 		else
 			sched_yield();
@@ -180,8 +183,8 @@ static void be_killed(struct rt_ring *r, bool holds_records)
 		n_in += write_one(r, 2, i);
 		if (!holds_records || n_in < 3000)
 			continue;
-		if (rt_ring_reserve(r, OWNER, 40, 1, 0)) {
-			rt_ring_reserve(r, OWNER, 80, 1, 0);
+		if (rt_ring_reserve(r, SIZE, OWNER, 40, 1, 0)) {
+			rt_ring_reserve(r, SIZE, OWNER, 80, 1, 0);
 			raise(SIGKILL);
 		}
 	}
@@ -203,7 +206,7 @@ TEST(killed_writers_hold_up_nothing)
 			be_killed(r, k % 2);
 		/* one of them ends by itself, the other one is ended at some moment */
 		for (unsigned n = 0; k % 2 ? !waitpid(pid, NULL, WNOHANG) : n < 500 + k * 37;) {
-			bool is_read = read_one(r, next);
+			bool is_read = read_one(next);
 
 			n += is_read;
 			n_read += is_read;
@@ -213,9 +216,9 @@ TEST(killed_writers_hold_up_nothing)
 			waitpid(pid, NULL, 0);
 		}
 		do
-			while (read_one(r, next))
+			while (read_one(next))
 				n_read++;
-		while (rt_ring_abandon(r, 0) && ++n_abandoned);
+		while (rt_ring_abandon(&reader, 0) && ++n_abandoned);
 		CHECK_INT(rt_ring_pending(r), 0);
 	}
 	CHECK(n_read > KILLS * 500 && n_abandoned >= KILLS / 2);
@@ -233,16 +236,16 @@ TEST(lengths_that_are_no_lengths)
 
 	for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		struct rt_ring *r = make();
-		struct rt_record *rec = rt_ring_reserve(r, OWNER, 24, 1, 0);
+		struct rt_record *rec = rt_ring_reserve(r, SIZE, OWNER, 24, 1, 0);
 		uint32_t n = 0, next[WRITERS] = { 0 };
 		uint64_t time;
 
 		rec--;
 		rec->length = lengths[i];
-		CHECK(!rt_ring_peek(r, &n, &time));
+		CHECK(!rt_ring_peek(&reader, &n, &time));
 		CHECK_INT(r->tail, r->head);
 		/* and it goes on behind it */
-		CHECK(write_one(r, 0, 1) && read_one(r, next));
+		CHECK(write_one(r, 0, 1) && read_one(next));
 		munmap(r, 4096 + SIZE);
 	}
 }
@@ -256,17 +259,18 @@ TEST(one_of_two_ends)
 	uint64_t time;
 	void *theirs, *ours;
 
-	theirs = rt_ring_reserve(r, OWNER, 40, 1, 0);
-	ours = rt_ring_reserve(r, OWNER + 1, 24, 2, 0);
-	CHECK(theirs && ours && rt_ring_is_blocked(r, &whose) && whose == OWNER);
+	theirs = rt_ring_reserve(r, SIZE, OWNER, 40, 1, 0);
+	ours = rt_ring_reserve(r, SIZE, OWNER + 1, 24, 2, 0);
+	CHECK(theirs && ours && rt_ring_is_blocked(&reader, &whose) && whose == OWNER);
 	/* another one's end says nothing about this record */
-	CHECK_INT(rt_ring_abandon(r, OWNER + 1), 0);
-	CHECK_INT(rt_ring_abandon(r, OWNER), 1);
+	CHECK_INT(rt_ring_abandon(&reader, OWNER + 1), 0);
+	CHECK_INT(rt_ring_abandon(&reader, OWNER), 1);
 	/* the next one is still being written */
-	CHECK(rt_ring_is_blocked(r, &whose) && whose == OWNER + 1);
-	CHECK_INT(rt_ring_abandon(r, OWNER), 0);
+	CHECK(rt_ring_is_blocked(&reader, &whose) && whose == OWNER + 1);
+	CHECK_INT(rt_ring_abandon(&reader, OWNER), 0);
 	rt_ring_commit(ours, true);
-	CHECK(!rt_ring_is_blocked(r, &whose) && rt_ring_peek(r, &n, &time) && n == 24 && time == 2);
+	CHECK(!rt_ring_is_blocked(&reader, &whose) && rt_ring_peek(&reader, &n, &time) && n == 24 &&
+	      time == 2);
 	munmap(r, 4096 + SIZE);
 }
 
@@ -279,13 +283,13 @@ TEST(nothing_behind_a_lost_header_is_lost)
 
 	/* as a thread leaves it that is killed between the reservation and its header */
 	r->head += sizeof(struct rt_record) + 48;
-	ours = rt_ring_reserve(r, OWNER, 24, 2, 0);
+	ours = rt_ring_reserve(r, SIZE, OWNER, 24, 2, 0);
 	CHECK(ours != NULL);
 	rt_ring_commit(ours, true);
-	CHECK(rt_ring_is_blocked(r, &whose) && whose == 0);
-	CHECK_INT(rt_ring_abandon(r, OWNER), 0);
-	CHECK_INT(rt_ring_abandon(r, 0), 1);
-	CHECK(rt_ring_peek(r, &n, &time) && n == 24 && time == 2);
+	CHECK(rt_ring_is_blocked(&reader, &whose) && whose == 0);
+	CHECK_INT(rt_ring_abandon(&reader, OWNER), 0);
+	CHECK_INT(rt_ring_abandon(&reader, 0), 1);
+	CHECK(rt_ring_peek(&reader, &n, &time) && n == 24 && time == 2);
 	munmap(r, 4096 + SIZE);
 }
 
@@ -296,7 +300,7 @@ static void be_one_of_several(struct rt_ring *r, uint32_t writer)
 {
 	for (uint32_t k = 0;; k++) {
 		if (writer == 0 && k > UNTIL_KILLED &&
-		    rt_ring_reserve(r, (uint32_t)getpid(), 40, 1, 0))
+		    rt_ring_reserve(r, SIZE, (uint32_t)getpid(), 40, 1, 0))
 			raise(SIGKILL);
 		write_as(r, (uint32_t)getpid(), writer, k);
 	}
@@ -321,7 +325,7 @@ TEST(some_are_killed_while_others_write)
 			if (!pids[i])
 				be_one_of_several(r, i);
 		}
-		if (read_one(r, next)) {
+		if (read_one(next)) {
 			n_read++;
 			/* and one now and then at any moment */
 			if (n_read % 3001 == 0)
@@ -333,13 +337,13 @@ TEST(some_are_killed_while_others_write)
 				pids[i] = 0;
 				n_ends++;
 			}
-		if (!rt_ring_is_blocked(r, &whose))
+		if (!rt_ring_is_blocked(&reader, &whose))
 			continue;
 		for (unsigned i = 0; i < PROCESSES; i++)
 			if (whose == (uint32_t)pids[i])
 				whose = 0;
 		if (whose)
-			n_abandoned += rt_ring_abandon(r, whose);
+			n_abandoned += rt_ring_abandon(&reader, whose);
 		else if (n_ends > TURNS / 2 && ++n_waits > 100000000)
 			break; /* without a header: only the end of all helps */
 	}

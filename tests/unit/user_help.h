@@ -80,12 +80,12 @@ static inline bool user_make(struct user_room *r)
 	*r->area = (struct rt_area){ .is_on = 1,
 				     .n_cpus = USER_CPUS,
 				     .rings = USER_RINGS,
-				     .ring_stride = sizeof(struct rt_ring) + USER_RING };
+				     .ring_stride = sizeof(struct rt_ring) + USER_RING,
+				     .ring_size = USER_RING };
 	for (unsigned i = 0; i < USER_CPUS; i++) {
 		char *ring = r->data + USER_RINGS + i * r->area->ring_stride;
 
-		rt_ring_init((struct rt_ring *)(void *)ring, ring + sizeof(struct rt_ring),
-			     USER_RING);
+		rt_ring_init((struct rt_ring *)(void *)ring);
 	}
 	r->env = (struct trampoline_env){ .blob = (uint64_t)(uintptr_t)r->code,
 					  .area = (uint64_t)(uintptr_t)r->area,

@@ -120,9 +120,9 @@ static struct trampoline_map *known_maps(const struct shared *s, uint64_t data, 
 
 	*n = 0;
 	for (uint32_t i = 0; i < s->n_maps; i++)
-		if (shared_map(s, i))
+		if (s->maps[i].at)
 			v[(*n)++] = (struct trampoline_map){ data + s->maps[i].at,
-							     shared_map(s, i) };
+							     &s->maps[i].shape };
 	return v;
 }
 

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { NS_PER_MS = 1000000, MOST_IDLE_MS = 10, IDLE_ROUNDS_PER_MS = 20, BLOCKED_ROUNDS = 16 };
 
@@ -60,7 +61,16 @@ static void user_close(struct engine *e)
 	local_free(e->local);
 	shared_free(&e->shared);
 	vec_free(&e->timers);
+	vec_free(&e->record);
+	free(e->readers);
 	free(e);
+}
+
+static void open_rings(struct engine *e)
+{
+	e->readers = base_alloc((e->shared.n_cpus + 1) * sizeof(*e->readers));
+	for (uint32_t i = 0; i < e->shared.n_cpus; i++)
+		rt_ring_open(&e->readers[i], shared_ring(&e->shared, i), e->shared.ring_bytes);
 }
 
 static struct err *user_open(const struct image *im, struct sources *s,
@@ -79,11 +89,13 @@ static struct err *user_open(const struct image *im, struct sources *s,
 	err = shared_make(im, opts->ring_bytes, &e->shared);
 	if (!err)
 		err = local_make(im, &e->shared, &e->local);
-	if (err)
+	if (err) {
 		user_close(e);
-	else
-		*ret = e;
-	return err;
+		return err;
+	}
+	open_rings(e);
+	*ret = e;
+	return NULL;
 }
 
 struct err *user_engine_refusal(const struct image *im)
@@ -207,28 +219,28 @@ static void user_detach(struct engine *e)
 	stop_guardian(e);
 	/* nobody writes any more: what was never completed would hold up its ring */
 	for (uint32_t i = 0; i < e->shared.n_cpus; i++)
-		e->n_abandoned += rt_ring_abandon(shared_ring(&e->shared, i), 0);
+		e->n_abandoned += rt_ring_abandon(&e->readers[i], 0);
 }
 
 /* ---- events ---- */
 
 /* the ring whose oldest record is the oldest of all; NULL: nothing is there */
-static struct rt_ring *oldest(struct engine *e, const struct event_head **head, uint32_t *length)
+static struct rt_ring_reader *oldest(struct engine *e, const void **record, uint32_t *length)
 {
-	struct rt_ring *found = NULL;
+	struct rt_ring_reader *found = NULL;
 	uint64_t best = UINT64_MAX;
 
 	for (uint32_t i = 0; i < e->shared.n_cpus; i++) {
-		struct rt_ring *r = shared_ring(&e->shared, i);
+		struct rt_ring_reader *r = &e->readers[i];
 		uint64_t time;
 		uint32_t n;
 		const void *p = rt_ring_peek(r, &n, &time);
 
-		if (!p || time >= best)
+		if (!p || (found && time >= best))
 			continue;
 		best = time;
 		found = r;
-		*head = p;
+		*record = p;
 		*length = n;
 	}
 	return found;
@@ -238,7 +250,7 @@ static struct rt_ring *oldest(struct engine *e, const struct event_head **head, 
 static void unblock_rings(struct engine *e)
 {
 	for (uint32_t i = 0; i < e->shared.n_cpus; i++) {
-		struct rt_ring *r = shared_ring(&e->shared, i);
+		struct rt_ring_reader *r = &e->readers[i];
 		uint32_t owner = 0;
 		char state;
 
@@ -250,21 +262,31 @@ static void unblock_rings(struct engine *e)
 	}
 }
 
+/*
+ * What is delivered is a copy: a process can write anything into memory that it shares with us, also between two looks at it. Nor do we
+ * read for ever what comes as quickly as it is read: as much as all rings hold is enough for what was there when we began.
+ */
 static uint32_t read_rings(struct engine *e, engine_event_fn *fn, void *arg)
 {
-	const struct event_head *head;
-	struct rt_ring *r;
+	uint64_t most = e->shared.n_cpus * e->shared.ring_bytes, bytes = 0;
+	struct rt_ring_reader *r;
 	uint32_t n = 0, length;
+	const void *record;
 
-	while ((r = oldest(e, &head, &length))) {
-		/* a process can write anything into memory that it shares with us */
+	while (bytes < most && (r = oldest(e, &record, &length))) {
+		const struct event_head *head;
+
+		vec_reserve(&e->record, length / sizeof(*e->record.v) + 1);
+		head = (const struct event_head *)(const void *)e->record.v;
+		memcpy(e->record.v, record, length);
+		bytes += r->record;
+		rt_ring_advance(r);
+		n++;
 		if (e->image->is_foreign)
 			fn(arg, NULL, head, length);
 		else if (length >= sizeof(*head) && head->layout < e->image->n_events &&
 			 head->prog < e->image->n_progs)
 			fn(arg, head, head + 1, length - (uint32_t)sizeof(*head));
-		rt_ring_advance(r);
-		n++;
 	}
 	return n;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Programs of the image that run in the tracer: begin, end, interval. They are compiled as those in traced processes are, and
- * use the same helpers over our own view of the memory file.
+ * use the same helpers over our own view of the memory file, by our own description of what is where (shared.h).
  */
 #include "engine/user/user.h"
 
@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { CONTEXT_WORDS = 64, CODE_ALIGN = 16 };
+enum { CONTEXT_WORDS = 64, CODE_ALIGN = 16, STACK_ROOM = 16384 };
 
 struct local {
 	void *code;
@@ -58,7 +58,7 @@ static ERR_MUST struct err *compile(struct local *l, const struct image *im, con
 			x86_bytes(x, "\xcc", 1);
 		l->entries[i] = x86_here(x);
 		insns = base_alloc(p->n_insns * sizeof(*insns));
-		shared_relocate(s, p, (uint64_t)(uintptr_t)s->view, insns);
+		shared_relocate_own(s, p, insns);
 		err = jit_compile(insns, p->n_insns, &env, x);
 		free(insns);
 		if (err)
@@ -95,7 +95,7 @@ struct err *local_make(const struct image *im, const struct shared *s, struct lo
 		return err_new(errno, "map %zu bytes for code", l->bytes);
 	}
 	l->blob = (uint64_t)(uintptr_t)l->code;
-	blob_copy(l->code, (uint64_t)(uintptr_t)s->view, (uint64_t)(uintptr_t)&l->private);
+	blob_copy(l->code, (uint64_t)(uintptr_t)s->own, (uint64_t)(uintptr_t)&l->private);
 	x.base = l->blob + ((blob_bytes() + CODE_ALIGN - 1) & ~(uint64_t)(CODE_ALIGN - 1));
 	err = compile(l, im, s, &x);
 	if (!err && x.base + x.code.n > l->blob + l->bytes)
@@ -132,9 +132,12 @@ void local_free(struct local *l)
 uint64_t local_run(const struct local *l, uint32_t prog)
 {
 	uint64_t context[CONTEXT_WORDS] = { 0 };
+	volatile char below[STACK_ROOM];
 	uint64_t (*run)(void *) = NULL;
 	uintptr_t at = (uintptr_t)l->code + l->entries[prog];
 
+	/* reads of a program's own stack may go so far up from there, whatever address they are given: rt/read.c */
+	below[0] = below[STACK_ROOM - 1] = 0;
 	memcpy(&run, &at, sizeof(run));
 	return run(context);
 }

@@ -18,7 +18,9 @@ struct twin {
 struct walk {
 	struct rt_map *map;
 	uint32_t n_rows, stride;
-	char *values;
+	char *values; /* all rows of one key */
+	char *key;    /* what is shown is a copy: who shares the map can change it meanwhile */
+	bool is_per_cpu;
 	VEC(struct twin) twins;
 };
 
@@ -38,13 +40,13 @@ static void walk_begin(struct walk *w, const struct engine *e, uint32_t map)
 
 	*w = (struct walk){ .map = shared_map(&e->shared, map), .n_rows = 1 };
 	w->stride = stride_of(w->map);
-	if (!e->image->maps[map]->is_per_cpu || w->map->n_tables != e->shared.n_cpus) {
+	w->is_per_cpu = e->image->maps[map]->is_per_cpu && w->map->n_tables == e->shared.n_cpus;
+	w->key = base_alloc(w->map->key_size + 8);
+	w->n_rows = w->is_per_cpu ? 2 * w->map->n_tables : 1;
+	if (!w->is_per_cpu)
 		w->stride = w->map->value_size;
-		return;
-	}
-	w->n_rows = 2 * w->map->n_tables;
 	w->values = base_alloc((size_t)w->n_rows * w->stride + 8);
-	for (uint32_t t = 0; t < w->map->n_tables; t++)
+	for (uint32_t t = 0; w->is_per_cpu && t < w->map->n_tables; t++)
 		for (uint32_t at = 0; rt_map_next(w->map, t, &at, &element);)
 			if (!element.is_first)
 				vec_push(&w->twins,
@@ -54,20 +56,26 @@ static void walk_begin(struct walk *w, const struct engine *e, uint32_t map)
 static void walk_end(struct walk *w)
 {
 	free(w->values);
+	free(w->key);
 	vec_free(&w->twins);
 }
 
-/* all rows of a key */
-static const void *gather(struct walk *w, const void *key)
+/* all rows of a key; value: the only one, where there is but one */
+static const void *gather(struct walk *w, const void *key, const void *value)
 {
 	const struct rt_map *m = w->map;
 
+	if (!w->is_per_cpu) {
+		memcpy(w->values, value, m->value_size);
+		return w->values;
+	}
+
 	memset(w->values, 0, (size_t)w->n_rows * w->stride);
 	for (uint32_t t = 0; t < m->n_tables; t++) {
-		const void *value = rt_map_lookup_in(w->map, key, t);
+		const void *row = rt_map_lookup_in(w->map, key, t);
 
-		if (value)
-			memcpy(w->values + (size_t)t * w->stride, value, m->value_size);
+		if (row)
+			memcpy(w->values + (size_t)t * w->stride, row, m->value_size);
 	}
 	vec_each(twin, &w->twins)
 		if (!memcmp(twin->key, key, m->key_size))
@@ -91,6 +99,7 @@ struct err *user_map_each(struct engine *e, uint32_t map,
 {
 	struct rt_element element;
 	struct walk w;
+	const void *values;
 	uint32_t tables;
 	bool more = true;
 
@@ -101,11 +110,12 @@ struct err *user_map_each(struct engine *e, uint32_t map,
 	tables = w.map->kind == RT_ARRAY ? 1 : w.map->n_tables;
 	for (uint32_t t = 0; more && t < tables; t++)
 		for (uint32_t at = 0; more && rt_map_next(w.map, t, &at, &element);) {
-			const void *key = w.map->kind == RT_ARRAY ? &element.index : element.key;
-
-			if (!element.is_first || is_known(w.map, key, t))
+			memcpy(w.key, element.key, w.map->key_size);
+			if (!element.is_first || is_known(w.map, w.key, t))
 				continue;
-			more = fn(arg, key, w.values ? gather(&w, key) : element.value, w.n_rows);
+			values = gather(&w, w.key, element.value);
+			if (rt_map_is_same(w.map, &element))
+				more = fn(arg, w.key, values, w.n_rows);
 		}
 	walk_end(&w);
 	return NULL;
@@ -114,18 +124,17 @@ struct err *user_map_each(struct engine *e, uint32_t map,
 struct err *user_map_lookup(struct engine *e, uint32_t map, const void *key, void *value)
 {
 	struct rt_map *m = shared_map(&e->shared, map);
-	bool is_there = false;
+	const void *found = NULL;
 	struct walk w;
 
 	if (!m)
 		return no_such_map(e, map);
-	for (uint32_t t = 0; !is_there && t < m->n_tables; t++)
-		is_there = rt_map_lookup_in(m, key, t) != NULL;
-	if (!is_there)
+	for (uint32_t t = 0; !found && t < m->n_tables; t++)
+		found = rt_map_lookup_in(m, key, t);
+	if (!found)
 		return err_new(ENOENT, "read map '%.*s'", STR_ARG(e->image->maps[map]->name));
 	walk_begin(&w, e, map);
-	memcpy(value, w.values ? gather(&w, key) : rt_map_lookup_in(m, key, 0),
-	       (size_t)w.n_rows * w.stride);
+	memcpy(value, gather(&w, key, found), (size_t)w.n_rows * w.stride);
 	walk_end(&w);
 	return NULL;
 }

@@ -77,12 +77,13 @@ static void init_maps(struct shared *s, const struct image *im)
 	for (uint32_t i = 0; i < s->n_maps; i++) {
 		const struct image_map *m = im->maps[i];
 		struct rt_map_plan plan;
-		struct rt_map *map = shared_map(s, i);
+		struct rt_map *map = (struct rt_map *)(void *)((char *)s->view + s->maps[i].at);
 		uint32_t zero = 0;
 
-		if (!map || !plan_of(m, s->n_cpus, &plan))
+		if (!s->maps[i].at || !plan_of(m, s->n_cpus, &plan))
 			continue;
 		rt_map_init(map, &plan, (char *)s->view + s->maps[i].values);
+		s->maps[i].shape = *map;
 		if (plan.kind != RT_ARRAY)
 			continue;
 		/* behind the head of the first table */
@@ -91,6 +92,59 @@ static void init_maps(struct shared *s, const struct image *im)
 		for (uint32_t k = 0; m->init && k < m->max_entries; k++)
 			memcpy(rt_map_lookup_in(map, &k, 0),
 			       (const char *)m->init + (size_t)k * m->value_size, m->value_size);
+	}
+}
+
+/* ---- what is ours ---- */
+
+/* the tracer reads constants from a copy: its programs are made for what they are */
+static bool is_constant(const struct image_map *m)
+{
+	return m->role == MAP_CONST;
+}
+
+static uint64_t own_bytes(const struct shared *s, const struct image *im)
+{
+	uint64_t n = round_up(sizeof(struct rt_area) + s->n_maps * sizeof(struct rt_map), LINE);
+	struct rt_map_plan plan;
+
+	for (uint32_t i = 0; i < s->n_maps; i++)
+		if (s->maps[i].at && is_constant(im->maps[i]) &&
+		    plan_of(im->maps[i], s->n_cpus, &plan))
+			n += rt_map_bytes(&plan);
+	return round_up(n, PAGE);
+}
+
+/* nobody else has the file yet: what is there is what we wrote */
+static void describe_own(struct shared *s, const struct image *im)
+{
+	struct rt_map *own = (struct rt_map *)(void *)(s->own + 1);
+	char *constants = (char *)s->own +
+			  round_up(sizeof(struct rt_area) + s->n_maps * sizeof(*own), LINE);
+
+	*s->own = *shared_area(s);
+	s->own->rings += s->own_bytes;
+	s->own->bytes += s->own_bytes;
+	for (uint32_t i = 0; i < s->n_maps; i++, own++) {
+		struct shared_map *m = &s->maps[i];
+		uint64_t bytes = m->shape.table_bytes * m->shape.n_tables;
+		char *tables;
+
+		if (!m->at)
+			continue;
+		rt_map_copy(own, (struct rt_map *)(void *)((char *)s->view + m->at));
+		tables = (char *)own + own->tables;
+		m->own = own;
+		m->own_values = (char *)s->view + m->values;
+		/* elements are offsets that a process can change; no program of ours walks stacks */
+		if (own->kind == RT_MAPS)
+			own->max_entries = 0;
+		if (!is_constant(im->maps[i]))
+			continue;
+		memcpy(constants, tables, bytes);
+		m->own_values = constants + (m->own_values - tables);
+		own->tables = constants - (char *)own;
+		constants += bytes;
 	}
 }
 
@@ -168,38 +222,58 @@ static void calibrate(struct rt_area *a)
 static ERR_MUST struct err *make_file(struct shared *s)
 {
 	/* older kernels do not know the flag that newer ones warn without */
-	s->fd = memfd_create("sonde", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	s->fd = memfd_create("sonde", MFD_CLOEXEC | MFD_NOEXEC_SEAL | MFD_ALLOW_SEALING);
 	if (s->fd < 0)
-		s->fd = memfd_create("sonde", MFD_CLOEXEC);
-	if (s->fd < 0 || ftruncate(s->fd, (off_t)s->bytes))
+		s->fd = memfd_create("sonde", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	/* sealed: who has it mapped could make it shorter, and our next look at it would be a SIGBUS */
+	if (s->fd < 0 || ftruncate(s->fd, (off_t)s->bytes) ||
+	    fcntl(s->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
 		return err_new(errno, "make a memory file of %llu bytes",
 			       (unsigned long long)s->bytes);
-	s->view = mmap(NULL, s->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
-	if (s->view == MAP_FAILED) {
-		s->view = NULL;
+	return NULL;
+}
+
+/* [ no access ][ our own pages ][ the file ][ no access ] */
+static ERR_MUST struct err *map_file(struct shared *s)
+{
+	const int rw = PROT_READ | PROT_WRITE;
+	char *at = mmap(NULL, s->own_bytes + s->bytes + 2 * PAGE, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at == MAP_FAILED)
 		return err_new(errno, "map a memory file of %llu bytes",
 			       (unsigned long long)s->bytes);
-	}
+	s->own = (struct rt_area *)(void *)(at + PAGE);
+	s->view = (char *)s->own + s->own_bytes;
+	if (mprotect(s->own, s->own_bytes, rw) ||
+	    mmap(s->view, s->bytes, rw, MAP_SHARED | MAP_FIXED, s->fd, 0) == MAP_FAILED)
+		return err_new(errno, "map a memory file of %llu bytes",
+			       (unsigned long long)s->bytes);
 	return NULL;
 }
 
 struct err *shared_make(const struct image *im, uint64_t ring_bytes, struct shared *ret)
 {
 	struct shared s = { .fd = -1, .n_cpus = (uint32_t)get_nprocs_conf(), .n_maps = im->n_maps };
-	uint64_t end = sizeof(struct rt_area), stride = PAGE + ring_bytes, rings;
+	uint64_t end = sizeof(struct rt_area);
 	struct rt_area *area;
 	struct err *err;
 
 	*ret = s;
 	s.maps = base_alloc((im->n_maps + 1) * sizeof(*s.maps));
 	place_maps(&s, im, &end);
-	rings = round_up(end, PAGE);
-	s.bytes = rings + stride * s.n_cpus;
+	s.rings = round_up(end, PAGE);
+	s.ring_bytes = ring_bytes;
+	s.ring_stride = round_up(sizeof(struct rt_ring) + ring_bytes, PAGE);
+	s.bytes = s.rings + s.ring_stride * s.n_cpus;
+	s.own_bytes = own_bytes(&s, im);
 	s.tables = s.tables_end = s.bytes;
 	/* room only: what is not used is no memory */
 	if (im->unwind_tables_map != IMAGE_NONE)
 		s.bytes = s.tables_end += TABLES_ROOM;
 	err = make_file(&s);
+	if (!err)
+		err = map_file(&s);
 	if (err) {
 		shared_free(&s);
 		return err;
@@ -208,11 +282,13 @@ struct err *shared_make(const struct image *im, uint64_t ring_bytes, struct shar
 	area = shared_area(&s);
 	area->n_cpus = s.n_cpus;
 	area->bytes = s.bytes;
-	area->rings = rings;
-	area->ring_stride = stride;
+	area->rings = s.rings;
+	area->ring_stride = s.ring_stride;
+	area->ring_size = ring_bytes;
 	calibrate(area);
 	for (uint32_t i = 0; i < s.n_cpus; i++)
-		rt_ring_init(shared_ring(&s, i), (char *)shared_ring(&s, i) + PAGE, ring_bytes);
+		rt_ring_init(shared_ring(&s, i));
+	describe_own(&s, im);
 	*ret = s;
 	return NULL;
 }
@@ -222,27 +298,31 @@ struct err *shared_set_table(struct shared *s, uint32_t map, uint32_t index, con
 {
 	const struct rt_map_plan plan = { RT_ARRAY, 4, 8, n, 1 };
 	uint64_t values = round_up(s->tables + sizeof(struct rt_map), LINE);
-	struct rt_map *outer = shared_map(s, map), *inner;
+	struct rt_map *own = shared_map(s, map), outer, inner;
+	char *at = (char *)s->view + s->tables;
 	uint32_t first = 0;
 
-	if (!outer || outer->kind != RT_MAPS ||
+	if (!own || own->kind != RT_MAPS ||
 	    (words && (!n || values + rt_map_bytes(&plan) > s->tables_end)))
 		return err_new(ENOSPC, "keep a table of %u words", n);
-	inner = (struct rt_map *)(void *)((char *)s->view + s->tables);
+	/* written by descriptions of ours, which nobody changes meanwhile */
 	if (words) {
-		rt_map_init(inner, &plan, (char *)s->view + values);
-		memcpy(rt_map_lookup_in(inner, &first, 0), words, n * sizeof(*words));
+		rt_map_init(&inner, &plan, (char *)s->view + values);
+		memcpy(rt_map_lookup_in(&inner, &first, 0), words, n * sizeof(*words));
+		rt_map_init((struct rt_map *)(void *)at, &plan, (char *)s->view + values);
 		s->tables = round_up(values + rt_map_bytes(&plan), LINE);
 	}
-	return rt_map_set_map(outer, index, words ? inner : NULL)
+	rt_map_copy(&outer, own);
+	outer.max_entries = s->maps[map].shape.max_entries;
+	return rt_map_set_map(&outer, index, words ? at - ((char *)s->view + s->maps[map].at) : 0)
 		       ? NULL
 		       : err_new(EINVAL, "keep a table at %u", index);
 }
 
 void shared_free(struct shared *s)
 {
-	if (s->view)
-		munmap(s->view, s->bytes);
+	if (s->own)
+		munmap((char *)s->own - PAGE, s->own_bytes + s->bytes + 2 * PAGE);
 	/*
 	 * Processes that were probed keep it mapped, since one of their threads may stand where it reads it: what it held is given
 	 * back all the same, and reads as zeroes
@@ -263,7 +343,7 @@ struct rt_area *shared_area(const struct shared *s)
 
 struct rt_map *shared_map(const struct shared *s, uint32_t map)
 {
-	return s->maps[map].at ? (struct rt_map *)((char *)s->view + s->maps[map].at) : NULL;
+	return s->maps[map].own;
 }
 
 void *shared_values(const struct shared *s, uint32_t map)
@@ -273,9 +353,14 @@ void *shared_values(const struct shared *s, uint32_t map)
 
 struct rt_ring *shared_ring(const struct shared *s, uint32_t cpu)
 {
-	const struct rt_area *a = shared_area(s);
+	return (struct rt_ring *)(void *)((char *)s->view + s->rings + s->ring_stride * cpu);
+}
 
-	return (struct rt_ring *)((char *)s->view + a->rings + a->ring_stride * cpu);
+static void put_address(struct bpf_insn *in, uint64_t at)
+{
+	in[0].src_reg = in[1].src_reg = 0;
+	in[0].imm = (int32_t)(uint32_t)at;
+	in[1].imm = (int32_t)(uint32_t)(at >> 32);
 }
 
 void shared_relocate(const struct shared *s, const struct image_prog *p, uint64_t address,
@@ -290,8 +375,21 @@ void shared_relocate(const struct shared *s, const struct image_prog *p, uint64_
 
 		if (r->kind == RELOC_MAP_VALUE)
 			at = address + s->maps[r->index].values + (uint32_t)in[1].imm;
-		in[0].src_reg = in[1].src_reg = 0;
-		in[0].imm = (int32_t)(uint32_t)at;
-		in[1].imm = (int32_t)(uint32_t)(at >> 32);
+		put_address(in, at);
+	}
+}
+
+void shared_relocate_own(const struct shared *s, const struct image_prog *p, struct bpf_insn *out)
+{
+	memcpy(out, p->insns, p->n_insns * sizeof(*out));
+	for (uint32_t i = 0; i < p->n_relocs; i++) {
+		const struct image_reloc *r = &p->relocs[i];
+		const struct shared_map *m = &s->maps[r->index];
+		struct bpf_insn *in = &out[r->insn];
+		uint64_t at = (uintptr_t)m->own;
+
+		if (r->kind == RELOC_MAP_VALUE)
+			at = (uintptr_t)m->own_values + (uint32_t)in[1].imm;
+		put_address(in, at);
 	}
 }

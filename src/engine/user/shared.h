@@ -3,6 +3,10 @@
  * What traced processes and the tracer share, in one memory file that the tracer makes and keeps: struct rt_area, the tables of the
  * image's maps, and the rings of events. Every process maps the same file, wherever it has room, so programs are made for each place.
  * When a process ends, everything it counted is still here.
+ *
+ * A process can write anything there at any time. So what the tracer goes by (where things are and how large) is kept in pages of its own,
+ * in front of its view of the file: a struct rt_area, a struct rt_map for each map, and constants. They are laid out so that programs
+ * that run in the tracer find all of it by that struct rt_area, as those in a process do by the one in the file.
  */
 #ifndef SONDE_ENGINE_USER_SHARED_H
 #define SONDE_ENGINE_USER_SHARED_H
@@ -14,12 +18,18 @@
 struct shared_map {
 	uint64_t at;     /* offset of its struct rt_map; 0: the image has it for the kernel only */
 	uint64_t values; /* offset of its first value: arrays */
+	struct rt_map shape; /* as it was written into the file */
+	struct rt_map *own;  /* of the tracer: the same tables, seen from there */
+	char *own_values;    /* arrays: in our view; constants: a copy of ours */
 };
 
 struct shared {
 	int fd;
 	void *view;
 	uint64_t bytes;
+	struct rt_area *own; /* in front of the view */
+	uint64_t own_bytes;
+	uint64_t rings, ring_stride, ring_bytes;
 	uint32_t n_cpus;
 	uint64_t tables,
 		tables_end; /* offsets: where the next table for unwinding goes, and the end of the room for them */
@@ -35,13 +45,16 @@ void shared_free(struct shared *s);
 struct err *shared_set_table(struct shared *s, uint32_t map, uint32_t index, const uint64_t *words,
 			     uint32_t n) ERR_MUST;
 
+/* the processes' one: to switch them off, and to read what they count */
 struct rt_area *shared_area(const struct shared *s);
-struct rt_map *shared_map(const struct shared *s, uint32_t map); /* NULL: not served */
-void *shared_values(const struct shared *s, uint32_t map);       /* of an array: the first one */
-struct rt_ring *shared_ring(const struct shared *s, uint32_t cpu);
+struct rt_map *shared_map(const struct shared *s, uint32_t map);   /* our own; NULL: not served */
+void *shared_values(const struct shared *s, uint32_t map);         /* of an array: the first one */
+struct rt_ring *shared_ring(const struct shared *s, uint32_t cpu); /* its data: ring_bytes */
 
 /* the program's instructions (p->n_insns of them go to out) for a process that has the file at an address */
 void shared_relocate(const struct shared *s, const struct image_prog *p, uint64_t address,
 		     struct bpf_insn *out);
+/* the same for the tracer */
+void shared_relocate_own(const struct shared *s, const struct image_prog *p, struct bpf_insn *out);
 
 #endif

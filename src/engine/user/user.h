@@ -34,6 +34,8 @@ struct engine {
 	struct engine_opts opts;
 	struct shared shared;
 	struct local *local;
+	struct rt_ring_reader *readers; /* of the rings, one for each processor */
+	VEC(uint64_t) record;           /* the event that is being delivered */
 	VEC(struct user_timer) timers;
 	struct guardian *guardian;    /* NULL: nothing is attached */
 	VEC(struct target *) targets; /* the guardian's, as is the job */

@@ -264,8 +264,8 @@ uint64_t rt_ringbuf_reserve(const void *map, uint64_t n, uint64_t flags)
 {
 	(void)map;
 	(void)flags;
-	return (uint64_t)(uintptr_t)rt_ring_reserve(ring(), own()->pid, (uint32_t)n, time_stamp(),
-						    0);
+	return (uint64_t)(uintptr_t)rt_ring_reserve(ring(), area()->ring_size, own()->pid,
+						    (uint32_t)n, time_stamp(), 0);
 }
 
 uint64_t rt_ringbuf_submit(void *record, uint64_t flags)
@@ -285,7 +285,8 @@ uint64_t rt_ringbuf_discard(void *record, uint64_t flags)
 uint64_t rt_ringbuf_output(const void *map, const void *bytes, uint64_t n, uint64_t flags)
 {
 	const volatile uint8_t *from = bytes;
-	uint8_t *to = rt_ring_reserve(ring(), own()->pid, (uint32_t)n, time_stamp(), 0);
+	uint8_t *to = rt_ring_reserve(ring(), area()->ring_size, own()->pid, (uint32_t)n,
+				      time_stamp(), 0);
 
 	(void)map;
 	(void)flags;
@@ -309,5 +310,5 @@ int64_t rt_perf_event_output(const void *ctx, const void *map, uint64_t flags, c
 uint64_t rt_ringbuf_query(const void *map, uint64_t what)
 {
 	(void)map;
-	return what == 0 ? rt_ring_pending(ring()) : what == 1 ? ring()->size : 0;
+	return what == 0 ? rt_ring_pending(ring()) : what == 1 ? area()->ring_size : 0;
 }

@@ -21,7 +21,16 @@
  */
 #include "engine/user/rt/map.h"
 
-enum { BUSY = 1, READY = 2, DEAD = 3, FREED = 4, STATE_BITS = 3, LINE = 64, RECLAIM = 1024 };
+enum {
+	BUSY = 1,
+	READY = 2,
+	DEAD = 3,
+	FREED = 4,
+	STATE_BITS = 3,
+	LINE = 64,
+	RECLAIM = 1024,
+	MOST_TRIES = 1 << 16
+};
 
 struct table_head {      /* in front of each table's slots, on a line of its own */
 	uint64_t n_used; /* credits: slots that are BUSY, READY or DEAD */
@@ -209,12 +218,20 @@ static uint32_t kind_of(uint64_t state)
 
 /* ---- hash tables ---- */
 
+/* once around at most, whatever stands there */
+static uint64_t reach_of(struct rt_map *m, uint32_t table)
+{
+	uint64_t reach = __atomic_load_n(&head_of(m, table)->reach, __ATOMIC_ACQUIRE);
+
+	return reach < m->n_slots ? reach : m->n_slots - 1;
+}
+
 /* the slot of a key that is nearest to its home, or NULL */
 static char *find(struct rt_map *m, const struct wanted *w, uint32_t table)
 {
 	uint64_t ready = (w->hash << STATE_BITS) | READY;
-	uint64_t reach = __atomic_load_n(&head_of(m, table)->reach, __ATOMIC_ACQUIRE);
 	uint32_t mask = m->n_slots - 1;
+	uint64_t reach = reach_of(m, table);
 
 	for (uint64_t d = 0; d <= reach; d++) {
 		char *slot = slot_of(m, table, ((uint32_t)w->hash + (uint32_t)d) & mask);
@@ -232,8 +249,10 @@ static char *find(struct rt_map *m, const struct wanted *w, uint32_t table)
 static void extend_reach(struct table_head *head, uint64_t distance)
 {
 	uint64_t reach = __atomic_load_n(&head->reach, __ATOMIC_RELAXED);
+	uint32_t tries = 0;
 
-	while (reach < distance &&
+	/* who comes first extends it, too: there are as many tries as slots, unless somebody writes there to hinder us */
+	while (reach < distance && tries++ < MOST_TRIES &&
 	       !__atomic_compare_exchange_n(&head->reach, &reach, distance, true, __ATOMIC_ACQ_REL,
 					    __ATOMIC_RELAXED))
 		;
@@ -447,10 +466,14 @@ int rt_map_update(struct rt_map *m, const void *key, const void *value, uint32_t
 	return insert(m, &w, value, table) ? 0 : RT_E2BIG;
 }
 
-bool rt_map_set_map(struct rt_map *m, uint32_t index, const struct rt_map *element)
+void rt_map_copy(struct rt_map *to, const struct rt_map *from)
 {
-	int64_t to = element ? (int64_t)((uintptr_t)element - (uintptr_t)m) : 0;
+	*to = *from;
+	to->tables += (int64_t)((uintptr_t)from - (uintptr_t)to);
+}
 
+bool rt_map_set_map(struct rt_map *m, uint32_t index, int64_t to)
+{
 	if (m->kind != RT_MAPS || index >= m->max_entries)
 		return false;
 	__atomic_store_n((int64_t *)slot_of(m, 0, index), to, __ATOMIC_RELEASE);
@@ -469,6 +492,25 @@ static bool kill(struct rt_map *m, char *slot, uint64_t state, uint32_t table)
 	return true;
 }
 
+/* all elements of a key. Those that are put behind us meanwhile are newer than this deletion */
+static bool delete_in(struct rt_map *m, const struct wanted *w, uint32_t table)
+{
+	uint64_t ready = (w->hash << STATE_BITS) | READY, reach = reach_of(m, table);
+	uint32_t mask = m->n_slots - 1;
+	bool is_deleted = false;
+
+	for (uint64_t d = 0; d <= reach; d++) {
+		char *slot = slot_of(m, table, ((uint32_t)w->hash + (uint32_t)d) & mask);
+		uint64_t state = load_state(slot);
+
+		if (!state)
+			break;
+		if (state == ready && is_key(m, slot, w) && kill(m, slot, ready, table))
+			is_deleted = true;
+	}
+	return is_deleted;
+}
+
 int rt_map_delete(struct rt_map *m, const void *key)
 {
 	int result = RT_ENOENT;
@@ -477,13 +519,9 @@ int rt_map_delete(struct rt_map *m, const void *key)
 	if (m->kind != RT_HASH)
 		return RT_EINVAL;
 	w = want(m, key);
-	for (uint32_t t = 0; t < m->n_tables; t++) {
-		char *slot;
-
-		while ((slot = find(m, &w, t)))
-			if (kill(m, slot, (w.hash << STATE_BITS) | READY, t))
-				result = 0;
-	}
+	for (uint32_t t = 0; t < m->n_tables; t++)
+		if (delete_in(m, &w, t))
+			result = 0;
 	return result;
 }
 
@@ -508,6 +546,9 @@ bool rt_map_next(struct rt_map *m, uint32_t table, uint32_t *at, struct rt_eleme
 		ret->value = slot + m->value_at;
 		ret->state = state;
 		w = want(m, ret->key);
+		/* another key was put there meanwhile */
+		if (state != ((w.hash << STATE_BITS) | READY))
+			continue;
 		ret->is_first = find(m, &w, table) == slot;
 		return true;
 	}

@@ -59,8 +59,10 @@ void *rt_map_lookup(struct rt_map *m, const void *key, uint32_t table);
 void *rt_map_lookup_in(struct rt_map *m, const void *key, uint32_t table);
 int rt_map_update(struct rt_map *m, const void *key, const void *value, uint32_t flags,
 		  uint32_t table);
-/* RT_MAPS: its element at an index; NULL: none. False: there is no such index */
-bool rt_map_set_map(struct rt_map *m, uint32_t index, const struct rt_map *element);
+/* another description of the same tables: for somebody who does not trust the one that is shared */
+void rt_map_copy(struct rt_map *to, const struct rt_map *from);
+/* RT_MAPS: its element at an index, by its distance from where programs have this map; 0: none. False: there is no such index */
+bool rt_map_set_map(struct rt_map *m, uint32_t index, int64_t to);
 /* from all tables */
 int rt_map_delete(struct rt_map *m, const void *key);
 

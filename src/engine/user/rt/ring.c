@@ -2,24 +2,33 @@
 /*
  * Rings; see ring.h. A record never wraps: where it would, the rest of the ring is filled by one that is skipped. head and tail
  * count bytes for ever, their difference is what is in the ring.
+ *
+ * Both sides may meet anything in there: a place is always made from a count by place_of, so it is a multiple of 8 within the data,
+ * and `rest` bytes from there on are theirs.
  */
 #include "engine/user/rt/ring.h"
 
-enum { HEADER = sizeof(struct rt_record) };
+enum { HEADER = sizeof(struct rt_record), MOST_TRIES = 1 << 16 };
 
 static uint64_t padded(uint64_t n)
 {
 	return (n + 7) & ~7ull;
 }
 
-static struct rt_record *at(struct rt_ring *r, uint64_t position)
+/* in the data */
+static uint64_t place_of(uint64_t size, uint64_t position)
 {
-	return (struct rt_record *)((char *)r + r->data + (position & (r->size - 1)));
+	return position & (size - 8);
 }
 
-void rt_ring_init(struct rt_ring *r, void *data, uint64_t size)
+static struct rt_record *at(struct rt_ring *r, uint64_t size, uint64_t position)
 {
-	*r = (struct rt_ring){ .size = size, .data = (int64_t)((uintptr_t)data - (uintptr_t)r) };
+	return (struct rt_record *)(void *)((char *)(r + 1) + place_of(size, position));
+}
+
+void rt_ring_init(struct rt_ring *r)
+{
+	*r = (struct rt_ring){ .head = 0 };
 }
 
 uint64_t rt_ring_pending(const struct rt_ring *r)
@@ -41,20 +50,22 @@ static void put_header(struct rt_record *rec, uint32_t length, uint32_t owner)
 	__atomic_store_n((uint64_t *)(void *)rec, (uint64_t)owner << 32 | length, __ATOMIC_RELEASE);
 }
 
-void *rt_ring_reserve(struct rt_ring *r, uint32_t owner, uint32_t length, uint64_t time,
-		      uint64_t headroom)
+void *rt_ring_reserve(struct rt_ring *r, uint64_t size, uint32_t owner, uint32_t length,
+		      uint64_t time, uint64_t headroom)
 {
 	uint64_t need = HEADER + padded(length), head, filler;
+	uint32_t tries = 0;
 	struct rt_record *rec;
 
 	head = __atomic_load_n(&r->head, __ATOMIC_RELAXED);
 	do {
 		uint64_t tail = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE);
-		uint64_t rest = r->size - (head & (r->size - 1));
+		uint64_t rest = size - place_of(size, head);
 
 		filler = rest < need ? rest : 0;
-		if (length > RT_RING_LENGTH || need > r->size / 2 ||
-		    head + filler + need + headroom - tail > r->size) {
+		/* others get on each time that we do not; but one of them may do nothing else than to hinder us */
+		if (length > RT_RING_LENGTH || need > size / 2 ||
+		    head + filler + need + headroom - tail > size || tries++ > MOST_TRIES) {
 			__atomic_add_fetch(&r->n_refused, 1, __ATOMIC_RELAXED);
 			return 0;
 		}
@@ -62,8 +73,8 @@ void *rt_ring_reserve(struct rt_ring *r, uint32_t owner, uint32_t length, uint64
 					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	/* the rest of the ring may be 8 bytes: too few for a header, and known by that */
 	if (filler >= HEADER)
-		put_header(at(r, head), RT_RING_SKIP | (uint32_t)(filler - HEADER), owner);
-	rec = at(r, head + filler);
+		put_header(at(r, size, head), RT_RING_SKIP | (uint32_t)(filler - HEADER), owner);
+	rec = at(r, size, head + filler);
 	put_header(rec, RT_RING_BUSY | length, owner);
 	rec->time = time;
 	return rec + 1;
@@ -79,44 +90,67 @@ void rt_ring_commit(void *payload, bool is_wanted)
 
 /* ---- the reader ---- */
 
-static void zero(struct rt_ring *r, uint64_t from, uint64_t n)
+void rt_ring_open(struct rt_ring_reader *r, struct rt_ring *ring, uint64_t size)
 {
-	volatile uint64_t *words = (volatile uint64_t *)at(r, from);
+	*r = (struct rt_ring_reader){ .ring = ring, .size = size };
+}
+
+uint64_t rt_ring_unread(const struct rt_ring_reader *r)
+{
+	uint64_t n = __atomic_load_n(&r->ring->head, __ATOMIC_ACQUIRE) - r->tail;
+
+	return n < r->size ? n & ~7ull : r->size;
+}
+
+/* the header in front, read once: length in the lower half, owner in the upper one */
+static uint64_t header_of(const struct rt_ring_reader *r)
+{
+	return __atomic_load_n((uint64_t *)(void *)at(r->ring, r->size, r->tail), __ATOMIC_ACQUIRE);
+}
+
+/* from the front to the end of the data, as far as anything was written */
+static uint64_t rest_of(const struct rt_ring_reader *r)
+{
+	uint64_t rest = r->size - place_of(r->size, r->tail), unread = rt_ring_unread(r);
+
+	return unread < rest ? unread : rest;
+}
+
+/* n: of rest_of at most */
+static void take(struct rt_ring_reader *r, uint64_t n)
+{
+	volatile uint64_t *words = (volatile uint64_t *)at(r->ring, r->size, r->tail);
 
 	for (uint64_t i = 0; i < n / 8; i++)
 		words[i] = 0;
+	r->tail += n;
+	__atomic_store_n(&r->ring->tail, r->tail, __ATOMIC_RELEASE);
 }
 
-static void take(struct rt_ring *r, uint64_t n)
+/* a record never wraps, whatever its length says */
+static uint64_t bytes_of(const struct rt_ring_reader *r, uint32_t length)
 {
-	uint64_t tail = r->tail;
+	uint64_t n = HEADER + padded(length & RT_RING_LENGTH), rest = rest_of(r);
 
-	zero(r, tail, n);
-	__atomic_store_n(&r->tail, tail + n, __ATOMIC_RELEASE);
-}
-
-/* a record never wraps; whatever its length says, the process can have written there by mistake */
-static uint64_t bytes_of(const struct rt_ring *r, uint32_t length)
-{
-	uint64_t n = HEADER + padded(length & RT_RING_LENGTH);
-	uint64_t rest = r->size - (r->tail & (r->size - 1)), pending = rt_ring_pending(r);
-
-	rest = pending < rest ? pending : rest;
 	return n < rest ? n : rest;
 }
 
-const void *rt_ring_peek(struct rt_ring *r, uint32_t *length, uint64_t *time)
+const void *rt_ring_peek(struct rt_ring_reader *r, uint32_t *length, uint64_t *time)
 {
-	while (rt_ring_pending(r)) {
-		uint64_t tail = r->tail, rest = r->size - (tail & (r->size - 1));
-		struct rt_record *rec = at(r, tail);
+	uint64_t start = r->tail;
+
+	r->record = 0;
+	/* once around at most: what is to be passed over can be put there as quickly as we take it */
+	while (r->tail - start < r->size && rt_ring_unread(r)) {
+		uint64_t rest = r->size - place_of(r->size, r->tail);
+		struct rt_record *rec = at(r->ring, r->size, r->tail);
 		uint32_t got;
 
 		if (rest < HEADER) {
-			take(r, rest);
+			take(r, rest_of(r));
 			continue;
 		}
-		got = __atomic_load_n(&rec->length, __ATOMIC_ACQUIRE);
+		got = (uint32_t)header_of(r);
 		if (!(got & (RT_RING_READY | RT_RING_SKIP)))
 			return 0;
 		if (got & RT_RING_SKIP) {
@@ -124,58 +158,65 @@ const void *rt_ring_peek(struct rt_ring *r, uint32_t *length, uint64_t *time)
 			continue;
 		}
 		if (HEADER + padded(got & RT_RING_LENGTH) > rest) {
-			__atomic_add_fetch(&r->n_refused, 1, __ATOMIC_RELAXED);
+			__atomic_add_fetch(&r->ring->n_refused, 1, __ATOMIC_RELAXED);
 			take(r, bytes_of(r, got));
 			continue;
 		}
 		*length = got & RT_RING_LENGTH;
-		*time = rec->time;
+		*time = __atomic_load_n(&rec->time, __ATOMIC_RELAXED);
+		r->record = HEADER + padded(*length);
 		return rec + 1;
 	}
 	return 0;
 }
 
-void rt_ring_advance(struct rt_ring *r)
+void rt_ring_advance(struct rt_ring_reader *r)
 {
-	take(r, bytes_of(r, at(r, r->tail)->length));
+	uint64_t rest = rest_of(r);
+
+	take(r, r->record < rest ? r->record : rest);
+	r->record = 0;
 }
 
-bool rt_ring_is_blocked(const struct rt_ring *r, uint32_t *owner)
+bool rt_ring_is_blocked(const struct rt_ring_reader *r, uint32_t *owner)
 {
-	const struct rt_record *rec = at((struct rt_ring *)r, r->tail);
-	uint32_t length;
+	uint64_t header;
 
-	if (!rt_ring_pending(r) || r->size - (r->tail & (r->size - 1)) < HEADER)
+	if (!rt_ring_unread(r) || r->size - place_of(r->size, r->tail) < HEADER)
 		return false;
-	length = __atomic_load_n(&rec->length, __ATOMIC_ACQUIRE);
-	*owner = length ? rec->owner : 0;
-	return !(length & (RT_RING_READY | RT_RING_SKIP));
+	header = header_of(r);
+	*owner = (uint32_t)header ? (uint32_t)(header >> 32) : 0;
+	return !((uint32_t)header & (RT_RING_READY | RT_RING_SKIP));
 }
 
 /* bytes in front without a header: up to the first word that is something, which is the next record's */
-static uint64_t without_header(struct rt_ring *r)
+static uint64_t without_header(const struct rt_ring_reader *r)
 {
-	uint64_t n = 0, rest = r->size - (r->tail & (r->size - 1)), pending = rt_ring_pending(r);
+	const uint64_t *words = (const uint64_t *)(const void *)at(r->ring, r->size, r->tail);
+	uint64_t n = 0, rest = rest_of(r);
 
-	rest = pending < rest ? pending : rest;
-	while (n < rest &&
-	       !__atomic_load_n((uint64_t *)(void *)at(r, r->tail + n), __ATOMIC_ACQUIRE))
+	while (n < rest && !__atomic_load_n(&words[n / 8], __ATOMIC_ACQUIRE))
 		n += 8;
 	return n;
 }
 
-uint64_t rt_ring_abandon(struct rt_ring *r, uint32_t owner)
+uint64_t rt_ring_abandon(struct rt_ring_reader *r, uint32_t owner)
 {
-	uint64_t n = 0, time;
+	uint64_t n = 0, start = r->tail, time;
 	uint32_t length, whose;
 
-	while (!rt_ring_peek(r, &length, &time) && rt_ring_is_blocked(r, &whose)) {
+	while (r->tail - start < r->size && !rt_ring_peek(r, &length, &time) &&
+	       rt_ring_is_blocked(r, &whose)) {
+		uint64_t header = header_of(r), bytes;
+
 		/* killed between the reservation and its header: how long it is, nobody knows */
 		if (owner && whose != owner)
 			break;
+		bytes = header ? bytes_of(r, (uint32_t)header) : without_header(r);
+		if (!bytes) /* somebody writes there after all */
+			break;
+		take(r, bytes);
 		n++;
-		take(r, whose || at(r, r->tail)->length ? bytes_of(r, at(r, r->tail)->length)
-							: without_header(r));
 	}
 	return n;
 }

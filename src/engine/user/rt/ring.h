@@ -26,40 +26,54 @@ struct rt_record {
 #define RT_RING_READY (1u << 29)
 #define RT_RING_LENGTH (RT_RING_READY - 1)
 
+/* the data follow: their size, a power of two, is not told here. Whoever uses the ring was told it by somebody it trusts */
 struct rt_ring {
 	uint64_t head; /* bytes reserved so far; only writers write here */
 	char apart1[56];
-	uint64_t tail;                 /* bytes read so far; only the reader */
+	uint64_t tail;                 /* bytes read so far; only the reader writes here */
 	uint64_t n_refused, n_dropped; /* no room; discarded by the writer itself */
 	char apart2[40];
-	uint64_t size; /* of the data, a power of two */
-	int64_t data;  /* bytes from this struct to them */
-	char apart3[48];
 };
 
-/* data: size zeroed bytes, a power of two, 8-aligned */
-void rt_ring_init(struct rt_ring *r, void *data, uint64_t size);
+/* data: zeroed */
+void rt_ring_init(struct rt_ring *r);
 
 /* room for a record of length bytes (its payload), or NULL: refused and counted. headroom: bytes that must stay free behind it */
-void *rt_ring_reserve(struct rt_ring *r, uint32_t owner, uint32_t length, uint64_t time,
-		      uint64_t headroom);
+void *rt_ring_reserve(struct rt_ring *r, uint64_t size, uint32_t owner, uint32_t length,
+		      uint64_t time, uint64_t headroom);
 /* what rt_ring_reserve gave; is_wanted false: it is as if it had never been */
 void rt_ring_commit(void *payload, bool is_wanted);
-/* bytes that are not read yet */
+/* bytes that are not read yet, as the writers have it */
 uint64_t rt_ring_pending(const struct rt_ring *r);
 
 /* ---- the reader ---- */
 
-/* the oldest record of a ring: its payload, *length bytes; NULL: there is none that is complete */
-const void *rt_ring_peek(struct rt_ring *r, uint32_t *length, uint64_t *time);
-/* it has been read */
-void rt_ring_advance(struct rt_ring *r);
+/*
+ * The only reader of a ring. It trusts nothing in there: how large the ring is and how far it was read stand here, and a record's header is
+ * read once. Whatever somebody writes into the ring, the reader stays within it and comes to an end.
+ */
+struct rt_ring_reader {
+	struct rt_ring *ring;
+	uint64_t size;
+	uint64_t tail;
+	uint64_t record; /* bytes of what rt_ring_peek gave; 0: nothing */
+};
+
+/* of a ring from which nothing was read yet */
+void rt_ring_open(struct rt_ring_reader *r, struct rt_ring *ring, uint64_t size);
+/* bytes that are not read yet: a multiple of 8, the ring's size at most */
+uint64_t rt_ring_unread(const struct rt_ring_reader *r);
+
+/* the oldest record of a ring: its payload, *length bytes, which can change at any time; NULL: there is none that is complete */
+const void *rt_ring_peek(struct rt_ring_reader *r, uint32_t *length, uint64_t *time);
+/* what was peeked has been read */
+void rt_ring_advance(struct rt_ring_reader *r);
 /* is a record that is not complete in front of all others? Whose: 0 where that is not known yet */
-bool rt_ring_is_blocked(const struct rt_ring *r, uint32_t *owner);
+bool rt_ring_is_blocked(const struct rt_ring_reader *r, uint32_t *owner);
 /*
  * A process has ended: its records in front that were never completed are taken out. Their number. owner 0: nobody writes any more;
  * then also what was reserved by nobody knows whom, which counts as one.
  */
-uint64_t rt_ring_abandon(struct rt_ring *r, uint32_t owner);
+uint64_t rt_ring_abandon(struct rt_ring_reader *r, uint32_t owner);
 
 #endif
