@@ -66,7 +66,7 @@ class Program:
     def trace(self, **streams):
         script = f"uprobe:{self.path}:*by_* {{ @ = count(); }}"
         return subprocess.Popen([self.sonde, "--no-warnings", "-q", "--engine", "user", "-p", str(self.p.pid), "-e", script],
-                                **(streams or {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}))
+                                env=dict(os.environ, __BPFTRACE_NOTIFY_PROBES_ATTACHED="1"), **(streams or {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}))
 
     def changed(self):
         return own_bytes.changed(self.p.pid, os.path.dirname(self.path))
@@ -135,7 +135,10 @@ def guardian_of(tracer):
 def guardian(program, n):
     for _ in range(n):
         t = program.trace(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        wait_until("probes are in", program.is_patched)
+        # not before the front end has heard that they are in
+        while "PROBES_ATTACHED" not in t.stdout.readline():
+            if t.poll() is not None:
+                raise Bad(f"sonde ended with {t.returncode}: {t.stderr.read()}")
         killed = guardian_of(t)
         os.kill(killed, signal.SIGKILL)
         out, err = t.communicate(timeout=LIMIT)

@@ -249,7 +249,9 @@ def run(s, o, end):
     except Exception as e:
         s.fault = f"{type(e).__name__}: {e}"
     before = s.answers
-    time.sleep(0.5)  # and without probes it answers still
+    limit = time.time() + 20
+    while s.answers == before and time.time() < limit:  # without probes it answers still
+        time.sleep(0.1)
     if not s.fault and s.answers == before:
         s.fault = "no answer after the last detachment"
     if not s.fault and (s.hits == 0 or s.rounds == 0):
