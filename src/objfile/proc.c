@@ -197,6 +197,11 @@ char proc_state(pid_t pid)
 	return state.n ? state.p[0] : '?';
 }
 
+bool proc_is_alive(pid_t pid)
+{
+	return !strchr("?XZ", proc_state(pid));
+}
+
 pid_t proc_parent(pid_t pid)
 {
 	uint64_t v;
@@ -228,6 +233,18 @@ static bool status_line(pid_t pid, struct str key, struct strbuf *text, struct s
 		}
 	}
 	return false;
+}
+
+bool proc_status(pid_t pid, const char *key, char *value, size_t size)
+{
+	STRBUF_AUTO text = { 0 }, line = { 0 };
+	struct str found;
+
+	strbuf_printf(&line, "%s:", key);
+	if (!status_line(pid, strbuf_str(&line), &text, &found))
+		return false;
+	snprintf(value, size, "%.*s", STR_ARG(found));
+	return true;
 }
 
 uid_t proc_uid(pid_t pid, bool *ok)

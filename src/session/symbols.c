@@ -154,8 +154,3 @@ void symbols_init(struct output_symbols *out, struct symbols *s)
 					.type_name = type_name,
 					.note_process = note_process };
 }
-
-bool proc_is_alive(pid_t pid)
-{
-	return !strchr("?XZ", proc_state(pid));
-}

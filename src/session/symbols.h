@@ -30,7 +30,5 @@ struct symbols {
 
 /* s is read at each call: the watch may come later */
 void symbols_init(struct output_symbols *out, struct symbols *s);
-/* a process that can still run: exists and is no zombie */
-bool proc_is_alive(pid_t pid);
 
 #endif

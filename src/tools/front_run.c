@@ -6,11 +6,11 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "objfile/proc.h"
 #include "object/object.h"
 #include "output/sink.h"
 #include "session/child.h"
 #include "session/signals.h"
-#include "session/symbols.h"
 #include "tools/front_private.h"
 
 #include <errno.h>

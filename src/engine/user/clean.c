@@ -87,8 +87,7 @@ static bool find_area(const struct remote *r, const struct proc_maps *maps, uint
 static bool is_alive(const struct patches_head *h)
 {
 	return h->guardian != getpid() && h->guardian > 0 && h->guardian_start &&
-	       proc_start_time(h->guardian) == h->guardian_start &&
-	       !strchr("ZX?", proc_state(h->guardian));
+	       proc_start_time(h->guardian) == h->guardian_start && proc_is_alive(h->guardian);
 }
 
 static ERR_MUST struct err *find_areas(const struct remote *r, const struct clean_file *file,
@@ -260,11 +259,6 @@ struct err *clean_process(pid_t pid, const struct clean_file *file, bool is_forc
 
 /* ---- all of them ---- */
 
-static bool is_gone(pid_t pid)
-{
-	return strchr("ZX?", proc_state(pid)) != NULL;
-}
-
 /* whether the process maps the file: cheaper than asking for its memory */
 static bool maps_file(pid_t pid, const struct clean_file *file)
 {
@@ -297,7 +291,7 @@ static ERR_MUST struct err *pass(const struct clean_file *file, bool is_forced,
 			continue;
 		e = clean_process(*pid, file, is_forced, ret);
 		ret->n_processes += ret->n_restored > before;
-		if (e && !first && !is_gone(*pid))
+		if (e && !first && proc_is_alive(*pid))
 			first = e;
 		else
 			err_free(e);

@@ -9,7 +9,6 @@
 #include "engine/user/sites.h"
 #include "engine/user/user_refusal.h"
 
-#include <stdio.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -252,12 +251,10 @@ static void unblock_rings(struct engine *e)
 	for (uint32_t i = 0; i < e->shared.n_cpus; i++) {
 		struct rt_ring_reader *r = &e->readers[i];
 		uint32_t owner = 0;
-		char state;
 
 		if (!rt_ring_is_blocked(r, &owner) || !owner)
 			continue;
-		state = proc_state((pid_t)owner);
-		if (state == '?' || state == 'Z' || state == 'X')
+		if (!proc_is_alive((pid_t)owner))
 			e->n_abandoned += rt_ring_abandon(r, owner);
 	}
 }
@@ -395,8 +392,6 @@ static void user_drop_clause(struct engine *e, uint32_t budget)
 	(void)e;
 	(void)budget;
 }
-
-/* ---- what this engine has not ---- */
 
 static struct err *user_set_table(struct engine *e, uint32_t map, uint32_t index,
 				  const uint64_t *words, uint32_t n)

@@ -297,11 +297,6 @@ bool guardian_has_ended(struct guardian *g)
 	return true;
 }
 
-int guardian_fd(const struct guardian *g)
-{
-	return g->socket;
-}
-
 pid_t guardian_pid(const struct guardian *g)
 {
 	return g->pid;

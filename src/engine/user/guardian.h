@@ -47,7 +47,6 @@ struct err *guardian_ask(struct guardian *g, struct str question,
 			 struct guardian_report *answer) ERR_MUST;
 /* because no process was left; or it was killed */
 bool guardian_has_ended(struct guardian *g);
-int guardian_fd(const struct guardian *g); /* readable when it has ended */
 pid_t guardian_pid(const struct guardian *g);
 /*
  * Detaches, waits for the guardian and frees g, which may be NULL. The error: something could not be taken out, or the guardian was

@@ -30,21 +30,12 @@ static bool is_same_namespace(pid_t pid, const char *name)
 	return !stat(path, &ours) && theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
 }
 
-/* the first number behind a word of /proc/PID/status: of users the real one */
-static uint32_t status_number(pid_t pid, const char *word)
+/* the first number of a line of /proc/PID/status: of users the real one */
+static uint32_t status_number(pid_t pid, const char *key)
 {
-	char path[64], line[ROOM];
-	uint32_t n = 0;
-	FILE *f;
+	char value[ROOM];
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, word, strlen(word)))
-			n = (uint32_t)strtoul(line + strlen(word), NULL, 10);
-	if (f)
-		fclose(f);
-	return n;
+	return proc_status(pid, key, value, sizeof(value)) ? (uint32_t)strtoul(value, NULL, 10) : 0;
 }
 
 /* ---- cgroup: the inode of its folder in the second version's hierarchy ---- */
@@ -139,7 +130,7 @@ void private_describe(pid_t pid, const struct proc_maps *maps, struct rt_private
 		.has_other_pids = !is_same_namespace(pid, "pid"),
 		.has_other_users = !is_same_namespace(pid, "user"),
 		.has_fsgsbase = (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) != 0,
-		.uid_gid = (uint64_t)status_number(pid, "Gid:") << 32 | status_number(pid, "Uid:"),
+		.uid_gid = (uint64_t)status_number(pid, "Gid") << 32 | status_number(pid, "Uid"),
 		.cgroup_id = cgroup_of(pid),
 	};
 	if (!stat("/proc/self/ns/pid", &st)) {

@@ -31,7 +31,7 @@ static pid_t find_leader(pid_t pid)
 	while (d && (entry = readdir(d)) && found != pid) {
 		pid_t tid = (pid_t)atoi(entry->d_name);
 
-		if (tid && !strchr("ZX?", proc_state(tid)))
+		if (tid && proc_is_alive(tid))
 			found = !found || tid == pid ? tid : found;
 	}
 	if (d)
@@ -122,7 +122,7 @@ static bool is_filtered(pid_t tid)
 {
 	char mode[16];
 
-	return remote_status(tid, "Seccomp", mode, sizeof(mode)) && strcmp(mode, "0");
+	return proc_status(tid, "Seccomp", mode, sizeof(mode)) && strcmp(mode, "0");
 }
 
 /* errno EACCES: it has a seccomp filter, and we may not suspend that */
@@ -245,7 +245,7 @@ static struct err *seize_new(struct remote *r, size_t *n_new)
 		} else if (got == SEIZED_NOT) {
 			int code = errno;
 
-			if (!strchr("ZX?", proc_state(tid)))
+			if (proc_is_alive(tid))
 				e = refuse_seize(r, tid, code);
 		}
 	}

@@ -19,32 +19,14 @@
 
 enum { VFORK_MS = 300 };
 
-bool remote_status(pid_t pid, const char *field, char *value, size_t size)
-{
-	FILE_AUTO f = NULL;
-	char line[256];
-	size_t n = strlen(field);
-
-	snprintf(line, sizeof(line), "/proc/%d/status", (int)pid);
-	f = fopen(line, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, field, n) && line[n] == ':') {
-			const char *at = line + n + 1 + strspn(line + n + 1, " \t");
-
-			snprintf(value, size, "%.*s", (int)strcspn(at, "\n"), at);
-			return true;
-		}
-	return false;
-}
-
 static struct err *check_tracer(pid_t pid)
 {
 	char tracer[32], name[64] = "?";
 
-	if (!remote_status(pid, "TracerPid", tracer, sizeof(tracer)) || !atoi(tracer) ||
+	if (!proc_status(pid, "TracerPid", tracer, sizeof(tracer)) || !atoi(tracer) ||
 	    atoi(tracer) == getpid())
 		return NULL;
-	remote_status(atoi(tracer), "Name", name, sizeof(name));
+	proc_status(atoi(tracer), "Name", name, sizeof(name));
 	return err_hint(
 		err_new(0, "process %d is traced by process %s (%s)", (int)pid, tracer, name),
 		"a process can have one tracer: end that one, or use --engine kernel, which "
@@ -60,7 +42,7 @@ struct err *remote_check_program(pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT && !strchr("ZX?", proc_state(pid)))
+	if (fd < 0 && errno == ENOENT && proc_is_alive(pid))
 		return err_new(0, "process %d is a thread of the kernel", (int)pid);
 	n = fd < 0 ? -1 : read(fd, &head, sizeof(head));
 	if (n != sizeof(head) || memcmp(head.e_ident, ELFMAG, SELFMAG))
@@ -84,7 +66,7 @@ pid_t remote_find_sharer(pid_t pid)
 
 	vec_each(other, &all)
 		if (*other != pid && !found && !syscall(SYS_kcmp, pid, *other, KCMP_VM, 0, 0) &&
-		    !strchr("ZX?", proc_state(*other)))
+		    proc_is_alive(*other))
 			found = *other;
 	vec_free(&all);
 	err_free(e);

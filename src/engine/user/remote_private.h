@@ -16,8 +16,6 @@
 #define PTRACE_EVENT_STOP 128
 #endif
 
-/* a line of /proc/PID/status; false: the process has ended */
-bool remote_status(pid_t pid, const char *field, char *value, size_t size);
 /* why a process must be left alone, as far as that can be known without touching it */
 struct err *remote_check(pid_t pid) ERR_MUST;
 /* of that: it is no 64-bit program, or none at all */
