@@ -66,7 +66,7 @@ static void place_maps(struct shared *s, const struct image *im, uint64_t *end)
 		if (im->maps[i]->is_unused || !plan_of(im->maps[i], s->n_cpus, &plan))
 			continue;
 		s->maps[i].at = round_up(*end, LINE);
-		/* values that programs address directly are on pages of their own: they are what the tracer looks at */
+		/* on lines of their own: other words there change with every hit */
 		s->maps[i].values = round_up(s->maps[i].at + sizeof(struct rt_map), LINE);
 		*end = s->maps[i].values + rt_map_bytes(&plan);
 	}
@@ -356,40 +356,34 @@ struct rt_ring *shared_ring(const struct shared *s, uint32_t cpu)
 	return (struct rt_ring *)(void *)((char *)s->view + s->rings + s->ring_stride * cpu);
 }
 
-static void put_address(struct bpf_insn *in, uint64_t at)
-{
-	in[0].src_reg = in[1].src_reg = 0;
-	in[0].imm = (int32_t)(uint32_t)at;
-	in[1].imm = (int32_t)(uint32_t)(at >> 32);
-}
-
-void shared_relocate(const struct shared *s, const struct image_prog *p, uint64_t address,
+/* address: where the file is; 0: for the tracer */
+static void relocate(const struct shared *s, const struct image_prog *p, uint64_t address,
 		     struct bpf_insn *out)
-{
-	memcpy(out, p->insns, p->n_insns * sizeof(*out));
-	for (uint32_t i = 0; i < p->n_relocs; i++) {
-		const struct image_reloc *r = &p->relocs[i];
-		struct bpf_insn *in = &out[r->insn];
-		/* the ring is no map here: any address will do */
-		uint64_t at = address + s->maps[r->index].at;
-
-		if (r->kind == RELOC_MAP_VALUE)
-			at = address + s->maps[r->index].values + (uint32_t)in[1].imm;
-		put_address(in, at);
-	}
-}
-
-void shared_relocate_own(const struct shared *s, const struct image_prog *p, struct bpf_insn *out)
 {
 	memcpy(out, p->insns, p->n_insns * sizeof(*out));
 	for (uint32_t i = 0; i < p->n_relocs; i++) {
 		const struct image_reloc *r = &p->relocs[i];
 		const struct shared_map *m = &s->maps[r->index];
 		struct bpf_insn *in = &out[r->insn];
-		uint64_t at = (uintptr_t)m->own;
+		/* the ring is no map here: any address will do */
+		uint64_t at = address ? address + m->at : (uintptr_t)m->own;
 
 		if (r->kind == RELOC_MAP_VALUE)
-			at = (uintptr_t)m->own_values + (uint32_t)in[1].imm;
-		put_address(in, at);
+			at = (address ? address + m->values : (uintptr_t)m->own_values) +
+			     (uint32_t)in[1].imm;
+		in[0].src_reg = in[1].src_reg = 0;
+		in[0].imm = (int32_t)(uint32_t)at;
+		in[1].imm = (int32_t)(uint32_t)(at >> 32);
 	}
+}
+
+void shared_relocate(const struct shared *s, const struct image_prog *p, uint64_t address,
+		     struct bpf_insn *out)
+{
+	relocate(s, p, address, out);
+}
+
+void shared_relocate_own(const struct shared *s, const struct image_prog *p, struct bpf_insn *out)
+{
+	relocate(s, p, 0, out);
 }

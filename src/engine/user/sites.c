@@ -29,6 +29,8 @@ struct half {
 struct search {
 	struct target_job *job;
 	const struct proc_maps *maps;
+	sites_known_fn *is_known;
+	void *arg;
 	struct sites *out;
 	VEC(struct file) files;
 	VEC(struct half) halves;
@@ -181,6 +183,19 @@ static void add_semaphore(struct search *s, const struct file *f, uint64_t offse
 		vec_push(&s->out->semaphores, ((struct semaphore){ at }));
 }
 
+/* whether there is room at the place */
+static void judge(struct search *s, struct site *site, const struct file *f,
+		  const struct probe_shape *shape, const struct probe_point *p)
+{
+	site->file = f->obj;
+	site->function = function_at(s->out, f->obj, p->address);
+	patchable_at(site->function, p->address, &site->place);
+	if (shape->is_go && !has_go_room(site->function, p->address)) {
+		site->place.len = 0;
+		site->place.reason = no_room_in_go;
+	}
+}
+
 static void add_place(struct search *s, uint32_t prog, const struct probe_point *p, uint32_t place)
 {
 	const struct probe_shape *shape = s->job->image->progs[prog]->shape;
@@ -188,7 +203,7 @@ static void add_place(struct search *s, uint32_t prog, const struct probe_point 
 	uint64_t at = f->is_there ? address_of(s, f, p->file_offset, true) : 0;
 	struct site *site;
 
-	if (!at) /* this process does not have it */
+	if (!at || s->is_known(s->arg, at)) /* this process does not have it, or has it already */
 		return;
 	site = site_at(s->out, at);
 	vec_push(&site->uses, ((struct site_use){ .point = p,
@@ -197,13 +212,7 @@ static void add_place(struct search *s, uint32_t prog, const struct probe_point 
 						  .is_return = probe_is_kernel_return(shape) }));
 	if (site->uses.n > 1)
 		return;
-	site->file = f->obj;
-	site->function = function_at(s->out, f->obj, p->address);
-	patchable_at(site->function, p->address, &site->place);
-	if (shape->is_go && !has_go_room(site->function, p->address)) {
-		site->place.len = 0;
-		site->place.reason = no_room_in_go;
-	}
+	judge(s, site, f, shape, p);
 	site->is_go = shape->is_go;
 	site->bias = at - p->address;
 	site->is_entry = p->address == site->function->start;
@@ -218,7 +227,7 @@ static int by_address(const void *a, const void *b)
 	return x->address < y->address ? -1 : x->address > y->address;
 }
 
-void site_free(struct site *s)
+static void site_free(struct site *s)
 {
 	vec_free(&s->uses);
 }
@@ -329,9 +338,10 @@ static void drop_halves(struct search *s)
 	s->out->v.n = n;
 }
 
-void sites_find(struct target_job *j, const struct proc_maps *maps, struct sites *ret)
+void sites_find(struct target_job *j, const struct proc_maps *maps, sites_known_fn *is_known,
+		void *arg, struct sites *ret)
 {
-	struct search s = { .job = j, .maps = maps, .out = ret };
+	struct search s = { .job = j, .maps = maps, .is_known = is_known, .arg = arg, .out = ret };
 	uint32_t place = 0;
 
 	*ret = (struct sites){ 0 };
@@ -363,13 +373,7 @@ static struct err *place_refusal(struct search *s, const struct probe_shape *sha
 
 	if (!f->is_there)
 		return NULL; /* a file that cannot be read is the other engine's error, too */
-	site.file = f->obj;
-	site.function = function_at(s->out, f->obj, p->address);
-	patchable_at(site.function, p->address, &site.place);
-	if (site.place.len && shape->is_go && !has_go_room(site.function, p->address)) {
-		site.place.len = 0;
-		site.place.reason = no_room_in_go;
-	}
+	judge(s, &site, f, shape, p);
 	vec_push(&site.uses, ((struct site_use){ .point = p }));
 	vec_push(&s->out->v, site);
 	return site.place.len ? NULL : cannot_probe(&site);

@@ -50,12 +50,14 @@ struct sites {
 	VEC(struct site_function) functions;
 };
 
-/* all that the process has now */
-void sites_find(struct target_job *j, const struct proc_maps *maps, struct sites *ret);
+/* is this address of the process probed already? */
+typedef bool sites_known_fn(void *arg, uint64_t address);
+/* all that the process has now and is not known yet */
+void sites_find(struct target_job *j, const struct proc_maps *maps, sites_known_fn *is_known,
+		void *arg, struct sites *ret);
 /* by the files alone: the first place that cannot be probed, and why */
 struct err *sites_refusal(const struct image *im) ERR_MUST;
 void sites_free(struct sites *s);
-void site_free(struct site *s);
 /* one place that is not probed, and why */
 void sites_refuse(struct target_job *j, const struct site *s, const char *why);
 

@@ -40,8 +40,10 @@ static uint64_t sum_code(const struct proc_maps *maps)
 	return sum;
 }
 
-static bool is_known(const struct target *t, uint64_t address)
+static bool is_known(void *arg, uint64_t address)
 {
+	const struct target *t = arg;
+
 	vec_each(b, &t->batches)
 		vec_each(s, &b->sites.v)
 			if (s->address == address)
@@ -71,16 +73,10 @@ static ERR_MUST struct err *add_batch(struct target *t, struct target_job *j,
 {
 	struct batch b = { .remote = &t->remote, .is_held = is_held };
 	struct err *err;
-	size_t n = 0;
+	size_t n;
 
-	sites_find(j, maps, &b.sites);
-	for (size_t i = 0; i < b.sites.v.n; i++) {
-		if (is_known(t, b.sites.v.v[i].address))
-			site_free(&b.sites.v.v[i]);
-		else
-			b.sites.v.v[n++] = b.sites.v.v[i];
-	}
-	b.sites.v.n = n;
+	sites_find(j, maps, is_known, t, &b.sites);
+	n = b.sites.v.n;
 	drop_known_semaphores(t, &b.sites);
 	err = n ? batch_install(&b, j) : NULL;
 	if (!n && is_held)
@@ -165,7 +161,7 @@ bool target_round(struct target *t, struct target_job *j)
 	struct err *err;
 	uint64_t code;
 
-	if (proc_start_time(t->pid) != t->start_time || proc_state(t->pid) == 'Z')
+	if (proc_start_time(t->pid) != t->start_time || !proc_is_alive(t->pid))
 		return false;
 	if (t->n_rounds++ % CHECK_ROUNDS == 0)
 		vec_each(b, &t->batches)
