@@ -9,10 +9,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "objfile/proc.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <stdio.h>
 #include <sys/ioctl.h>
 
 enum way { WAY_EMULATED, WAY_STEPPED, WAY_RETURN, N_WAYS };
@@ -30,20 +30,19 @@ void kernel_way_moves(void);
 /* where in /proc/self/exe an address of ours lies */
 static bool file_offset(uint64_t address, uint64_t *ret)
 {
-	FILE *f = fopen("/proc/self/maps", "re");
-	unsigned long long start, end, offset;
-	char line[512];
-	bool is_found = false;
+	struct proc_maps maps;
+	const struct proc_map *m;
+	struct err *err = proc_maps_read(getpid(), &maps);
 
-	while (f && !is_found && fgets(line, sizeof(line), f)) {
-		is_found = sscanf(line, "%llx-%llx %*s %llx", &start, &end, &offset) == 3 &&
-			   address >= start && address < end;
-		if (is_found)
-			*ret = address - start + offset;
+	if (err) {
+		err_free(err);
+		return false;
 	}
-	if (f)
-		fclose(f);
-	return is_found;
+	m = proc_maps_find(&maps, address);
+	if (m)
+		*ret = address - m->start + m->offset;
+	proc_maps_free(&maps);
+	return m != NULL;
 }
 
 /* the descriptor that holds the probe; *perf: another one, or -1 */
