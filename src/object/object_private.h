@@ -69,6 +69,8 @@ void object_buffers_find(struct object *o);
 struct err *object_buffers_open(struct object *o) ERR_MUST;
 void object_buffers_free(struct object *o);
 
+/* maps.c: does each processor have its own values? */
+bool object_map_is_per_cpu(enum bpf_map_type t);
 /* a record of a buffer */
 void object_put_event(struct object_buffer *b, const void *data, uint32_t n);
 

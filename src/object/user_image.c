@@ -14,12 +14,6 @@ static bool is_buffer(const struct bpf_map *m)
 	       bpf_map__type(m) == BPF_MAP_TYPE_PERF_EVENT_ARRAY;
 }
 
-static bool is_per_cpu(enum bpf_map_type t)
-{
-	return t == BPF_MAP_TYPE_PERCPU_HASH || t == BPF_MAP_TYPE_PERCPU_ARRAY ||
-	       t == BPF_MAP_TYPE_LRU_PERCPU_HASH;
-}
-
 /* all processes write to one ring, in which records do not say which map they were for */
 static ERR_MUST struct err *add_buffer(struct object_user *u, const struct bpf_map *m)
 {
@@ -57,7 +51,7 @@ static ERR_MUST struct err *add_map(struct object_user *u, const struct bpf_map 
 				.key_size = bpf_map__key_size(m),
 				.value_size = bpf_map__value_size(m),
 				.max_entries = bpf_map__max_entries(m),
-				.is_per_cpu = is_per_cpu(bpf_map__type(m)),
+				.is_per_cpu = object_map_is_per_cpu(bpf_map__type(m)),
 				.at = SPAN_NONE };
 
 	if (bpf_map__fd(m) < 0)

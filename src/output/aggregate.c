@@ -7,11 +7,10 @@ static bool is_less(uint64_t a, uint64_t b, bool is_signed)
 	return is_signed ? (int64_t)a < (int64_t)b : a < b;
 }
 
-static uint64_t divide(uint64_t v, uint64_t by, bool is_signed)
+uint64_t aggregate_divide(uint64_t v, uint64_t by, bool is_signed)
 {
 	if (by == 0)
 		by = 1;
-	/* by -1 the processor cannot divide every number; only what a process wrote over the count is that */
 	if (is_signed && by == UINT64_MAX)
 		return -v;
 	return is_signed ? (uint64_t)((int64_t)v / (int64_t)by) : v / by;
@@ -61,7 +60,7 @@ struct aggregate aggregate_merge(const struct type *t, const void *data, uint32_
 	for (uint32_t i = 0; i < n_cpus; i++)
 		merge_one(&a, t, (const char *)data + i * aggregate_stride(t));
 	if ((t->kind == TYPE_AVG || t->kind == TYPE_STATS) && a.count)
-		a.value = divide(a.total, a.count, a.is_signed);
+		a.value = aggregate_divide(a.total, a.count, a.is_signed);
 	return a;
 }
 
@@ -83,7 +82,7 @@ void aggregate_put(enum value_form form, const struct type *t, const void *data,
 		return;
 	}
 	a = aggregate_merge(t, data, n_cpus);
-	a.value = divide(a.value, div, a.is_signed);
+	a.value = aggregate_divide(a.value, div, a.is_signed);
 	if (t->kind != TYPE_STATS) {
 		value_put_number(form, a.value, a.is_signed, out);
 		return;

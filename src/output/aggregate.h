@@ -20,6 +20,10 @@ static inline size_t aggregate_stride(const struct type *t)
 	return ((size_t)t->size + 7) & ~(size_t)7;
 }
 
+/*
+ * by 0 counts as 1. By -1 the processor cannot divide every number: only what a traced process wrote over a count is that
+ */
+uint64_t aggregate_divide(uint64_t v, uint64_t by, bool is_signed);
 struct aggregate aggregate_merge(const struct type *t, const void *data, uint32_t n_cpus);
 /* print it; div 0 counts as 1. hist, lhist and tseries are no single value: they print as null */
 void aggregate_put(enum value_form form, const struct type *t, const void *data, uint32_t n_cpus,

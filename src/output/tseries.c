@@ -5,6 +5,7 @@
  */
 #include "output/tseries.h"
 
+#include "output/aggregate.h"
 #include "output/json.h"
 
 #include <inttypes.h>
@@ -45,12 +46,6 @@ static void merge_cpu(const struct tseries *ts, struct stored_tseries *to,
 	}
 }
 
-/* by: not 0. What a traced process wrote over it may be -1, by which the processor cannot divide every number */
-static uint64_t divide_signed(uint64_t v, uint64_t by)
-{
-	return by == UINT64_MAX ? -v : (uint64_t)((int64_t)v / (int64_t)by);
-}
-
 void tseries_add(struct tseries *ts, const void *data, uint32_t n_cpus, size_t stride)
 {
 	struct stored_tseries merged = { 0 };
@@ -68,8 +63,7 @@ void tseries_add(struct tseries *ts, const void *data, uint32_t n_cpus, size_t s
 			merge_cpu(ts, &merged, &s);
 	}
 	if (ts->type->param[2] == TSERIES_AVG && merged.count)
-		merged.value = ts->type->is_signed ? divide_signed(merged.value, merged.count)
-						   : merged.value / merged.count;
+		merged.value = aggregate_divide(merged.value, merged.count, ts->type->is_signed);
 	vec_push(&ts->points, ((struct tseries_point){ merged.interval, merged.value }));
 }
 

@@ -36,6 +36,7 @@ struct root {
 static struct {
 	struct root v[MANY_ROOTS];
 	size_t n;
+	char ours[96]; /* as name_root gives it */
 	bool has_ours;
 } roots;
 
@@ -139,13 +140,13 @@ static bool name_root(const char *process, char *name, size_t size)
 
 static void add_process(pid_t pid)
 {
-	char number[16], name[96], ours[96];
+	char number[16], name[96];
 	uint64_t started = proc_start_time(pid);
 
 	snprintf(number, sizeof(number), "%d", pid);
-	if (!name_root("self", ours, sizeof(ours)) || !name_root(number, name, sizeof(name)))
+	if (!roots.ours[0] || !name_root(number, name, sizeof(name)))
 		return;
-	if (!strcmp(name, ours)) {
+	if (!strcmp(name, roots.ours)) {
 		roots.has_ours = true;
 		return;
 	}
@@ -191,6 +192,8 @@ void cgroup_find_roots(const char *path, struct pid_list *ret, bool *has_ours)
 {
 	roots.n = 0;
 	roots.has_ours = false;
+	if (!name_root("self", roots.ours, sizeof(roots.ours)))
+		roots.ours[0] = '\0';
 	nftw(path, add_processes, 16, FTW_PHYS);
 	for (size_t i = 0; i < roots.n; i++)
 		vec_push(ret, roots.v[i].pid);

@@ -20,11 +20,9 @@ static bool is_early(const struct stream_conn *c, const struct proto_piece *p)
 
 static void pass_first(struct stream_conn *c)
 {
-	struct stream_kept *k = c->early;
+	struct stream_kept *k = c->early.first;
 
-	c->early = k->next;
-	if (!c->early)
-		c->early_last = NULL;
+	fifo_pop(&c->early);
 	c->early_bytes -= sizeof(*k) + (k->piece.bytes ? k->piece.n : 0);
 	stream_decode_now(c, &k->piece);
 	free(k);
@@ -35,19 +33,15 @@ bool stream_early_keep(struct stream_conn *c, const struct proto_piece *p)
 	size_t n = p->bytes ? p->n : 0;
 	struct stream_kept *k;
 
-	if (p->direction != PROTO_IN || c->conn.is_ignored || (!c->early && !is_early(c, p)))
+	if (p->direction != PROTO_IN || c->conn.is_ignored || (!c->early.first && !is_early(c, p)))
 		return false;
 	k = base_alloc(sizeof(*k) + n);
 	k->piece = *p;
 	if (n)
 		k->piece.bytes = memcpy(k->bytes, p->bytes, n);
-	if (c->early_last)
-		c->early_last->next = k;
-	else
-		c->early = k;
-	if (c->early == k)
+	fifo_push(&c->early, k);
+	if (c->early.first == k)
 		c->early_since = clock_monotonic_ns();
-	c->early_last = k;
 	c->early_bytes += sizeof(*k) + n;
 	if (c->early_bytes > JOIN_HELD_BYTES)
 		stream_early_flush(c);
@@ -56,13 +50,13 @@ bool stream_early_keep(struct stream_conn *c, const struct proto_piece *p)
 
 void stream_early_go_on(struct stream_conn *c)
 {
-	while (c->early && !is_early(c, &c->early->piece))
+	while (c->early.first && !is_early(c, &c->early.first->piece))
 		pass_first(c);
 }
 
 void stream_early_age(struct stream_conn *c, uint64_t now)
 {
-	if (!c->early || now - c->early_since <= JOIN_PATIENCE_NS)
+	if (!c->early.first || now - c->early_since <= JOIN_PATIENCE_NS)
 		return;
 	pass_first(c);
 	stream_early_go_on(c);
@@ -71,6 +65,6 @@ void stream_early_age(struct stream_conn *c, uint64_t now)
 
 void stream_early_flush(struct stream_conn *c)
 {
-	while (c->early)
+	while (c->early.first)
 		pass_first(c);
 }

@@ -3,6 +3,7 @@
 #ifndef SONDE_STREAM_PRIVATE_H
 #define SONDE_STREAM_PRIVATE_H
 
+#include "proto/fifo.h"
 #include "proto/proto.h"
 #include "stream/join.h"
 #include "stream/stream.h"
@@ -38,7 +39,7 @@ struct stream_conn {
 	size_t memory; /* of the decoder, as last asked */
 	struct stream_kept *kept;
 	size_t kept_bytes;
-	struct stream_kept *early, *early_last; /* received, and waiting for what it answers */
+	FIFO(struct stream_kept) early; /* received, and waiting for what it answers */
 	size_t early_bytes;
 	uint64_t early_since;
 	uint32_t n_tries[2]; /* by direction */

@@ -197,7 +197,7 @@ struct err *stream_round(struct stream *s)
 	for (struct stream_conn *c = s->oldest; c; c = c->newer) {
 		if (c->join[0].held || c->join[1].held)
 			stream_conn_flush(c, now, false);
-		if (c->early)
+		if (c->early.first)
 			stream_early_age(c, now);
 	}
 	if (now - s->checked > CHECK_NS) {
