@@ -13,6 +13,8 @@
 #include "objfile/symtab.h"
 #include "probe/patchable.h"
 
+#include "never_copied.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -44,35 +46,12 @@ struct report {
 };
 
 static struct report *report;
-static volatile int table[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
-
-/* one copy of each, and every call goes there */
-#ifdef __clang__
-#define NEVER_COPIED __attribute__((noinline))
-#else
-#define NEVER_COPIED __attribute__((noinline, noclone))
-#endif
-
-/* first instructions of different kinds: relative to rip, a branch, a call, arithmetic */
-NEVER_COPIED static int by_address(int i)
-{
-	return table[i & 7] + i;
-}
+/* first instructions of different kinds: those of never_copied.h, a branch, arithmetic */
 NEVER_COPIED static int by_branch(int i)
 {
 	if (i & 1)
 		return by_address(i) * 3;
 	return i ^ 5;
-}
-NEVER_COPIED static int by_recursion(int i)
-{
-	int below;
-
-	if (i <= 0)
-		return 1;
-	below = by_recursion(i - 1);
-	__asm__ volatile("" : "+r"(below));
-	return below + i;
 }
 NEVER_COPIED static double by_float(double d, int i)
 {

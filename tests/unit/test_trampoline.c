@@ -12,13 +12,6 @@
 
 /* ---- counting ---- */
 
-static volatile int table[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
-
-NEVER_COPIED static int by_address(int i)
-{
-	return table[i & 7] + i;
-}
-
 struct large {
 	long v[9];
 };
@@ -29,17 +22,6 @@ NEVER_COPIED static struct large with_stack(int a, int b, int c, int d, int e, i
 	i.v[1] = g;
 	i.v[2] = (long)h;
 	return i;
-}
-
-NEVER_COPIED static int by_recursion(int i)
-{
-	int below;
-
-	if (i <= 0)
-		return 1;
-	below = by_recursion(i - 1);
-	__asm__ volatile("" : "+r"(below));
-	return below + i;
 }
 
 static bool calls_are_right(int i)

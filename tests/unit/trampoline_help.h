@@ -3,13 +3,8 @@
 #ifndef SONDE_TESTS_UNIT_TRAMPOLINE_HELP_H
 #define SONDE_TESTS_UNIT_TRAMPOLINE_HELP_H
 
+#include "never_copied.h"
 #include "user_help.h"
-
-#ifdef __clang__
-#define NEVER_COPIED __attribute__((noinline))
-#else
-#define NEVER_COPIED __attribute__((noinline, noclone))
-#endif
 
 /* ---- programs ---- */
 
