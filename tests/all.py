@@ -4,7 +4,8 @@
 
   tests/all.py check               no root, under a minute: unit, golden, what tests/checks looks at
   tests/all.py test                check + second compiler + sanitizers + runtime tests + Debian's kernels + fuzzers + soak
-  tests/all.py soak --seconds N    the runtime tests over and over under ASan and UBSan, and all of them on Debian's kernels
+  tests/all.py soak --seconds N    servers under load, the runtime tests over and over under ASan and UBSan, hundreds of kills,
+                                   all tests on Debian's kernels, the fuzzers: what has no end of its own, N seconds each
 
 Every step is a program of its own that can be run alone; this one starts them, shows what they print and adds up.
 The reasons of skips stand above the last line. The exit status is 0 when nothing failed.
@@ -22,7 +23,8 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-FUZZ_SECONDS = 30
+SECONDS = 30       # of the short versions of long runs
+FUZZ_SECONDS = 15  # of each of some 25 fuzzers
 # those whose programs and files are the test's own: an empty root has no shell, no redis, no libssl
 EMPTY_ROOT_TESTS = (r"^(uprobe\.(?!child_command)|usdt\.(?!a_probe_that_lets)|end\.(exit_|output_|sig(int_prints|term))|"
                     r"scripts\.(exec_counts|interval|syscalls|begin|profile))")
@@ -276,7 +278,7 @@ def test(tally):
                [sys.executable, "tests/matrix/matrix.py", "--sonde", sonde("build")])
         static(tally)
         with fuzzers_beside():
-            soak(tally, FUZZ_SECONDS, ("-k", NOT_SCRIPTS_OF_SERVERS))
+            soak(tally, SECONDS, ("-k", NOT_SCRIPTS_OF_SERVERS))
     fuzz(tally, FUZZ_SECONDS)
 
 
@@ -294,6 +296,7 @@ def main():
         soak(tally, o.seconds)
         kills(tally)
         vm(tally, "all tests", "--loads")
+        fuzz(tally, o.seconds)
     return tally.finish()
 
 
