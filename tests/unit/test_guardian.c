@@ -55,11 +55,19 @@ static void detach(void *arg)
 	remote_close(&t->r);
 }
 
-static bool round_of(void *arg)
+static bool is_there(const struct target *t)
 {
+	return proc_state(t->pid) != '?' && proc_state(t->pid) != 'Z';
+}
+
+static bool round_of(void *arg, struct strbuf *note)
+{
+	static unsigned n; /* of this guardian */
 	struct target *t = arg;
 
-	return proc_state(t->pid) != '?' && proc_state(t->pid) != 'Z';
+	if (n++ < 2)
+		strbuf_printf(note, "round %u of %d;", n, (int)t->pid);
+	return is_there(t);
 }
 
 static struct err *ask(void *arg, struct str question, struct guardian_report *answer)
@@ -73,8 +81,16 @@ static struct err *ask(void *arg, struct str question, struct guardian_report *a
 	return NULL;
 }
 
+static struct strbuf notes;
+
+static void take_note(void *arg, struct str text)
+{
+	(void)arg;
+	strbuf_add_str(&notes, text);
+}
+
 static const struct guardian_ops ops = {
-	.attach = attach, .round = round_of, .ask = ask, .detach = detach
+	.attach = attach, .round = round_of, .note = take_note, .ask = ask, .detach = detach
 };
 
 static struct err *begin(struct target *t, struct guardian_report *report, struct guardian **g)
@@ -159,6 +175,31 @@ TEST(answers_and_errors_travel)
 		check_err(guardian_stop(g), "guardian");
 	}
 	strbuf_free(&r.text);
+	target_finish(&t);
+}
+
+static bool has_notes(void *arg)
+{
+	return guardian_has_ended(arg) || str_find(strbuf_str(&notes), STR("round 2")) >= 0;
+}
+
+/* unasked, and in front of answers */
+TEST(notes_of_rounds_come)
+{
+	struct guardian *g = NULL;
+	struct target t;
+	char want[64];
+
+	strbuf_clear(&notes);
+	if (target_start(&t) && check_err(begin(&t, NULL, &g), "guardian")) {
+		comes(has_notes, g);
+		snprintf(want, sizeof(want), "round 1 of %d;round 2 of %d;", (int)t.pid,
+			 (int)t.pid);
+		CHECK_VIEW(strbuf_str(&notes), want);
+		check_err(guardian_ask(g, STR("bytes"), NULL), "guardian");
+		check_err(guardian_stop(g), "guardian");
+	}
+	strbuf_free(&notes);
 	target_finish(&t);
 }
 
@@ -394,7 +435,7 @@ static bool kill_one(struct target *t, unsigned life_us, unsigned *n_attached)
 	collect_all(t->pid);
 	*n_attached += is_attached || attached(&f);
 	close(f.from_it);
-	return CHECK_INT(changed_in(t, t->pid), 0) && CHECK(round_of(t));
+	return CHECK_INT(changed_in(t, t->pid), 0) && CHECK(is_there(t));
 }
 
 TEST(front_ends_killed_at_any_moment)

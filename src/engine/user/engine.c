@@ -132,18 +132,19 @@ static struct err *attach_all(void *arg, struct guardian_report *report)
 			vec_push(&e->targets, t);
 	}
 	report->n_attached = target_job_attached(job);
-	report->n_failed = job->n_refused;
-	strbuf_add_str(&report->text, strbuf_str(&job->refusals));
+	report->n_failed = job->refusals.n;
+	refusals_take(&job->refusals, &report->text);
 	return err;
 }
 
-static bool round_all(void *arg)
+static bool round_all(void *arg, struct strbuf *note)
 {
 	struct engine *e = arg;
 	bool is_any = false;
 
 	vec_each(t, &e->targets)
 		is_any |= target_round(*t, &e->job);
+	refusals_take(&e->job.refusals, note);
 	return is_any;
 }
 
@@ -167,11 +168,25 @@ static bool has_places(const struct image *im)
 	return false;
 }
 
+static void warn_refused(struct engine *e, const char *text)
+{
+	if (!e->opts.ignore_missing)
+		e->opts.report(e->opts.report_arg, e->image->progs[0]->at, "WARNING", text);
+}
+
+/* in libraries that were opened since, and after exec */
+static void tell_later(void *arg, struct str text)
+{
+	STRBUF_AUTO copy = { 0 };
+
+	strbuf_add_str(&copy, text);
+	warn_refused(arg, strbuf_cstr(&copy));
+}
+
 /* places that cannot be probed here are said; none at all is an error */
 static struct err *tell_refused(struct engine *e, struct guardian_report *report)
 {
 	struct str text = strbuf_str(&report->text);
-	const struct span *at = &e->image->progs[0]->at;
 
 	if (!report->n_failed)
 		return NULL;
@@ -179,16 +194,15 @@ static struct err *tell_refused(struct engine *e, struct guardian_report *report
 		return err_hint(err_new(0, "nothing can be probed by the user engine: %.*s",
 					STR_ARG(str_trim(text))),
 				"--engine kernel probes it");
-	if (!e->opts.ignore_missing)
-		e->opts.report(e->opts.report_arg, *at, "WARNING", strbuf_cstr(&report->text));
+	warn_refused(e, strbuf_cstr(&report->text));
 	return NULL;
 }
 
 static struct err *user_attach(struct engine *e, struct engine_attach_result *res)
 {
-	static const struct guardian_ops ops = { .attach = attach_all,
-						 .round = round_all,
-						 .detach = detach_all };
+	static const struct guardian_ops ops = {
+		.attach = attach_all, .round = round_all, .note = tell_later, .detach = detach_all
+	};
 	const struct guardian_files files = { .memory = e->shared.fd,
 					      .keep = &e->opts.gate,
 					      .n_keep = e->opts.held_pid ? 1 : 0 };

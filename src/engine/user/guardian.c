@@ -27,6 +27,8 @@
 enum { ROUND_MS = 50 };
 
 struct guardian {
+	const struct guardian_ops *ops;
+	void *arg;
 	pid_t pid;
 	int socket;
 	bool has_ended, has_restored; /* it said that it has taken everything out */
@@ -109,6 +111,19 @@ static bool answer(struct self *s)
 	return goes_on;
 }
 
+/* false: no process is left */
+static bool go_round(struct self *s)
+{
+	struct strbuf note = { 0 };
+	bool goes_on = s->ops->round(s->arg, &note);
+
+	/* a front end that is gone is noticed elsewhere */
+	if (note.n)
+		guardian_send(s->socket, MESSAGE_NOTE, strbuf_str(&note));
+	strbuf_free(&note);
+	return goes_on;
+}
+
 static void watch(struct self *s)
 {
 	struct pollfd v[] = { { .fd = s->socket, .events = POLLIN },
@@ -126,7 +141,7 @@ static void watch(struct self *s)
 		if (clock_monotonic_ns() < next)
 			continue;
 		remote_tend();
-		if (!s->ops->round(s->arg))
+		if (!go_round(s))
 			return;
 		next = clock_monotonic_ns() + ROUND_MS * 1000000ull;
 	}
@@ -201,6 +216,23 @@ static void collect(struct guardian *g)
 		err_hint(g->rest, "sonde clean --all restores what is left, later");
 }
 
+static void tell(struct guardian *g, const struct guardian_message *m)
+{
+	if (g->ops->note)
+		g->ops->note(g->arg, strbuf_str(&m->text));
+}
+
+/* the next message that is no note */
+static bool receive(struct guardian *g, struct guardian_message *m)
+{
+	while (guardian_receive(g->socket, m)) {
+		if (m->kind != MESSAGE_NOTE)
+			return true;
+		tell(g, m);
+	}
+	return false;
+}
+
 /* the next report; an error of the guardian's is returned, ESRCH: it has ended */
 static ERR_MUST struct err *await_report(struct guardian *g, struct guardian_report *report)
 {
@@ -210,7 +242,7 @@ static ERR_MUST struct err *await_report(struct guardian *g, struct guardian_rep
 
 	if (!report)
 		report = &ignored;
-	if (g->has_ended || !guardian_receive(g->socket, &m) || m.kind != MESSAGE_REPORT)
+	if (g->has_ended || !receive(g, &m) || m.kind != MESSAGE_REPORT)
 		e = err_new(ESRCH, "the guardian process %d has ended", (int)g->pid);
 	else if (!guardian_parse_report(&m, report, &e))
 		e = err_new(EPROTO, "the guardian process %d", (int)g->pid);
@@ -255,7 +287,7 @@ struct err *guardian_start(const struct guardian_ops *ops, void *arg,
 	struct err *e;
 
 	*ret = NULL;
-	*g = (struct guardian){ .socket = -1 };
+	*g = (struct guardian){ .ops = ops, .arg = arg, .socket = -1 };
 	e = clean_file_of(files->memory, &g->file);
 	if (!e)
 		e = start_process(ops, arg, files, g);
@@ -287,14 +319,21 @@ bool guardian_has_ended(struct guardian *g)
 
 	if (g->has_ended)
 		return true;
-	if (poll(&p, 1, 0) <= 0 || !p.revents)
-		return false;
-	/* unasked it says only that it goes */
-	if (guardian_receive(g->socket, &m) && m.kind == MESSAGE_GONE)
-		note_gone(g, &m);
+	/* unasked it says only notes, and that it goes */
+	while (poll(&p, 1, 0) > 0 && p.revents) {
+		bool is_there = guardian_receive(g->socket, &m);
+
+		if (is_there && m.kind == MESSAGE_NOTE) {
+			tell(g, &m);
+			continue;
+		}
+		if (is_there && m.kind == MESSAGE_GONE)
+			note_gone(g, &m);
+		collect(g);
+		break;
+	}
 	strbuf_free(&m.text);
-	collect(g);
-	return true;
+	return g->has_ended;
 }
 
 pid_t guardian_pid(const struct guardian *g)
@@ -311,7 +350,7 @@ struct err *guardian_stop(struct guardian *g)
 		return NULL;
 	if (!g->has_ended) {
 		guardian_send(g->socket, MESSAGE_STOP, STR_NULL);
-		while (!g->has_restored && guardian_receive(g->socket, &m))
+		while (!g->has_restored && receive(g, &m))
 			if (m.kind == MESSAGE_GONE)
 				note_gone(g, &m);
 		collect(g);

@@ -4,7 +4,7 @@
  * end can do so in the middle of a change. It works on its copy of what the front end had when it was forked, takes everything
  * out when it is told to, when the front end has ended in whatever way, or when all its processes have. It prints nothing.
  *
- * All functions here are called by the front end, those of struct guardian_ops in the guardian.
+ * All functions here are called by the front end, those of struct guardian_ops in the guardian, but for note.
  */
 #ifndef SONDE_ENGINE_USER_GUARDIAN_H
 #define SONDE_ENGINE_USER_GUARDIAN_H
@@ -24,8 +24,10 @@ struct guardian_report {
 struct guardian_ops {
 	/* after an error detach is called, and the error is what guardian_start returns */
 	struct err *(*attach)(void *arg, struct guardian_report *out);
-	/* every 50 ms: new libraries, children, bytes that are still there; false: no process is left */
-	bool (*round)(void *arg);
+	/* every 50 ms: new libraries, children, bytes that are still there; false: no process is left. note: what is to be said */
+	bool (*round)(void *arg, struct strbuf *note);
+	/* in the front end, sooner or later: a round has said something. May be NULL */
+	void (*note)(void *arg, struct str text);
 	/* a question of guardian_ask; may be NULL */
 	struct err *(*ask)(void *arg, struct str question, struct guardian_report *answer);
 	/* takes out what is in; forked children that have it, too, are restored after it */

@@ -9,6 +9,7 @@ enum guardian_kind {
 	MESSAGE_REPORT, /* what attach or ask brought */
 	MESSAGE_ASK,
 	MESSAGE_STOP,
+	MESSAGE_NOTE, /* the guardian, unasked: text for the user */
 	MESSAGE_GONE, /* everything is taken out, nothing follows */
 };
 

@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-enum { REFUSALS_SHOWN = 8 };
-
 /* a file that places are in, as the process has it */
 struct file {
 	struct str path;
@@ -57,7 +55,7 @@ void target_job_init(struct target_job *j, const struct image *im, const struct 
 void target_job_free(struct target_job *j)
 {
 	free(j->is_attached);
-	strbuf_free(&j->refusals);
+	refusals_free(&j->refusals);
 }
 
 uint32_t target_job_attached(const struct target_job *j)
@@ -75,10 +73,8 @@ uint32_t target_job_attached(const struct target_job *j)
 
 void sites_refuse(struct target_job *j, const struct site *s, const char *why)
 {
-	vec_each(u, &s->uses) {
-		if (j->n_refused++ < REFUSALS_SHOWN)
-			strbuf_printf(&j->refusals, "%.*s: %s\n", STR_ARG(u->point->name), why);
-	}
+	vec_each(u, &s->uses)
+		refusals_add(&j->refusals, u->point->name, why);
 }
 
 /* ---- files and their mappings ---- */
@@ -328,7 +324,7 @@ static void drop_halves(struct search *s)
 		for (size_t k = 0; k < site->uses.n; k++)
 			if (!is_half(s, &site->uses.v[k]))
 				site->uses.v[left++] = site->uses.v[k];
-		s->job->n_refused += (uint32_t)(site->uses.n - left);
+		s->job->refusals.n += (uint32_t)(site->uses.n - left);
 		site->uses.n = left;
 		if (left)
 			s->out->v.v[n++] = *site;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -155,6 +156,22 @@ static void follow_exec(struct target *t)
 	err_free(err);
 }
 
+/* what a process has loaded, or has become, is not probed at all: other than single places, with its number */
+static void tell(const struct target *t, struct target_job *j, struct err *err)
+{
+	char place[32];
+	STRBUF_AUTO why = { 0 };
+
+	if (!err)
+		return;
+	snprintf(place, sizeof(place), "process %d", (int)t->pid);
+	err_format(err, &why);
+	/* one that has ended meanwhile has nothing to be probed */
+	if (proc_is_alive(t->pid) && proc_start_time(t->pid) == t->start_time)
+		refusals_add(&j->refusals, str_from(place), strbuf_cstr(&why));
+	err_free(err);
+}
+
 bool target_round(struct target *t, struct target_job *j)
 {
 	struct proc_maps maps;
@@ -178,7 +195,7 @@ bool target_round(struct target *t, struct target_job *j)
 	code = sum_code(&maps);
 	if (code != t->code && t->remote.mem_fd >= 0) {
 		t->code = code;
-		err_free(add_batch(t, j, &maps, false));
+		tell(t, j, add_batch(t, j, &maps, false));
 	}
 	proc_maps_free(&maps);
 	return true;

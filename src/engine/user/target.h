@@ -6,7 +6,7 @@
 #ifndef SONDE_ENGINE_USER_TARGET_H
 #define SONDE_ENGINE_USER_TARGET_H
 
-#include "base/strbuf.h"
+#include "engine/user/refusals.h"
 #include "engine/user/shared.h"
 #include "image/image.h"
 
@@ -18,8 +18,8 @@ struct target_job {
 	const struct shared *shared;
 	int gate;          /* the process waits before its exec for a byte there; -1: it runs */
 	bool *is_attached; /* by place, in the image's order: in one process at least */
-	uint32_t n_places, n_refused;
-	struct strbuf refusals; /* lines: place, and why it cannot be probed; the first few */
+	uint32_t n_places;
+	struct refusals refusals; /* places that cannot be probed */
 };
 
 void target_job_init(struct target_job *j, const struct image *im, const struct shared *s);
