@@ -106,6 +106,8 @@ struct engine_ops {
 
 extern const struct engine_ops engine_kernel, engine_user;
 
+/* has this process the capabilities that bpf(2) and perf_event_open(2) want? Unknown is yes: what is refused is said then */
+bool engine_kernel_is_permitted(void);
 /* why the user engine cannot run this, all of it, in a process that has its files; NULL: it can */
 struct err *user_engine_refusal(const struct image *im) ERR_MUST;
 

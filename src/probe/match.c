@@ -24,8 +24,11 @@ void probe_ctx_init(struct probe_ctx *c, struct arena *arena, struct type_table 
 		    struct btfsrc *btf)
 {
 	*c = (struct probe_ctx){ .arena = arena, .types = types, .btf = btf };
-	c->tracefs = access("/sys/kernel/tracing/events", F_OK) == 0 ? "/sys/kernel/tracing"
-								     : "/sys/kernel/debug/tracing";
+	/* who may not look into the former is told that, not that the latter is missing */
+	c->tracefs = access("/sys/kernel/tracing/events", F_OK) < 0 &&
+				     access("/sys/kernel/debug/tracing/events", F_OK) == 0
+			     ? "/sys/kernel/debug/tracing"
+			     : "/sys/kernel/tracing";
 	c->event_source = "/sys/bus/event_source/devices";
 	c->kallsyms = "/proc/kallsyms";
 	c->modules = "/proc/modules";
@@ -63,7 +66,8 @@ void probe_ctx_expect(struct probe_ctx *c, const struct script *script)
 
 			for (uint32_t i = 0; i < n; i++)
 				is_known |= str_eq(names[i], last);
-			if (kinds & (1u << PROBE_UPROBE | 1u << PROBE_URETPROBE) && last.n && !is_known)
+			if (kinds & (1u << PROBE_UPROBE | 1u << PROBE_URETPROBE) && last.n &&
+			    !is_known)
 				names[n++] = last;
 		}
 	c->wanted = names;

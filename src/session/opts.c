@@ -104,9 +104,13 @@ struct err *session_opts_set_budget(struct session_opts *o, const char *text)
 
 struct err *session_opts_set_engine(struct session_opts *o, const char *text)
 {
-	static const char *const names[] = { "kernel", "user", "auto" };
+	static const char *const names[] = {
+		[ENGINE_KERNEL] = "kernel",
+		[ENGINE_USER] = "user",
+		[ENGINE_AUTO] = "auto",
+	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = ENGINE_KERNEL; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(text, names[i])) {
 			o->engine = (enum session_engine)i;
 			return NULL;

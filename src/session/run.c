@@ -288,6 +288,15 @@ static ERR_MUST struct err *check_pids(const struct session_opts *o)
 	return NULL;
 }
 
+/* who may not ask the kernel can still trace processes of his own, from inside */
+static enum session_engine choose_engine(const struct session_opts *o)
+{
+	if (o->engine != ENGINE_UNSAID)
+		return o->engine;
+	return (o->pids.n || o->command) && !engine_kernel_is_permitted() ? ENGINE_AUTO
+									  : ENGINE_KERNEL;
+}
+
 /* the user engine works in the processes that are named */
 static ERR_MUST struct err *check_engine(const struct session_opts *o)
 {
@@ -344,6 +353,10 @@ static bool compile(struct run *r, const struct session_opts *o)
 	}
 	log_verbose("engine: kernel, since %s",
 		    why ? strbuf_cstr(&text) : "no process is named, or children are followed");
+	if (why && !engine_kernel_is_permitted())
+		fprintf(stderr,
+			"NOTE: without root, probes run inside of the process, and this script cannot: %s\n",
+			strbuf_cstr(&text));
 	return compile_for(r, ENGINE_KERNEL);
 }
 
@@ -364,6 +377,7 @@ int session_run(struct session_opts *o)
 	}
 	signals_install();
 	limits_raise_files();
+	o->engine = choose_engine(o);
 	compilation_init(&r.c, o);
 	err = check_pids(o);
 	if (!err)

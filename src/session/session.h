@@ -22,7 +22,7 @@ enum session_stage {
 	STAGE_VERIFIER = 1 << 6, /* the kernel's log */
 };
 
-enum session_engine { ENGINE_KERNEL, ENGINE_USER, ENGINE_AUTO };
+enum session_engine { ENGINE_UNSAID, ENGINE_KERNEL, ENGINE_USER, ENGINE_AUTO };
 
 struct session_opts {
 	struct str name; /* of the script in messages: "stdin", "script.bt" */

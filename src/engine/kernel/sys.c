@@ -7,6 +7,7 @@
 #include "engine/kernel/sys.h"
 
 #include "base/cleanup.h"
+#include "engine/engine.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -194,6 +195,18 @@ static struct err *explain_caps(struct err *e, uint64_t caps)
 		return err_hint(e, "this process lacks %s: run as root", strbuf_cstr(&missing));
 	return err_hint(
 		e, "this process lacks CAP_SYS_ADMIN, which this kernel wants here: run as root");
+}
+
+bool engine_kernel_is_permitted(void)
+{
+	uint64_t caps;
+
+	if (!read_effective_caps(&caps) || caps >> CAP_BIT_SYS_ADMIN & 1)
+		return true;
+	for (size_t i = 0; i < sizeof(wanted_caps) / sizeof(*wanted_caps); i++)
+		if (!(caps >> wanted_caps[i].bit & 1))
+			return false;
+	return true;
 }
 
 /* the level in brackets of "none [integrity] confidentiality" */
