@@ -402,7 +402,13 @@ static void check_name(const char *file, const char *pattern, const char *name, 
 	for (unsigned i = 0; i < c.n && !n; i++)
 		printf("# %.*s\n", STR_ARG(c.funcs[i].name));
 	if (n && c.n) {
-		CHECK_VIEW(c.funcs[0].name, name);
+		/* the order of several is their compiler's */
+		bool is_there = false;
+
+		for (unsigned i = 0; i < c.n; i++)
+			is_there |= str_is(c.funcs[i].name, name);
+		if (!is_there)
+			CHECK_VIEW(c.funcs[0].name, name);
 		CHECK_VIEW(c.funcs[0].plain, plain);
 	}
 	objfile_unref(f);
@@ -497,10 +503,11 @@ TEST(names_of_go)
 		"//go:noinline\nfunc (p *P) Set(v int) { p.A = v }\n"
 		"//go:noinline\nfunc add[T int | float64](a, b T) T { return a + b }\n"
 		"func small(a int) int { return a*3 + 1 }\n"
-		"func main() { p := &P{}; p.Set(3); fmt.Println(p.A, add(1, 2), add(1.5, 2), small(p.A)) }\n");
-	if (!help_sh(
-		    "GOFLAGS= GOCACHE=${GOCACHE:-${HOME:-$PWD}/.cache/go-build} GO111MODULE=off PATH=$PATH:/usr/local/go/bin go build -gcflags=-lang=go1.18 -o ngo n.go"))
+		"func main() { p := &P{}; p.Set(3); fmt.Println(p.A, add(1, 2), add(1.5, 2.0), small(p.A)) }\n");
+	if (!help_sh("PATH=$PATH:/usr/local/go/bin command -v go"))
 		SKIP("no go");
+	CHECK(help_sh(
+		"GOFLAGS= GOCACHE=${GOCACHE:-${HOME:-$PWD}/.cache/go-build} GO111MODULE=off PATH=$PATH:/usr/local/go/bin go build -gcflags=-lang=go1.18 -o ngo n.go"));
 	check_name("ngo", "main.(*P).Set", "main.(*P).Set", "main.(*P).Set", 1);
 	check_name("ngo", "main.main", "main.main", "main.main", 1);
 	check_name("ngo", "main.small", "main.small", "main.small", 1);
