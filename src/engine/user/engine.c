@@ -6,6 +6,7 @@
 #include "engine/user/user.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "engine/user/sites.h"
 #include "engine/user/user_refusal.h"
 
@@ -72,6 +73,31 @@ static void open_rings(struct engine *e)
 		rt_ring_open(&e->readers[i], shared_ring(&e->shared, i), e->shared.ring_bytes);
 }
 
+/* -v: what of it is room, and not yet memory, the kernel knows (smaps): pages come as they are written */
+static void say_sizes(const struct engine *e)
+{
+	const struct shared *s = &e->shared;
+	uint64_t script = 0, others = 0;
+
+	for (uint32_t i = 0; i < s->n_maps; i++) {
+		const struct image_map *m = e->image->maps[i];
+		uint64_t kb = (s->maps[i].shape.table_bytes * s->maps[i].shape.n_tables + 1023) /
+			      1024;
+
+		if (m->role != MAP_SCRIPT) {
+			others += kb;
+			continue;
+		}
+		script += kb;
+		log_verbose("user engine: map %.*s: room for %u keys, %llu KB", STR_ARG(m->name),
+			    m->max_entries, (unsigned long long)kb);
+	}
+	log_verbose(
+		"user engine: shared with the processes: maps %llu KB, events %u rings of %llu KB, other tables %llu KB",
+		(unsigned long long)script, s->n_cpus, (unsigned long long)s->ring_bytes / 1024,
+		(unsigned long long)others);
+}
+
 static struct err *user_open(const struct image *im, struct sources *s,
 			     const struct engine_opts *opts, struct engine **ret)
 {
@@ -93,6 +119,7 @@ static struct err *user_open(const struct image *im, struct sources *s,
 		return err;
 	}
 	open_rings(e);
+	say_sizes(e);
 	*ret = e;
 	return NULL;
 }
