@@ -19,6 +19,7 @@ struct engine_opts {
 	int gate;
 	uint64_t ring_bytes; /* power of two */
 	uint64_t cgroup_id;  /* --cgroup/--container: 0 none */
+	bool grows;          /* extend may be called: the user engine keeps room for it */
 	bool warn_missing;   /* missing_probes = warn: attach failures are warnings */
 	bool ignore_missing;
 	uint64_t max_memory; /* bytes of kernel memory that all maps may take when they are made; 0: no limit */

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Places that lie within reach of one another share an area: code, private pages, and the memory file. While the process runs,
+ * Places that lie within reach of one another share an area (area.h). While the process runs,
  * areas are mapped (one thread stops for a moment) and code is made and written; then all threads stop, and all jumps are written
  * at once. See batch.h; what is patched and how: patch.h, trampoline.h.
  */
 #include "engine/user/batch.h"
 
 #include "base/cleanup.h"
-#include "engine/user/blob.h"
 #include "engine/user/patches.h"
 #include "engine/user/private.h"
 #include "engine/user/trampoline.h"
@@ -19,8 +18,6 @@
 
 enum {
 	STOP_MS = 3000,
-	PRIVATE_BYTES = 4096, /* struct rt_private */
-	CALL_BUCKETS = 2048,  /* of the table of open calls: room for 8 calls in each */
 	CODE_ALIGN = 16,
 	CODE_FRAME = 1024, /* of a trampoline, besides its programs */
 	CODE_PER_INSN = 24 /* eBPF's instructions become 4 to 12 bytes, calls some more */
@@ -126,24 +123,22 @@ static struct trampoline_map *known_maps(const struct shared *s, uint64_t data, 
 	return v;
 }
 
-static ERR_MUST struct err *fill_area(struct batch *b, struct target_job *j, struct area *a)
+/* the cluster's code, behind what its area has */
+static ERR_MUST struct err *fill_area(struct batch *b, struct target_job *j,
+				      const struct cluster *c)
 {
+	struct area *a = c->area;
 	struct trampoline_env env = { .blob = a->blob,
 				      .area = a->remote.data,
 				      .private = a->remote.private,
-				      .calls = a->remote.private + PRIVATE_BYTES,
+				      .calls = a->remote.private + AREA_PRIVATE_BYTES,
 				      .is_foreign = j->image->is_foreign };
 	struct trampoline_map *maps = known_maps(j->shared, a->remote.data, &env.n_maps);
-	struct x86 x = { .base = a->blob };
-	size_t blob = (blob_bytes() + CODE_ALIGN - 1) & ~(size_t)(CODE_ALIGN - 1);
-	char *copy = base_alloc(blob);
+	struct x86 x = { .base = (a->next + CODE_ALIGN - 1) & ~(uint64_t)(CODE_ALIGN - 1) };
 	struct err *err = NULL;
 
 	env.maps = maps;
-	blob_copy(copy, a->remote.data, a->remote.private);
-	x86_bytes(&x, copy, (uint32_t)blob);
-	free(copy);
-	for (uint32_t i = a->first; i < a->first + a->n; i++) {
+	for (uint32_t i = c->first; i < c->first + c->n; i++) {
 		struct err *e = make_trampoline(j, &b->sites.v.v[i], &env, &a->remote, &x);
 
 		if (e)
@@ -151,11 +146,13 @@ static ERR_MUST struct err *fill_area(struct batch *b, struct target_job *j, str
 	}
 	free(maps);
 	x86_link(&x);
-	if (a->blob + x.code.n > a->remote.code + a->remote.code_bytes)
+	if (x.base + x.code.n > a->remote.code + a->remote.code_bytes)
 		err = err_new(0, "%zu bytes of code do not fit into %zu", x.code.n,
 			      a->remote.code_bytes);
-	else if (!remote_write(b->remote, a->blob, x.code.p, x.code.n))
+	else if (x.code.n && !remote_write(b->remote, x.base, x.code.p, x.code.n))
 		err = err_new(errno, "write code to process %d", (int)b->remote->pid);
+	else
+		a->next = x.base + x.code.n;
 	x86_free(&x);
 	return err;
 }
@@ -172,36 +169,13 @@ static ERR_MUST struct err *describe(struct batch *b, const struct target_job *j
 	return private_refusal(ret, j->image);
 }
 
-static ERR_MUST struct err *fill_private(struct batch *b, const struct area *a,
-					 const struct rt_private *p)
-{
-	const struct rt_calls calls = { .mask = CALL_BUCKETS - 1 };
-
-	if (!remote_write(b->remote, a->remote.private, p, sizeof(*p)) ||
-	    !remote_write(b->remote, a->remote.private + PRIVATE_BYTES, &calls, sizeof(calls)))
-		return err_new(errno, "write memory of process %d", (int)b->remote->pid);
-	return NULL;
-}
-
 /* ---- areas ---- */
 
-/* in the table of patches: its own places, and in the first one all semaphores */
-static uint32_t table_entries(const struct batch *b, const struct area *a)
+static size_t code_room(const struct target_job *j, const struct batch *b, const struct cluster *c)
 {
-	return a->n + (a == b->areas.v ? (uint32_t)b->sites.semaphores.n : 0);
-}
+	size_t n = CODE_ALIGN;
 
-/* of the table of patches */
-static size_t table_bytes(const struct batch *b, const struct area *a)
-{
-	return (patches_bytes(table_entries(b, a)) + CODE_ALIGN - 1) & ~(size_t)(CODE_ALIGN - 1);
-}
-
-static size_t code_room(const struct target_job *j, const struct batch *b, const struct area *a)
-{
-	size_t n = table_bytes(b, a) + blob_bytes() + CODE_ALIGN;
-
-	for (uint32_t i = a->first; i < a->first + a->n; i++) {
+	for (uint32_t i = c->first; i < c->first + c->n; i++) {
 		n += CODE_FRAME;
 		vec_each(u, &b->sites.v.v[i].uses)
 			n += (size_t)j->image->progs[u->prog]->n_insns * CODE_PER_INSN + CODE_FRAME;
@@ -209,72 +183,65 @@ static size_t code_room(const struct target_job *j, const struct batch *b, const
 	return n;
 }
 
-static ERR_MUST struct err *make_area(struct batch *b, struct target_job *j, struct area *a)
+static ERR_MUST struct err *find_area(struct batch *b, const struct target_job *j,
+				      const struct rt_private *p, struct cluster *c)
 {
-	const struct site *first = &b->sites.v.v[a->first], *last = first + a->n - 1;
-	struct remote_area_sizes sizes = { .code = code_room(j, b, a),
-					   .private = PRIVATE_BYTES + rt_calls_bytes(CALL_BUCKETS),
-					   .data = j->shared->bytes };
-	struct err *err;
+	const struct site *first = &b->sites.v.v[c->first], *last = first + c->n - 1;
+	struct area_wish w = { .low = first->address,
+			       .high = last->address + PATCH_LONGEST,
+			       .n_entries = c->n,
+			       .code = code_room(j, b, c),
+			       .is_stopped = b->is_held };
 
-	if (!b->is_held)
-		TRY(remote_stop_one(b->remote, STOP_MS));
-	err = remote_area_make(b->remote, first->address, last->address + PATCH_LONGEST, &sizes,
-			       j->shared->fd, &a->remote);
-	if (!b->is_held)
-		remote_go(b->remote);
-	a->blob = a->remote.code + table_bytes(b, a);
-	return err ? err : patches_begin(b->remote, &a->remote, table_entries(b, a));
+	/* the batch's first area has all semaphores */
+	if (c == b->clusters.v)
+		w.n_entries += (uint32_t)b->sites.semaphores.n;
+	return area_get(b->areas, b->remote, &w, j->shared, p, &c->area);
 }
 
 static void make_clusters(struct batch *b)
 {
 	for (uint32_t i = 0; i < b->sites.v.n; i++) {
-		struct area *a = b->areas.n ? &b->areas.v[b->areas.n - 1] : NULL;
+		struct cluster *c = b->clusters.n ? &vec_last(&b->clusters) : NULL;
 
-		if (!a || b->sites.v.v[i].address - b->sites.v.v[a->first].address > CLUSTER_SPAN) {
-			vec_push(&b->areas, ((struct area){ .first = i }));
-			a = &b->areas.v[b->areas.n - 1];
+		if (!c || b->sites.v.v[i].address - b->sites.v.v[c->first].address > CLUSTER_SPAN) {
+			vec_push(&b->clusters, ((struct cluster){ .first = i }));
+			c = &vec_last(&b->clusters);
 		}
-		a->n++;
+		c->n++;
 	}
 }
 
 /* ---- USDT: the program's own word for whether somebody looks ---- */
 
-static void change_semaphores(struct batch *b, int by)
+void batch_raise(const struct batch *b, struct semaphore *s, int by)
 {
-	vec_each(s, &b->sites.semaphores) {
-		uint16_t n;
+	uint16_t n;
 
-		if (!remote_read(b->remote, s->address, &n, sizeof(n)))
-			continue;
-		n = (uint16_t)(n + by);
-		(void)remote_write(b->remote, s->address, &n, sizeof(n));
-	}
+	s->is_raised = by > 0;
+	if (!remote_read(b->remote, s->address, &n, sizeof(n)))
+		return;
+	n = (uint16_t)(n + by);
+	(void)remote_write(b->remote, s->address, &n, sizeof(n));
 }
 
-static ERR_MUST struct err *raise_semaphores(struct batch *b)
+static ERR_MUST struct err *change_semaphores(struct batch *b, bool is_up)
 {
-	const struct semaphore *v = b->sites.semaphores.v;
-	size_t n = b->sites.semaphores.n;
+	const struct remote_area *a = b->clusters.n ? &b->clusters.v->area->remote : NULL;
+	FREE_AUTO uint64_t *v = base_alloc((b->sites.semaphores.n + 1) * sizeof(*v));
+	size_t n = 0;
 
-	_Static_assert(sizeof(*v) == sizeof(uint64_t), "an array of addresses");
+	vec_each(s, &b->sites.semaphores)
+		if (s->is_raised != is_up)
+			v[n++] = s->address;
 	if (!n)
 		return NULL;
-	TRY(patches_note_semaphores(b->remote, &b->areas.v->remote, &v->address, n));
-	change_semaphores(b, 1);
-	b->has_semaphores = true;
+	TRY(is_up ? patches_note_semaphores(b->remote, a, v, n)
+		  : patches_settle_semaphores(b->remote, a, v, n));
+	vec_each(s, &b->sites.semaphores)
+		if (s->is_raised != is_up)
+			batch_raise(b, s, is_up ? 1 : -1);
 	return NULL;
-}
-
-static void lower_semaphores(struct batch *b)
-{
-	if (!b->has_semaphores)
-		return;
-	err_free(patches_settle_semaphores(b->remote, &b->areas.v->remote));
-	change_semaphores(b, -1);
-	b->has_semaphores = false;
 }
 
 /* ---- all of it ---- */
@@ -285,13 +252,13 @@ static ERR_MUST struct err *gather_patches(struct batch *b)
 	size_t n = 0;
 
 	b->patches = base_alloc((b->sites.v.n + 1) * sizeof(*b->patches));
-	vec_each(a, &b->areas) {
+	vec_each(c, &b->clusters) {
 		size_t first = n;
 
-		for (uint32_t i = a->first; i < a->first + a->n; i++)
+		for (uint32_t i = c->first; i < c->first + c->n; i++)
 			if (b->sites.v.v[i].patch.trampoline)
 				b->patches[n++] = b->sites.v.v[i].patch;
-		TRY(patches_note(b->remote, &a->remote, b->patches + first, n - first));
+		TRY(patches_note(b->remote, &c->area->remote, b->patches + first, n - first));
 	}
 	b->n_patches = n;
 	return NULL;
@@ -309,7 +276,7 @@ static ERR_MUST struct err *install(struct batch *b)
 		TRY(remote_stop(b->remote, STOP_MS));
 	err = patch_install(b->remote, b->patches, n, &counts);
 	if (!err)
-		err = raise_semaphores(b);
+		err = change_semaphores(b, true);
 	if (err)
 		err_free(patch_remove(b->remote, b->patches, n, &counts));
 	remote_go(b->remote);
@@ -341,10 +308,9 @@ static ERR_MUST struct err *make_all(struct batch *b, struct target_job *j)
 
 	TRY(describe(b, j, &p));
 	make_clusters(b);
-	vec_each(a, &b->areas) {
-		TRY(make_area(b, j, a));
-		TRY(fill_private(b, a, &p));
-		TRY(fill_area(b, j, a));
+	vec_each(c, &b->clusters) {
+		TRY(find_area(b, j, &p, c));
+		TRY(fill_area(b, j, c));
 	}
 	return install(b);
 }
@@ -354,59 +320,36 @@ struct err *batch_install(struct batch *b, struct target_job *j)
 	struct err *err = make_all(b, j);
 
 	if (!err) {
+		vec_each(c, &b->clusters)
+			c->area->n_batches++;
 		note_attached(b, j);
 		return NULL;
 	}
 	/* areas were mapped, but nothing leads there */
 	if (!b->is_held && remote_stop_one(b->remote, STOP_MS))
 		return err;
-	vec_each(a, &b->areas)
-		if (a->remote.code)
-			err_free(remote_area_unmap(b->remote, &a->remote));
+	areas_drop_unused(b->areas, b->remote);
 	remote_go(b->remote);
 	return err;
 }
 
-/* a call through a trampoline leaves its return address in places that nobody knows, a jmp_buf for one */
-static bool had_calls(const struct batch *b, const struct area *a)
+static bool is_files(const struct batch *b, const struct patch *p)
 {
-	size_t n = a->remote.private_bytes - PRIVATE_BYTES;
-	FREE_AUTO char *bytes = base_alloc(n);
-	struct rt_calls none = { .mask = CALL_BUCKETS - 1 };
+	uint8_t now[PATCH_JUMP];
 
-	if (!remote_read(b->remote, a->remote.private + PRIVATE_BYTES, bytes, n) ||
-	    memcmp(bytes, &none, sizeof(none)))
-		return true;
-	for (size_t i = sizeof(none); i < n; i++)
-		if (bytes[i])
-			return true;
-	return false;
+	return p->is_installed && remote_read(b->remote, p->site, now, sizeof(now)) &&
+	       !memcmp(now, p->old, sizeof(now));
 }
 
-bool batch_give_back(struct batch *b)
-{
-	bool is_all = true;
-
-	if (!b->is_removed)
-		return true;
-	vec_each(a, &b->areas) {
-		if (!a->remote.code || had_calls(b, a))
-			continue;
-		if (remote_area_is_idle(b->remote, &a->remote))
-			err_free(remote_area_unmap(b->remote, &a->remote));
-		else
-			is_all = false;
-	}
-	return is_all;
-}
-
-void batch_check(struct batch *b)
+bool batch_check(struct batch *b)
 {
 	struct patch_counts counts;
+	bool is_lost = false;
 
 	for (size_t i = 0; i < b->n_patches; i++) {
 		struct err *err;
 
+		is_lost = is_lost || is_files(b, &b->patches[i]);
 		if (!patch_is_overwritten(b->remote, &b->patches[i]))
 			continue;
 		err = remote_stop(b->remote, STOP_MS);
@@ -415,6 +358,7 @@ void batch_check(struct batch *b)
 		err_free(err);
 		remote_go(b->remote);
 	}
+	return is_lost;
 }
 
 void batch_remove(struct batch *b)
@@ -422,14 +366,17 @@ void batch_remove(struct batch *b)
 	struct patch_counts counts = { 0 };
 	struct err *err = patch_remove(b->remote, b->patches, b->n_patches, &counts);
 
-	lower_semaphores(b);
+	err_free(change_semaphores(b, false));
 	b->is_removed = !err && !counts.n_refused;
 	err_free(err);
+	if (b->is_removed)
+		vec_each(c, &b->clusters)
+			c->area->n_batches--;
 }
 
 void batch_free(struct batch *b)
 {
 	sites_free(&b->sites);
-	vec_free(&b->areas);
+	vec_free(&b->clusters);
 	free(b->patches);
 }

@@ -6,39 +6,43 @@
 #ifndef SONDE_ENGINE_USER_BATCH_H
 #define SONDE_ENGINE_USER_BATCH_H
 
-#include "engine/user/remote.h"
+#include "engine/user/area.h"
 #include "engine/user/sites.h"
 
-struct area {
-	struct remote_area remote;
-	uint64_t blob;     /* address of the helpers, behind the table of patches */
+/* sites that lie within reach of one area */
+struct cluster {
+	struct area *area;
 	uint32_t first, n; /* of the sites */
 };
 
 struct batch {
 	struct remote *remote; /* the process */
+	struct areas *areas;   /* the process's */
 	bool is_held; /* it stands at its first instruction: one thread, stopped; it goes on when the jumps are written */
 	struct sites sites;    /* the batch's */
 	struct patch *patches; /* of the sites that have trampolines, in their order */
 	size_t n_patches;
-	VEC(struct area) areas;
-	bool has_semaphores; /* they were raised */
-	bool is_removed;     /* no jump leads to the areas any more */
+	VEC(struct cluster) clusters;
+	bool is_removed; /* no jump leads to the areas any more */
 };
 
-/* remote, is_held and sites are set. What cannot be probed is told to the job; after an error nothing of it is in the process */
+/* remote, areas, is_held and sites are set. What cannot be probed is told to the job; after an error nothing of it is in the process */
 struct err *batch_install(struct batch *b, struct target_job *j) ERR_MUST;
-/* takes out jumps that another tracer has put a breakpoint on */
-void batch_check(struct batch *b);
+/* takes out jumps that another tracer has put a breakpoint on; -> the file's bytes stand where a jump of ours should: see batch_review */
+bool batch_check(struct batch *b);
 /* batch_off.c: takes out jumps to what --budget has switched off */
 void batch_take_off(struct batch *b, const struct target_job *j);
 /* the bytes are the file's again; all threads must be stopped */
 void batch_remove(struct batch *b);
 /*
- * Later, when all threads are stopped again: areas that nobody is in, or can come back to, are unmapped. False: somebody is in one, which
- * may be over soon. An area in which a return was noticed stays, since the trampoline's address may be in a jmp_buf
+ * batch_review.c. Libraries come and go: jumps that went with their mapping are forgotten, and written again where the same file is mapped
+ * again at the same address, or has lost them. maps: the process's, now. -> how many were written
  */
-bool batch_give_back(struct batch *b);
+unsigned batch_review(struct batch *b, const struct proc_maps *maps);
+/* before batch_remove: what is not mapped any more is not to be restored, nor a semaphore there to be lowered */
+void batch_forget(struct batch *b, const struct proc_maps *maps);
+/* by 1 or -1: what the program tests before it comes to a place of USDT. It is noted already, or settled */
+void batch_raise(const struct batch *b, struct semaphore *s, int by);
 void batch_free(struct batch *b);
 
 #endif

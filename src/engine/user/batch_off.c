@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Places of a batch whose clauses have all been switched off by --budget: their jumps are taken out while the rest stays. The session
+ * Places of a batch whose clauses have all been switched off by --budget, or whose generation or file was dropped: their jumps are taken out while the rest stays. The session
  * writes what is off into a map of the memory file; the guardian, which runs this, reads it there. The code that the jumps led to
  * stays until the batch goes: threads may be in it.
  */
@@ -8,17 +8,23 @@
 
 enum { STOP_MS = 1000 };
 
+static bool is_clause_off(const struct target_job *j, uint32_t prog)
+{
+	uint32_t clause = j->image->progs[prog]->budget;
+	const uint64_t *rates;
+
+	if (j->image->budget_rates_map == IMAGE_NONE || clause >= IMAGE_BUDGET_CLAUSES)
+		return false;
+	rates = shared_values(j->shared, j->image->budget_rates_map);
+	return __atomic_load_n(&rates[clause], __ATOMIC_RELAXED) == IMAGE_BUDGET_OFF;
+}
+
 static bool is_off(const struct target_job *j, const struct site *s)
 {
-	const uint64_t *rates = shared_values(j->shared, j->image->budget_rates_map);
-
-	vec_each(u, &s->uses) {
-		uint32_t clause = j->image->progs[u->prog]->budget;
-
-		if (clause >= IMAGE_BUDGET_CLAUSES ||
-		    __atomic_load_n(&rates[clause], __ATOMIC_RELAXED) != IMAGE_BUDGET_OFF)
+	vec_each(u, &s->uses)
+		if (!j->places.sets.v[u->set].is_off && !s->file->is_changed &&
+		    !is_clause_off(j, u->prog))
 			return false;
-	}
 	return true;
 }
 
@@ -29,8 +35,6 @@ void batch_take_off(struct batch *b, const struct target_job *j)
 	bool is_stopped = false;
 	size_t k = 0;
 
-	if (j->image->budget_rates_map == IMAGE_NONE)
-		return;
 	vec_each(s, &b->sites.v) {
 		struct patch *p;
 

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { NS_PER_MS = 1000000, MOST_IDLE_MS = 10, IDLE_ROUNDS_PER_MS = 20, BLOCKED_ROUNDS = 16 };
 
@@ -111,7 +112,7 @@ static struct err *user_open(const struct image *im, struct sources *s,
 	TRY(user_refusal(im));
 	e = base_alloc(sizeof(*e));
 	*e = (struct engine){ .image = im, .sources = s, .opts = *opts, .shared.fd = -1 };
-	err = shared_make(im, opts->ring_bytes, &e->shared);
+	err = shared_make(im, opts->ring_bytes, opts->grows, &e->shared);
 	if (!err)
 		err = local_make(im, &e->shared, &e->local);
 	if (err) {
@@ -149,7 +150,7 @@ static struct err *attach_all(void *arg, struct guardian_report *report)
 	struct target_job *job = &e->job;
 	struct err *err = NULL;
 
-	target_job_init(job, e->image, &e->shared);
+	target_job_init(job, e->image, &e->shared, getppid());
 	for (uint32_t i = 0; !err && i < e->opts.n_pids; i++) {
 		struct target *t = NULL;
 
@@ -158,7 +159,7 @@ static struct err *attach_all(void *arg, struct guardian_report *report)
 		if (t)
 			vec_push(&e->targets, t);
 	}
-	report->n_attached = target_job_attached(job);
+	report->n_attached = target_job_attached(job, 0);
 	report->n_failed = job->refusals.n;
 	refusals_take(&job->refusals, &report->text);
 	return err;

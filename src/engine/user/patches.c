@@ -67,13 +67,14 @@ static ERR_MUST struct err *write_table(const struct remote *r, const struct rem
 	return is_written ? NULL : cannot_write(r);
 }
 
-/* replaces that of the same place; false: there is no room */
+/* replaces that of the same place, or one that is settled; false: there is no room */
 static bool put(struct table *t, const struct patches_entry *e)
 {
-	uint32_t k = 0;
+	uint32_t k = 0, settled = t->head.n;
 
-	while (k < t->head.n && (t->v[k].site != e->site || !t->v[k].len != !e->len))
-		k++;
+	for (; k < t->head.n && (t->v[k].site != e->site || !t->v[k].len != !e->len); k++)
+		settled = !t->v[k].site && settled == t->head.n ? k : settled;
+	k = k == t->head.n ? settled : k;
 	if (k == t->head.capacity)
 		return false;
 	t->head.n += k == t->head.n;
@@ -117,14 +118,16 @@ struct err *patches_note_semaphores(const struct remote *r, const struct remote_
 	return write_table(r, a, &t);
 }
 
-struct err *patches_settle_semaphores(const struct remote *r, const struct remote_area *a)
+struct err *patches_settle_semaphores(const struct remote *r, const struct remote_area *a,
+				      const uint64_t *v, size_t n)
 {
 	struct table t;
 
 	TRY(read_table(r, a, &t));
-	for (uint32_t k = 0; k < t.head.n; k++)
-		if (!t.v[k].len)
-			t.v[k].site = 0;
+	for (size_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < t.head.n; k++)
+			if (!t.v[k].len && t.v[k].site == v[i])
+				t.v[k].site = 0;
 	return write_table(r, a, &t);
 }
 

@@ -35,10 +35,11 @@ struct err *patches_begin(const struct remote *r, const struct remote_area *a,
 struct err *patches_note(const struct remote *r, const struct remote_area *a, const struct patch *v,
 			 size_t n) ERR_MUST;
 
-/* the same for semaphores, before they are raised; and before they are lowered again */
+/* the same for semaphores at these addresses, before they are raised; and before they are lowered again */
 struct err *patches_note_semaphores(const struct remote *r, const struct remote_area *a,
 				    const uint64_t *v, size_t n) ERR_MUST;
-struct err *patches_settle_semaphores(const struct remote *r, const struct remote_area *a) ERR_MUST;
+struct err *patches_settle_semaphores(const struct remote *r, const struct remote_area *a,
+				      const uint64_t *v, size_t n) ERR_MUST;
 
 /* ---- reading it: the bytes are another process's and may be anything ---- */
 

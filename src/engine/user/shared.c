@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The memory file of a run: its layout and the tracer's view of it; see shared.h. */
-#include "engine/user/shared.h"
+#include "engine/user/shared_private.h"
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -19,134 +19,12 @@
 #define MFD_NOEXEC_SEAL 8u
 #endif
 
-#define PAGE 4096ull
-#define LINE 64ull
 #define TABLES_ROOM (64ull << 20)
+/* for maps of generations; in our own pages: their descriptions, and copies of constants */
+#define MAPS_ROOM (256ull << 20)
+#define OWN_ROOM (16ull << 20)
 /* the kernel's clock and the processor's: how long they are compared, and how exactly a scale is kept */
 enum { CALIBRATION_NS = 2000000, SCALE_BITS = 32 };
-
-static uint64_t round_up(uint64_t n, uint64_t to)
-{
-	return (n + to - 1) / to * to;
-}
-
-/* ---- maps ---- */
-
-/* false: nothing in a process can use such a map (user_refusal has said so already) */
-static bool plan_of(const struct image_map *m, uint32_t n_cpus, struct rt_map_plan *ret)
-{
-	*ret = (struct rt_map_plan){ .kind = RT_ARRAY,
-				     .key_size = m->key_size,
-				     .value_size = m->value_size,
-				     .max_entries = m->max_entries,
-				     .n_tables = 1 };
-	switch (m->bpf_type) {
-	case BPF_MAP_TYPE_PERCPU_ARRAY: ret->n_tables = n_cpus; return true;
-	case BPF_MAP_TYPE_ARRAY: return true;
-	case BPF_MAP_TYPE_PERCPU_HASH:
-	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
-		ret->kind = RT_HASH;
-		ret->n_tables = n_cpus;
-		return true;
-	case BPF_MAP_TYPE_HASH:
-	case BPF_MAP_TYPE_LRU_HASH: ret->kind = RT_HASH; return true;
-	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
-		ret->kind = RT_MAPS;
-		ret->value_size = 8;
-		return true;
-	default: return false;
-	}
-}
-
-static void place_maps(struct shared *s, const struct image *im, uint64_t *end)
-{
-	struct rt_map_plan plan;
-
-	for (uint32_t i = 0; i < im->n_maps; i++) {
-		if (im->maps[i]->is_unused || !plan_of(im->maps[i], s->n_cpus, &plan))
-			continue;
-		s->maps[i].at = round_up(*end, LINE);
-		/* on lines of their own: other words there change with every hit */
-		s->maps[i].values = round_up(s->maps[i].at + sizeof(struct rt_map), LINE);
-		*end = s->maps[i].values + rt_map_bytes(&plan);
-	}
-}
-
-static void init_maps(struct shared *s, const struct image *im)
-{
-	for (uint32_t i = 0; i < s->n_maps; i++) {
-		const struct image_map *m = im->maps[i];
-		struct rt_map_plan plan;
-		struct rt_map *map = (struct rt_map *)(void *)((char *)s->view + s->maps[i].at);
-		uint32_t zero = 0;
-
-		if (!s->maps[i].at || !plan_of(m, s->n_cpus, &plan))
-			continue;
-		rt_map_init(map, &plan, (char *)s->view + s->maps[i].values);
-		s->maps[i].shape = *map;
-		if (plan.kind != RT_ARRAY)
-			continue;
-		/* behind the head of the first table */
-		s->maps[i].values =
-			(uint64_t)((char *)rt_map_lookup_in(map, &zero, 0) - (char *)s->view);
-		for (uint32_t k = 0; m->init && k < m->max_entries; k++)
-			memcpy(rt_map_lookup_in(map, &k, 0),
-			       (const char *)m->init + (size_t)k * m->value_size, m->value_size);
-	}
-}
-
-/* ---- what is ours ---- */
-
-/* the tracer reads constants from a copy: its programs are made for what they are */
-static bool is_constant(const struct image_map *m)
-{
-	return m->role == MAP_CONST;
-}
-
-static uint64_t own_bytes(const struct shared *s, const struct image *im)
-{
-	uint64_t n = round_up(sizeof(struct rt_area) + s->n_maps * sizeof(struct rt_map), LINE);
-	struct rt_map_plan plan;
-
-	for (uint32_t i = 0; i < s->n_maps; i++)
-		if (s->maps[i].at && is_constant(im->maps[i]) &&
-		    plan_of(im->maps[i], s->n_cpus, &plan))
-			n += rt_map_bytes(&plan);
-	return round_up(n, PAGE);
-}
-
-/* nobody else has the file yet: what is there is what we wrote */
-static void describe_own(struct shared *s, const struct image *im)
-{
-	struct rt_map *own = (struct rt_map *)(void *)(s->own + 1);
-	char *constants = (char *)s->own +
-			  round_up(sizeof(struct rt_area) + s->n_maps * sizeof(*own), LINE);
-
-	*s->own = *shared_area(s);
-	s->own->rings += s->own_bytes;
-	s->own->bytes += s->own_bytes;
-	for (uint32_t i = 0; i < s->n_maps; i++, own++) {
-		struct shared_map *m = &s->maps[i];
-		uint64_t bytes = m->shape.table_bytes * m->shape.n_tables;
-		char *tables;
-
-		if (!m->at)
-			continue;
-		rt_map_copy(own, (struct rt_map *)(void *)((char *)s->view + m->at));
-		tables = (char *)own + own->tables;
-		m->own = own;
-		m->own_values = (char *)s->view + m->values;
-		/* elements are offsets that a process can change; no program of ours walks stacks */
-		if (own->kind == RT_MAPS)
-			own->max_entries = 0;
-		if (!is_constant(im->maps[i]))
-			continue;
-		memcpy(constants, tables, bytes);
-		m->own_values = constants + (m->own_values - tables);
-		own->tables = constants - (char *)own;
-		constants += bytes;
-	}
-}
 
 /* ---- the clock ---- */
 
@@ -252,25 +130,32 @@ static ERR_MUST struct err *map_file(struct shared *s)
 	return NULL;
 }
 
-struct err *shared_make(const struct image *im, uint64_t ring_bytes, struct shared *ret)
+struct err *shared_make(const struct image *im, uint64_t ring_bytes, bool grows, struct shared *ret)
 {
 	struct shared s = { .fd = -1, .n_cpus = (uint32_t)get_nprocs_conf(), .n_maps = im->n_maps };
-	uint64_t end = sizeof(struct rt_area);
+	uint64_t own = round_up(sizeof(struct rt_area), LINE), end = sizeof(struct rt_area);
 	struct rt_area *area;
 	struct err *err;
 
 	*ret = s;
 	s.maps = base_alloc((im->n_maps + 1) * sizeof(*s.maps));
-	place_maps(&s, im, &end);
+	for (uint32_t i = 0; i < s.n_maps; i++) {
+		shared_place_map(&s, im->maps[i], i, &end);
+		own += shared_own_bytes(&s, im->maps[i], i);
+	}
 	s.rings = round_up(end, PAGE);
 	s.ring_bytes = ring_bytes;
 	s.ring_stride = round_up(sizeof(struct rt_ring) + ring_bytes, PAGE);
 	s.bytes = s.rings + s.ring_stride * s.n_cpus;
-	s.own_bytes = own_bytes(&s, im);
+	s.own_bytes = s.own_room_end = round_up(own + (grows ? OWN_ROOM : 0), PAGE);
 	s.tables = s.tables_end = s.bytes;
-	/* room only: what is not used is no memory */
+	/* room only, here and below: what is not used is no memory */
 	if (im->unwind_tables_map != IMAGE_NONE)
 		s.bytes = s.tables_end += TABLES_ROOM;
+	s.room = s.bytes;
+	if (grows)
+		s.bytes += MAPS_ROOM;
+	s.room_end = s.bytes;
 	err = make_file(&s);
 	if (!err)
 		err = map_file(&s);
@@ -278,7 +163,9 @@ struct err *shared_make(const struct image *im, uint64_t ring_bytes, struct shar
 		shared_free(&s);
 		return err;
 	}
-	init_maps(&s, im);
+	s.own_room = round_up(sizeof(struct rt_area), LINE);
+	for (uint32_t i = 0; i < s.n_maps; i++)
+		shared_init_map(&s, im->maps[i], i, &s.own_room);
 	area = shared_area(&s);
 	area->n_cpus = s.n_cpus;
 	area->bytes = s.bytes;
@@ -288,7 +175,9 @@ struct err *shared_make(const struct image *im, uint64_t ring_bytes, struct shar
 	calibrate(area);
 	for (uint32_t i = 0; i < s.n_cpus; i++)
 		rt_ring_init(shared_ring(&s, i));
-	describe_own(&s, im);
+	*s.own = *area;
+	s.own->rings += s.own_bytes;
+	s.own->bytes += s.own_bytes;
 	*ret = s;
 	return NULL;
 }

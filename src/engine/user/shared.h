@@ -35,10 +35,21 @@ struct shared {
 		tables_end; /* offsets: where the next table for unwinding goes, and the end of the room for them */
 	struct shared_map *maps; /* of the image, in its order */
 	uint32_t n_maps;
+	/* offsets, from the file's beginning and from own: where maps of later generations go, and the end of the room for them */
+	uint64_t room, room_end, own_room, own_room_end;
 };
 
-/* ring_bytes: of each processor's ring, a power of two. An error leaves nothing behind */
-struct err *shared_make(const struct image *im, uint64_t ring_bytes, struct shared *ret) ERR_MUST;
+/* ring_bytes: of each processor's ring, a power of two; grows: shared_grow will be called. An error leaves nothing behind */
+struct err *shared_make(const struct image *im, uint64_t ring_bytes, bool grows,
+			struct shared *ret) ERR_MUST;
+/*
+ * The image has new maps, or some of another type than they had. What is there stays where it is, and no process writes into what is
+ * given out here before it has programs that do. *before, with its own list of maps, brings back what was; one of shared_shrink
+ * and shared_settle follows. Unused room is no memory
+ */
+struct err *shared_grow(struct shared *s, const struct image *im, struct shared *before) ERR_MUST;
+void shared_shrink(struct shared *s, struct shared *before);
+void shared_settle(struct shared *before);
 void shared_free(struct shared *s);
 
 /* a table of words becomes an element of MAP_UNWIND_TABLES; words NULL: the element goes, its room stays taken */

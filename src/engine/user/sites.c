@@ -3,20 +3,10 @@
 #include "engine/user/sites.h"
 
 #include "base/arena.h"
-#include "objfile/elf.h"
 #include "objfile/go_entry.h"
 
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-
-/* a file that places are in, as the process has it */
-struct file {
-	struct str path;
-	struct stat st;
-	struct objfile *obj;
-	bool is_there; /* the file can be read */
-};
+#include <unistd.h>
 
 /* a function whose returns cannot all be seen: then none of them is probed, nor what is kept at its entry for them */
 struct half {
@@ -30,43 +20,35 @@ struct search {
 	sites_known_fn *is_known;
 	void *arg;
 	struct sites *out;
-	VEC(struct file) files;
 	VEC(struct half) halves;
 };
 
 /* ---- the job ---- */
 
-static bool has_places(const struct image_prog *p)
-{
-	enum probe_kind k = p->shape->kind;
-
-	return k == PROBE_UPROBE || k == PROBE_URETPROBE || k == PROBE_USDT;
-}
-
-void target_job_init(struct target_job *j, const struct image *im, const struct shared *s)
+void target_job_init(struct target_job *j, const struct image *im, const struct shared *s,
+		     pid_t home)
 {
 	*j = (struct target_job){ .image = im, .shared = s };
-	for (uint32_t i = 0; i < im->n_progs; i++)
-		if (has_places(im->progs[i]))
-			j->n_places += im->progs[i]->shape->n_points;
-	j->is_attached = base_alloc(j->n_places + 1);
+	target_places_init(&j->places, im, home);
+	j->is_attached = base_alloc(j->places.n + 1);
 }
 
 void target_job_free(struct target_job *j)
 {
+	target_places_free(&j->places);
 	free(j->is_attached);
 	refusals_free(&j->refusals);
 }
 
-uint32_t target_job_attached(const struct target_job *j)
+uint32_t target_job_attached(const struct target_job *j, size_t from_set)
 {
-	uint32_t n = 0, place = 0;
+	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < j->image->n_progs; i++) {
-		const struct probe_shape *s = j->image->progs[i]->shape;
+	for (size_t i = from_set; i < j->places.sets.n; i++) {
+		const struct place_set *s = &j->places.sets.v[i];
 
-		for (uint32_t k = 0; has_places(j->image->progs[i]) && k < s->n_points; k++)
-			n += j->is_attached[place++] && !s->points[k].is_repeat;
+		for (uint32_t k = 0; k < s->shape->n_points; k++)
+			n += j->is_attached[s->first + k] && !s->shape->points[k].is_repeat;
 	}
 	return n;
 }
@@ -79,49 +61,19 @@ void sites_refuse(struct target_job *j, const struct site *s, const char *why)
 
 /* ---- files and their mappings ---- */
 
-static struct file *file_of(struct search *s, struct str path)
+uint64_t sites_address_of(const struct proc_maps *maps, const struct place_file *f, uint64_t offset,
+			  bool is_code)
 {
-	STRBUF_AUTO text = { 0 };
-	struct file f = { .path = path };
-
-	vec_each(have, &s->files)
-		if (str_eq(have->path, path))
-			return have;
-	strbuf_add_str(&text, path);
-	f.is_there = !stat(strbuf_cstr(&text), &f.st);
-	if (f.is_there) {
-		struct err *err = objfile_open(strbuf_cstr(&text), &f.obj);
-
-		f.is_there = !err;
-		err_free(err);
-	}
-	vec_push(&s->files, f);
-	return &s->files.v[s->files.n - 1];
-}
-
-/* the address that a byte of the file has in the process; 0: it is not mapped */
-static uint64_t address_of(const struct search *s, const struct file *f, uint64_t offset,
-			   bool is_code)
-{
-	for (uint32_t i = 0; i < s->maps->n; i++) {
-		const struct proc_map *m = &s->maps->v[i];
+	for (uint32_t i = 0; i < maps->n; i++) {
+		const struct proc_map *m = &maps->v[i];
 
 		if (m->ino != f->st.st_ino || offset < m->offset ||
 		    offset - m->offset >= m->end - m->start || (is_code ? !m->exec : !m->write))
 			continue;
-		/* some file systems give another device than stat does: then the path tells */
-		if ((m->dev_major == major(f->st.st_dev) && m->dev_minor == minor(f->st.st_dev)) ||
-		    str_ends(f->path, m->path))
+		if (place_file_is_mapped(f, m))
 			return m->start + (offset - m->offset);
 	}
 	return 0;
-}
-
-static void files_free(struct search *s)
-{
-	vec_each(f, &s->files)
-		objfile_unref(f->obj);
-	vec_free(&s->files);
 }
 
 /* ---- places ---- */
@@ -168,22 +120,21 @@ static const struct patchable_function *function_at(struct sites *all, struct ob
 	return new.function;
 }
 
-static void add_semaphore(struct search *s, const struct file *f, uint64_t offset)
+static void add_semaphore(struct search *s, const struct place_file *f, uint64_t offset,
+			  uint64_t at)
 {
-	uint64_t at = address_of(s, f, offset, false);
-
 	vec_each(have, &s->out->semaphores)
 		if (have->address == at)
 			return;
-	if (at)
-		vec_push(&s->out->semaphores, ((struct semaphore){ at }));
+	vec_push(&s->out->semaphores, ((struct semaphore){ at, f, offset, false }));
 }
 
 /* whether there is room at the place */
-static void judge(struct search *s, struct site *site, const struct file *f,
+static void judge(struct search *s, struct site *site, const struct place_file *f,
 		  const struct probe_shape *shape, const struct probe_point *p)
 {
-	site->file = f->obj;
+	site->file = f;
+	site->offset = p->file_offset;
 	site->function = function_at(s->out, f->obj, p->address);
 	patchable_at(site->function, p->address, &site->place);
 	if (shape->is_go && !has_go_room(site->function, p->address)) {
@@ -192,28 +143,39 @@ static void judge(struct search *s, struct site *site, const struct file *f,
 	}
 }
 
-static void add_place(struct search *s, uint32_t prog, const struct probe_point *p, uint32_t place)
+static void add_place(struct search *s, uint32_t number, uint32_t k)
 {
-	const struct probe_shape *shape = s->job->image->progs[prog]->shape;
-	struct file *f = file_of(s, p->path);
-	uint64_t at = f->is_there ? address_of(s, f, p->file_offset, true) : 0;
+	const struct place_set *set = &s->job->places.sets.v[number];
+	const struct probe_point *p = &set->shape->points[k];
+	const struct place_file *f = set->files[k];
+	uint64_t semaphore = 0, at = 0;
 	struct site *site;
 
+	if (f->obj && !f->is_changed)
+		at = sites_address_of(s->maps, f, p->file_offset, true);
 	if (!at || s->is_known(s->arg, at)) /* this process does not have it, or has it already */
 		return;
+	if (p->ref_ctr_offset) {
+		semaphore = sites_address_of(s->maps, f, p->ref_ctr_offset, false);
+		/* the dynamic linker maps the code first: the program would never come to the place */
+		s->out->is_partial |= !semaphore;
+		if (!semaphore)
+			return;
+		add_semaphore(s, f, p->ref_ctr_offset, semaphore);
+	}
 	site = site_at(s->out, at);
-	vec_push(&site->uses, ((struct site_use){ .point = p,
-						  .prog = prog,
-						  .place = place,
-						  .is_return = probe_is_kernel_return(shape) }));
+	vec_push(&site->uses,
+		 ((struct site_use){ .point = p,
+				     .set = number,
+				     .prog = set->prog,
+				     .place = set->first + k,
+				     .is_return = probe_is_kernel_return(set->shape) }));
 	if (site->uses.n > 1)
 		return;
-	judge(s, site, f, shape, p);
-	site->is_go = shape->is_go;
+	judge(s, site, f, set->shape, p);
+	site->is_go = set->shape->is_go;
 	site->bias = at - p->address;
 	site->is_entry = p->address == site->function->start;
-	if (p->ref_ctr_offset)
-		add_semaphore(s, f, p->ref_ctr_offset);
 }
 
 static int by_address(const void *a, const void *b)
@@ -234,23 +196,22 @@ static bool overlaps(const struct site *before, const struct site *s)
 	return before && before->patch.site + before->patch.len > s->patch.site;
 }
 
-/* the shape of the returns that a program serves, by RETs, at entries, or at tail jumps; NULL: none */
-static const struct probe_shape *returns_of(const struct search *s, uint32_t prog)
+/* the shape of the returns that a set serves, by RETs, at entries, or at tail jumps; NULL: none */
+static const struct probe_shape *returns_of(const struct search *s, uint32_t number)
 {
-	const struct image *im = s->job->image;
-	const struct probe_shape *shape = im->progs[prog]->shape;
+	const struct probe_shape *shape = s->job->places.sets.v[number].shape;
 
 	if (shape->is_return)
 		return shape->return_way == RETURN_SITES ? shape : NULL;
-	for (uint32_t i = 0; i < im->n_progs; i++)
-		if (im->progs[i]->shape->entries == shape || im->progs[i]->shape->tails == shape)
-			return im->progs[i]->shape;
+	vec_each(set, &s->job->places.sets)
+		if (set->shape->entries == shape || set->shape->tails == shape)
+			return set->shape;
 	return NULL;
 }
 
 static bool is_half(const struct search *s, const struct site_use *u)
 {
-	const struct probe_shape *shape = returns_of(s, u->prog);
+	const struct probe_shape *shape = returns_of(s, u->set);
 
 	vec_each(h, &s->halves)
 		if (h->shape == shape && h->function == u->point->function)
@@ -262,7 +223,7 @@ static void refuse(struct search *s, struct site *site, const char *why)
 {
 	sites_refuse(s->job, site, why);
 	vec_each(u, &site->uses) {
-		const struct probe_shape *shape = returns_of(s, u->prog);
+		const struct probe_shape *shape = returns_of(s, u->set);
 
 		if (shape && !is_half(s, u))
 			vec_push(&s->halves, ((struct half){ shape, u->point->function }));
@@ -274,14 +235,14 @@ static void drop_entered(struct search *s)
 {
 	struct patchable_span *v = base_alloc((s->out->v.n + 1) * sizeof(*v));
 
-	vec_each(f, &s->files) {
+	vec_each(f, &s->job->places.files) {
 		size_t n = 0;
 
 		vec_each(site, &s->out->v)
-			if (site->file == f->obj && site->function->bytes)
+			if (site->file == *f && site->function->bytes)
 				v[n++] = (struct patchable_span){ site->function, &site->place };
 		if (n)
-			patchable_drop_entered(f->obj, v, n);
+			patchable_drop_entered((*f)->obj, v, n);
 	}
 	free(v);
 }
@@ -338,20 +299,19 @@ void sites_find(struct target_job *j, const struct proc_maps *maps, sites_known_
 		void *arg, struct sites *ret)
 {
 	struct search s = { .job = j, .maps = maps, .is_known = is_known, .arg = arg, .out = ret };
-	uint32_t place = 0;
 
 	*ret = (struct sites){ 0 };
-	for (uint32_t i = 0; i < j->image->n_progs; i++) {
-		const struct probe_shape *shape = j->image->progs[i]->shape;
+	target_places_check_files(&j->places);
+	for (uint32_t i = 0; i < j->places.sets.n; i++) {
+		const struct place_set *set = &j->places.sets.v[i];
 
-		for (uint32_t k = 0; has_places(j->image->progs[i]) && k < shape->n_points; k++)
-			add_place(&s, i, &shape->points[k], place++);
+		for (uint32_t k = 0; !set->is_off && k < set->shape->n_points; k++)
+			add_place(&s, i, k);
 	}
 	drop_entered(&s);
 	choose(&s);
 	if (s.halves.n)
 		drop_halves(&s);
-	files_free(&s);
 	vec_free(&s.halves);
 }
 
@@ -361,13 +321,12 @@ static struct err *cannot_probe(const struct site *s)
 		       s->place.reason);
 }
 
-static struct err *place_refusal(struct search *s, const struct probe_shape *shape,
-				 const struct probe_point *p)
+static struct err *place_refusal(struct search *s, const struct place_file *f,
+				 const struct probe_shape *shape, const struct probe_point *p)
 {
-	struct file *f = file_of(s, p->path);
 	struct site site = { 0 };
 
-	if (!f->is_there)
+	if (!f->obj)
 		return NULL; /* a file that cannot be read is the other engine's error, too */
 	judge(s, &site, f, shape, p);
 	vec_push(&site.uses, ((struct site_use){ .point = p }));
@@ -378,22 +337,21 @@ static struct err *place_refusal(struct search *s, const struct probe_shape *sha
 struct err *sites_refusal(const struct image *im)
 {
 	struct sites sites = { 0 };
-	struct search s = { .out = &sites };
+	struct target_job job;
+	struct search s = { .job = &job, .out = &sites };
 	struct err *err = NULL;
 
-	for (uint32_t i = 0; !err && i < im->n_progs; i++) {
-		const struct probe_shape *shape = im->progs[i]->shape;
-
-		for (uint32_t k = 0; !err && has_places(im->progs[i]) && k < shape->n_points; k++)
-			err = place_refusal(&s, shape, &shape->points[k]);
-	}
+	target_job_init(&job, im, NULL, getpid());
+	vec_each(set, &job.places.sets)
+		for (uint32_t k = 0; !err && k < set->shape->n_points; k++)
+			err = place_refusal(&s, set->files[k], set->shape, &set->shape->points[k]);
 	if (!err)
 		drop_entered(&s);
 	for (size_t i = 0; !err && i < sites.v.n; i++)
 		if (!sites.v.v[i].place.len)
 			err = cannot_probe(&sites.v.v[i]);
-	files_free(&s);
 	sites_free(&sites);
+	target_job_free(&job);
 	return err;
 }
 

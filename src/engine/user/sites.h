@@ -17,6 +17,7 @@ enum { SITES_GO_ROOM = 752, SITES_GO_FRAME = 128 };
 
 struct site_use { /* a program there */
 	const struct probe_point *point;
+	uint32_t set; /* of target_job.places */
 	uint32_t prog;
 	uint32_t place; /* index into target_job.is_attached */
 	bool is_return; /* when the function returns */
@@ -26,15 +27,21 @@ struct site {
 	uint64_t address; /* in the process */
 	uint64_t bias;    /* address in the process - address in the file */
 	struct patchable place;
-	struct objfile *file;
+	const struct place_file *file;
+	uint64_t offset;                           /* of the address, in the file */
 	const struct patchable_function *function; /* of the list below */
 	bool is_entry, is_go;
 	VEC(struct site_use) uses;
 	struct patch patch;
+	bool is_gone;   /* its mapping is; others may be at its address now */
+	bool is_wanted; /* but it is there again: for batch_review.c */
 };
 
 struct semaphore {
 	uint64_t address; /* of an uint16_t that counts tracers */
+	const struct place_file *file;
+	uint64_t offset;
+	bool is_raised;
 };
 
 /* a function with places, as the file has it */
@@ -48,7 +55,12 @@ struct sites {
 	v; /* by address; places that cannot be probed are left out, and told to the job */
 	VEC(struct semaphore) semaphores;
 	VEC(struct site_function) functions;
+	bool is_partial; /* places were left out for now: a semaphore of theirs is not mapped yet */
 };
+
+/* the address that a byte of the file has in the process; 0: it is not mapped */
+uint64_t sites_address_of(const struct proc_maps *maps, const struct place_file *f, uint64_t offset,
+			  bool is_code);
 
 /* is this address of the process probed already? */
 typedef bool sites_known_fn(void *arg, uint64_t address);

@@ -26,7 +26,9 @@ struct target {
 	uint64_t start_time; /* with pid: the process, and no later one of that number */
 	struct remote remote;
 	uint64_t n_rounds;
-	uint64_t code; /* of its executable mappings, when places were looked for last */
+	bool is_partial; /* they were not all there yet */
+	uint64_t code;   /* of its executable mappings, when places were looked for last */
+	struct areas areas;
 	VEC(struct batch) batches;
 };
 
@@ -47,7 +49,7 @@ static bool is_known(void *arg, uint64_t address)
 
 	vec_each(b, &t->batches)
 		vec_each(s, &b->sites.v)
-			if (s->address == address)
+			if (s->address == address && !s->is_gone)
 				return true;
 	return false;
 }
@@ -61,7 +63,8 @@ static void drop_known_semaphores(const struct target *t, struct sites *s)
 
 		vec_each(b, &t->batches)
 			vec_each(have, &b->sites.semaphores)
-				is_raised |= have->address == s->semaphores.v[i].address;
+				is_raised |= have->is_raised &&
+					     have->address == s->semaphores.v[i].address;
 		if (!is_raised)
 			s->semaphores.v[n++] = s->semaphores.v[i];
 	}
@@ -72,12 +75,13 @@ static void drop_known_semaphores(const struct target *t, struct sites *s)
 static ERR_MUST struct err *add_batch(struct target *t, struct target_job *j,
 				      const struct proc_maps *maps, bool is_held)
 {
-	struct batch b = { .remote = &t->remote, .is_held = is_held };
+	struct batch b = { .remote = &t->remote, .areas = &t->areas, .is_held = is_held };
 	struct err *err;
 	size_t n;
 
 	sites_find(j, maps, is_known, t, &b.sites);
 	n = b.sites.v.n;
+	t->is_partial = b.sites.is_partial;
 	drop_known_semaphores(t, &b.sites);
 	err = n ? batch_install(&b, j) : NULL;
 	if (!n && is_held)
@@ -110,6 +114,7 @@ static void target_free(struct target *t)
 	vec_each(b, &t->batches)
 		batch_free(b);
 	vec_free(&t->batches);
+	areas_free(&t->areas);
 	free(t);
 }
 
@@ -148,6 +153,8 @@ static void follow_exec(struct target *t)
 	vec_each(b, &t->batches)
 		batch_free(b);
 	t->batches.n = 0;
+	areas_free(&t->areas);
+	t->areas = (struct areas){ 0 };
 	t->code = 0;
 	remote_close(&t->remote);
 	err = remote_open(t->pid, &t->remote);
@@ -172,17 +179,26 @@ static void tell(const struct target *t, struct target_job *j, struct err *err)
 	err_free(err);
 }
 
+/* what has come, what has gone, what has come back */
+static void look_again(struct target *t, struct target_job *j, const struct proc_maps *maps)
+{
+	vec_each(b, &t->batches)
+		batch_review(b, maps);
+	tell(t, j, add_batch(t, j, maps, false));
+}
+
 bool target_round(struct target *t, struct target_job *j)
 {
 	struct proc_maps maps;
 	struct err *err;
 	uint64_t code;
+	bool is_lost = false;
 
 	if (proc_start_time(t->pid) != t->start_time || !proc_is_alive(t->pid))
 		return false;
 	if (t->n_rounds++ % CHECK_ROUNDS == 0)
 		vec_each(b, &t->batches)
-			batch_check(b);
+			is_lost |= batch_check(b);
 	vec_each(b, &t->batches)
 		batch_take_off(b, j);
 	err = proc_maps_read(t->pid, &maps);
@@ -193,26 +209,53 @@ bool target_round(struct target *t, struct target_job *j)
 	if (has_execed(t, &maps))
 		follow_exec(t);
 	code = sum_code(&maps);
-	if (code != t->code && t->remote.mem_fd >= 0) {
+	if ((is_lost || t->is_partial || code != t->code) && t->remote.mem_fd >= 0) {
 		t->code = code;
-		tell(t, j, add_batch(t, j, &maps, false));
+		look_again(t, j, &maps);
 	}
 	proc_maps_free(&maps);
 	return true;
+}
+
+struct err *target_extend(struct target *t, struct target_job *j)
+{
+	struct proc_maps maps;
+	struct err *err;
+
+	if (t->remote.mem_fd < 0 || !proc_is_alive(t->pid))
+		return NULL;
+	TRY(proc_maps_read(t->pid, &maps));
+	/* a program that was replaced by exec is the next round's */
+	err = has_execed(t, &maps) ? NULL : add_batch(t, j, &maps, false);
+	proc_maps_free(&maps);
+	return err;
 }
 
 /* false: threads were still in the code of the probes */
 static bool give_back(struct target *t)
 {
 	struct err *err = remote_stop(&t->remote, GIVE_BACK_MS);
-	bool is_all = true;
+	bool is_all = err || areas_give_back(&t->areas, &t->remote);
 
-	vec_each(b, &t->batches)
-		if (!err)
-			is_all &= batch_give_back(b);
 	remote_go(&t->remote);
 	err_free(err);
 	return is_all;
+}
+
+/* all threads are stopped: what is mapped now stays so */
+static void remove_all(struct target *t)
+{
+	struct proc_maps maps;
+	struct err *err = proc_maps_read(t->pid, &maps);
+
+	vec_each(b, &t->batches) {
+		if (!err)
+			batch_forget(b, &maps);
+		batch_remove(b);
+	}
+	if (!err)
+		proc_maps_free(&maps);
+	err_free(err);
 }
 
 void target_detach(struct target *t)
@@ -221,9 +264,8 @@ void target_detach(struct target *t)
 	static const int naps_ms[] = { 0, 3, 10 };
 	struct err *err = remote_stop_most(&t->remote, STOP_MS);
 
-	vec_each(b, &t->batches)
-		if (!err)
-			batch_remove(b);
+	if (!err)
+		remove_all(t);
 	remote_go(&t->remote);
 	for (size_t i = 0; !err && i < sizeof(naps_ms) / sizeof(*naps_ms); i++) {
 		poll(NULL, 0, naps_ms[i]);

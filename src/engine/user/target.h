@@ -8,29 +8,34 @@
 
 #include "engine/user/refusals.h"
 #include "engine/user/shared.h"
-#include "image/image.h"
+#include "engine/user/target_places.h"
 
 #include <sys/types.h>
 
 /* what several targets of one run have in common */
 struct target_job {
-	const struct image *image;
+	const struct image *image; /* its programs: those of generations too */
 	const struct shared *shared;
+	struct target_places places;
 	int gate;          /* the process waits before its exec for a byte there; -1: it runs */
-	bool *is_attached; /* by place, in the image's order: in one process at least */
-	uint32_t n_places;
+	bool *is_attached; /* by place: in one process at least */
 	struct refusals refusals; /* places that cannot be probed */
 };
 
-void target_job_init(struct target_job *j, const struct image *im, const struct shared *s);
+/* home: the front end, whose paths the image has */
+void target_job_init(struct target_job *j, const struct image *im, const struct shared *s,
+		     pid_t home);
 void target_job_free(struct target_job *j);
-uint32_t target_job_attached(const struct target_job *j); /* places, but for repeated ones */
+/* places of sets from here on, but for repeated ones */
+uint32_t target_job_attached(const struct target_job *j, size_t from_set);
 
 struct target;
 /* all places of the image that the process has. An error leaves the process as it was */
 struct err *target_attach(struct target_job *j, pid_t pid, struct target **ret) ERR_MUST;
 /* looks for code that was loaded since. False: the process has ended */
 bool target_round(struct target *t, struct target_job *j);
+/* the job has new places: those that the process has now are probed; what it maps later, by target_round */
+struct err *target_extend(struct target *t, struct target_job *j) ERR_MUST;
 /* the process's code is the file's again; frees it */
 void target_detach(struct target *t);
 

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Making areas, finding one with room, giving them back; see area.h. What they are made of in the process: remote_area.c. */
+#include "engine/user/area.h"
+
+#include "base/cleanup.h"
+#include "engine/user/blob.h"
+#include "engine/user/patches.h"
+#include "engine/user/rt/calls.h"
+#include "engine/user/shared.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	STOP_MS = 3000,
+	CALL_BUCKETS = 2048, /* of the table of open calls: room for 8 calls in each */
+	CODE_ALIGN = 16,
+	/* for later batches: addresses only, memory when they come */
+	SPARE_ENTRIES = 2048,
+	SPARE_CODE = 2 << 20,
+};
+/* jumps of 32 bits reach 2 GB; what is displaced may name things some way beyond the text */
+#define REACH ((1ull << 31) - (64ull << 20))
+
+static uint64_t aligned(uint64_t n)
+{
+	return (n + CODE_ALIGN - 1) & ~(uint64_t)(CODE_ALIGN - 1);
+}
+
+static bool fits(const struct area *a, const struct area_wish *w)
+{
+	const struct remote_area *m = &a->remote;
+	uint64_t end = m->data + m->data_bytes, far;
+
+	if (!m->code || a->n_taken + w->n_entries > a->n_entries ||
+	    a->next + w->code > m->code + m->code_bytes)
+		return false;
+	far = m->code < w->low ? w->high - m->code : end - w->low;
+	return far < REACH;
+}
+
+/* its memory, but for the table of patches, is zero till here; a thread must not run in it yet */
+static ERR_MUST struct err *fill(struct area *a, struct remote *r, const struct rt_private *p)
+{
+	const struct rt_calls calls = { .mask = CALL_BUCKETS - 1 };
+	FREE_AUTO char *blob = base_alloc(blob_bytes());
+
+	blob_copy(blob, a->remote.data, a->remote.private);
+	if (!remote_write(r, a->remote.private, p, sizeof(*p)) ||
+	    !remote_write(r, a->remote.private + AREA_PRIVATE_BYTES, &calls, sizeof(calls)) ||
+	    !remote_write(r, a->blob, blob, blob_bytes()))
+		return err_new(errno, "write memory of process %d", (int)r->pid);
+	return NULL;
+}
+
+static ERR_MUST struct err *make(struct area *a, struct remote *r, const struct area_wish *w,
+				 const struct shared *s)
+{
+	uint32_t n = w->n_entries + SPARE_ENTRIES;
+	struct remote_area_sizes sizes = {
+		.private = AREA_PRIVATE_BYTES + rt_calls_bytes(CALL_BUCKETS), .data = s->bytes
+	};
+	struct err *err;
+
+	sizes.code = aligned(patches_bytes(n)) + aligned(blob_bytes()) + w->code + SPARE_CODE;
+	if (!w->is_stopped)
+		TRY(remote_stop_one(r, STOP_MS));
+	err = remote_area_make(r, w->low, w->high, &sizes, s->fd, &a->remote);
+	if (!w->is_stopped)
+		remote_go(r);
+	if (err)
+		return err;
+	a->n_entries = n;
+	a->blob = a->remote.code + aligned(patches_bytes(n));
+	a->next = a->blob + aligned(blob_bytes());
+	return NULL;
+}
+
+struct err *area_get(struct areas *l, struct remote *r, const struct area_wish *w,
+		     const struct shared *s, const struct rt_private *p, struct area **ret)
+{
+	struct area *a = NULL;
+	struct err *err;
+
+	vec_each(have, &l->v)
+		if (!a && fits(*have, w))
+			a = *have;
+	if (!a) {
+		a = base_alloc(sizeof(*a));
+		err = make(a, r, w, s);
+		if (err) {
+			free(a);
+			return err;
+		}
+		/* from here on areas_drop_unused takes it out */
+		vec_push(&l->v, a);
+		TRY(patches_begin(r, &a->remote, a->n_entries));
+		TRY(fill(a, r, p));
+	}
+	a->n_taken += w->n_entries;
+	*ret = a;
+	return NULL;
+}
+
+/* a call through a trampoline leaves its return address in places that nobody knows, a jmp_buf for one */
+static bool had_calls(const struct area *a, const struct remote *r)
+{
+	size_t n = a->remote.private_bytes - AREA_PRIVATE_BYTES;
+	FREE_AUTO char *bytes = base_alloc(n);
+	struct rt_calls none = { .mask = CALL_BUCKETS - 1 };
+
+	if (!remote_read(r, a->remote.private + AREA_PRIVATE_BYTES, bytes, n) ||
+	    memcmp(bytes, &none, sizeof(none)))
+		return true;
+	for (size_t i = sizeof(none); i < n; i++)
+		if (bytes[i])
+			return true;
+	return false;
+}
+
+bool areas_give_back(struct areas *l, struct remote *r)
+{
+	bool is_all = true;
+
+	vec_each(p, &l->v) {
+		struct area *a = *p;
+
+		if (!a->remote.code || a->n_batches || had_calls(a, r))
+			continue;
+		if (remote_area_is_idle(r, &a->remote))
+			err_free(remote_area_unmap(r, &a->remote));
+		else
+			is_all = false;
+	}
+	return is_all;
+}
+
+void areas_drop_unused(struct areas *l, struct remote *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->v.n; i++) {
+		struct area *a = l->v.v[i];
+
+		if (a->n_batches) {
+			l->v.v[n++] = a;
+			continue;
+		}
+		if (a->remote.code)
+			err_free(remote_area_unmap(r, &a->remote));
+		free(a);
+	}
+	l->v.n = n;
+}
+
+void areas_free(struct areas *l)
+{
+	vec_each(a, &l->v)
+		free(*a);
+	vec_free(&l->v);
+}
