@@ -66,10 +66,16 @@ static void *sleep_in_pieces(void *arg)
 	return NULL;
 }
 
+static void never_comes(int signal)
+{
+	(void)signal;
+}
+
 static void be_a_target(void)
 {
 	pthread_t t;
 
+	signal(SIGTRAP, never_comes);
 	for (uintptr_t i = 0; i < THREADS; i++)
 		pthread_create(&t, NULL, count, (void *)i);
 	pthread_create(&t, NULL, sleep_in_pieces, NULL);
@@ -299,7 +305,9 @@ TEST(system_calls)
 	const uint64_t none[6] = { 0 }, bad[6] = { 9999 };
 	struct remote r;
 	int64_t got = 0;
+	char handlers[64] = "", after[64] = "";
 
+	CHECK(proc_status(pid, "SigCgt", handlers, sizeof(handlers)));
 	if (check_err(remote_open(pid, &r), "target") &&
 	    check_err(remote_stop(&r, TIMEOUT_MS), "target")) {
 		check_err(remote_call(&r, SYS_getpid, none, &got), "target");
@@ -308,6 +316,9 @@ TEST(system_calls)
 		CHECK_INT(got, -EBADF);
 		remote_close(&r);
 	}
+	/* a SIGTRAP that the kernel forces upon a thread takes the program's handler away */
+	CHECK(proc_status(pid, "SigCgt", after, sizeof(after)));
+	CHECK_STR(after, handlers);
 	finish(pid);
 }
 

@@ -130,14 +130,14 @@ static enum seized seize(pid_t tid)
 {
 	if (take_unstopped(tid))
 		return SEIZED; /* since an earlier attempt */
-	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_SUSPEND_SECCOMP)) {
+	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP)) {
 		if (errno == ESRCH)
 			return SEIZED_GONE;
 		if (is_filtered(tid)) {
 			errno = EACCES;
 			return SEIZED_NOT;
 		}
-		if (ptrace(PTRACE_SEIZE, tid, NULL, 0))
+		if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACESYSGOOD))
 			return errno == ESRCH ? SEIZED_GONE : SEIZED_NOT;
 	}
 	return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) && errno == ESRCH ? SEIZED_GONE : SEIZED;

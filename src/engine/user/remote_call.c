@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * System calls in a stopped thread: registers are set up, one `syscall` instruction that is somewhere in its memory (the vdso has
- * one) is stepped over, registers are put back. A thread that is stopped within a call of its own still has it: the kernel restarts
+ * one) is executed up to where the kernel reports the end of the call, registers are put back. Not by a single step: its SIGTRAP is forced
+ * upon a thread whose signals we hold back, and then the kernel forgets the handler that the program has for it. A thread that is stopped within a call of its own still has it: the kernel restarts
  * it by the registers that are put back.
  */
 #include "engine/user/remote_private.h"
@@ -12,7 +13,13 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
-enum { CHUNK = 65536, STEPS_MAX = 16, TRAP_FLAG = 0x100, DIRECTION_FLAG = 0x400 };
+enum {
+	CHUNK = 65536,
+	STOPS_MAX = 16,
+	OF_SYSCALL = 0x80,
+	TRAP_FLAG = 0x100,
+	DIRECTION_FLAG = 0x400
+};
 
 static uint64_t search_mapping(const struct remote *r, const struct proc_map *m)
 {
@@ -52,21 +59,24 @@ static struct err *find_syscall(struct remote *r)
 				       (int)r->pid);
 }
 
-static struct err *step_over(struct remote *r, struct remote_thread *t, int64_t *result)
+static struct err *go_through(struct remote *r, struct remote_thread *t, int64_t *result)
 {
 	struct user_regs_struct regs;
+	unsigned n_reports = 0; /* its begin, its end */
 	int status;
 
-	for (unsigned i = 0; i < STEPS_MAX; i++) {
-		if (ptrace(PTRACE_SINGLESTEP, t->tid, NULL, NULL))
-			return err_new(errno, "step thread %d", (int)t->tid);
+	for (unsigned i = 0; i < STOPS_MAX; i++) {
+		if (ptrace(PTRACE_SYSCALL, t->tid, NULL, NULL))
+			return err_new(errno, "let thread %d make a system call", (int)t->tid);
 		if (waitpid(t->tid, &status, __WALL) < 0 || !WIFSTOPPED(status)) {
 			t->tid = 0;
 			return err_new(ESRCH, "process %d has ended", (int)r->pid);
 		}
+		if (WSTOPSIG(status) != (SIGTRAP | OF_SYSCALL))
+			continue;
 		if (ptrace(PTRACE_GETREGS, t->tid, NULL, &regs))
 			return err_new(errno, "read the registers of thread %d", (int)t->tid);
-		if (regs.rip == r->syscall_at + 2) {
+		if (regs.rip == r->syscall_at + 2 && ++n_reports == 2) {
 			*result = (int64_t)regs.rax;
 			return NULL;
 		}
@@ -109,7 +119,7 @@ struct err *remote_call(struct remote *r, long nr, const uint64_t arg[6], int64_
 	regs.eflags &= ~(unsigned long long)(TRAP_FLAG | DIRECTION_FLAG);
 	e = ptrace(PTRACE_SETREGS, t->tid, NULL, &regs)
 		    ? err_new(errno, "set the registers of thread %d", (int)t->tid)
-		    : step_over(r, t, result);
+		    : go_through(r, t, result);
 	if (t->tid) {
 		ptrace(PTRACE_SETREGS, t->tid, NULL, &t->regs);
 		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(kept_mask), &kept_mask);

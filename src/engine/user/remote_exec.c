@@ -157,7 +157,7 @@ struct err *remote_run_to_entry(struct remote *r, int gate, unsigned timeout_ms)
 	struct run run = { .r = r, .deadline = clock_monotonic_ns() + timeout_ms * 1000000ull };
 	struct err *e;
 
-	if (ptrace(PTRACE_SEIZE, r->pid, NULL, PTRACE_O_TRACEEXEC))
+	if (ptrace(PTRACE_SEIZE, r->pid, NULL, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD))
 		return err_new(errno, "trace process %d", (int)r->pid);
 	vec_push(&r->threads, ((struct remote_thread){ .tid = r->pid }));
 	if (write(gate, "g", 1) != 1)
