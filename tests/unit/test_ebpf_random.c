@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Random IR programs: the result of an evaluator of the IR, and of both allocators with and without peephole, in the
- * interpreter, compiled to x86-64 and in the kernel, must be one and the same. SONDE_RANDOM_COUNT sets how many, SONDE_RANDOM_SEED the first.
+ * interpreter, compiled to x86-64 and in the kernel, must be one and the same. SONDE_RANDOM_COUNT sets how many, SONDE_RANDOM_SEED the first;
+ * SONDE_RANDOM_SECONDS goes on for so long instead (`make soak`), with
+ * one program of KERNEL_EVERY in the kernel, whose loading takes nearly all of the time otherwise. A failing seed alone:
+ * SONDE_RANDOM_COUNT=1 SONDE_RANDOM_SEED=N.
  */
 #include "tap.h"
 #include "err_help.h"
@@ -11,6 +14,11 @@
 
 #include "ebpf/insn.h"
 #include "image/disasm.h"
+
+#include <limits.h>
+#include <time.h>
+
+enum { KERNEL_EVERY = 16 };
 
 /* ---- comparison ---- */
 
@@ -79,28 +87,39 @@ static bool run_jit(const struct image_prog *p, const struct result *in, struct 
 	return check_err(jit_help_run(p->insns, p->n_insns, out->words, &out->ret), "jit");
 }
 
-static bool run_kernel(const struct image_prog *p, const struct result *in, struct result *out)
+struct tally {
+	unsigned n_kernel; /* runs there */
+	unsigned n_too_large; /* the verifier follows a million instructions of all ways through a program, and no more */
+};
+
+static bool run_kernel(const struct image_prog *p, const struct result *in,
+		       const struct result *want, struct tally *tally)
 {
+	struct result got = *in;
 	uint32_t ret = 0;
 	int fd = kernel_load(p, p->insns, -1);
 
-	*out = *in;
+	if (fd < 0 && errno == E2BIG) {
+		tally->n_too_large++;
+		return true;
+	}
 	if (fd < 0) {
 		printf("# load: errno %d\n", errno);
 		kernel_print_log();
 		return CHECK(!"the verifier takes it");
 	}
-	if (!CHECK_INT(kernel_run(fd, out->words, sizeof(out->words), &ret), 0)) {
+	if (!CHECK_INT(kernel_run(fd, got.words, sizeof(got.words), &ret), 0)) {
 		close(fd);
 		return false;
 	}
 	close(fd);
-	out->ret = ret;
-	return true;
+	got.ret = ret;
+	tally->n_kernel++;
+	return same(&got, want, UINT32_MAX, "kernel");
 }
 
 static bool try_variant(struct mk *k, struct ebpf_opts opts, const struct result *in,
-			const struct result *want, bool *ran_kernel)
+			const struct result *want, bool in_kernel, struct tally *tally)
 {
 	struct image_prog *p = k->m.progs[0].image;
 	struct result got;
@@ -117,68 +136,84 @@ static bool try_variant(struct mk *k, struct ebpf_opts opts, const struct result
 		return false;
 	if (!run_jit(p, in, &got) || !same(&got, want, UINT64_MAX, where))
 		return false;
-	if (p->stack_bytes > EBPF_STACK_LIMIT || !kernel_is_usable())
+	if (!in_kernel || p->stack_bytes > EBPF_STACK_LIMIT || !kernel_is_usable())
 		return true;
-	*ran_kernel = true;
-	return run_kernel(p, in, &got) && same(&got, want, UINT32_MAX, where);
+	return run_kernel(p, in, want, tally);
 }
 
 static bool try_all(struct mk *k, const struct result *in, const struct result *want,
-		    unsigned *n_kernel)
+		    bool in_kernel, struct tally *tally)
 {
-	bool ran = false;
-
 	for (unsigned v = 0; v < 5; v++) {
 		struct ebpf_opts opts = { .allocator = v & 1 ? EBPF_ALLOC_SLOTS : EBPF_ALLOC_LINEAR,
 					  .no_peephole = v == 2 || v == 3,
 					  .jump_reach = v == 4 ? 12 : 0 };
 
-		if (!try_variant(k, opts, in, want, &ran))
+		if (!try_variant(k, opts, in, want, in_kernel, tally))
 			return false;
-		*n_kernel += ran;
-		ran = false;
 	}
 	return true;
 }
 
+/* one program, both as it was made and optimised */
+static bool try_seed(unsigned long seed, bool in_kernel, struct tally *tally)
+{
+	struct result in = { 0 }, want;
+	struct mk k;
+	bool ok;
+	uint64_t param[1];
+
+	rng_state = seed * 0x9e3779b97f4a7c15ull;
+	gen_no_fetch = seed % 2 == 0;
+	mk_init(&k);
+	gen_program(&k);
+	for (unsigned i = 0; i < N_WORDS; i++)
+		in.words[i] = (uint64_t)interesting();
+	want = in;
+	param[0] = (uint64_t)(uintptr_t)want.words;
+	ok = check_err(ir_check(&k.m), "ir_check");
+	if (ok) {
+		want.ret = eval_func(&k.m, k.m.funcs[0], param);
+		ok = try_all(&k, &in, &want, in_kernel, tally);
+	}
+	if (ok) {
+		ir_optimize(&k.m);
+		ok = check_err(ir_check(&k.m), "ir_check of the optimised") &&
+		     try_all(&k, &in, &want, in_kernel, tally);
+	}
+	if (!ok) {
+		printf("# seed %lu\n", seed);
+		show(&k);
+	}
+	mk_free(&k);
+	return ok;
+}
+
+static unsigned long setting(const char *name, unsigned long otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoul(text, NULL, 0) : otherwise;
+}
+
 TEST(random_programs_agree)
 {
-	const char *count = getenv("SONDE_RANDOM_COUNT"), *seed = getenv("SONDE_RANDOM_SEED");
-	unsigned long n = count ? strtoul(count, NULL, 0) : 150,
-		      first = seed ? strtoul(seed, NULL, 0) : 1;
-	unsigned n_kernel = 0;
+	unsigned long seconds = setting("SONDE_RANDOM_SECONDS", 0), done = 0,
+		      n = setting("SONDE_RANDOM_COUNT", seconds ? ULONG_MAX : 150),
+		      first = setting("SONDE_RANDOM_SEED", 1);
+	time_t begun = time(NULL);
+	struct tally tally = { 0 };
 
-	for (unsigned long s = first; s < first + n; s++) {
-		struct result in = { 0 }, want;
-		struct mk k;
-		bool ok;
-		uint64_t param[1];
-
-		rng_state = s * 0x9e3779b97f4a7c15ull;
-		mk_init(&k);
-		gen_program(&k);
-		for (unsigned i = 0; i < N_WORDS; i++)
-			in.words[i] = (uint64_t)interesting();
-		want = in;
-		param[0] = (uint64_t)(uintptr_t)want.words;
-		ok = check_err(ir_check(&k.m), "ir_check");
-		if (ok) {
-			want.ret = eval_func(&k.m, k.m.funcs[0], param);
-			ok = try_all(&k, &in, &want, &n_kernel);
-		}
-		if (ok) {
-			ir_optimize(&k.m);
-			ok = check_err(ir_check(&k.m), "ir_check of the optimised") &&
-			     try_all(&k, &in, &want, &n_kernel);
-		}
-		if (!ok) {
-			printf("# seed %lu\n", s);
-			show(&k);
-			mk_free(&k);
+	while (done < n && (!seconds || (unsigned long)(time(NULL) - begun) < seconds)) {
+		if (!try_seed(first + done, !seconds || (first + done) % KERNEL_EVERY == 0, &tally))
 			return;
+		/* hours of it are watched */
+		if (++done % 10000 == 0) {
+			printf("# %lu programs, %u runs in the kernel\n", done, tally.n_kernel);
+			fflush(stdout);
 		}
-		mk_free(&k);
 	}
-	printf("# %lu programs, %u runs in the kernel\n", n, n_kernel);
-	CHECK(n_kernel > 0 || !kernel_is_usable());
+	printf("# %lu programs from seed %lu in %lu s, %u runs in the kernel (%u too large for it)\n",
+	       done, first, (unsigned long)(time(NULL) - begun), tally.n_kernel, tally.n_too_large);
+	CHECK(done > 0 && (tally.n_kernel > 0 || !kernel_is_usable()));
 }
