@@ -99,6 +99,8 @@ struct engine_ops {
 	uint64_t (*way_ns)(struct engine *e, uint32_t prog);
 	/* --budget: takes off all user probes of a clause (image_prog.budget), which is off in the map of rates */
 	void (*drop_clause)(struct engine *e, uint32_t budget);
+	/* and puts them back; after an error they may be there in part: drop_clause */
+	struct err *(*resume_clause)(struct engine *e, uint32_t budget);
 	/* iterators have run to their end and nothing else is attached: after a last poll the session may exit */
 	bool (*is_finished)(struct engine *e);
 	void (*detach)(struct engine *e);

@@ -197,7 +197,7 @@ enum { IMAGE_MESSAGE_RING = 1 << 20 };
 
 /* ---- --budget: hits of user probes by clause (docs/internals/budget.md) ---- */
 
-enum { IMAGE_BUDGET_CLAUSES = 512, IMAGE_BUDGET_OFF = 1 };
+enum { IMAGE_BUDGET_CLAUSES = 512, IMAGE_BUDGET_OFF = 1, IMAGE_BUDGET_TRIAL = 3 };
 
 /* of one processor; timed: hits whose program was timed, ns: what it took in all */
 struct image_budget_hits {
@@ -360,7 +360,7 @@ struct image {
 	uint32_t scratch_map, stacks_map;           /* UINT32_MAX when not needed */
 	uint32_t unwind_tables_map, unwind_procs_map, unwind_stats_map; /* the same */
 	uint32_t streams_map, message_map, message_ring_map;            /* the same */
-	/* --budget: a per-CPU array of struct image_budget_hits; a u64 for each clause: 0: every hit, IMAGE_BUDGET_OFF, n: one in n, a power of two */
+	/* --budget: a per-CPU array of struct image_budget_hits; a u64 for each clause: 0: every hit; IMAGE_BUDGET_OFF, or _TRIAL: its probes are there, hits are only counted; n: one in n, a power of two */
 	uint32_t budget_hits_map, budget_rates_map; /* the same */
 	uint32_t stack_limit;                       /* frames per entry of the stack map */
 	/*

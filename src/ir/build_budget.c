@@ -103,7 +103,8 @@ void build_budget_gate(struct builder *b)
 	b->budget_weight = new_vreg(b);
 	put_imm_to(b, b->budget_weight, 1);
 	put_br_imm(b, CC_EQ, rate, 0, all);
-	put_br_imm(b, CC_NE, rate, IMAGE_BUDGET_OFF, on);
+	/* off, and on trial: odd numbers both */
+	put_br_imm(b, CC_EQ, put_op_imm(b, IR_AND, rate, 1), 0, on);
 	put_ret(b, put_imm(b, 0));
 	put_label(b, on);
 	choose(b, number, rate);
@@ -141,6 +142,7 @@ uint32_t build_budget_weight(struct builder *b)
 	plain = new_label(b);
 	put_imm_to(b, weight, 1);
 	put_br_imm(b, CC_EQ, rate, 0, plain);
+	put_br_imm(b, CC_NE, put_op_imm(b, IR_AND, rate, 1), 0, plain);
 	put_mov_to(b, weight, rate);
 	put_label(b, plain);
 	return weight;

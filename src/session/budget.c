@@ -3,38 +3,16 @@
  * --budget: programs of user probes count their hits and time some of them (ir/build_budget.c). Ten times a second the counts are
  * read; hits times what a hit costs is taken out of a purse, into which the budget flows and which holds that of one second. When it
  * is empty the dearest clauses are sampled, where that saves enough and their maps bear it, or switched off, until the rest
- * fits. Nothing is switched on again: what a map says must not depend on when somebody looked.
+ * fits. When there are fewer hits again: budget_again.c.
  */
-#include "session/budget.h"
+#include "session/budget_private.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 
 #include <stdio.h>
 
-enum { LOOK_NS = 100000000, MOST_RATE = 65536, NS_PER_S = 1000000000 };
-
-/* a clause with user probes */
-struct unit {
-	uint32_t prog, n_places;
-	uint64_t way_ns;
-	uint64_t rate; /* as in the map */
-	struct image_budget_hits seen;
-	uint64_t new_hits; /* since the last look */
-	uint64_t off_ns;   /* when it was switched off; 0: it is on */
-	uint64_t off_hits; /* until then */
-};
-
-struct budget {
-	struct budget_opts o;
-	VEC(struct unit) units;
-	uint32_t n_progs; /* of the image, that units were made of */
-	uint64_t rates[IMAGE_BUDGET_CLAUSES];
-	struct image_budget_hits *rows; /* of all processors */
-	uint64_t begin_ns, last_ns, end_ns;
-	double purse, spent; /* ns */
-	bool has_warned_rest;
-};
+enum { LOOK_NS = 100000000, MOST_RATE = 65536 };
 
 /* clauses and places that were there at the last look are known already */
 static void find_units(struct budget *b)
@@ -53,7 +31,7 @@ static void find_units(struct budget *b)
 				u = have;
 		way = b->o.ops->way_ns(b->o.engine, i);
 		if (!u) {
-			vec_push(&b->units, ((struct unit){ .prog = i }));
+			vec_push(&b->units, ((struct unit){ .prog = i, .on_ns = b->last_ns }));
 			u = &vec_last(&b->units);
 		}
 		u->n_places += p->shape->n_points;
@@ -110,12 +88,14 @@ void budget_begin(struct budget *b)
 	if (!b)
 		return;
 	b->begin_ns = b->last_ns = clock_monotonic_ns();
-	b->purse = b->o.share * NS_PER_S;
+	vec_each(u, &b->units)
+		u->on_ns = b->begin_ns;
+	b->purse = b->o.share * BUDGET_NS_PER_S;
 }
 
 /* ---- what it costs ---- */
 
-static uint32_t clause_of(const struct budget *b, const struct unit *u)
+uint32_t budget_clause(const struct budget *b, const struct unit *u)
 {
 	return b->o.image->progs[u->prog]->budget;
 }
@@ -123,7 +103,7 @@ static uint32_t clause_of(const struct budget *b, const struct unit *u)
 /* -> ns that its hits since the last look have cost */
 static ERR_MUST struct err *look(struct budget *b, struct unit *u)
 {
-	uint32_t key = clause_of(b, u), n = b->o.ops->n_cpus(b->o.engine);
+	uint32_t key = budget_clause(b, u), n = b->o.ops->n_cpus(b->o.engine);
 	struct image_budget_hits sum = { 0 };
 
 	TRY(b->o.ops->map_lookup(b->o.engine, b->o.image->budget_hits_map, &key, b->rows));
@@ -144,49 +124,56 @@ static double program_ns(const struct unit *u)
 							: 0;
 }
 
-/* of the hits since the last look, had the rate been this */
-static double cost_at(const struct budget *b, const struct unit *u, uint64_t rate)
+double budget_cost_at(const struct budget *b, const struct unit *u, uint64_t rate)
 {
 	double hits = (double)u->new_hits;
 
+	if (rate == IMAGE_BUDGET_TRIAL)
+		return hits * (double)u->way_ns;
 	/* as long as it is not taken off */
 	if (rate == IMAGE_BUDGET_OFF)
 		return u->off_ns == b->last_ns ? 0 : hits * (double)u->way_ns;
 	return hits * ((double)u->way_ns + program_ns(u) / (rate ? (double)rate : 1));
 }
 
-static double total(const struct budget *b)
+double budget_total(const struct budget *b)
 {
 	double sum = 0;
 
 	vec_each(u, &b->units)
-		sum += cost_at(b, u, u->rate);
+		if (u->rate != IMAGE_BUDGET_TRIAL)
+			sum += budget_cost_at(b, u, u->rate);
 	return sum;
 }
 
 /* ---- what is done about it ---- */
 
-static ERR_MUST struct err *set_rate(struct budget *b, struct unit *u, uint64_t rate)
+struct err *budget_set_rate(struct budget *b, struct unit *u, uint64_t rate)
 {
 	uint32_t key = 0;
 
 	u->rate = rate;
-	b->rates[clause_of(b, u)] = rate;
+	b->rates[budget_clause(b, u)] = rate;
 	return b->o.ops->map_update(b->o.engine, b->o.image->budget_rates_map, &key, b->rates);
+}
+
+void budget_say_name(const struct budget *b, const struct unit *u)
+{
+	fprintf(stderr, "%.*s", STR_ARG(b->o.image->progs[u->prog]->shape->points[0].name));
+	if (u->n_places > 1)
+		fprintf(stderr, " and %u other%s", u->n_places - 1, u->n_places == 2 ? "" : "s");
 }
 
 /* "WARNING: uprobe:/bin/x:f: 1234000 hits a second would cost 71 % of a processor, the budget is 2 %: " */
 static void say_cost(const struct budget *b, const struct unit *u, uint64_t passed)
 {
-	const struct probe_shape *s = b->o.image->progs[u->prog]->shape;
-
-	fprintf(stderr, "WARNING: %.*s", STR_ARG(s->points[0].name));
-	if (u->n_places > 1)
-		fprintf(stderr, " and %u other%s", u->n_places - 1, u->n_places == 2 ? "" : "s");
+	fprintf(stderr, "WARNING: ");
+	budget_say_name(b, u);
 	fprintf(stderr,
 		": %.0f hits a second of %.0f ns each cost %.3g %% of a processor, the budget is %.3g %%: ",
-		(double)u->new_hits * NS_PER_S / (double)passed, (double)u->way_ns + program_ns(u),
-		cost_at(b, u, u->rate) * 100 / (double)passed, b->o.share * 100);
+		(double)u->new_hits * BUDGET_NS_PER_S / (double)passed,
+		(double)u->way_ns + program_ns(u),
+		budget_cost_at(b, u, u->rate) * 100 / (double)passed, b->o.share * 100);
 }
 
 static ERR_MUST struct err *sample(struct budget *b, struct unit *u, uint64_t rate, uint64_t passed)
@@ -194,16 +181,20 @@ static ERR_MUST struct err *sample(struct budget *b, struct unit *u, uint64_t ra
 	say_cost(b, u, passed);
 	fprintf(stderr, "one in %llu is taken, what they add is multiplied (~)\n",
 		(unsigned long long)rate);
-	budget_mark_maps(b->o.image, clause_of(b, u));
-	return set_rate(b, u, rate);
+	budget_mark_maps(b->o.image, budget_clause(b, u));
+	budget_again_later(u);
+	return budget_set_rate(b, u, rate);
 }
 
-static ERR_MUST struct err *switch_off(struct budget *b, struct unit *u)
+static ERR_MUST struct err *switch_off(struct budget *b, struct unit *u, const struct unit *leader)
 {
+	u->leader = (uint32_t)(leader - b->units.v);
+	u->n_offs++;
+	u->taken_ns += b->last_ns - u->on_ns;
 	u->off_ns = b->last_ns;
 	u->off_hits = u->seen.hits;
-	TRY(set_rate(b, u, IMAGE_BUDGET_OFF));
-	b->o.ops->drop_clause(b->o.engine, clause_of(b, u));
+	TRY(budget_set_rate(b, u, IMAGE_BUDGET_OFF));
+	b->o.ops->drop_clause(b->o.engine, budget_clause(b, u));
 	return NULL;
 }
 
@@ -214,8 +205,9 @@ static ERR_MUST struct err *switch_off_group(struct budget *b, struct unit *firs
 
 	say_cost(b, first, passed);
 	fprintf(stderr, "switched off after %.2f s\n",
-		(double)(b->last_ns - b->begin_ns) / NS_PER_S);
-	TRY(switch_off(b, first));
+		(double)(b->last_ns - b->begin_ns) / BUDGET_NS_PER_S);
+	budget_again_later(first);
+	TRY(switch_off(b, first, first));
 	while (has_more) {
 		has_more = false;
 		vec_each(u, &b->units) {
@@ -223,13 +215,13 @@ static ERR_MUST struct err *switch_off_group(struct budget *b, struct unit *firs
 
 			vec_each(v, &b->units)
 				is_joined |= v->off_ns == b->last_ns &&
-					     budget_is_joined(b->o.image, clause_of(b, u),
-							      clause_of(b, v));
+					     budget_is_joined(b->o.image, budget_clause(b, u),
+							      budget_clause(b, v));
 			if (u->off_ns || !is_joined)
 				continue;
 			fprintf(stderr, "WARNING: %.*s: switched off with it, they share a map\n",
 				STR_ARG(b->o.image->progs[u->prog]->shape->points[0].name));
-			TRY(switch_off(b, u));
+			TRY(switch_off(b, u, first));
 			has_more = true;
 		}
 	}
@@ -239,13 +231,13 @@ static ERR_MUST struct err *switch_off_group(struct budget *b, struct unit *firs
 /* the least rate with which all of it fits; 0: none does, or it cannot be sampled */
 static uint64_t find_rate(const struct budget *b, const struct unit *u, double allowed)
 {
-	double others = total(b) - cost_at(b, u, u->rate);
+	double others = budget_total(b) - budget_cost_at(b, u, u->rate);
 
 	/* the kernel's trap is the most of it, and a program that leaves at once saves none of that */
-	if (b->o.ops == &engine_kernel || !budget_can_sample(b->o.image, clause_of(b, u)))
+	if (b->o.ops == &engine_kernel || !budget_can_sample(b->o.image, budget_clause(b, u)))
 		return 0;
 	for (uint64_t rate = u->rate ? u->rate * 2 : 2; rate <= MOST_RATE; rate *= 2)
-		if (others + cost_at(b, u, rate) <= allowed)
+		if (others + budget_cost_at(b, u, rate) <= allowed)
 			return rate;
 	return 0;
 }
@@ -256,7 +248,7 @@ static struct unit *dearest(struct budget *b)
 
 	vec_each(u, &b->units)
 		if (!u->off_ns && u->new_hits &&
-		    (!best || cost_at(b, u, u->rate) > cost_at(b, best, best->rate)))
+		    (!best || budget_cost_at(b, u, u->rate) > budget_cost_at(b, best, best->rate)))
 			best = u;
 	return best;
 }
@@ -266,14 +258,14 @@ static ERR_MUST struct err *restrain(struct budget *b, uint64_t passed)
 	double allowed = b->o.share * (double)passed * 0.8, rest = 0;
 	struct unit *u;
 
-	while (total(b) > allowed && (u = dearest(b))) {
+	while (budget_total(b) > allowed && (u = dearest(b))) {
 		uint64_t rate = find_rate(b, u, allowed);
 
 		TRY(rate ? sample(b, u, rate, passed) : switch_off_group(b, u, passed));
 	}
 	vec_each(v, &b->units)
-		if (v->off_ns && b->last_ns - v->off_ns > NS_PER_S)
-			rest += cost_at(b, v, v->rate);
+		if (v->rate == IMAGE_BUDGET_OFF && b->last_ns - v->off_ns > BUDGET_NS_PER_S)
+			rest += budget_cost_at(b, v, v->rate);
 	if (rest > b->o.share * (double)passed && !b->has_warned_rest) {
 		b->has_warned_rest = true;
 		fprintf(stderr,
@@ -290,8 +282,8 @@ static ERR_MUST struct err *look_at_all(struct budget *b)
 	vec_each(u, &b->units) {
 		TRY(look(b, u));
 		/* places in files that came later */
-		if (u->off_ns && u->new_hits)
-			b->o.ops->drop_clause(b->o.engine, clause_of(b, u));
+		if (u->rate == IMAGE_BUDGET_OFF && u->new_hits)
+			b->o.ops->drop_clause(b->o.engine, budget_clause(b, u));
 	}
 	return NULL;
 }
@@ -306,14 +298,14 @@ struct err *budget_round(struct budget *b)
 	passed = now - b->last_ns;
 	b->last_ns = now;
 	TRY(look_at_all(b));
-	cost = total(b);
-	most = b->o.share * NS_PER_S;
+	cost = budget_total(b);
+	most = b->o.share * BUDGET_NS_PER_S;
 	b->spent += cost;
 	b->purse += b->o.share * (double)passed - cost;
 	if (b->purse > most)
 		b->purse = most;
 	if (b->purse >= 0)
-		return NULL;
+		return budget_again(b, passed);
 	b->purse = most / 2;
 	return restrain(b, passed);
 }
@@ -329,8 +321,27 @@ void budget_end(struct budget *b)
 	b->end_ns = clock_monotonic_ns();
 	err = look_at_all(b);
 	if (!err)
-		b->spent += total(b);
+		b->spent += budget_total(b);
 	err_free(err);
+}
+
+/* counted until it was switched off, and perhaps again later: what its values are of */
+static void report_off(const struct budget *b, const struct unit *u, double s)
+{
+	uint64_t left = u->left_hits + (u->off_ns ? u->seen.hits - u->off_hits : 0);
+	uint64_t taken = u->taken_ns + (u->off_ns ? 0 : b->end_ns - u->on_ns);
+
+	if (!u->n_offs)
+		return;
+	fprintf(stderr, "NOTE: %.*s counted for ",
+		STR_ARG(b->o.image->progs[u->prog]->shape->points[0].name));
+	if (u->n_offs == 1 && u->off_ns)
+		fprintf(stderr, "the first ");
+	fprintf(stderr, "%.2f s of %.2f s (%llu hits)", (double)taken / BUDGET_NS_PER_S, s,
+		(unsigned long long)(u->seen.hits - left));
+	if (u->n_offs > 1 || !u->off_ns)
+		fprintf(stderr, ", it was off %u time%s", u->n_offs, u->n_offs == 1 ? "" : "s");
+	fprintf(stderr, ": --budget\n");
 }
 
 void budget_report(struct budget *b)
@@ -339,14 +350,9 @@ void budget_report(struct budget *b)
 
 	if (!b || !b->end_ns)
 		return;
-	s = (double)(b->end_ns - b->begin_ns) / NS_PER_S;
+	s = (double)(b->end_ns - b->begin_ns) / BUDGET_NS_PER_S;
 	vec_each(u, &b->units)
-		if (u->off_ns)
-			fprintf(stderr,
-				"NOTE: %.*s counted for the first %.2f s of %.2f s (%llu hits): --budget\n",
-				STR_ARG(b->o.image->progs[u->prog]->shape->points[0].name),
-				(double)(u->off_ns - b->begin_ns) / NS_PER_S, s,
-				(unsigned long long)u->off_hits);
+		report_off(b, u, s);
 	log_verbose("user probes cost %.3g %% of a processor, of %.3g %%",
-		    s > 0 ? b->spent / (s * NS_PER_S) * 100 : 0, b->o.share * 100);
+		    s > 0 ? b->spent / (s * BUDGET_NS_PER_S) * 100 : 0, b->o.share * 100);
 }

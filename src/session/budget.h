@@ -6,6 +6,7 @@
 #ifndef SONDE_SESSION_BUDGET_H
 #define SONDE_SESSION_BUDGET_H
 
+#include "base/vec.h"
 #include "engine/engine.h"
 
 struct budget;
@@ -35,6 +36,16 @@ void budget_free(struct budget *b);
 bool budget_can_sample(const struct image *im, uint32_t clause);
 /* do two clauses work together through a map, so that one without the other makes no sense? */
 bool budget_is_joined(const struct image *im, uint32_t clause, uint32_t other);
+struct budget_maps {
+	VEC(uint32_t) v;
+};
+
+/*
+ * Clauses that were off, all members: may they be on again, though they have missed hits? They must only add to maps, or forget
+ * what they keep for another hit: ret gets those maps, to be emptied
+ */
+bool budget_can_resume(const struct image *im, const bool member[IMAGE_BUDGET_CLAUSES],
+		       struct budget_maps *ret);
 /* its maps show that values are scaled */
 void budget_mark_maps(struct image *im, uint32_t clause);
 

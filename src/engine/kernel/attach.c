@@ -174,6 +174,13 @@ static struct err *attach_prog(struct engine *e, uint32_t i, bool last_first,
 	return NULL;
 }
 
+struct err *kernel_attach_one(struct engine *e, uint32_t prog, struct engine_attach_result *res)
+{
+	kernel_attach_fn *attach = attach_of(e->image->progs[prog]);
+
+	return attach ? attach(e, prog, res) : NULL;
+}
+
 struct err *kernel_attach_from(struct engine *e, uint32_t first, struct engine_attach_result *res)
 {
 	/* clauses on one event run in the order of the script, whatever order the kernel has */

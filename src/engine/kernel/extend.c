@@ -179,5 +179,29 @@ static bool is_of_clause(const struct kernel_link *l, const void *arg)
 
 void kernel_drop_clause(struct engine *e, uint32_t budget)
 {
-	drop(e, is_of_clause, &(struct clause){ e->image, budget });
+	const struct clause c = { e->image, budget };
+
+	vec_each(l, &e->links)
+		if (l->group && is_of_clause(l, &c))
+			e->has_dropped_late[budget] = true;
+	drop(e, is_of_clause, &c);
+}
+
+/* those that the programs had from the beginning. What came later was often joined to other programs, and is forgotten */
+struct err *kernel_resume_clause(struct engine *e, uint32_t budget)
+{
+	struct engine_attach_result res = { 0 };
+	bool ignored = e->opts.ignore_missing;
+	struct err *err = NULL;
+
+	if (e->has_dropped_late[budget])
+		return err_new(0, "it had places in files that programs mapped later");
+	e->opts.ignore_missing = true;
+	for (uint32_t i = e->image->n_progs; i > 0 && !err; i--)
+		if (e->image->progs[i - 1]->budget == budget)
+			err = kernel_attach_one(e, i - 1, &res);
+	e->opts.ignore_missing = ignored;
+	if (!err && res.n_failed)
+		err = err_new(0, "%u of its places could not be probed again", res.n_failed);
+	return err;
 }

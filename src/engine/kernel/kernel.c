@@ -119,6 +119,7 @@ const struct engine_ops engine_kernel = {
 	.missed = kernel_missed,
 	.way_ns = kernel_way_ns,
 	.drop_clause = kernel_drop_clause,
+	.resume_clause = kernel_resume_clause,
 	.is_finished = kernel_is_finished,
 	.detach = kernel_detach,
 	.close = kernel_close,

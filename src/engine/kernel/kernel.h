@@ -95,6 +95,7 @@ struct engine {
 	struct sys_ints late_fds; /* perf events of tracepoints that no program hangs on any more */
 	bool is_attached;
 	uint32_t group; /* of what is attached now */
+	bool has_dropped_late[IMAGE_BUDGET_CLAUSES]; /* --budget: with places of later generations, which are not known any more */
 	uint64_t way_ns[3]; /* way.c: measured; 0: not yet */
 	uint32_t n_named; /* tracefs events so far: each name is used once */
 	/* iterators run in a thread of their own, so that their events are read while they run */
@@ -143,6 +144,7 @@ struct err *kernel_prog_refused(struct engine *e, const struct image_prog *p, co
 				int code) ERR_MUST;
 
 /* ---- attach.c ---- */
+struct err *kernel_attach_one(struct engine *e, uint32_t prog, struct engine_attach_result *res) ERR_MUST;
 struct err *kernel_attach(struct engine *e, struct engine_attach_result *res) ERR_MUST;
 /* the programs from this one on; what is attached when it fails stays */
 struct err *kernel_attach_from(struct engine *e, uint32_t first, struct engine_attach_result *res) ERR_MUST;
@@ -191,6 +193,7 @@ void kernel_drop_group(struct engine *e, uint32_t group);
 void kernel_drop_file(struct engine *e, struct str path);
 
 void kernel_drop_clause(struct engine *e, uint32_t budget);
+struct err *kernel_resume_clause(struct engine *e, uint32_t budget) ERR_MUST;
 
 /* ---- way.c ---- */
 uint64_t kernel_way_ns(struct engine *e, uint32_t prog);

@@ -30,7 +30,7 @@ struct batch {
 struct err *batch_install(struct batch *b, struct target_job *j) ERR_MUST;
 /* takes out jumps that another tracer has put a breakpoint on; -> the file's bytes stand where a jump of ours should: see batch_review */
 bool batch_check(struct batch *b);
-/* batch_off.c: takes out jumps to what --budget has switched off */
+/* batch_off.c: takes out jumps to what --budget has switched off, and puts them back when it is on again */
 void batch_take_off(struct batch *b, const struct target_job *j);
 /* the bytes are the file's again; all threads must be stopped */
 void batch_remove(struct batch *b);

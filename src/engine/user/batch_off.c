@@ -2,7 +2,7 @@
 /*
  * Places of a batch whose clauses have all been switched off by --budget, or whose generation or file was dropped: their jumps are taken out while the rest stays. The session
  * writes what is off into a map of the memory file; the guardian, which runs this, reads it there. The code that the jumps led to
- * stays until the batch goes: threads may be in it.
+ * stays until the batch goes: threads may be in it. So the jumps can be put back when they are wanted again.
  */
 #include "engine/user/batch.h"
 
@@ -28,9 +28,28 @@ static bool is_off(const struct target_job *j, const struct site *s)
 	return true;
 }
 
-void batch_take_off(struct batch *b, const struct target_job *j)
+/* one that went for another reason (a breakpoint of somebody else) stays out */
+static bool is_to_change(const struct patch *p, bool is_off)
+{
+	return is_off ? p->is_installed : p->is_off;
+}
+
+static ERR_MUST struct err *change(struct batch *b, struct patch *p)
 {
 	struct patch_counts counts;
+
+	if (!p->is_off) {
+		TRY(patch_remove(b->remote, p, 1, &counts));
+		/* not if the bytes were not ours */
+		p->is_off = counts.n_installed;
+		return NULL;
+	}
+	p->is_off = false;
+	return patch_install(b->remote, p, 1, &counts);
+}
+
+void batch_take_off(struct batch *b, const struct target_job *j)
+{
 	struct err *err = NULL;
 	bool is_stopped = false;
 	size_t k = 0;
@@ -42,13 +61,13 @@ void batch_take_off(struct batch *b, const struct target_job *j)
 		if (!s->patch.trampoline || k >= b->n_patches)
 			continue;
 		p = &b->patches[k++];
-		if (err || !p->is_installed || p->site != s->patch.site || !is_off(j, s))
+		if (err || p->site != s->patch.site || !is_to_change(p, is_off(j, s)))
 			continue;
 		if (!is_stopped)
 			err = remote_stop(b->remote, STOP_MS);
 		is_stopped = true;
 		if (!err)
-			err = patch_remove(b->remote, p, 1, &counts);
+			err = change(b, p);
 	}
 	err_free(err); /* the next round tries again */
 	if (is_stopped)

@@ -435,6 +435,13 @@ static void user_drop_clause(struct engine *e, uint32_t budget)
 	(void)budget;
 }
 
+static struct err *user_resume_clause(struct engine *e, uint32_t budget)
+{
+	(void)e;
+	(void)budget;
+	return NULL; /* in the same way */
+}
+
 static struct err *user_set_table(struct engine *e, uint32_t map, uint32_t index,
 				  const uint64_t *words, uint32_t n)
 {
@@ -462,6 +469,7 @@ const struct engine_ops engine_user = {
 	.lost = user_lost,
 	.way_ns = user_way_ns,
 	.drop_clause = user_drop_clause,
+	.resume_clause = user_resume_clause,
 	.is_finished = user_is_finished,
 	.detach = user_detach,
 	.close = user_close,

@@ -31,6 +31,7 @@ struct patch {
 	uint64_t trampoline;
 	uint32_t stack; /* bytes that it uses: trampoline_stack */
 	bool is_installed;
+	bool is_off; /* taken out by --budget, to be put back perhaps */
 };
 
 /*
