@@ -9,6 +9,7 @@
 #include "objfile/cfi.h"
 
 #include "objfile/cfi_private.h"
+#include "objfile/elf_private.h"
 
 #include <elf.h>
 #include <zlib.h>
@@ -252,13 +253,15 @@ static int extent_order(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-struct err *cfi_extents_of(struct objfile *f, struct cfi_extents *ret)
+const struct cfi_extents *cfi_extents_of(struct objfile *f)
 {
+	struct cfi_extents *ret = f->priv->extents;
 	struct cfi_raw raw = { 0 };
-	struct err *err;
 
-	*ret = (struct cfi_extents){ 0 };
-	err = read_named(f, STR(".eh_frame"), &raw);
+	if (ret)
+		return ret;
+	ret = f->priv->extents = base_alloc(sizeof(*ret));
+	err_free(read_named(f, STR(".eh_frame"), &raw));
 	ret->v = base_alloc((raw.funcs.n + 1) * sizeof(*ret->v));
 	vec_each(fn, &raw.funcs)
 		if (fn->end > fn->start)
@@ -266,7 +269,7 @@ struct err *cfi_extents_of(struct objfile *f, struct cfi_extents *ret)
 	if (ret->n)
 		qsort(ret->v, ret->n, sizeof(*ret->v), extent_order);
 	cfi_raw_free(&raw);
-	return err ? err_wrap(err, "'%s'", f->path) : NULL;
+	return ret;
 }
 
 const struct cfi_extent *cfi_extent_at(const struct cfi_extents *e, uint64_t start)
@@ -276,8 +279,24 @@ const struct cfi_extent *cfi_extent_at(const struct cfi_extents *e, uint64_t sta
 	return e->n ? bsearch(&key, e->v, e->n, sizeof(key), extent_order) : NULL;
 }
 
+size_t cfi_extents_until(const struct cfi_extents *e, uint64_t address)
+{
+	size_t lo = 0, hi = e->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (e->v[mid].start <= address)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 void cfi_extents_free(struct cfi_extents *e)
 {
-	free(e->v);
-	*e = (struct cfi_extents){ 0 };
+	if (e)
+		free(e->v);
+	free(e);
 }

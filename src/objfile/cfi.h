@@ -44,11 +44,12 @@ struct cfi_extents {
 	struct cfi_extent *v;
 	size_t n;
 };
-/* .eh_frame alone; none is no error */
-struct err *cfi_extents_of(struct objfile *f, struct cfi_extents *ret) ERR_MUST;
+/* by .eh_frame alone, read once for each file and kept with it; what cannot be read is none */
+const struct cfi_extents *cfi_extents_of(struct objfile *f);
 /* the piece that begins there, or NULL */
 const struct cfi_extent *cfi_extent_at(const struct cfi_extents *e, uint64_t start);
-void cfi_extents_free(struct cfi_extents *e);
+/* how many begin at this address or before it */
+size_t cfi_extents_until(const struct cfi_extents *e, uint64_t address);
 /* the rule at a file address; CFI_NONE (0) where nothing is known */
 uint32_t cfi_table_find(const struct cfi_table *t, uint64_t vaddr);
 

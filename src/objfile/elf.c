@@ -378,6 +378,7 @@ void objfile_unref(struct objfile *f)
 	symtab_free(f->priv->symtab);
 	usdt_table_free(f->priv->usdt);
 	go_info_free(f->priv->go);
+	cfi_extents_free(f->priv->extents);
 	if (f->priv->elf)
 		elf_end(f->priv->elf);
 	if (f->priv->fd >= 0)

@@ -15,6 +15,7 @@
 struct debuginfo;
 
 struct go_info;
+struct cfi_extents;
 
 struct objfile_private {
 	unsigned refs;
@@ -24,6 +25,7 @@ struct objfile_private {
 	struct symtab *symtab;
 	struct usdt_table *usdt;
 	struct go_info *go;
+	struct cfi_extents *extents;
 	char *open_path;       /* where it was opened; NULL when it came from a descriptor */
 	struct str debug_path; /* folders with separate debug files, ':' between; may be empty */
 	struct debuginfo *debuginfo; /* debuginfo.c */
@@ -37,6 +39,7 @@ void symtab_free(struct symtab *t);
 void usdt_table_free(struct usdt_table *t);
 void debuginfo_free(struct debuginfo *d);
 void go_info_free(struct go_info *g);
+void cfi_extents_free(struct cfi_extents *e);
 
 /* one entry of a note section or segment (elf(5), "Notes") */
 struct elf_note {

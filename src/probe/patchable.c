@@ -175,7 +175,8 @@ bool patchable_find(struct objfile *f, uint64_t entry, uint64_t size, struct pat
  */
 static void add_padding(struct objfile *f, uint64_t limit, struct patchable_function *fn)
 {
-	uint64_t end = fn->start + fn->size, to = (end + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
+	uint64_t end = fn->start + fn->size,
+		 to = (end + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
 	uint8_t bytes[ALIGNMENT];
 	CODE_AUTO c = { 0 };
 
@@ -199,8 +200,9 @@ static void add_padding(struct objfile *f, uint64_t limit, struct patchable_func
 static void find_extent(struct objfile *f, uint64_t address, struct patchable_function *fn)
 {
 	const struct symbol *s = symtab_at(objfile_symtab(f), address);
-	struct cfi_extents all = { 0 };
-	uint64_t next = UINT64_MAX;
+	const struct cfi_extents *all;
+	const struct cfi_extent *e;
+	size_t n;
 
 	if (s && s->size && address - s->addr < s->size) {
 		fn->start = s->addr;
@@ -208,18 +210,15 @@ static void find_extent(struct objfile *f, uint64_t address, struct patchable_fu
 		add_padding(f, UINT64_MAX, fn);
 		return;
 	}
-	err_free(cfi_extents_of(f, &all));
-	for (size_t i = 0; i < all.n; i++)
-		if (address >= all.v[i].start && address < all.v[i].end) {
-			fn->start = all.v[i].start;
-			fn->size = all.v[i].end - all.v[i].start;
-		}
-	for (size_t i = 0; i < all.n; i++)
-		if (all.v[i].start >= fn->start + fn->size && all.v[i].start < next)
-			next = all.v[i].start;
-	cfi_extents_free(&all);
-	if (fn->size)
-		add_padding(f, next, fn);
+	all = cfi_extents_of(f);
+	n = cfi_extents_until(all, address);
+	e = n ? &all->v[n - 1] : NULL;
+	if (!e || address >= e->end)
+		return;
+	fn->start = e->start;
+	fn->size = e->end - e->start;
+	n = cfi_extents_until(all, e->end - 1);
+	add_padding(f, n < all->n ? all->v[n].start : UINT64_MAX, fn);
 }
 
 void patchable_read(struct objfile *f, uint64_t address, struct patchable_function *ret)
@@ -254,12 +253,11 @@ void patchable_drop_entered(struct objfile *f, const struct patchable_span *v, s
 		const struct patchable *p = v[i].place;
 
 		if (p->len)
-			w[n_windows++] =
-				(struct placement_window){ .start = fn->start,
-							   .end = fn->start + fn->size,
-							   .from = p->address,
-							   .to = p->address + p->len - 1,
-							   .point = (uint32_t)i };
+			w[n_windows++] = (struct placement_window){ .start = fn->start,
+								    .end = fn->start + fn->size,
+								    .from = p->address,
+								    .to = p->address + p->len - 1,
+								    .point = (uint32_t)i };
 	}
 	if (n_windows)
 		placement_foreign_find(all, NULL, f, w, n_windows);

@@ -16,15 +16,9 @@ enum { FUNCTION_MAX = 1 << 20 };
 /* of a function that no symbol names, such as what an IFUNC stands for: by call frame information; 0: not known */
 static uint64_t unnamed_size(struct objfile *f, uint64_t entry)
 {
-	struct cfi_extents all = { 0 };
-	const struct cfi_extent *e;
-	uint64_t size;
+	const struct cfi_extent *e = cfi_extent_at(cfi_extents_of(f), entry);
 
-	err_free(cfi_extents_of(f, &all));
-	e = cfi_extent_at(&all, entry);
-	size = e ? e->end - e->start : 0;
-	cfi_extents_free(&all);
-	return size;
+	return e ? e->end - e->start : 0;
 }
 
 bool placement_read(struct objfile *f, uint64_t entry, struct code *ret)
@@ -230,10 +224,12 @@ static bool settle(struct match *m, struct objfile *f, const struct probe_shape 
 }
 
 /* code of other functions may lead behind the entries of some: those get their probes back */
-static void undo_entered(struct match *m, struct objfile *f, struct probe_shape *shape, struct moved *moved)
+static void undo_entered(struct match *m, struct objfile *f, struct probe_shape *shape,
+			 struct moved *moved)
 {
 	if (f && moved->windows.n)
-		placement_foreign_find(probe_ctx_foreign(m->c), m->c, f, moved->windows.v, moved->windows.n);
+		placement_foreign_find(probe_ctx_foreign(m->c), m->c, f, moved->windows.v,
+				       moved->windows.n);
 	vec_each(w, &moved->windows) {
 		const struct probe_point *before = &moved->before.v[w->point];
 
@@ -300,9 +296,10 @@ static void drop_refused(struct match *m, struct probe_shape *shape)
 			      "'%.*s': the kernel takes no probe on the instruction there (%s).",
 			      STR_ARG(first.name), insn);
 	else if (n_dropped)
-		diag_warning(m->diags, D_PROBE_PLACE, m->spec->ap->at,
-			     "the kernel takes no probe at %u of %u places: the first instruction of '%.*s' for one (%s).",
-			     n_dropped, n_dropped + n, STR_ARG(first.symbol), insn);
+		diag_warning(
+			m->diags, D_PROBE_PLACE, m->spec->ap->at,
+			"the kernel takes no probe at %u of %u places: the first instruction of '%.*s' for one (%s).",
+			n_dropped, n_dropped + n, STR_ARG(first.symbol), insn);
 }
 
 void placement_run(struct match *m, struct probe_shape *shape)

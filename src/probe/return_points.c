@@ -109,8 +109,6 @@ struct known_file {
 	struct str path;
 	struct objfile *f;
 	struct return_evidence evidence;
-	struct cfi_extents extents; /* of functions without symbols; read when one is met */
-	bool has_extents;
 };
 
 /* a function whose points are to be made */
@@ -145,17 +143,15 @@ static struct known_file *file_of(struct returns_run *r, struct str path)
 }
 
 /* a function that no symbol names, such as what an IFUNC stands for: call frame information knows where it ends */
-static const struct symbol *unnamed_function(struct returns_run *r, struct known_file *file, const struct probe_point *p)
+static const struct symbol *unnamed_function(struct returns_run *r, struct known_file *file,
+					     const struct probe_point *p)
 {
 	const struct cfi_extent *e;
 	struct symbol *s;
 
 	if (!file->f)
 		return NULL;
-	if (!file->has_extents)
-		err_free(cfi_extents_of(file->f, &file->extents)); /* none that can be read: it stays empty */
-	file->has_extents = true;
-	e = cfi_extent_at(&file->extents, p->address);
+	e = cfi_extent_at(cfi_extents_of(file->f), p->address);
 	if (!e)
 		return NULL;
 	s = arena_new(r->m->c->arena, struct symbol);
@@ -250,7 +246,8 @@ static uint64_t entry_place(const struct planned *p)
 	struct placement to = { .address = p->range.start };
 	CODE_AUTO c = { 0 };
 
-	if (!placement_read(p->fn.f, p->range.start, &c) || !c.n || !(c.insn[0].flags & CODE_REFUSED))
+	if (!placement_read(p->fn.f, p->range.start, &c) || !c.n ||
+	    !(c.insn[0].flags & CODE_REFUSED))
 		return p->range.start;
 	placement_edges_find(p->fn.f, &c, &edges);
 	placement_choose(&c, p->range.start, &edges, &needs, &to);
@@ -359,8 +356,6 @@ void returns_run(struct match *m)
 	for (r.from = 0; r.from < n; r.from++)
 		run_shape(&r);
 	report(m);
-	vec_each(f, &r.files)
-		cfi_extents_free(&f->extents);
 	vec_free(&r.files);
 }
 

@@ -10,6 +10,7 @@
 
 #include "objfile_build.h"
 #include "tap.h"
+#include "err_help.h"
 
 /* ---- against readelf ---- */
 
@@ -152,6 +153,43 @@ static void check_file(const char *path)
 	CHECK_INT(n.wrong, 0);
 	CHECK(n.odd * 50 < n.rows);
 	cfi_table_free(t);
+}
+
+/* functions without symbols: each entry that readelf prints is one, and the section is read once */
+TEST(extents_of_libc)
+{
+	const char *path = "/lib/x86_64-linux-gnu/libc.so.6";
+	const struct cfi_extents *all;
+	OBJFILE_AUTO f = NULL;
+	char line[512];
+	size_t n = 0;
+	FILE *p;
+
+	if (!check_err(objfile_open(path, &f), path))
+		return;
+	all = cfi_extents_of(f);
+	CHECK(cfi_extents_of(f) == all);
+	snprintf(line, sizeof(line), "readelf --debug-dump=frames %s 2>/dev/null", path);
+	p = popen(line, "r");
+	while (p && fgets(line, sizeof(line), p)) {
+		const char *at = strstr(line, " FDE ") ? strstr(line, "pc=") : NULL;
+		const struct cfi_extent *e;
+		unsigned long start, end;
+		size_t k;
+
+		if (!at || sscanf(at, "pc=%lx..%lx", &start, &end) != 2 || end <= start)
+			continue;
+		n++;
+		e = cfi_extent_at(all, start);
+		k = cfi_extents_until(all, end - 1);
+		if (!CHECK(e && e->end == end) || !CHECK(k && all->v[k - 1].start == start) ||
+		    !CHECK(k == all->n || all->v[k].start >= end))
+			break;
+	}
+	if (p)
+		pclose(p);
+	CHECK(n > 1000);
+	CHECK_INT(n, all->n);
 }
 
 TEST(rows_of_libc)
