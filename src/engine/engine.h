@@ -64,6 +64,10 @@ struct engine_ops {
 	void (*drop_group)(struct engine *e, uint32_t group);
 	/* all user probes in a file, by the path of their points */
 	void (*drop_file)(struct engine *e, struct str path);
+	/* a process has mapped what may be probed; NULL: the engine's probes are in files, whoever maps them */
+	void (*look)(struct engine *e);
+	/* poll is to return when fd can be read, too (-1: none); NULL: poll_fd and fd can be waited for together */
+	void (*wake_by)(struct engine *e, int fd);
 	/* deliver pending events; waits up to timeout_ms (-1: for ever) when there are none. Interrupted by signals: 0 */
 	struct err *(*poll)(struct engine *e, int timeout_ms, engine_event_fn *fn, void *arg);
 	/* an fd that is readable when poll has something; for the session's own epoll */

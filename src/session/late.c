@@ -29,6 +29,8 @@
 enum {
 	PAUSE_NS = 1000000, /* between two readings of the rings */
 	RESCAN_NS = 1000000000,
+	UNTOLD_NS =
+		50000000, /* between two looks at what processes map, where the kernel does not tell */
 	SWEEP_NS = 1000000000,
 	MAX_KNOWN =
 		1 << 18, /* files that are remembered; then all but those with probes are forgotten */
@@ -68,6 +70,7 @@ struct late {
 	uint64_t read_at; /* when the rings were read last */
 	uint64_t rescanned_at;
 	bool must_rescan;
+	bool must_look; /* the engine must: a file that it knows was mapped */
 	uint64_t n_records, n_looked, n_attached, worst_ns;
 	uint32_t n_late;
 };
@@ -283,6 +286,7 @@ static void look(struct late *l, const struct mapped_file *m, const struct file_
 	STRBUF_AUTO name = { 0 };
 	struct objfile *f = NULL;
 	int fd = mapped_file_open(m);
+	bool is_there;
 
 	/* the process is gone, and the name with it: there is nothing to be probed, now */
 	if (fd < 0)
@@ -290,7 +294,9 @@ static void look(struct late *l, const struct mapped_file *m, const struct file_
 	l->n_looked++;
 	strbuf_add_str(&name, m->path);
 	err_free(objfile_open_fd(fd, strbuf_cstr(&name), &f));
-	if (f && fits_file(l, m->path, f) && !has_probes(l, f)) {
+	is_there = f && has_probes(l, f);
+	l->must_look |= is_there;
+	if (f && !is_there && fits_file(l, m->path, f)) {
 		if (!is_followed(l, m->pid)) {
 			objfile_unref(f);
 			close(fd);
@@ -314,10 +320,21 @@ static void rescan(struct late *l)
 
 	l->rescanned_at = clock_monotonic_ns();
 	l->must_rescan = false;
-	err = mapped_files_read(o->follow ? NULL : o->pids.v, o->follow ? 0 : o->pids.n, &all);
-	vec_each(m, &all.files)
-		if (fits_path(l, (*m)->path) && concerns(l, (*m)->pid))
-			look(l, *m, NULL, l->rescanned_at);
+	if (!o->follow && l->o.c->child)
+		err = mapped_files_read(&l->o.c->child, 1, &all);
+	else
+		err = mapped_files_read(o->follow ? NULL : o->pids.v, o->follow ? 0 : o->pids.n,
+					&all);
+	vec_each(m, &all.files) {
+		struct file_key key = { .ino = (*m)->ino,
+					.dev_major = (*m)->dev_major,
+					.dev_minor = (*m)->dev_minor };
+
+		/* its generation is not known: only where the kernel tells nothing is a file taken for one that was looked at */
+		if (fits_path(l, (*m)->path) && concerns(l, (*m)->pid) &&
+		    (l->o.c->mappings || !is_known(l, &key)))
+			look(l, *m, l->o.c->mappings ? NULL : &key, l->rescanned_at);
+	}
 	mapped_files_free(&all);
 	err_free(err);
 }
@@ -339,8 +356,12 @@ static void on_record(void *arg, const struct perf_record *r)
 	if (r->kind != PERF_MAPPED || !r->ino || !r->path.n || r->path.p[0] != '/')
 		return;
 	l->n_records++;
-	if (is_known(l, &key) || !concerns(l, r->pid))
+	if (!concerns(l, r->pid))
 		return;
+	if (is_known(l, &key)) {
+		l->must_look = true;
+		return;
+	}
 	if (str_ends(m.path, deleted)) {
 		m.path = str_sub(m.path, 0, m.path.n - deleted.n);
 		m.is_deleted = true;
@@ -355,10 +376,15 @@ void late_round(struct late *l)
 {
 	if (!l)
 		return;
-	perf_rings_read(l->o.c->mappings, on_record, l);
+	if (l->o.c->mappings)
+		perf_rings_read(l->o.c->mappings, on_record, l);
 	l->read_at = clock_monotonic_ns();
-	if (l->must_rescan && l->read_at - l->rescanned_at > RESCAN_NS)
+	if ((l->must_rescan && l->read_at - l->rescanned_at > RESCAN_NS) ||
+	    (!l->o.c->mappings && l->read_at - l->rescanned_at > UNTOLD_NS))
 		rescan(l);
+	if (l->must_look && l->o.ops->look)
+		l->o.ops->look(l->o.engine);
+	l->must_look = false;
 	sweep(l, l->read_at);
 }
 
@@ -375,7 +401,9 @@ void late_wait(struct late *l, int timeout_ms)
 
 		nanosleep(&pause, NULL);
 	}
-	(void)!epoll_wait(l->epoll_fd, &ev, 1, timeout_ms);
+	/* the engine's own poll waits for both, or for time to pass */
+	if (!l->o.ops->wake_by)
+		(void)!epoll_wait(l->epoll_fd, &ev, 1, timeout_ms);
 }
 
 /* ---- begin and end ---- */
@@ -394,7 +422,7 @@ struct late *late_new(const struct late_opts *o)
 	struct late *l;
 	int fd;
 
-	if (!c->waits || !c->mappings)
+	if (!c->waits || (!c->mappings && o->ops == &engine_kernel))
 		return NULL;
 	l = base_alloc(sizeof(*l));
 	l->o = *o;
@@ -405,11 +433,14 @@ struct late *late_new(const struct late_opts *o)
 			late_add_specs(&c->probes, ap, &l->arena, &l->specs);
 	l->has = arena_array(&l->arena, bool, l->specs.n + 1);
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	is_fine = l->epoll_fd >= 0 && add_to_epoll(l, o->ops->poll_fd(o->engine));
-	for (size_t i = 0; (fd = perf_rings_fd(c->mappings, i)) >= 0; i++)
+	is_fine = l->epoll_fd >= 0 &&
+		  (o->ops->wake_by || add_to_epoll(l, o->ops->poll_fd(o->engine)));
+	for (size_t i = 0; c->mappings && (fd = perf_rings_fd(c->mappings, i)) >= 0; i++)
 		is_fine = is_fine && add_to_epoll(l, fd);
 	if (!is_fine)
 		log_verbose("files that are mapped later are noticed late: %s", strerror(errno));
+	if (o->ops->wake_by)
+		o->ops->wake_by(o->engine, l->epoll_fd);
 	return l;
 }
 
@@ -432,6 +463,8 @@ void late_free(struct late *l)
 		if (p->fd >= 0)
 			close(p->fd);
 	}
+	if (l->o.ops->wake_by)
+		l->o.ops->wake_by(l->o.engine, -1);
 	if (l->epoll_fd >= 0)
 		close(l->epoll_fd);
 	vec_free(&l->files);

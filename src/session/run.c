@@ -111,7 +111,8 @@ static ERR_MUST struct err *loop(struct run *r)
 		late_round(r->late);
 		replaced_round(r->replaced);
 		procwatch_catch_up(r->names.watch);
-		TRY(run_drain(r, r->late ? 0 : POLL_MS));
+		/* late_wait has waited for events, too, where the engine has a descriptor for them */
+		TRY(run_drain(r, r->late && !r->ops->wake_by ? 0 : POLL_MS));
 		procwatch_round(r->names.watch);
 		calls_round(r->calls);
 		TRY(budget_round(r->budget));
@@ -202,37 +203,16 @@ static ERR_MUST struct err *trace(struct run *r)
 	return NULL;
 }
 
-/* the user engine probes later what it has a place for already: a file that a pattern might name is none */
-static ERR_MUST struct err *check_waiting(const struct run *r)
-{
-	bool has_places = false;
-
-	if (r->ops != &engine_user || !r->c.waits)
-		return NULL;
-	for (uint32_t i = 0; i < r->c.image->n_progs; i++)
-		has_places |= r->c.image->progs[i]->shape->is_user &&
-			      r->c.image->progs[i]->shape->n_points;
-	if (!has_places)
-		return err_hint(err_new(0, "no file that is there now has what is to be probed, "
-					   "and the user engine does not wait for others"),
-				"--engine kernel does");
-	if (!r->o->no_warnings)
-		fprintf(stderr, "NOTE: the user engine does not probe files that are mapped later "
-				"and have no name in the script; --engine kernel does\n");
-	return NULL;
-}
-
 static ERR_MUST struct err *run_script(struct run *r)
 {
 	struct late_opts lo;
 
 	TRY(run_open_output(r));
-	if (!r->c.image->n_progs && !r->c.mappings) {
+	if (!r->c.image->n_progs && !r->c.mappings && !(r->ops == &engine_user && r->c.waits)) {
 		fprintf(stderr, "No probes to attach\n");
 		r->status = 1;
 		return NULL;
 	}
-	TRY(check_waiting(r));
 	TRY(run_open_engine(r));
 	run_watch_processes(r);
 	r->calls = calls_new(r->c.image, r->ops, r->engine);
@@ -247,10 +227,8 @@ static ERR_MUST struct err *run_script(struct run *r)
 				 .out = r->out,
 				 .grown = run_image_grown,
 				 .arg = r };
-	if (r->ops == &engine_kernel) {
-		r->late = late_new(&lo);
-		r->replaced = replaced_new(&lo);
-	}
+	r->late = late_new(&lo);
+	r->replaced = replaced_new(&lo);
 	if (r->o->is_test || r->o->is_bench)
 		return tests_run(&r->c, r->ops, r->engine, r->out, r->o->is_bench, &r->status);
 	return trace(r);
@@ -341,8 +319,7 @@ static bool compile(struct run *r, const struct session_opts *o)
 	if ((o->pids.n || r->child.pid) && !o->follow) {
 		if (!compile_for(r, ENGINE_USER))
 			return false;
-		why = r->c.waits ? err_new(0, "it waits for files that are mapped later")
-				 : user_engine_refusal(r->c.image);
+		why = user_engine_refusal(r->c.image);
 		if (!why) {
 			log_verbose("engine: user, all of it can run in the process");
 			return true;

@@ -79,6 +79,7 @@ struct err *run_open_engine(struct run *r)
 	struct engine_opts eo = {
 		.ring_bytes = r->c.ring_bytes,
 		.cgroup_id = o->cgroup_id,
+		.grows = r->c.waits || o->follow,
 		.warn_missing = cfg->missing_probes == MISSING_WARN,
 		.ignore_missing = cfg->missing_probes == MISSING_IGNORE,
 		.max_memory = (uint64_t)cfg->max_memory,

@@ -18,7 +18,7 @@
 
 #define KEEP __attribute__((noinline, noclone, used))
 
-enum { LOOKED_AT = 16, WAITS = 20000 };
+enum { LOOKED_AT = 16, WAITS = 20000, BREAKPOINT = 0xcc, JUMP = 0xe9 };
 
 KEEP int own(int i)
 {
@@ -33,11 +33,11 @@ KEEP int own(int i)
 		return i + n;         \
 	}
 #define TEN(X, n) X(n##0) X(n##1) X(n##2) X(n##3) X(n##4) X(n##5) X(n##6) X(n##7) X(n##8) X(n##9)
-#define HUNDRED(X, n)                                                                              \
-	TEN(X, n##0)                                                                               \
-	TEN(X, n##1)                                                                               \
-	TEN(X, n##2) TEN(X, n##3) TEN(X, n##4) TEN(X, n##5) TEN(X, n##6) TEN(X, n##7) TEN(X, n##8) \
-		TEN(X, n##9)
+#define HUNDRED(X, n) \
+	TEN(X, n##0)  \
+	TEN(X, n##1)  \
+	TEN(X, n##2)  \
+	TEN(X, n##3) TEN(X, n##4) TEN(X, n##5) TEN(X, n##6) TEN(X, n##7) TEN(X, n##8) TEN(X, n##9)
 #define ALL(X) HUNDRED(X, 1) HUNDRED(X, 2) HUNDRED(X, 3) HUNDRED(X, 4)
 #define CALL(n) sum += f##n(n);
 ALL(FUNCTION)
@@ -60,7 +60,7 @@ static void call(int (*function)(int), const char *name, int count)
 	unsigned char before[LOOKED_AT];
 
 	memcpy(before, (const void *)(uintptr_t)function, LOOKED_AT);
-	if (memchr(before, 0xcc, LOOKED_AT) == NULL)
+	if (!memchr(before, BREAKPOINT, LOOKED_AT) && !memchr(before, JUMP, LOOKED_AT))
 		wait_for_probe(function, before);
 	for (int i = 0; i < count; i++) {
 		function(i);

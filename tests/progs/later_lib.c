@@ -4,6 +4,8 @@ __attribute__((noinline, noclone)) int work(int i);
 
 __attribute__((noinline, noclone)) int work(int i)
 {
-	__asm__ volatile("");
-	return i * 3;
+	int far = i + 1000000; /* long enough for a jump */
+
+	__asm__ volatile("" : "+r"(far));
+	return far * 3 - 3000000;
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/user/grow.h"
 #include "engine/user/sites.h"
 #include "engine/user/user_refusal.h"
 
@@ -60,6 +61,7 @@ static void user_close(struct engine *e)
 {
 	stop_guardian(e);
 	local_free(e->local);
+	handover_free(&e->handover);
 	shared_free(&e->shared);
 	vec_free(&e->timers);
 	vec_free(&e->record);
@@ -111,10 +113,14 @@ static struct err *user_open(const struct image *im, struct sources *s,
 			"-p PID or -c COMMAND names one; --engine kernel traces all of them");
 	TRY(user_refusal(im));
 	e = base_alloc(sizeof(*e));
-	*e = (struct engine){ .image = im, .sources = s, .opts = *opts, .shared.fd = -1 };
+	*e = (struct engine){
+		.image = im, .sources = s, .opts = *opts, .shared.fd = -1, .wake_fd = -1
+	};
 	err = shared_make(im, opts->ring_bytes, opts->grows, &e->shared);
 	if (!err)
 		err = local_make(im, &e->shared, &e->local);
+	if (!err && opts->grows)
+		err = handover_make(&e->handover);
 	if (err) {
 		user_close(e);
 		return err;
@@ -165,6 +171,11 @@ static struct err *attach_all(void *arg, struct guardian_report *report)
 	return err;
 }
 
+static struct err *answer_growth(void *arg, struct str question, struct guardian_report *out)
+{
+	return grow_answer(arg, question, out);
+}
+
 static bool round_all(void *arg, struct strbuf *note)
 {
 	struct engine *e = arg;
@@ -196,7 +207,7 @@ static bool has_places(const struct image *im)
 	return false;
 }
 
-static void warn_refused(struct engine *e, const char *text)
+void user_warn_refused(struct engine *e, const char *text)
 {
 	if (!e->opts.ignore_missing)
 		e->opts.report(e->opts.report_arg, e->image->progs[0]->at, "WARNING", text);
@@ -208,7 +219,7 @@ static void tell_later(void *arg, struct str text)
 	STRBUF_AUTO copy = { 0 };
 
 	strbuf_add_str(&copy, text);
-	warn_refused(arg, strbuf_cstr(&copy));
+	user_warn_refused(arg, strbuf_cstr(&copy));
 }
 
 /* places that cannot be probed here are said; none at all is an error */
@@ -222,15 +233,17 @@ static struct err *tell_refused(struct engine *e, struct guardian_report *report
 		return err_hint(err_new(0, "nothing can be probed by the user engine: %.*s",
 					STR_ARG(str_trim(text))),
 				"--engine kernel probes it");
-	warn_refused(e, strbuf_cstr(&report->text));
+	user_warn_refused(e, strbuf_cstr(&report->text));
 	return NULL;
 }
 
 static struct err *user_attach(struct engine *e, struct engine_attach_result *res)
 {
-	static const struct guardian_ops ops = {
-		.attach = attach_all, .round = round_all, .note = tell_later, .detach = detach_all
-	};
+	static const struct guardian_ops ops = { .attach = attach_all,
+						 .round = round_all,
+						 .ask = answer_growth,
+						 .note = tell_later,
+						 .detach = detach_all };
 	const struct guardian_files files = { .memory = e->shared.fd,
 					      .keep = &e->opts.gate,
 					      .n_keep = e->opts.held_pid ? 1 : 0 };
@@ -240,7 +253,7 @@ static struct err *user_attach(struct engine *e, struct engine_attach_result *re
 	add_timers(e);
 	shared_area(&e->shared)->is_on = 1;
 	*res = (struct engine_attach_result){ .n_attached = (uint32_t)e->timers.n };
-	if (!has_places(e->image))
+	if (!has_places(e->image) && !e->opts.grows)
 		return NULL;
 	err = guardian_start(&ops, e, &files, &report, &e->guardian);
 	res->n_attached += report.n_attached;
@@ -356,6 +369,7 @@ static bool is_exiting(const struct engine *e)
 
 static struct err *user_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, void *arg)
 {
+	struct pollfd wake = { .fd = e->wake_fd, .events = POLLIN };
 	uint64_t start = clock_monotonic_ns();
 
 	for (;;) {
@@ -375,8 +389,9 @@ static struct err *user_poll(struct engine *e, int timeout_ms, engine_event_fn *
 			return NULL;
 		wait = 1 + (int)(e->idle++ / IDLE_ROUNDS_PER_MS);
 		wait = wait > MOST_IDLE_MS ? MOST_IDLE_MS : wait;
-		if (poll(NULL, 0, wait < left ? wait : left) < 0)
-			return NULL; /* a signal */
+		/* woken, or by a signal */
+		if (poll(&wake, 1, wait < left ? wait : left))
+			return NULL;
 	}
 }
 
@@ -428,6 +443,11 @@ static int user_poll_fd(struct engine *e)
 	return -1;
 }
 
+static void user_wake_by(struct engine *e, int fd)
+{
+	e->wake_fd = fd;
+}
+
 /* the guardian sees in the map of rates what is off, and takes it out within a round */
 static void user_drop_clause(struct engine *e, uint32_t budget)
 {
@@ -453,6 +473,11 @@ const struct engine_ops engine_user = {
 	.open = user_open,
 	.run_once = user_run_once,
 	.attach = user_attach,
+	.extend = user_extend,
+	.drop_group = user_drop_group,
+	.drop_file = user_drop_file,
+	.look = user_look,
+	.wake_by = user_wake_by,
 	.poll = user_poll,
 	.poll_fd = user_poll_fd,
 	.map_each = user_map_each,

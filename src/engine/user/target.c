@@ -199,8 +199,7 @@ bool target_round(struct target *t, struct target_job *j)
 	if (t->n_rounds++ % CHECK_ROUNDS == 0)
 		vec_each(b, &t->batches)
 			is_lost |= batch_check(b);
-	vec_each(b, &t->batches)
-		batch_take_off(b, j);
+	target_take_off(t, j);
 	err = proc_maps_read(t->pid, &maps);
 	if (err) {
 		err_free(err);
@@ -217,18 +216,28 @@ bool target_round(struct target *t, struct target_job *j)
 	return true;
 }
 
-struct err *target_extend(struct target *t, struct target_job *j)
+void target_extend(struct target *t, struct target_job *j)
 {
 	struct proc_maps maps;
 	struct err *err;
 
 	if (t->remote.mem_fd < 0 || !proc_is_alive(t->pid))
-		return NULL;
-	TRY(proc_maps_read(t->pid, &maps));
+		return;
+	err = proc_maps_read(t->pid, &maps);
+	if (err) {
+		err_free(err);
+		return;
+	}
 	/* a program that was replaced by exec is the next round's */
-	err = has_execed(t, &maps) ? NULL : add_batch(t, j, &maps, false);
+	if (!has_execed(t, &maps))
+		tell(t, j, add_batch(t, j, &maps, false));
 	proc_maps_free(&maps);
-	return err;
+}
+
+void target_take_off(struct target *t, struct target_job *j)
+{
+	vec_each(b, &t->batches)
+		batch_take_off(b, j);
 }
 
 /* false: threads were still in the code of the probes */

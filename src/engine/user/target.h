@@ -35,7 +35,9 @@ struct err *target_attach(struct target_job *j, pid_t pid, struct target **ret) 
 /* looks for code that was loaded since. False: the process has ended */
 bool target_round(struct target *t, struct target_job *j);
 /* the job has new places: those that the process has now are probed; what it maps later, by target_round */
-struct err *target_extend(struct target *t, struct target_job *j) ERR_MUST;
+void target_extend(struct target *t, struct target_job *j);
+/* jumps to what has been switched off, or dropped from the job, are taken out */
+void target_take_off(struct target *t, struct target_job *j);
 /* the process's code is the file's again; frees it */
 void target_detach(struct target *t);
 

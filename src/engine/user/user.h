@@ -7,6 +7,7 @@
  *	engine.c	the operations, in the order in which the session calls them
  *	local.c		programs that run here
  *	mapio.c		reading and changing maps
+ *	grow.c		generations: programs and places that come later
  *	target.c	one traced process: what is put into it, and taken out
  *
  * All that touches processes is done by the guardian, a child that outlives us (guardian.h).
@@ -17,6 +18,7 @@
 #include "base/vec.h"
 #include "engine/engine.h"
 #include "engine/user/guardian.h"
+#include "engine/user/handover.h"
 #include "engine/user/shared.h"
 #include "engine/user/target.h"
 
@@ -40,11 +42,18 @@ struct engine {
 	struct guardian *guardian;    /* NULL: nothing is attached */
 	VEC(struct target *) targets; /* the guardian's, as is the job */
 	struct target_job job;
-	uint64_t idle;        /* rounds in which nothing came */
-	uint64_t way_ns;      /* way.c: 0: not measured yet */
-	uint64_t n_rounds;    /* of looking at the rings */
-	uint64_t n_abandoned; /* records that a process began and never completed */
+	struct image grown;       /* the guardian's image, when there are later generations */
+	struct handover handover; /* if opts.grows */
+	int wake_fd;              /* poll returns when it can be read; -1: none */
+	uint64_t idle;            /* rounds in which nothing came */
+	uint64_t way_ns;          /* way.c: 0: not measured yet */
+	uint64_t n_rounds;        /* of looking at the rings */
+	uint64_t n_abandoned;     /* records that a process began and never completed */
 };
+
+/* ---- engine.c ---- */
+/* lines of places that cannot be probed, unless they are not to be told */
+void user_warn_refused(struct engine *e, const char *text);
 
 /* ---- local.c ---- */
 struct err *local_make(const struct image *im, const struct shared *s, struct local **ret) ERR_MUST;
