@@ -38,8 +38,8 @@ missing() {
 }
 
 # a language whose command is in PATH needs no package
-language() { # command package
-    command -v "$1" >/dev/null 2>&1 || echo "$2"
+language() { # command package ...
+    command -v "$1" >/dev/null 2>&1 || echo "${@:2}"
 }
 
 # Debian's rustc is of 2022; rustc-web is its own, newer build for browsers, and stands in for it (cargo-web: its cargo)
@@ -99,11 +99,13 @@ build) packages=$build ;;
 demo) packages="$build $demo" ;;
 static) packages="$build $static" ;;
 test | vm) packages="$build $demo $test $(language go golang-go) $(rust) \
-    $(language javac openjdk-17-jdk-headless) $(language node nodejs)"
+    $(language javac openjdk-17-jdk-headless) $(language node nodejs libnode-dev)"
     # Go's tables and conventions change: an old version beside the newest, where the distribution has it
     apt-cache show golang-1.19-go >/dev/null 2>&1 && packages="$packages golang-1.19-go"
     # values of both C++ libraries
     apt-cache show libc++-14-dev >/dev/null 2>&1 && packages="$packages libc++-14-dev libc++abi-14-dev"
+    # headers of the node that is there
+    [ "$(readlink -f "$(command -v node)")" != /usr/bin/node ] || [ -e /usr/include/node/node_api.h ] || packages="$packages libnode-dev"
     # the acceptance figures are for Debian's OpenJDK 17, whatever else stands in PATH
     ls /usr/lib/jvm/java-17-openjdk-*/bin/java >/dev/null 2>&1 || packages="$packages openjdk-17-jdk-headless"
     [ "$1" = test ] || packages="$packages $vm" ;;
