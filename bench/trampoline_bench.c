@@ -117,9 +117,9 @@ static void calibrate(void)
 		end_ns = now();
 	while (end_ns - start_ns < 2e7);
 	end = __builtin_ia32_rdtsc();
-	room.area->start_tsc = start;
-	room.area->start_ns = (uint64_t)start_ns;
-	room.area->clock_scale =
+	room.area->clocks[0].tsc = start;
+	room.area->clocks[0].ns = (uint64_t)start_ns;
+	room.area->clocks[0].scale =
 		(uint64_t)((end_ns - start_ns) / (double)(end - start) * 4294967296.0);
 }
 

@@ -12,6 +12,7 @@
 /* what to add to a reading of each clock to get ns since 1970, UTC */
 struct output_clock {
 	int64_t offset[CLOCK_STORED_TAI + 1]; /* by enum stored_clock */
+	int64_t slept; /* ns for which the machine had stood by then, and CLOCK_MONOTONIC with it */
 };
 
 /* measured now; with BPFTRACE_DUMMY_TS_MAP in the environment the tai clock is taken as it is (a test writes it) */

@@ -400,6 +400,13 @@ TEST(the_clock_agrees_with_the_system)
 	int64_t got, want;
 
 	output_clock_init(&c);
+	/* a machine that has slept for an hour since: this clock has stood meanwhile, the others have not */
+	got = output_clock_real(&c, CLOCK_STORED_MONOTONIC, 0);
+	c.slept -= 3600ll * 1000000000;
+	CHECK(output_clock_real(&c, CLOCK_STORED_MONOTONIC, 0) - got > 3599ll * 1000000000);
+	got = output_clock_real(&c, CLOCK_STORED_BOOT, 0);
+	CHECK_INT(got, c.offset[CLOCK_STORED_BOOT]);
+	output_clock_init(&c);
 	clock_gettime(CLOCK_MONOTONIC, &mono);
 	clock_gettime(CLOCK_REALTIME, &real);
 	got = output_clock_real(&c, CLOCK_STORED_MONOTONIC,

@@ -357,6 +357,9 @@ static void copy_own(const struct made *m, char *to)
 	const struct shared *s = &m->e->shared;
 
 	memcpy(to, s->own, s->own_bytes);
+	/* the clock is corrected now and then */
+	memset(((struct rt_area *)(void *)to)->clocks, 0, sizeof(s->own->clocks));
+	((struct rt_area *)(void *)to)->clock_now = 0;
 	for (uint32_t i = 0; i < s->n_maps; i++)
 		if (s->maps[i].own)
 			memset(to + ((char *)&s->maps[i].own->n_refused - (char *)s->own), 0, 8);

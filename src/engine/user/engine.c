@@ -378,6 +378,7 @@ static struct err *user_poll(struct engine *e, int timeout_ms, engine_event_fn *
 				 : spent < (uint64_t)timeout_ms ? timeout_ms - (int)spent
 								: 0;
 
+		shared_clock_round(&e->shared);
 		left = run_timers(e, left);
 		if (++e->n_rounds % BLOCKED_ROUNDS == 0)
 			unblock_rings(e);

@@ -3,16 +3,13 @@
 #include "engine/user/shared_private.h"
 
 #include "base/arena.h"
-#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef MFD_NOEXEC_SEAL
@@ -23,78 +20,6 @@
 /* for maps of generations; in our own pages: their descriptions, and copies of constants */
 #define MAPS_ROOM (256ull << 20)
 #define OWN_ROOM (16ull << 20)
-/* the kernel's clock and the processor's: how long they are compared, and how exactly a scale is kept */
-enum { CALIBRATION_NS = 2000000, SCALE_BITS = 32 };
-
-/* ---- the clock ---- */
-
-static uint64_t time_stamp(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
-}
-
-/* is the kernel's own clock the time stamp counter? Then it runs at one rate on all processors */
-static bool is_tsc_clock(void)
-{
-	char name[16] = "";
-	FILE *f = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
-
-	if (!f)
-		return false;
-	if (!fgets(name, sizeof(name), f))
-		name[0] = '\0';
-	fclose(f);
-	return !strncmp(name, "tsc", 3);
-}
-
-/* both clocks at one moment: of a few tries the one that took least */
-static void read_both(uint64_t *tsc, uint64_t *ns)
-{
-	uint64_t best = UINT64_MAX;
-
-	for (int i = 0; i < 8; i++) {
-		uint64_t before = time_stamp(), now = clock_monotonic_ns(), after = time_stamp();
-
-		if (after - before >= best)
-			continue;
-		best = after - before;
-		*tsc = before + (after - before) / 2;
-		*ns = now;
-	}
-}
-
-/* of another clock from CLOCK_MONOTONIC */
-static uint64_t offset_of(clockid_t clock)
-{
-	struct timespec other;
-	uint64_t before = clock_monotonic_ns(), after;
-
-	if (clock_gettime(clock, &other))
-		return 0;
-	after = clock_monotonic_ns();
-	return (uint64_t)other.tv_sec * 1000000000u + (uint64_t)other.tv_nsec -
-	       (before + (after - before) / 2);
-}
-
-static void calibrate(struct rt_area *a)
-{
-	uint64_t tsc, ns;
-
-	if (!is_tsc_clock())
-		return; /* scale 0: programs ask the kernel */
-	read_both(&a->start_tsc, &a->start_ns);
-	while (clock_monotonic_ns() < a->start_ns + CALIBRATION_NS)
-		;
-	read_both(&tsc, &ns);
-	a->boot_offset = offset_of(CLOCK_BOOTTIME);
-	a->tai_offset = offset_of(CLOCK_TAI);
-	a->clock_scale = (uint64_t)(((unsigned __int128)(ns - a->start_ns) << SCALE_BITS) /
-				    (tsc - a->start_tsc));
-}
-
 /* ---- all of it ---- */
 
 static ERR_MUST struct err *make_file(struct shared *s)
@@ -172,12 +97,12 @@ struct err *shared_make(const struct image *im, uint64_t ring_bytes, bool grows,
 	area->rings = s.rings;
 	area->ring_stride = s.ring_stride;
 	area->ring_size = ring_bytes;
-	calibrate(area);
 	for (uint32_t i = 0; i < s.n_cpus; i++)
 		rt_ring_init(shared_ring(&s, i));
 	*s.own = *area;
 	s.own->rings += s.own_bytes;
 	s.own->bytes += s.own_bytes;
+	shared_clock_start(&s);
 	*ret = s;
 	return NULL;
 }

@@ -35,6 +35,7 @@ struct shared {
 		tables_end; /* offsets: where the next table for unwinding goes, and the end of the room for them */
 	struct shared_map *maps; /* of the image, in its order */
 	uint32_t n_maps;
+	uint64_t seen_tsc, seen_ns, next_look_ns; /* shared_clock.c: both clocks at its last look */
 	/* offsets, from the file's beginning and from own: where maps of later generations go, and the end of the room for them */
 	uint64_t room, room_end, own_room, own_room_end;
 };
@@ -55,6 +56,11 @@ void shared_free(struct shared *s);
 /* a table of words becomes an element of MAP_UNWIND_TABLES; words NULL: the element goes, its room stays taken */
 struct err *shared_set_table(struct shared *s, uint32_t map, uint32_t index, const uint64_t *words,
 			     uint32_t n) ERR_MUST;
+
+/* often: several times a second the programs' clock is compared with the kernel's, and corrected */
+void shared_clock_round(struct shared *s);
+/* CLOCK_MONOTONIC at a time stamp */
+uint64_t shared_clock_at(const struct rt_clock *c, uint64_t tsc);
 
 /* the processes' one: to switch them off, and to read what they count */
 struct rt_area *shared_area(const struct shared *s);

@@ -20,4 +20,7 @@ uint64_t shared_own_bytes(const struct shared *s, const struct image_map *m, uin
 /* writes it, in the file and at *own in our own pages, which is moved on */
 void shared_init_map(struct shared *s, const struct image_map *m, uint32_t i, uint64_t *own);
 
+/* shared_clock.c */
+void shared_clock_start(struct shared *s);
+
 #endif

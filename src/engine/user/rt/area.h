@@ -9,16 +9,23 @@
 #include "engine/user/rt/map.h"
 #include "engine/user/rt/ring.h"
 
+/*
+ * CLOCK_MONOTONIC in ns by the time stamp counter: ns + (stamp - tsc) * scale / 2^32. Two of them: the tracer writes the one that is not
+ * used and then says so, several times a second (shared_clock.c). scale 0: by system call
+ */
+struct rt_clock {
+	uint64_t tsc, ns, scale;
+	uint64_t boot_offset, tai_offset; /* of those clocks from CLOCK_MONOTONIC, in ns */
+};
+
 struct rt_area {
 	uint32_t is_on;  /* 0: every probe passes by */
 	uint32_t n_cpus; /* tables and rings for so many; a processor beyond takes the last one */
 	uint64_t rings;  /* offset of the first struct rt_ring */
 	uint64_t ring_stride; /* bytes from one to the next */
 	uint64_t ring_size;   /* of each one's data, a power of two */
-	/* CLOCK_MONOTONIC in ns from the time stamp counter: start_ns + (tsc - start_tsc) * scale / 2^32; scale 0: by system call */
-	uint64_t start_tsc, start_ns, clock_scale;
-	uint64_t boot_offset,
-		tai_offset; /* of those clocks from CLOCK_MONOTONIC, in ns: the tracer keeps them right */
+	struct rt_clock clocks[2];
+	uint64_t clock_now;      /* counts changes; clocks[clock_now % 2] is used */
 	uint64_t bytes;          /* of the memory, from here on */
 	uint64_t n_missed_calls; /* whose return is not noticed: no room in the table of open calls */
 };

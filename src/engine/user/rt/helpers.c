@@ -18,7 +18,8 @@ enum {
 	PR_GET_NAME = 16,
 	COMM_BYTES = 16,
 	MAX_LOOPS = 1 << 23, /* BPF_MAX_LOOPS */
-	MAX_KEY_COPY = 64
+	MAX_KEY_COPY = 64,
+	CLOCK_TRIES = 4
 };
 
 __attribute__((section(".constants"), used))
@@ -133,30 +134,49 @@ static uint64_t ask_clock(int64_t clock)
 	return ts[0] * 1000000000u + ts[1];
 }
 
-static uint64_t clock_ns(int64_t clock, uint64_t offset)
+enum rt_offset { OFFSET_NONE, OFFSET_BOOT, OFFSET_TAI };
+
+/* read again if it was written meanwhile: that is a fraction of a second of two changes, and we have waited as long somewhere */
+static uint64_t clock_ns(int64_t clock, enum rt_offset which)
 {
 	const struct rt_area *a = area();
-	uint64_t since;
+	uint64_t ns = 0, now;
 
-	if (!a->clock_scale)
-		return ask_clock(clock);
-	since = time_stamp() - a->start_tsc;
-	return a->start_ns + offset + (uint64_t)((unsigned __int128)since * a->clock_scale >> 32);
+	for (unsigned tries = 0; tries < CLOCK_TRIES; tries++) {
+		const struct rt_clock *c;
+
+		now = __atomic_load_n(&a->clock_now, __ATOMIC_ACQUIRE);
+		c = &a->clocks[now % 2];
+		if (!c->scale)
+			break;
+		/* another processor may have published it a moment behind our stamp: the distance has a sign */
+		ns = c->ns +
+		     (uint64_t)((__int128)(int64_t)(time_stamp() - c->tsc) * (int64_t)c->scale >>
+				32);
+		if (which == OFFSET_BOOT)
+			ns += c->boot_offset;
+		if (which == OFFSET_TAI)
+			ns += c->tai_offset;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&a->clock_now, __ATOMIC_RELAXED) == now)
+			return ns;
+	}
+	return ask_clock(clock);
 }
 
 uint64_t rt_ktime_get_ns(void)
 {
-	return clock_ns(MONOTONIC, 0);
+	return clock_ns(MONOTONIC, OFFSET_NONE);
 }
 
 uint64_t rt_ktime_get_boot_ns(void)
 {
-	return clock_ns(BOOTTIME, area()->boot_offset);
+	return clock_ns(BOOTTIME, OFFSET_BOOT);
 }
 
 uint64_t rt_ktime_get_tai_ns(void)
 {
-	return clock_ns(TAI, area()->tai_offset);
+	return clock_ns(TAI, OFFSET_TAI);
 }
 
 /* ---- who and where ---- */
