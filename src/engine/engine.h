@@ -97,6 +97,8 @@ struct engine_ops {
 	struct err *(*unwatch)(struct engine *e, uint64_t address); /* remove a watchpoint */
 	/* hits that the kernel did not deliver (recursion_misses of programs, missed of links) per program */
 	uint64_t (*missed)(struct engine *e, uint32_t prog);
+	/* hits for which there was no stack to run on, of all programs together; or NULL */
+	uint64_t (*without_stack)(struct engine *e);
 	/* of an image of others, whose programs count nothing for us: records that the rings had no room for */
 	uint64_t (*lost)(struct engine *e);
 	/* ns that a hit costs besides its program: the way to it and back, measured by now on this machine */

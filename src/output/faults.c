@@ -288,6 +288,11 @@ static void report_repeated(struct output *o, const struct image_fault *f, uint6
 
 static void report_missed(struct output *o)
 {
+	uint64_t all = o->ops->without_stack ? o->ops->without_stack(o->engine) : 0;
+
+	if (all)
+		output_complain(o, "WARNING: %" PRIu64 " hits in Go code were skipped: no stack was free\n",
+				all);
 	for (uint32_t i = 0; o->ops->missed && i < o->image->n_progs; i++) {
 		uint64_t n = o->ops->missed(o->engine, i);
 		STRBUF_AUTO probes = { 0 };

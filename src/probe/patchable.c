@@ -35,7 +35,10 @@ static bool is_loop_head(const struct code *c, const struct placement_edges *e, 
 static const char *refuse(const struct code *c, const uint8_t *bytes,
 			  const struct placement_edges *e, const struct code_insn *i, uint64_t site)
 {
-	const char *why = relocate_refusal(i, bytes + (i->addr - c->start));
+	/* padding is not displaced, but overwritten */
+	const char *why = i->flags & CODE_PADDING && i->addr != site
+				  ? NULL
+				  : relocate_refusal(i, bytes + (i->addr - c->start));
 
 	if (why)
 		return why;

@@ -121,10 +121,10 @@ static void fill(unsigned round)
 	memset(&machine_after, 0, sizeof(machine_after));
 }
 
-static void check_same(bool has_flags, bool has_red_zone)
+static void check_same(bool has_flags, bool has_red_zone, uint32_t free)
 {
 	for (unsigned i = 0; i < N_GENERAL; i++)
-		if (i != 4)
+		if (i != 4 && !(free & 1u << i))
 			CHECK_INT(machine_after.general[i], machine_before.general[i]);
 	CHECK(!memcmp(machine_after.vector, machine_before.vector, sizeof(machine_after.vector)));
 	CHECK_INT(called_stack, kept_stack);
@@ -166,12 +166,12 @@ static uint64_t seen(const uint64_t *copy, unsigned reg)
 }
 
 static void check_seen(const struct machine *m, uint64_t sp, uint64_t ip, uint64_t cookie,
-		       uint64_t func_ip)
+		       uint64_t func_ip, uint32_t blank)
 {
 	const uint64_t *copy = (const uint64_t *)(uintptr_t)(room.maps[2].at + 4096 + 64);
 
 	for (unsigned i = 0; i < N_GENERAL; i++)
-		CHECK_INT(seen(copy, i), i == 4 ? sp : m->general[i]);
+		CHECK_INT(seen(copy, i), i == 4 ? sp : blank & 1u << i ? 0 : m->general[i]);
 	CHECK_INT(copy[15], -1);
 	CHECK_INT(copy[16], ip);
 	CHECK_INT(copy[18] & 0xcd5, m->flags & 0xcd5);
@@ -181,9 +181,11 @@ static void check_seen(const struct machine *m, uint64_t sp, uint64_t ip, uint64
 	CHECK_INT(copy[22], func_ip);
 }
 
-static void check_place(enum trampoline_kind kind, bool is_whole)
+/* free: NULL, or registers that are free, on a stack of ours */
+static void check_place_on(enum trampoline_kind kind, const uint32_t *free, bool is_whole)
 {
-	bool is_inside = kind == TRAMPOLINE_INSIDE, is_call = kind == TRAMPOLINE_CALL;
+	bool is_inside = kind == TRAMPOLINE_INSIDE || kind == TRAMPOLINE_GO;
+	bool is_call = kind == TRAMPOLINE_CALL, has_flags = is_inside || (!free && is_whole);
 	const char *function = is_inside ? place_inside : place_entry;
 	unsigned at = is_inside ? (unsigned)(place_inside_at - place_inside) : 0;
 	uint64_t start_ip = (uintptr_t)function;
@@ -191,26 +193,34 @@ static void check_place(enum trampoline_kind kind, bool is_whole)
 
 	copying(&text, is_whole);
 	if (start() && CHECK(user_add_map(&room, &copy_plan)) &&
-	    add(function, at, kind, is_call ? NULL : strbuf_cstr(&text),
-		is_call ? strbuf_cstr(&text) : NULL)) {
+	    add_on(function, at, kind, free, is_call ? NULL : strbuf_cstr(&text),
+		   is_call ? strbuf_cstr(&text) : NULL)) {
 		user_install(&room);
 		for (unsigned round = 0; round < 128; round++) {
 			fill(round);
 			fill_and_call(function);
-			check_same(is_inside || (!is_call && is_whole), is_inside);
+			check_same(has_flags && !is_call, is_inside, free ? *free : 0);
 			if (!is_whole)
 				continue;
 			/* in a call the return address is gone, and where it leads is the place */
-			if (is_call)
+			if (!has_flags || is_call)
 				machine_before.flags =
 					((const uint64_t *)(uintptr_t)(room.maps[2].at + 4096 +
 								       64))[18];
 			check_seen(&machine_before, is_call ? kept_stack : kept_stack - 8,
 				   is_call ? (uintptr_t)came_back : start_ip + at, is_call ? 8 : 7,
-				   start_ip + at);
+				   start_ip + at, free ? *free : 0);
 		}
+		for (unsigned i = 0; i < USER_STACKS; i++)
+			CHECK_INT(user_stack(&room, i)->is_taken, 0);
+		CHECK_INT(room.area->n_missed_hits, 0);
 	}
 	user_unmake(&room);
+}
+
+static void check_place(enum trampoline_kind kind, bool is_whole)
+{
+	check_place_on(kind, NULL, is_whole);
 }
 
 TEST(registers_at_entries)
@@ -229,4 +239,17 @@ TEST(registers_at_returns)
 {
 	check_place(TRAMPOLINE_CALL, false);
 	check_place(TRAMPOLINE_CALL, true);
+}
+
+/* what is below rsp is the place's, all of it: place_inside compares 128 bytes */
+TEST(registers_on_stacks_of_ours)
+{
+	static const uint32_t none = 0, one = 1 << 12, two = 1 << 12 | 1 << 13;
+
+	check_place_on(TRAMPOLINE_ENTRY, &none, false);
+	check_place_on(TRAMPOLINE_ENTRY, &none, true);
+	check_place_on(TRAMPOLINE_ENTRY, &one, false);
+	check_place_on(TRAMPOLINE_ENTRY, &one, true);
+	check_place_on(TRAMPOLINE_GO, &two, false);
+	check_place_on(TRAMPOLINE_GO, &two, true);
 }

@@ -39,8 +39,9 @@ static inline bool start(void)
 	       CHECK(user_add_map(&room, &count_plan));
 }
 
-static inline bool add(const void *function, unsigned at, enum trampoline_kind kind,
-		       const char *entry, const char *back)
+/* free: NULL, or registers that are free, on a stack of ours */
+static inline bool add_on(const void *function, unsigned at, enum trampoline_kind kind,
+			  const uint32_t *free, const char *entry, const char *back)
 {
 	struct trampoline_prog progs[2] = { { .func_ip = (uintptr_t)function + at, .cookie = 7 },
 					    { .func_ip = (uintptr_t)function, .cookie = 8 } };
@@ -48,11 +49,19 @@ static inline bool add(const void *function, unsigned at, enum trampoline_kind k
 				     .progs = progs,
 				     .n_progs = entry != NULL,
 				     .returns = progs + 1,
-				     .n_returns = back != NULL };
+				     .n_returns = back != NULL,
+				     .is_on_ours = free,
+				     .free = free ? *free : 0 };
 
 	return (!entry || check_err(user_program(&room, entry, &progs[0]), "entry")) &&
 	       (!back || check_err(user_program(&room, back, &progs[1]), "return")) &&
 	       check_err(user_emit(&room, function, at, &s), "trampoline");
+}
+
+static inline bool add(const void *function, unsigned at, enum trampoline_kind kind,
+		       const char *entry, const char *back)
+{
+	return add_on(function, at, kind, NULL, entry, back);
 }
 
 static inline uint64_t counted(void)

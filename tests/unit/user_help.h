@@ -19,6 +19,7 @@
 enum {
 	USER_CODE = 1 << 16,
 	USER_PRIVATE = 1 << 16, /* struct rt_private's page, then open calls */
+	USER_STACKS = 4,
 	USER_DATA = 1 << 21,
 	USER_MAPS = 4096, /* offset in the data; each map has USER_MAP bytes */
 	USER_MAP = 1 << 16,
@@ -64,8 +65,9 @@ static inline char *user_map_near(size_t bytes)
 
 static inline bool user_make(struct user_room *r)
 {
-	size_t n = USER_CODE + USER_PRIVATE + USER_DATA;
+	size_t n = USER_CODE + USER_PRIVATE + USER_DATA + (USER_STACKS + 1) * RT_STACK_BYTES;
 	char *at = user_map_near(n);
+	uint64_t stacks;
 
 	*r = (struct user_room){ .code = at };
 	if (!at)
@@ -74,6 +76,10 @@ static inline bool user_make(struct user_room *r)
 	r->calls = (struct rt_calls *)(void *)(at + USER_CODE + 4096);
 	r->data = at + USER_CODE + USER_PRIVATE;
 	r->area = (struct rt_area *)(void *)r->data;
+	stacks = (uint64_t)(uintptr_t)(r->data + USER_DATA);
+	stacks = (stacks + RT_STACK_BYTES - 1) & ~(uint64_t)(RT_STACK_BYTES - 1);
+	r->private->stacks = stacks + RT_STACK_BYTES - sizeof(struct rt_stack);
+	r->private->stacks_end = stacks + USER_STACKS * RT_STACK_BYTES;
 	r->private->is_mine = 1;
 	r->private->pid = r->private->own_pid = (uint32_t)getpid();
 	r->calls->mask = USER_BUCKETS - 1;
@@ -91,12 +97,19 @@ static inline bool user_make(struct user_room *r)
 					  .area = (uint64_t)(uintptr_t)r->area,
 					  .private = (uint64_t)(uintptr_t)r->private,
 					  .calls = (uint64_t)(uintptr_t)r->calls,
+					  .stacks = r->private->stacks,
+					  .n_stacks = USER_STACKS,
 					  .maps = r->maps };
 	blob_copy(r->code, r->env.area, r->env.private);
 	r->x.base = r->env.blob;
 	strbuf_add(&r->x.code, r->code, blob_bytes());
 	arena_init(&r->arena);
 	return true;
+}
+
+static inline struct rt_stack *user_stack(const struct user_room *r, unsigned i)
+{
+	return (struct rt_stack *)(uintptr_t)(r->private->stacks + (uint64_t)i * RT_STACK_BYTES);
 }
 
 static inline struct rt_map *user_add_map(struct user_room *r, const struct rt_map_plan *p)
@@ -195,7 +208,7 @@ static inline void user_restore(struct user_room *r)
 static inline void user_unmake(struct user_room *r)
 {
 	user_restore(r);
-	munmap(r->code, USER_CODE + USER_PRIVATE + USER_DATA);
+	munmap(r->code, USER_CODE + USER_PRIVATE + USER_DATA + (USER_STACKS + 1) * RT_STACK_BYTES);
 	x86_free(&r->x);
 	arena_free(&r->arena);
 }

@@ -194,6 +194,9 @@ static void add_operand(struct code_insn *i, const ZydisDecodedOperand *op)
 			i->reads |= register_mask(op->reg.value);
 		if (op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
 			i->writes |= register_mask(op->reg.value);
+		/* 32 bits clear the upper half */
+		if (op->actions & ZYDIS_OPERAND_ACTION_WRITE && op->size >= 32)
+			i->replaces |= register_mask(op->reg.value);
 		break;
 	case ZYDIS_OPERAND_TYPE_MEMORY: add_memory(i, op); break;
 	case ZYDIS_OPERAND_TYPE_IMMEDIATE:
@@ -288,6 +291,22 @@ static bool is_arithmetic(const ZydisDecodedInstruction *z)
 	}
 }
 
+static void set_arithmetic_flags(struct code_insn *i, const ZydisDecodedInstruction *z)
+{
+	const ZydisAccessedFlags *f = z->cpu_flags;
+	const ZyanU32 all = ZYDIS_CPUFLAG_CF | ZYDIS_CPUFLAG_PF | ZYDIS_CPUFLAG_AF |
+			    ZYDIS_CPUFLAG_ZF | ZYDIS_CPUFLAG_SF | ZYDIS_CPUFLAG_OF;
+
+	if (!f)
+		return;
+	if (f->tested & all)
+		i->flags |= CODE_READS_FLAGS;
+	/* a shift by 0 leaves them */
+	if (!(all & ~(f->modified | f->set_0 | f->set_1 | f->undefined)) &&
+	    z->meta.category != ZYDIS_CATEGORY_SHIFT && z->meta.category != ZYDIS_CATEGORY_ROTATE)
+		i->flags |= CODE_WRITES_FLAGS;
+}
+
 static bool decode_one(const ZydisDecoder *d, const uint8_t *bytes, size_t n, struct code_insn *i)
 {
 	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
@@ -307,6 +326,7 @@ static bool decode_one(const ZydisDecoder *d, const uint8_t *bytes, size_t n, st
 	if (i->kind == CODE_SYSCALL) /* rcx and r11 by the processor, rax by the kernel */
 		i->writes |= 1u << CODE_RCX | 1u << CODE_RAX | 1u << 11;
 	set_sp_delta(i, &z, op);
+	set_arithmetic_flags(i, &z);
 	if (z.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE))
 		i->flags |= CODE_REPEATED;
 	if (is_refused(&z, i))

@@ -51,6 +51,8 @@ enum {
 		32768, /* division, floating point: can trap by its operands, but nothing else */
 	CODE_ENTERED = 65536, /* a direct branch goes into the middle of it */
 	CODE_TLS = 16384,     /* its memory operand is at a fixed place of the thread's own block */
+	CODE_READS_FLAGS = 131072,  /* any of those of arithmetic */
+	CODE_WRITES_FLAGS = 262144, /* all of those of arithmetic, or leaves them undefined */
 };
 
 /* registers are numbered as in machine code: rax rcx rdx rbx rsp rbp rsi rdi r8 ... r15; masks have 1 << number */
@@ -65,6 +67,7 @@ struct code_insn {
 	int32_t sp_delta; /* rsp after it minus rsp before, unless CODE_SP_UNKNOWN; CALL: -8 */
 	int32_t mem_disp; /* of the explicit memory operand (lea's too) */
 	uint16_t reads, writes;      /* registers, as masks; rsp of push and the like included */
+	uint16_t replaces;           /* of those written: whole, and whatever it does else */
 	uint8_t mem_base, mem_index; /* of the explicit memory operand, or CODE_NO_REG */
 	uint8_t mem_scale;
 	uint8_t mem_size; /* bytes of the explicit memory operand; lea: 0 */
@@ -125,5 +128,13 @@ bool code_next_pred(const struct code *c, uint64_t addr, uint32_t *it,
 		    const struct code_insn **ret);
 /* does a direct branch anywhere in the function go to an address in [from, to)? */
 bool code_branches_into(const struct code *c, uint64_t from, uint64_t to);
+
+/*
+ * Which registers are free at addr: what they hold is written over on every way from there, before anything reads it (dead.c). As a mask of
+ * registers, and CODE_FLAGS for those of arithmetic. free_outside: those that are free by convention where the function is left, by a
+ * return, a call or a jump.
+ */
+#define CODE_FLAGS (1u << 16)
+uint32_t code_free_at(const struct code *c, uint64_t addr, uint32_t free_outside);
 
 #endif

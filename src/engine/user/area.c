@@ -15,6 +15,8 @@
 enum {
 	STOP_MS = 3000,
 	CALL_BUCKETS = 2048, /* of the table of open calls: room for 8 calls in each */
+	LEAST_STACKS = 32,   /* both powers of two */
+	MOST_STACKS = 1024,
 	CODE_ALIGN = 16,
 	/* for later batches: addresses only, memory when they come */
 	SPARE_ENTRIES = 2048,
@@ -26,6 +28,26 @@ enum {
 static uint64_t aligned(uint64_t n)
 {
 	return (n + CODE_ALIGN - 1) & ~(uint64_t)(CODE_ALIGN - 1);
+}
+
+/* stacks of ours: one for each processor, and as many again. Memory is used of those that were in use */
+static uint32_t stacks_wanted(const struct shared *s)
+{
+	uint32_t n = LEAST_STACKS / 2;
+
+	while (n < s->n_cpus && n < MOST_STACKS / 2)
+		n *= 2;
+	return 2 * n;
+}
+
+/* behind the open calls, at a multiple of their size: there is room for one more because of that */
+static void place_stacks(struct area *a, uint32_t n)
+{
+	uint64_t from = a->remote.private + AREA_PRIVATE_BYTES + rt_calls_bytes(CALL_BUCKETS);
+
+	from = (from + RT_STACK_BYTES - 1) & ~(uint64_t)(RT_STACK_BYTES - 1);
+	a->stacks = from + RT_STACK_BYTES - sizeof(struct rt_stack);
+	a->n_stacks = n;
 }
 
 static bool fits(const struct area *a, const struct area_wish *w)
@@ -44,10 +66,14 @@ static bool fits(const struct area *a, const struct area_wish *w)
 static ERR_MUST struct err *fill(struct area *a, struct remote *r, const struct rt_private *p)
 {
 	const struct rt_calls calls = { .mask = CALL_BUCKETS - 1 };
+	struct rt_private own = *p;
 	FREE_AUTO char *blob = base_alloc(blob_bytes());
 
 	blob_copy(blob, a->remote.data, a->remote.private);
-	if (!remote_write(r, a->remote.private, p, sizeof(*p)) ||
+	own.stacks = a->stacks;
+	own.stacks_end = a->stacks + sizeof(struct rt_stack) +
+			 (a->n_stacks - 1ull) * RT_STACK_BYTES;
+	if (!remote_write(r, a->remote.private, &own, sizeof(own)) ||
 	    !remote_write(r, a->remote.private + AREA_PRIVATE_BYTES, &calls, sizeof(calls)) ||
 	    !remote_write(r, a->blob, blob, blob_bytes()))
 		return err_new(errno, "write memory of process %d", (int)r->pid);
@@ -57,10 +83,11 @@ static ERR_MUST struct err *fill(struct area *a, struct remote *r, const struct 
 static ERR_MUST struct err *make(struct area *a, struct remote *r, const struct area_wish *w,
 				 const struct shared *s)
 {
-	uint32_t n = w->n_entries + SPARE_ENTRIES;
-	struct remote_area_sizes sizes = {
-		.private = AREA_PRIVATE_BYTES + rt_calls_bytes(CALL_BUCKETS), .data = s->bytes
-	};
+	uint32_t n = w->n_entries + SPARE_ENTRIES, n_stacks = stacks_wanted(s);
+	struct remote_area_sizes sizes = { .private = AREA_PRIVATE_BYTES +
+						      rt_calls_bytes(CALL_BUCKETS) +
+						      (n_stacks + (size_t)1) * RT_STACK_BYTES,
+					   .data = s->bytes };
 	struct err *err;
 
 	sizes.code = aligned(patches_bytes(n)) + aligned(blob_bytes()) + w->code + SPARE_CODE;
@@ -71,6 +98,7 @@ static ERR_MUST struct err *make(struct area *a, struct remote *r, const struct 
 		remote_go(r);
 	if (err)
 		return err;
+	place_stacks(a, n_stacks);
 	a->n_entries = n;
 	a->blob = a->remote.code + aligned(patches_bytes(n));
 	a->next = a->blob + aligned(blob_bytes());
@@ -106,7 +134,7 @@ struct err *area_get(struct areas *l, struct remote *r, const struct area_wish *
 /* a call through a trampoline leaves its return address in places that nobody knows, a jmp_buf for one */
 static bool had_calls(const struct area *a, const struct remote *r)
 {
-	size_t n = a->remote.private_bytes - AREA_PRIVATE_BYTES;
+	size_t n = rt_calls_bytes(CALL_BUCKETS);
 	FREE_AUTO char *bytes = base_alloc(n);
 	struct rt_calls none = { .mask = CALL_BUCKETS - 1 };
 

@@ -12,12 +12,16 @@
 
 struct shared;
 
-enum { AREA_PRIVATE_BYTES = 4096 }; /* struct rt_private; the table of open calls follows */
+enum {
+	AREA_PRIVATE_BYTES = 4096
+}; /* struct rt_private; the table of open calls follows, then stacks of ours */
 
 struct area {
 	struct remote_area remote;
 	uint64_t blob; /* address of the helpers, behind the table of patches; 0: they are not there yet */
-	uint64_t next;               /* where the next code goes */
+	uint64_t next;   /* where the next code goes */
+	uint64_t stacks; /* struct rt_private has it */
+	uint32_t n_stacks;
 	uint32_t n_entries, n_taken; /* of the table: there is room for; batches have asked for */
 	uint32_t n_batches;          /* that have jumps to it */
 };

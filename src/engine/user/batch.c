@@ -10,7 +10,6 @@
 #include "engine/user/patches.h"
 #include "engine/user/private.h"
 #include "engine/user/trampoline.h"
-#include "objfile/go_entry.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,8 +18,9 @@
 enum {
 	STOP_MS = 3000,
 	CODE_ALIGN = 16,
-	CODE_FRAME = 1024, /* of a trampoline, besides its programs */
-	CODE_PER_INSN = 24 /* eBPF's instructions become 4 to 12 bytes, calls some more */
+	CODE_FRAME = 1024,     /* of a trampoline, besides its programs */
+	CODE_OF_STACKS = 1024, /* more, where it changes to a stack of ours */
+	CODE_PER_INSN = 24     /* eBPF's instructions become 4 to 12 bytes, calls some more */
 };
 /* text that one area serves: it has to be within 2 GB of all of it, and holes are not everywhere */
 #define CLUSTER_SPAN (1ull << 30)
@@ -61,15 +61,26 @@ static void copy_programs(const struct target_job *j, const struct site *s,
 	}
 }
 
-static unsigned go_room(const struct site *s)
+/*
+ * On the goroutine's stack where there is room, which is quicker; else on one of ours. How much the programs need is known when their code is
+ * made
+ */
+static ERR_MUST struct err *put_go_trampoline(struct site *s, const struct code *c,
+					      struct trampoline_site *t,
+					      const struct trampoline_env *env, struct x86 *x)
 {
-	const struct code_insn *i = code_at(&s->function->code, s->address - s->bias);
-	uint64_t entry;
+	size_t before = x->code.n;
 
-	go_entry_place(&s->function->code, s->function->start, &entry);
-	/* at the entry, and at RETs, rsp is where it was when the function was called */
-	return SITES_GO_ROOM +
-	       (entry + s->bias == s->address || (i && i->kind == CODE_RET) ? SITES_GO_FRAME : 0);
+	t->kind = s->room.has_flags ? TRAMPOLINE_GO : TRAMPOLINE_ENTRY;
+	t->free = s->room.free;
+	if (s->room.bytes) {
+		TRY(trampoline_emit(x, &s->patch, c, s->function->bytes, t, env));
+		if (trampoline_stack(&s->patch) <= s->room.bytes)
+			return NULL;
+		x->code.n = before;
+	}
+	t->is_on_ours = true;
+	return trampoline_emit(x, &s->patch, c, s->function->bytes, t, env);
 }
 
 static ERR_MUST struct err *make_trampoline(const struct target_job *j, struct site *s,
@@ -89,13 +100,11 @@ static ERR_MUST struct err *make_trampoline(const struct target_job *j, struct s
 	t.n_returns = (uint32_t)copies.returns.n;
 	if (t.n_returns)
 		t.kind = TRAMPOLINE_CALL;
-	else if (s->is_go)
-		t.kind = TRAMPOLINE_GO;
-	err = trampoline_emit(x, &s->patch, &c, s->function->bytes, &t, env);
+	if (s->is_go && !t.n_returns)
+		err = put_go_trampoline(s, &c, &t, env, x);
+	else
+		err = trampoline_emit(x, &s->patch, &c, s->function->bytes, &t, env);
 	copies_free(&copies);
-	if (!err && s->is_go && trampoline_stack(&s->patch) > go_room(s))
-		err = err_new(0, "the programs there need %u bytes of stack, the function has %u",
-			      trampoline_stack(&s->patch), go_room(s));
 	return err;
 }
 
@@ -132,6 +141,8 @@ static ERR_MUST struct err *fill_area(struct batch *b, struct target_job *j,
 				      .area = a->remote.data,
 				      .private = a->remote.private,
 				      .calls = a->remote.private + AREA_PRIVATE_BYTES,
+				      .stacks = a->stacks,
+				      .n_stacks = a->n_stacks,
 				      .is_foreign = j->image->is_foreign };
 	struct trampoline_map *maps = known_maps(j->shared, a->remote.data, &env.n_maps);
 	struct x86 x = { .base = (a->next + CODE_ALIGN - 1) & ~(uint64_t)(CODE_ALIGN - 1) };
@@ -176,7 +187,7 @@ static size_t code_room(const struct target_job *j, const struct batch *b, const
 	size_t n = CODE_ALIGN;
 
 	for (uint32_t i = c->first; i < c->first + c->n; i++) {
-		n += CODE_FRAME;
+		n += CODE_FRAME + (b->sites.v.v[i].is_go ? CODE_OF_STACKS : 0);
 		vec_each(u, &b->sites.v.v[i].uses)
 			n += (size_t)j->image->progs[u->prog]->n_insns * CODE_PER_INSN + CODE_FRAME;
 	}

@@ -423,6 +423,11 @@ static uint64_t user_missed(struct engine *e, uint32_t prog)
 	return 0;
 }
 
+static uint64_t user_without_stack(struct engine *e)
+{
+	return shared_area(&e->shared)->n_missed_hits;
+}
+
 static uint64_t user_lost(struct engine *e)
 {
 	uint64_t n = e->n_abandoned;
@@ -492,6 +497,7 @@ const struct engine_ops engine_user = {
 	.faults = user_faults,
 	.n_cpus = user_n_cpus,
 	.missed = user_missed,
+	.without_stack = user_without_stack,
 	.lost = user_lost,
 	.way_ns = user_way_ns,
 	.drop_clause = user_drop_clause,

@@ -3,7 +3,6 @@
 #include "engine/user/sites.h"
 
 #include "base/arena.h"
-#include "objfile/go_entry.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -78,21 +77,6 @@ uint64_t sites_address_of(const struct proc_maps *maps, const struct place_file 
 
 /* ---- places ---- */
 
-static const char no_room_in_go[] =
-	"the function does not check its stack, so there may be no room for a probe (go:nosplit)";
-
-/*
- * Go's stacks are small, and nothing below them is the program's: but a function that has checked its stack has SITES_GO_ROOM bytes below
- * rsp wherever it stands, which are for functions that do not check
- */
-static bool has_go_room(const struct patchable_function *fn, uint64_t address)
-{
-	uint64_t checked = fn->start;
-
-	return go_entry_place(&fn->code, fn->start, &checked) && checked > fn->start &&
-	       address >= checked;
-}
-
 static struct site *site_at(struct sites *all, uint64_t address)
 {
 	vec_each(s, &all->v)
@@ -129,7 +113,7 @@ static void add_semaphore(struct search *s, const struct place_file *f, uint64_t
 	vec_push(&s->out->semaphores, ((struct semaphore){ at, f, offset, false }));
 }
 
-/* whether there is room at the place */
+/* whether a jump can stand at the place, and a probe's code run there */
 static void judge(struct search *s, struct site *site, const struct place_file *f,
 		  const struct probe_shape *shape, const struct probe_point *p)
 {
@@ -137,9 +121,12 @@ static void judge(struct search *s, struct site *site, const struct place_file *
 	site->offset = p->file_offset;
 	site->function = function_at(s->out, f->obj, p->address);
 	patchable_at(site->function, p->address, &site->place);
-	if (shape->is_go && !has_go_room(site->function, p->address)) {
+	if (!shape->is_go || !site->place.len)
+		return;
+	go_room_at(f->obj, site->function, p->address, &site->room);
+	if (site->room.reason) {
 		site->place.len = 0;
-		site->place.reason = no_room_in_go;
+		site->place.reason = site->room.reason;
 	}
 }
 

@@ -4,16 +4,11 @@
 #define SONDE_ENGINE_USER_SITES_H
 
 #include "base/vec.h"
+#include "engine/user/go_room.h"
 #include "engine/user/patch.h"
 #include "engine/user/target.h"
 #include "objfile/proc.h"
 #include "probe/patchable.h"
-
-/*
- * Bytes below rsp that a Go function has which checks its stack: it leaves StackNosplit for those that do not (752 in old versions, 800 in
- * later ones), and where its own frame is not made yet, as at its entry, StackSmall more
- */
-enum { SITES_GO_ROOM = 752, SITES_GO_FRAME = 128 };
 
 struct site_use { /* a program there */
 	const struct probe_point *point;
@@ -31,6 +26,7 @@ struct site {
 	uint64_t offset;                           /* of the address, in the file */
 	const struct patchable_function *function; /* of the list below */
 	bool is_entry, is_go;
+	struct go_room room; /* is_go */
 	VEC(struct site_use) uses;
 	struct patch patch;
 	bool is_gone;   /* its mapping is; others may be at its address now */

@@ -10,6 +10,7 @@
 #include "engine/user/inline.h"
 #include "engine/user/jit.h"
 
+#include <errno.h>
 #include <stddef.h>
 
 enum {
@@ -25,7 +26,8 @@ struct trampoline {
 	const struct trampoline_env *env;
 	const struct trampoline_prog *prog; /* being compiled */
 	struct frame entry, back;
-	uint32_t helper_stack; /* of the helper that needs most */
+	struct stack_switch own; /* site.is_on_ours */
+	uint32_t helper_stack;   /* of the helper that needs most */
 	bool is_far;
 	struct err *error;
 };
@@ -130,6 +132,25 @@ static void put_probe(struct trampoline *t)
 		x86_place(t->x, out);
 }
 
+/* as put_probe, on a stack of ours */
+static void put_probe_on_ours(struct trampoline *t)
+{
+	const struct frame *f = &t->entry;
+	struct stack_switch *w = &t->own;
+
+	w->is_far = false;
+	stack_put_begin(w);
+	put_guard(t, w->leave);
+	stack_put_take(w);
+	frame_put_room(t->x, f);
+	frame_put_words(t->x, f);
+	put_programs(t, f, t->site->progs, t->site->n_progs);
+	frame_put_registers_back(t->x, f);
+	frame_put_flags_back(t->x, f);
+	stack_put_back(w, f->bytes);
+	t->is_far |= w->is_far;
+}
+
 /* rt_call_open or rt_call_close: (calls, slot, back) */
 static void put_table_call(struct trampoline *t, uint64_t function, int32_t slot_at, uint32_t back)
 {
@@ -216,6 +237,8 @@ static void put_body(void *arg, struct x86 *x)
 	(void)x;
 	if (t->site->kind == TRAMPOLINE_CALL && t->site->n_returns)
 		put_call(t);
+	else if (t->site->n_progs && t->site->is_on_ours)
+		put_probe_on_ours(t);
 	else if (t->site->n_progs)
 		put_probe(t);
 }
@@ -247,6 +270,8 @@ static struct err *check(const struct trampoline *t, const struct patch *p, cons
 {
 	if (t->site->kind != TRAMPOLINE_CALL)
 		return NULL;
+	if (t->site->is_on_ours)
+		return err_new(EINVAL, "calls are not made on a stack of ours");
 	if (!t->env->calls)
 		return err_new(0, "there is no table of open calls");
 	if (p->at && p->at != p->site)
@@ -256,7 +281,7 @@ static struct err *check(const struct trampoline *t, const struct patch *p, cons
 	return NULL;
 }
 
-static struct err *prepare(struct trampoline *t)
+static struct err *prepare(struct trampoline *t, uint64_t site)
 {
 	const struct trampoline_site *s = t->site;
 	bool is_call = s->kind == TRAMPOLINE_CALL && s->n_returns;
@@ -270,14 +295,20 @@ static struct err *prepare(struct trampoline *t)
 		t->entry.saved |= CALL_CLOBBERED;
 		t->back.saved |= CALL_CLOBBERED;
 	}
+	if (s->is_on_ours) {
+		t->own = (struct stack_switch){ .x = t->x, .env = t->env, .site = site };
+		TRY(stack_choose(&t->own, s, &t->entry));
+		t->entry.sp_at = stack_sp_at(&t->own);
+	}
 	frame_lay_out(&t->entry);
 	frame_lay_out(&t->back);
 	return NULL;
 }
 
+/* on a stack of ours, too: what lies above the frame is counted */
 static uint32_t stack_of(const struct trampoline *t, const struct frame *f)
 {
-	return (uint32_t)f->bytes + f->prog_stack + t->helper_stack;
+	return (uint32_t)f->bytes + f->prog_stack + t->helper_stack + f->sp_at;
 }
 
 struct err *trampoline_emit(struct x86 *x, struct patch *p, const struct code *c,
@@ -289,10 +320,13 @@ struct err *trampoline_emit(struct x86 *x, struct patch *p, const struct code *c
 	struct err *e = check(&t, p, c);
 
 	if (!e)
-		e = prepare(&t);
+		e = prepare(&t, p->site);
 	t.is_far = false;
 	if (!e)
 		e = patch_emit(x, p, c, bytes, put_body, &t);
+	if (!e && s->is_on_ours && stack_of(&t, &t.entry) > RT_STACK_BYTES / 2)
+		e = err_new(0, "the programs there need %u bytes of stack, one of ours has %u",
+			    stack_of(&t, &t.entry), RT_STACK_BYTES / 2);
 	if (!e && !t.error && t.is_far)
 		e = err_new(0, "the trampoline of 0x%llx is out of reach of what it uses",
 			    (unsigned long long)p->site);

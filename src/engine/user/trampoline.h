@@ -5,7 +5,8 @@
  * through itself. What it must not do: write a register, a flag or a byte of the stack that the traced program can still see.
  *
  * Only general registers are kept, because nothing that runs here touches others. The stack: what the programs need and at most
- * trampoline_stack() bytes in all, below the place's rsp (TRAMPOLINE_INSIDE: below the 128 bytes under it).
+ * trampoline_stack() bytes in all, below the place's rsp (TRAMPOLINE_INSIDE: below the 128 bytes under it); or none of the program's,
+ * but one of ours (is_on_ours).
  */
 #ifndef SONDE_ENGINE_USER_TRAMPOLINE_H
 #define SONDE_ENGINE_USER_TRAMPOLINE_H
@@ -36,6 +37,8 @@ struct trampoline_site {
 	uint32_t n_progs;
 	const struct trampoline_prog *returns; /* TRAMPOLINE_CALL */
 	uint32_t n_returns;
+	bool is_on_ours; /* nothing is pushed on the program's stack. Not with TRAMPOLINE_CALL */
+	uint32_t free; /* is_on_ours: registers that are free at the place, as masks: code_free_at */
 };
 
 struct trampoline_map {
@@ -45,10 +48,12 @@ struct trampoline_map {
 
 /* addresses of the process; all of them within reach of the code */
 struct trampoline_env {
-	uint64_t blob;    /* the helpers' code: blob_copy */
-	uint64_t area;    /* struct rt_area */
-	uint64_t private; /* struct rt_private */
-	uint64_t calls;   /* struct rt_calls; 0: there is none, and TRAMPOLINE_CALL an error */
+	uint64_t blob;     /* the helpers' code: blob_copy */
+	uint64_t area;     /* struct rt_area */
+	uint64_t private;  /* struct rt_private */
+	uint64_t calls;    /* struct rt_calls; 0: there is none, and TRAMPOLINE_CALL an error */
+	uint64_t stacks;   /* the first struct rt_stack, as in struct rt_private */
+	uint32_t n_stacks; /* a power of two, or 0 */
 	const struct trampoline_map *maps;
 	uint32_t n_maps;
 	bool is_foreign; /* programs of others: jit.h */

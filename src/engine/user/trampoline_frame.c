@@ -42,6 +42,12 @@ static int32_t word_at(const struct frame *f, unsigned word)
 	return 8 * (int32_t)word - f->low;
 }
 
+/* right at the end of a stack of ours */
+static bool is_aligned(const struct frame *f)
+{
+	return f->sp_at == offsetof(struct rt_stack, rsp);
+}
+
 void frame_lay_out(struct frame *f)
 {
 	uint32_t kept = f->shown;
@@ -66,7 +72,7 @@ void frame_lay_out(struct frame *f)
 	 * A multiple of 16 below, if the traced program keeps to the convention: at entries rsp is 8 less than one. Nothing here
 	 * depends on it, because no vector register is ever stored
 	 */
-	f->bytes += -(f->bytes + (f->is_return || f->has_red_zone ? 0 : 8)) & 15;
+	f->bytes += -(f->bytes + (f->is_return || f->has_red_zone || is_aligned(f) ? 0 : 8)) & 15;
 }
 
 static void save_register(struct x86 *x, const struct frame *f, enum x86_reg r)
@@ -100,12 +106,18 @@ void frame_put_words(struct x86 *x, const struct frame *f)
 		if ((f->saved & 1u << r || f->shown & 1u << words[r]) && r != X_RSP &&
 		    !(r == X_RAX && f->has_flags))
 			save_register(x, f, (enum x86_reg)r);
+	for (unsigned r = 0; r < X_N_REGS; r++)
+		if (f->blank & 1u << r)
+			x86_store_imm(x, 8, X_RSP, word_at(f, words[r]), 0);
 	for (unsigned i = 0; i < sizeof(constants) / sizeof(*constants); i++)
 		if (f->shown & 1u << constants[i].word)
 			x86_store_imm(x, 8, X_RSP, word_at(f, constants[i].word),
 				      constants[i].value);
 	if (f->shown & 1u << WORD_SP) {
-		x86_lea(x, X_RAX, X_RSP, f->bytes);
+		if (f->sp_at)
+			x86_load(x, 8, X_RAX, X_RSP, f->bytes + (int32_t)f->sp_at);
+		else
+			x86_lea(x, X_RAX, X_RSP, f->bytes);
 		x86_store(x, 8, X_RSP, word_at(f, WORD_SP), X_RAX);
 	}
 	if (f->shown & 1u << WORD_FLAGS) {
@@ -139,6 +151,16 @@ void frame_put_flags_back(struct x86 *x, const struct frame *f)
 	x86_load(x, 8, X_RAX, X_RSP, word_at(f, words[X_RAX]));
 }
 
+uint32_t frame_shown_registers(const struct frame *f)
+{
+	uint32_t ret = 0;
+
+	for (unsigned r = 0; r < X_N_REGS; r++)
+		if (f->shown & 1u << words[r])
+			ret |= 1u << r;
+	return ret;
+}
+
 int32_t frame_ip_at(const struct frame *f)
 {
 	return word_at(f, WORD_IP);
@@ -147,6 +169,11 @@ int32_t frame_ip_at(const struct frame *f)
 bool frame_shows_ip(const struct frame *f)
 {
 	return f->shown & 1u << WORD_IP;
+}
+
+bool frame_shows_flags(const struct frame *f)
+{
+	return f->shown & 1u << WORD_FLAGS;
 }
 
 void frame_store_ip(struct x86 *x, const struct frame *f, uint64_t ip)

@@ -134,13 +134,21 @@ void x86_flags_from_rax(struct x86 *x);
 void x86_pushf(struct x86 *x);
 void x86_clear_direction(struct x86 *x);
 void x86_set_direction(struct x86 *x);
-void x86_pop_mem(struct x86 *x, enum x86_reg base, int32_t disp);  /* base rsp: as it is afterwards */
+void x86_pop_mem(struct x86 *x, enum x86_reg base,
+		 int32_t disp); /* base rsp: as it is afterwards */
 void x86_trap(struct x86 *x);
 void x86_nops(struct x86 *x, uint32_t n);
 /* the processor's number, perhaps with its node above bit 12; rdpid where this machine has it */
 void x86_processor(struct x86 *x, enum x86_reg dst);
 bool x86_has_rdpid(void);
-/* lea dst, [address]; false: out of reach */
+/* lea dst, [address]; false: out of reach, as with all of these */
 bool x86_lea_at(struct x86 *x, enum x86_reg dst, uint64_t address);
+bool x86_load_at(struct x86 *x, enum x86_reg dst, uint64_t address);
+bool x86_store_at(struct x86 *x, uint64_t address, enum x86_reg src);
+bool x86_store_imm_at(struct x86 *x, uint64_t address, int32_t imm); /* 4 bytes */
+bool x86_alu_at(struct x86 *x, enum x86_alu op, enum x86_reg dst, uint64_t address);
+/* sets bit 0 of the 4 bytes there, locked; the carry is what it was */
+bool x86_lock_bts_at(struct x86 *x, uint64_t address);
+void x86_lock_bts(struct x86 *x, enum x86_reg base);
 
 #endif

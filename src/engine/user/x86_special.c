@@ -31,13 +31,70 @@ bool x86_cmp_zero_at(struct x86 *x, uint64_t address)
 	return is_near;
 }
 
+/* an instruction of 8 bytes at an address */
+static bool put_at(struct x86 *x, unsigned opcode, unsigned reg, uint64_t address)
+{
+	put(x, REX_W | (reg & 8 ? REX_R : 0));
+	put(x, opcode);
+	put(x, (reg & 7) << 3 | 5);
+	return put_distance(x, address, 0);
+}
+
 bool x86_lea_at(struct x86 *x, enum x86_reg dst, uint64_t address)
 {
-	put(x, REX_W | (dst & 8 ? REX_R : 0));
-	put(x, 0x8d);
-	put(x, (dst & 7) << 3 | 5);
 	x->written |= 1u << dst;
-	return put_distance(x, address, 0);
+	return put_at(x, 0x8d, dst, address);
+}
+
+bool x86_load_at(struct x86 *x, enum x86_reg dst, uint64_t address)
+{
+	x->written |= 1u << dst;
+	return put_at(x, 0x8b, dst, address);
+}
+
+bool x86_store_at(struct x86 *x, uint64_t address, enum x86_reg src)
+{
+	return put_at(x, 0x89, src, address);
+}
+
+bool x86_alu_at(struct x86 *x, enum x86_alu op, enum x86_reg dst, uint64_t address)
+{
+	if (op != X_CMP)
+		x->written |= 1u << dst;
+	return put_at(x, op << 3 | 3, dst, address);
+}
+
+bool x86_store_imm_at(struct x86 *x, uint64_t address, int32_t imm)
+{
+	bool is_near;
+
+	x86_bytes(x, "\xc7\x05", 2);
+	is_near = put_distance(x, address, 4);
+	strbuf_add(&x->code, (const char *)&imm, 4);
+	return is_near;
+}
+
+bool x86_lock_bts_at(struct x86 *x, uint64_t address)
+{
+	bool is_near;
+
+	x86_bytes(x, "\xf0\x0f\xba\x2d", 4);
+	is_near = put_distance(x, address, 1);
+	put(x, 0);
+	return is_near;
+}
+
+void x86_lock_bts(struct x86 *x, enum x86_reg base)
+{
+	put(x, 0xf0);
+	if (base & 8)
+		put(x, 0x40 | REX_B);
+	x86_bytes(x, "\x0f\xba", 2);
+	put(x,
+	    0x68 | (base & 7)); /* with a displacement of 8 bits, which rbp and r13 have to have */
+	if ((base & 7) == X_RSP)
+		put(x, 0x24);
+	x86_bytes(x, "\0\0", 2);
 }
 
 void x86_flags_to_rax(struct x86 *x)

@@ -28,7 +28,21 @@ struct rt_area {
 	uint64_t clock_now;      /* counts changes; clocks[clock_now % 2] is used */
 	uint64_t bytes;          /* of the memory, from here on */
 	uint64_t n_missed_calls; /* whose return is not noticed: no room in the table of open calls */
+	uint64_t n_missed_hits; /* no program ran: all of our own stacks were in use */
 };
+
+/*
+ * A stack of ours, on which programs run where the traced program's own may have no room: see trampoline_stack.c. They lie one after the
+ * other at multiples of their size; this stands in the highest bytes of each, and the stack grows down from it.
+ */
+struct rt_stack {
+	uint32_t is_taken; /* by a thread, which is in a probe */
+	uint32_t padding;
+	uint64_t rsp; /* that thread's own, at the place */
+	uint64_t unused[6];
+};
+enum { RT_STACK_BYTES = 16384, RT_STACK_SHIFT = 14 };
+_Static_assert(sizeof(struct rt_stack) == 64, "a line of the cache");
 
 /* addresses that are readable as long as the process lives, whatever it does: docs/internals/user-reads.md */
 struct rt_range {
@@ -58,6 +72,8 @@ struct rt_private {
 	uint64_t ns_dev, ns_ino; /* the tracer's pid namespace: stat of its /proc/self/ns/pid */
 	struct rt_range sure[RT_SURE_RANGES]; /* unused ones: 0, 0 */
 	uint64_t seed;                        /* of random numbers: anything */
+	/* the first struct rt_stack, and where the last stack ends; both 0: there are none */
+	uint64_t stacks, stacks_end;
 	/* how threads are known again; all 0 at first */
 	uint32_t thread_offset; /* from fs's base to where the kernel keeps the tid; 0: not known yet */
 	uint32_t n_thread_misses;

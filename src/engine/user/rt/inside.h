@@ -11,7 +11,8 @@
 enum { RT_EPERM = -1, RT_EFAULT = -14, RT_PAGE = 4096 };
 
 /* filled in when this code is copied: they lie with the code, readable only */
-#pragma GCC visibility push(hidden) /* clang reaches others by a table, which ld makes absolute addresses of */
+#pragma GCC visibility push( \
+	hidden) /* clang reaches others by a table, which ld makes absolute addresses of */
 extern const struct rt_area *const volatile rt_area_at;
 extern const struct rt_private *const volatile rt_private_at;
 extern const uint32_t volatile rt_has_rdpid; /* the processors of this machine have that instruction */
@@ -51,6 +52,19 @@ static inline uint64_t stack_pointer(void)
 
 	__asm__ volatile("mov %%rsp, %0" : "=r"(sp));
 	return sp;
+}
+
+/* of the traced program, at the place: where this runs on a stack of ours, the pointer is kept there */
+static inline uint64_t program_sp(void)
+{
+	uint64_t sp = stack_pointer(), end = own()->stacks_end;
+	uint64_t first = own()->stacks + sizeof(struct rt_stack) - RT_STACK_BYTES;
+	const struct rt_stack *s;
+
+	if (!end || sp - first >= end - first)
+		return sp;
+	s = (const struct rt_stack *)(uintptr_t)((sp | (RT_STACK_BYTES - 1)) + 1 - sizeof(*s));
+	return s->rsp;
 }
 
 /* what the kernel keeps for this, as a number of the processor or as the limit of a segment: node and number of the processor */

@@ -41,16 +41,20 @@ static void copy(void *to, const void *from, uint64_t n)
 		__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
 }
 
+static bool is_on_page_of(uint64_t from, uint64_t sp)
+{
+	return from >= sp && from / RT_PAGE == sp / RT_PAGE;
+}
+
 /*
  * How many bytes from an address on are there for certain: the rest of the page that this very stack is on, seen from below (the
- * processor has just pushed there); ranges that the tracer vouches for.
+ * processor has just pushed there), and of the page that the traced program's is on; ranges that the tracer vouches for.
  */
 static uint64_t sure_bytes(uint64_t from)
 {
 	const struct rt_private *p = own();
-	uint64_t sp = stack_pointer();
 
-	if (from >= sp && from / RT_PAGE == sp / RT_PAGE)
+	if (is_on_page_of(from, stack_pointer()) || is_on_page_of(from, program_sp()))
 		return RT_PAGE - from % RT_PAGE;
 	for (unsigned i = 0; i < RT_SURE_RANGES; i++)
 		if (from - p->sure[i].start < p->sure[i].end - p->sure[i].start)

@@ -3,7 +3,8 @@
  * Which thread this is. The kernel would say so for 105 ns; mostly it has said so before, and the proof that it is still
  * true costs 2 ns. docs/internals/user-threads.md is the long form.
  *
- * A thread is known again by three things at once: where its fs register points, the page that its stack pointer is in, and a word that
+ * A thread is known again by three things at once: where its fs register points, the page that its stack pointer is in (the program's, where
+ * this runs on a stack of ours), and a word that
  * the kernel itself keeps for that thread. The word is the one that the thread named by set_tid_address or clone
  * (CLONE_CHILD_CLEARTID, as glibc does, static or not): the kernel zeroes it before anybody can learn that the thread is gone, and
  * glibc has the kernel write the new tid there before a thread with the same control block runs. So while the word holds the tid, that
@@ -93,7 +94,7 @@ static __attribute__((noinline)) uint32_t ask(uint64_t base, uint64_t page)
 uint32_t rt_thread_id(void)
 {
 	struct rt_private *p = own();
-	uint64_t base, page = stack_pointer() >> PAGE_BITS, base_tid, page_tid;
+	uint64_t base, page = program_sp() >> PAGE_BITS, base_tid, page_tid;
 	struct rt_thread *e;
 	uint32_t tid;
 
