@@ -121,7 +121,7 @@ static int open_mapping(pid_t pid, uint64_t start, uint64_t end)
 {
 	char path[80];
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)pid,
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)proc_task(pid),
 		 (unsigned long long)start, (unsigned long long)end);
 	return open_regular(path);
 }

@@ -37,6 +37,68 @@ static int read_proc(pid_t pid, const char *file, struct strbuf *out)
 	return n < 0 ? -errno : 0;
 }
 
+/* --- threads ---------------------------------------------------------------------------------------------------- */
+
+/* n-th field of /proc/PID/stat, a view into *text; 1 = pid. Counted behind the name, which may hold blanks and brackets */
+static struct str stat_text(pid_t pid, unsigned n, struct strbuf *text)
+{
+	const char *close;
+	struct str rest;
+
+	if (read_proc(pid, "stat", text) || !text->n)
+		return STR_NULL;
+	close = memrchr(text->p, ')', text->n);
+	if (!close)
+		return STR_NULL;
+	rest = str_sub(strbuf_str(text), (size_t)(close - text->p) + 2, text->n);
+	for (unsigned i = 3; i < n; i++)
+		str_split(&rest, ' ');
+	return str_split(&rest, ' ');
+}
+
+char proc_state(pid_t pid)
+{
+	STRBUF_AUTO text = { 0 };
+	struct str state = stat_text(pid, 3, &text);
+
+	return state.n ? state.p[0] : '?';
+}
+
+static bool can_run(pid_t tid)
+{
+	return !strchr("?XZ", proc_state(tid));
+}
+
+pid_t proc_task(pid_t pid)
+{
+	struct dirent *entry;
+	pid_t found = 0;
+	char path[64];
+	DIR *d;
+
+	if (can_run(pid))
+		return pid;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	d = opendir(path);
+	while (d && !found && (entry = readdir(d))) {
+		pid_t tid = (pid_t)atoi(entry->d_name);
+
+		if (tid > 0 && tid != pid && can_run(tid))
+			found = tid;
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+/* for names of files; of a process that has ended, its own */
+static pid_t task_or(pid_t pid)
+{
+	pid_t task = proc_task(pid);
+
+	return task ? task : pid;
+}
+
 /* --- mappings --------------------------------------------------------------------------------------------------- */
 
 /* a number in the given base up to `end`, which is skipped; false when it is not there */
@@ -130,7 +192,7 @@ void proc_maps_parse(struct str text, struct proc_maps *ret)
 struct err *proc_maps_read(pid_t pid, struct proc_maps *ret)
 {
 	STRBUF_AUTO text = { 0 };
-	int r = read_proc(pid, "maps", &text);
+	int r = read_proc(task_or(pid), "maps", &text);
 
 	*ret = (struct proc_maps){ 0 };
 	arena_init(&ret->strings);
@@ -165,23 +227,6 @@ const struct proc_map *proc_maps_find(const struct proc_maps *m, uint64_t addr)
 
 /* --- one process ------------------------------------------------------------------------------------------------ */
 
-/* n-th field of /proc/PID/stat, a view into *text; 1 = pid. Counted behind the name, which may hold blanks and brackets */
-static struct str stat_text(pid_t pid, unsigned n, struct strbuf *text)
-{
-	const char *close;
-	struct str rest;
-
-	if (read_proc(pid, "stat", text) || !text->n)
-		return STR_NULL;
-	close = memrchr(text->p, ')', text->n);
-	if (!close)
-		return STR_NULL;
-	rest = str_sub(strbuf_str(text), (size_t)(close - text->p) + 2, text->n);
-	for (unsigned i = 3; i < n; i++)
-		str_split(&rest, ' ');
-	return str_split(&rest, ' ');
-}
-
 static bool stat_field(pid_t pid, unsigned n, uint64_t *ret)
 {
 	STRBUF_AUTO text = { 0 };
@@ -189,17 +234,9 @@ static bool stat_field(pid_t pid, unsigned n, uint64_t *ret)
 	return str_to_u64(stat_text(pid, n, &text), ret);
 }
 
-char proc_state(pid_t pid)
-{
-	STRBUF_AUTO text = { 0 };
-	struct str state = stat_text(pid, 3, &text);
-
-	return state.n ? state.p[0] : '?';
-}
-
 bool proc_is_alive(pid_t pid)
 {
-	return !strchr("?XZ", proc_state(pid));
+	return proc_task(pid) != 0;
 }
 
 pid_t proc_parent(pid_t pid)
@@ -280,7 +317,7 @@ struct err *proc_exe(pid_t pid, char **ret)
 	ssize_t n;
 	struct str s;
 
-	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)task_or(pid));
 	n = readlink(link, path, sizeof(path) - 1);
 	if (n < 0)
 		return err_new(errno == ENOENT ? ESRCH : errno, "read the executable of process %d",
@@ -298,7 +335,7 @@ static int open_root(pid_t pid)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/root", (int)task_or(pid));
 	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
@@ -308,6 +345,7 @@ bool proc_has_own_root(pid_t pid)
 	struct stat theirs, ours;
 	ssize_t n, own_n;
 
+	pid = task_or(pid);
 	snprintf(path, sizeof(path), "/proc/%d/root/.", (int)pid);
 	if (stat(path, &theirs) || stat("/", &ours))
 		return false;
@@ -399,6 +437,7 @@ char *proc_root_path(pid_t pid, struct str path)
 	struct stat st;
 	ssize_t n;
 
+	pid = task_or(pid);
 	if (!proc_has_own_root(pid))
 		return steal_ptr(wanted);
 	root = open_root(pid);

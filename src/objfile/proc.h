@@ -36,9 +36,10 @@ const struct proc_map *proc_maps_find(const struct proc_maps *m, uint64_t addr);
 
 /* R, S, D, T, Z, X, ...: of a process, or of a thread by its number; '?': there is none */
 char proc_state(pid_t pid);
-/* a process, or a thread by its number, that can still run: exists and is no zombie */
-bool proc_is_alive(pid_t pid);
-pid_t proc_parent(pid_t pid); /* 0: it is gone */
+/* a thread of the process that can still run, by whose number /proc has what it has not of a first thread that has ended; that one if it can. 0: none */
+pid_t proc_task(pid_t pid);
+bool proc_is_alive(pid_t pid); /* a process: one of its threads can still run */
+pid_t proc_parent(pid_t pid);  /* 0: it is gone */
 /* the value of a line of /proc/PID/status, cut to size; false: the process is gone, or has no such line */
 bool proc_status(pid_t pid, const char *key, char *value, size_t size);
 /* clock ticks since boot; with the pid it names a process for good. 0: no such process */

@@ -252,8 +252,8 @@ static char *map_files_path(pid_t pid, const struct proc_map *m)
 {
 	char *path;
 
-	if (asprintf(&path, "/proc/%d/map_files/%llx-%llx", (int)pid, (unsigned long long)m->start,
-		     (unsigned long long)m->end) < 0)
+	if (asprintf(&path, "/proc/%d/map_files/%llx-%llx", (int)proc_task(pid),
+		     (unsigned long long)m->start, (unsigned long long)m->end) < 0)
 		base_out_of_memory();
 	return path;
 }

@@ -28,9 +28,11 @@ sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "run")]
 import image  # noqa: E402
 import kernels  # noqa: E402
 import runner  # noqa: E402
+import user_engine  # noqa: E402
 
 WORK = os.path.join(ROOT, "build-vm")
 PREPARED = "/tmp/sonde-vm-prepared"  # the same path in both
+MUSL = "/lib/ld-musl-x86_64.so.1"  # which its programs name
 SLOW = 6  # software emulation, on machines that are busy
 COMMAND_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin"
 # what the machine itself and the runner need; tests name the rest
@@ -73,7 +75,7 @@ def prepare(o, tests):
     names = "^(" + "|".join(re.escape(t.full) for t in wanted) + ")$"
     os.makedirs(PREPARED)
     subprocess.run([sys.executable, os.path.join(ROOT, "tests/run/runner.py"), "--sonde", o.sonde, "--progs", o.progs,
-                    "--prepare", PREPARED, "--no-leak-check", "-k", names, *o.files],
+                    "--engine", o.engine, "--prepare", PREPARED, "--no-leak-check", "-k", names, *o.files],
                    stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
 
 
@@ -90,6 +92,8 @@ def make_image(o, tests, commands):
             im.add(path)
     if os.path.isdir(PREPARED):
         im.add(PREPARED)
+    if os.path.exists(MUSL):
+        im.add(MUSL)
     # where the source documents' script looks for it
     for lib in ("libssl.so.3", "libcrypto.so.3"):
         real = os.path.join("/usr/lib/x86_64-linux-gnu", lib)
@@ -193,6 +197,7 @@ def main():
     ap.add_argument("--kernel", default="", help="only those with this in their version")
     ap.add_argument("--chosen", action="store_true", help="the tests that tests/vm/chosen names")
     ap.add_argument("-k", dest="only", default="", help="regex over file.name")
+    ap.add_argument("--engine", choices=runner.ENGINES, default="kernel", help="user: as runner.py's")
     ap.add_argument("--loads", action="store_true", help="the verifier's word on every program and tool, too")
     ap.add_argument("--command", help="run this in it and show what it prints")
     ap.add_argument("--seconds", type=int, default=3000, help="after which a machine is stopped")
@@ -208,13 +213,16 @@ def main():
     o.files = sorted(os.path.join(d, f) for d in folders for f in os.listdir(d) if f.endswith(".test"))
     only = chosen() if o.chosen else o.only
     tests = [] if o.command and not o.only else [t for f in o.files for t in runner.parse_file(f) if re.search(only, t.full)]
+    if o.engine == "user":
+        out = user_engine.excluded(os.path.join(ROOT, "tests/run/user-engine.excluded"))
+        tests = [t for t in tests if not user_engine.why_not(t) and t.full not in out]
     os.makedirs(WORK, exist_ok=True)
     prepare(o, tests)
     commands = o.command
     if not commands:
         # reading is emulated as well: what waits in rings for the reader is more than on a real machine
         commands = (f"export BPFTRACE_PERF_RB_PAGES=2048\npython3 {ROOT}/tests/run/runner.py --sonde {o.sonde} --progs {o.progs} --prepared {PREPARED} "
-                    f"--slow {SLOW} --jobs 2 -k {shlex.quote(only)} {' '.join(o.files)}\n")
+                    f"--slow {SLOW} --jobs 2 --engine {o.engine} -k {shlex.quote(only)} {' '.join(o.files)}\n")
         if o.loads:
             commands += f"python3 {ROOT}/tests/vm/loads.py --sonde {o.sonde} --progs {o.progs}\n"
     initrd = make_image(o, tests, commands)

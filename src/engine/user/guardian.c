@@ -212,7 +212,7 @@ static void collect(struct guardian *g)
 	g->has_ended = true;
 	if (!g->has_restored)
 		g->rest = mend(g);
-	if (g->rest && !err_get_hint(g->rest) && g->has_restored)
+	if (g->rest && g->has_restored)
 		err_hint(g->rest, "sonde clean --all restores what is left, later");
 }
 

@@ -23,7 +23,7 @@ static bool is_same_namespace(pid_t pid, const char *name)
 	char path[64];
 	struct stat theirs, ours;
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, name);
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)proc_task(pid), name);
 	if (stat(path, &theirs))
 		return false;
 	snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
@@ -84,7 +84,7 @@ static bool is_local_file(pid_t pid)
 	char path[64];
 	struct statfs fs;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)proc_task(pid));
 	if (statfs(path, &fs))
 		return false;
 	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -103,7 +103,7 @@ static void vouch(pid_t pid, const struct proc_maps *maps, struct rt_range *rang
 	unsigned n = 0;
 
 	err_free(err);
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)proc_task(pid));
 	if (err || stat(path, &st) || !is_local_file(pid))
 		return;
 	for (uint32_t i = 0; i < maps->n && n < RT_SURE_RANGES; i++) {

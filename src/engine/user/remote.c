@@ -14,36 +14,15 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { SYSCALL_BYTES = 2, SPINS = 50, NAP_NS = 50000, LAST_WAIT_MS = 100 };
+enum { SYSCALL_BYTES = 2, SPINS = 50, NAP_NS = 50000, LAST_WAIT_MS = 100, PAGE = 4096 };
 
 /* ---- life ---- */
-
-/* the first thread, or another one when that has ended */
-static pid_t find_leader(pid_t pid)
-{
-	char path[64];
-	struct dirent *entry;
-	pid_t found = 0;
-	DIR *d;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	d = opendir(path);
-	while (d && (entry = readdir(d)) && found != pid) {
-		pid_t tid = (pid_t)atoi(entry->d_name);
-
-		if (tid && proc_is_alive(tid))
-			found = !found || tid == pid ? tid : found;
-	}
-	if (d)
-		closedir(d);
-	return found;
-}
 
 struct err *remote_open(pid_t pid, struct remote *ret)
 {
 	char path[64];
 
-	*ret = (struct remote){ .pid = pid, .mem_fd = -1, .leader = find_leader(pid) };
+	*ret = (struct remote){ .pid = pid, .mem_fd = -1, .leader = proc_task(pid) };
 	if (!ret->leader)
 		return err_new(ESRCH, "find process %d", (int)pid);
 	TRY(remote_check(pid));
@@ -51,7 +30,9 @@ struct err *remote_open(pid_t pid, struct remote *ret)
 	ret->mem_fd = open(path, O_RDWR | O_CLOEXEC);
 	if (ret->mem_fd < 0)
 		return err_hint(err_new(errno, "open the memory of process %d", (int)pid),
-				"it takes root, or the same user and kernel.yama.ptrace_scope = 0");
+				"it takes root; or the same user, a program that has not "
+				"forbidden it (set-user-ID, PR_SET_DUMPABLE), and "
+				"kernel.yama.ptrace_scope = 0");
 	return NULL;
 }
 
@@ -72,6 +53,14 @@ bool remote_read(const struct remote *r, uint64_t address, void *bytes, size_t n
 bool remote_write(const struct remote *r, uint64_t address, const void *bytes, size_t n)
 {
 	return pwrite(r->mem_fd, bytes, n, (off_t)address) == (ssize_t)n;
+}
+
+bool remote_is_current(const struct remote *r)
+{
+	uint8_t byte;
+
+	/* where memory is gone there is nothing to read; where only the page is not there, that is an error */
+	return r->mem_fd >= 0 && pread(r->mem_fd, &byte, sizeof(byte), PAGE) != 0;
 }
 
 /* ---- one thread ---- */
@@ -245,7 +234,7 @@ static struct err *seize_new(struct remote *r, size_t *n_new)
 		} else if (got == SEIZED_NOT) {
 			int code = errno;
 
-			if (proc_is_alive(tid))
+			if (!strchr("?XZ", proc_state(tid)))
 				e = refuse_seize(r, tid, code);
 		}
 	}
@@ -285,6 +274,8 @@ static struct err *stop(struct remote *r, unsigned timeout_ms, bool is_most)
 			is_alive |= t->tid != 0;
 		if (!is_alive)
 			e = err_new(ESRCH, "process %d has ended", (int)r->pid);
+		else if (!remote_is_current(r))
+			e = err_new(ESRCH, "process %d has become another program", (int)r->pid);
 	}
 	if (e)
 		remote_go(r);
@@ -326,6 +317,8 @@ struct err *remote_stop_one(struct remote *r, unsigned timeout_ms)
 	}
 	if (!e && !r->threads.v[0].tid)
 		e = err_new(ESRCH, "process %d has ended", (int)r->pid);
+	else if (!e && !remote_is_current(r))
+		e = err_new(ESRCH, "process %d has become another program", (int)r->pid);
 	if (e)
 		remote_go(r);
 	return e;
@@ -375,6 +368,7 @@ void remote_go(struct remote *r)
 		if (!t->is_stopped)
 			detach(r, t);
 	vec_free(&r->threads);
+	r->is_frozen = false;
 }
 
 struct err *remote_set_ip(struct remote *r, struct remote_thread *t, uint64_t ip)

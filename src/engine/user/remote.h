@@ -29,10 +29,13 @@ struct remote {
 	pid_t pid;
 	pid_t leader; /* a thread that is alive: the first one may have ended */
 	int mem_fd;
+	bool is_frozen; /* a thread that was let go did not run: until remote_go, no more calls are tried */
 	uint64_t syscall_at; /* a `syscall` instruction in its memory, found when first needed */
 	VEC(struct remote_thread) threads; /* while stopped */
 };
 
+/* false: the process has executed another program since, and the memory that we have open is nobody's any more */
+bool remote_is_current(const struct remote *r);
 /* refuses processes that must be left alone: another tracer has them, other code than that of this processor, ... */
 struct err *remote_open(pid_t pid, struct remote *ret) ERR_MUST;
 void remote_close(struct remote *r); /* lets go of threads that are stopped */

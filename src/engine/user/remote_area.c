@@ -82,9 +82,15 @@ static struct err *map_pages(struct remote *r, const char *what, uint64_t at, si
 	const uint64_t arg[6] = {
 		at, bytes, (uint64_t)prot, (uint64_t)(kind | MAP_FIXED_NOREPLACE), (uint64_t)file, 0
 	};
+	struct err *e;
 	int64_t got;
 
-	TRY(remote_call_checked(r, what, SYS_mmap, arg, &got));
+	e = remote_call_checked(r, what, SYS_mmap, arg, &got);
+	if (e && (err_code(e) == ENOMEM || err_code(e) == EAGAIN))
+		err_hint(e, "the process's own limit: of its address space (ulimit -v), or of "
+			    "memory that it locks (ulimit -l)");
+	if (e)
+		return e;
 	return (uint64_t)got == at ? NULL : err_new(EEXIST, "%s at their place", what);
 }
 

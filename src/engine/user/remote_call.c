@@ -8,17 +8,23 @@
 #include "engine/user/remote_private.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 
 enum {
 	CHUNK = 65536,
 	STOPS_MAX = 16,
 	OF_SYSCALL = 0x80,
 	TRAP_FLAG = 0x100,
-	DIRECTION_FLAG = 0x400
+	DIRECTION_FLAG = 0x400,
+	CALL_MS = 1500, /* to the next report */
+	SPINS = 200,
+	NAP_NS = 20000
 };
 
 static uint64_t search_mapping(const struct remote *r, const struct proc_map *m)
@@ -59,6 +65,50 @@ static struct err *find_syscall(struct remote *r)
 				       (int)r->pid);
 }
 
+/* 1: it stopped; 0: not within ms; -1: it has ended */
+static int await_stop(struct remote_thread *t, unsigned ms, int *status)
+{
+	static const struct timespec nap = { .tv_nsec = NAP_NS };
+	uint64_t deadline = clock_monotonic_ns() + ms * 1000000ull;
+
+	for (unsigned spins = 0;; spins++) {
+		pid_t got = waitpid(t->tid, status, __WALL | WNOHANG);
+
+		if (got)
+			return got > 0 && WIFSTOPPED(*status) ? 1 : -1;
+		if (spins < SPINS)
+			sched_yield();
+		else if (clock_monotonic_ns() > deadline)
+			return 0;
+		else
+			nanosleep(&nap, NULL);
+	}
+}
+
+/*
+ * A process whose cgroup is frozen stands before it comes to our call. It is stopped again, as it was. One that does not even stop is within
+ * the call, and has to be waited for: its registers are not its own
+ */
+static int await_report(struct remote *r, struct remote_thread *t, int *status)
+{
+	int got = await_stop(t, CALL_MS, status);
+
+	if (got)
+		return got;
+	r->is_frozen = true;
+	ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
+	while (!(got = await_stop(t, CALL_MS, status)))
+		;
+	return got;
+}
+
+static struct err *refuse_frozen(const struct remote *r)
+{
+	return err_hint(
+		err_new(0, "make a system call in process %d, which does not run", (int)r->pid),
+		"its cgroup is frozen, or it gets no time of a processor");
+}
+
 static struct err *go_through(struct remote *r, struct remote_thread *t, int64_t *result)
 {
 	struct user_regs_struct regs;
@@ -68,12 +118,15 @@ static struct err *go_through(struct remote *r, struct remote_thread *t, int64_t
 	for (unsigned i = 0; i < STOPS_MAX; i++) {
 		if (ptrace(PTRACE_SYSCALL, t->tid, NULL, NULL))
 			return err_new(errno, "let thread %d make a system call", (int)t->tid);
-		if (waitpid(t->tid, &status, __WALL) < 0 || !WIFSTOPPED(status)) {
+		if (await_report(r, t, &status) < 0) {
 			t->tid = 0;
 			return err_new(ESRCH, "process %d has ended", (int)r->pid);
 		}
-		if (WSTOPSIG(status) != (SIGTRAP | OF_SYSCALL))
+		if (WSTOPSIG(status) != (SIGTRAP | OF_SYSCALL)) {
+			if (r->is_frozen && !n_reports)
+				return refuse_frozen(r);
 			continue;
+		}
 		if (ptrace(PTRACE_GETREGS, t->tid, NULL, &regs))
 			return err_new(errno, "read the registers of thread %d", (int)t->tid);
 		if (regs.rip == r->syscall_at + 2 && ++n_reports == 2) {
@@ -100,6 +153,8 @@ struct err *remote_call(struct remote *r, long nr, const uint64_t arg[6], int64_
 	struct user_regs_struct regs;
 	struct err *e;
 
+	if (r->is_frozen)
+		return refuse_frozen(r);
 	if (!t)
 		return err_new(EAGAIN, "no thread of process %d is free of signals", (int)r->pid);
 	TRY(find_syscall(r));

@@ -40,7 +40,7 @@ struct err *remote_check_program(pid_t pid)
 	char path[64];
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)proc_task(pid));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && proc_is_alive(pid))
 		return err_new(0, "process %d is a thread of the kernel", (int)pid);
@@ -55,17 +55,20 @@ struct err *remote_check_program(pid_t pid)
 
 bool remote_can_compare(pid_t pid)
 {
-	return !syscall(SYS_kcmp, pid, pid, KCMP_VM, 0, 0);
+	pid_t task = proc_task(pid);
+
+	return task && !syscall(SYS_kcmp, task, task, KCMP_VM, 0, 0);
 }
 
 pid_t remote_find_sharer(pid_t pid)
 {
 	struct pid_list all = { 0 };
 	struct err *e = proc_all(&all);
-	pid_t found = 0;
+	/* a first thread that has ended has no memory, like all threads of the kernel */
+	pid_t found = 0, task = proc_task(pid);
 
 	vec_each(other, &all)
-		if (*other != pid && !found && !syscall(SYS_kcmp, pid, *other, KCMP_VM, 0, 0) &&
+		if (*other != pid && !found && !syscall(SYS_kcmp, task, *other, KCMP_VM, 0, 0) &&
 		    proc_is_alive(*other))
 			found = *other;
 	vec_free(&all);

@@ -17,6 +17,7 @@ enum {
 	STOP_MS = 3000,
 	CHECK_ROUNDS = 4, /* of 50 ms, between looks at whether the jumps still are what we wrote */
 	GIVE_BACK_MS = 200,
+	ATTEMPTS = 20, /* to attach to a process that becomes another program meanwhile */
 	START_MS =
 		20000, /* from exec to the first instruction: the dynamic linker, and what libraries do first */
 };
@@ -118,38 +119,9 @@ static void target_free(struct target *t)
 	free(t);
 }
 
-struct err *target_attach(struct target_job *j, pid_t pid, struct target **ret)
+/* what was in the memory that is gone */
+static void forget(struct target *t)
 {
-	struct target *t = base_alloc(sizeof(*t));
-	struct err *err;
-
-	*t = (struct target){ .pid = pid, .start_time = proc_start_time(pid), .remote.mem_fd = -1 };
-	err = attach(t, j);
-	if (!err) {
-		*ret = t;
-		return NULL;
-	}
-	remote_close(&t->remote);
-	target_free(t);
-	return err_wrap(err, "probe process %d", (int)pid);
-}
-
-/* its memory is that of another program now: what was opened is the old one's, which nobody has any more */
-static bool has_execed(const struct target *t, const struct proc_maps *maps)
-{
-	uint8_t byte;
-
-	for (uint32_t i = 0; i < maps->n; i++)
-		if (maps->v[i].exec && maps->v[i].ino)
-			return !remote_read(&t->remote, maps->v[i].start, &byte, sizeof(byte));
-	return false;
-}
-
-/* the jumps went with the memory; the new program's places are looked for like those of a library that comes later */
-static void follow_exec(struct target *t)
-{
-	struct err *err;
-
 	vec_each(b, &t->batches)
 		batch_free(b);
 	t->batches.n = 0;
@@ -157,6 +129,14 @@ static void follow_exec(struct target *t)
 	t->areas = (struct areas){ 0 };
 	t->code = 0;
 	remote_close(&t->remote);
+}
+
+/* the jumps went with the memory; the new program's places are looked for like those of a library that comes later */
+static void follow_exec(struct target *t)
+{
+	struct err *err;
+
+	forget(t);
 	err = remote_open(t->pid, &t->remote);
 	if (err) /* the next round tries again */
 		t->remote.mem_fd = -1;
@@ -179,12 +159,49 @@ static void tell(const struct target *t, struct target_job *j, struct err *err)
 	err_free(err);
 }
 
+/* it has become another program while it was worked on, and what there was is gone with the old one */
+static bool was_replaced(const struct target *t, const struct err *err)
+{
+	if (!proc_is_alive(t->pid) || proc_start_time(t->pid) != t->start_time)
+		return false;
+	return err_code(err) == ESRCH || !remote_is_current(&t->remote);
+}
+
+struct err *target_attach(struct target_job *j, pid_t pid, struct target **ret)
+{
+	struct target *t = base_alloc(sizeof(*t));
+	struct err *err;
+
+	*t = (struct target){ .pid = pid, .start_time = proc_start_time(pid), .remote.mem_fd = -1 };
+	err = attach(t, j);
+	for (unsigned i = 0; err && j->gate < 0 && i < ATTEMPTS && was_replaced(t, err); i++) {
+		err_free(err);
+		forget(t);
+		err = attach(t, j);
+	}
+	if (!err) {
+		*ret = t;
+		return NULL;
+	}
+	remote_close(&t->remote);
+	target_free(t);
+	return err_wrap(err, "probe process %d", (int)pid);
+}
+
 /* what has come, what has gone, what has come back */
 static void look_again(struct target *t, struct target_job *j, const struct proc_maps *maps)
 {
+	struct err *err;
+
 	vec_each(b, &t->batches)
 		batch_review(b, maps);
-	tell(t, j, add_batch(t, j, maps, false));
+	err = add_batch(t, j, maps, false);
+	if (err && was_replaced(t, err)) { /* the next round sees what it has become */
+		err_free(err);
+		err = NULL;
+		t->code = 0;
+	}
+	tell(t, j, err);
 }
 
 bool target_round(struct target *t, struct target_job *j)
@@ -205,7 +222,7 @@ bool target_round(struct target *t, struct target_job *j)
 		err_free(err);
 		return true;
 	}
-	if (has_execed(t, &maps))
+	if (!remote_is_current(&t->remote))
 		follow_exec(t);
 	code = sum_code(&maps);
 	if ((is_lost || t->is_partial || code != t->code) && t->remote.mem_fd >= 0) {
@@ -229,7 +246,7 @@ void target_extend(struct target *t, struct target_job *j)
 		return;
 	}
 	/* a program that was replaced by exec is the next round's */
-	if (!has_execed(t, &maps))
+	if (remote_is_current(&t->remote))
 		tell(t, j, add_batch(t, j, &maps, false));
 	proc_maps_free(&maps);
 }
