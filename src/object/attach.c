@@ -293,11 +293,11 @@ static ERR_MUST struct err *attach_program(struct object *o, struct bpf_program 
 }
 
 /* of kernel events each process is seen, whatever -p says: the program decides */
-static bool is_of_all(const struct bpf_program *p)
+static bool is_of_all(const struct object *o, const struct bpf_program *p)
 {
-	const char *section = bpf_program__section_name(p);
+	struct object_place at;
 
-	return bpf_program__type(p) != BPF_PROG_TYPE_PERF_EVENT && strncmp(section, "u", 1) != 0;
+	return bpf_program__type(p) != BPF_PROG_TYPE_PERF_EVENT && !object_user_place(o, p, &at);
 }
 
 struct err *object_check_given(const struct object *o)
@@ -323,9 +323,12 @@ struct err *object_attach(struct object *o, uint32_t *n)
 	bpf_object__for_each_program(p, o->bpf)
 	{
 		size_t before = o->links.n;
-		struct err *err = attach_program(o, p);
+		struct err *err;
 
-		has_all |= o->links.n > before && is_of_all(p);
+		if (!bpf_program__autoload(p)) /* it was said */
+			continue;
+		err = attach_program(o, p);
+		has_all |= o->links.n > before && is_of_all(o, p);
 		if (err && first) {
 			STRBUF_AUTO text = { 0 };
 

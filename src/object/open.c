@@ -90,6 +90,60 @@ static void open_types(struct object *o)
 	}
 }
 
+/* a function that this kernel does not have: objects bring programs for several kernels */
+static const char *missing_function(const struct bpf_program *p)
+{
+	enum bpf_attach_type type = bpf_program__expected_attach_type(p);
+	const char *slash = strchr(bpf_program__section_name(p), '/');
+
+	if (bpf_program__type(p) != BPF_PROG_TYPE_TRACING || !slash ||
+	    (type != BPF_TRACE_FENTRY && type != BPF_TRACE_FEXIT && type != BPF_MODIFY_RETURN))
+		return NULL;
+	return libbpf_find_vmlinux_btf_id(slash + 1, type) < 0 ? slash + 1 : NULL;
+}
+
+/* programs that are not loaded: one that the kernel cannot have would keep all the others from it */
+static void leave_out(struct object *o)
+{
+	struct object_place at;
+	struct bpf_program *p;
+	unsigned n_left = 0;
+
+	bpf_object__for_each_program(p, o->bpf) n_left +=
+		!missing_function(p) && (!o->opts.is_user || object_user_place(o, p, &at));
+	if (!n_left)
+		return; /* loading says why */
+	bpf_object__for_each_program(p, o->bpf)
+	{
+		const char *missing = missing_function(p);
+
+		if (missing && !o->opts.is_user)
+			object_remark(o, "'%s' is left out: the kernel has no function '%s'",
+				      bpf_program__name(p), missing);
+		if (missing || (o->opts.is_user && !object_user_place(o, p, &at)))
+			bpf_program__set_autoload(p, false);
+	}
+	strbuf_clear(&o->log);
+}
+
+/* loaders of such objects give these maps their sizes, which are the kernel's, or a matter of taste */
+static void size_maps(struct object *o)
+{
+	enum { STACKS = 10240, MOST_FRAMES = 127 };
+	struct bpf_map *m;
+
+	bpf_object__for_each_map(m, o->bpf)
+	{
+		if (bpf_map__type(m) != BPF_MAP_TYPE_STACK_TRACE || bpf_map__value_size(m))
+			continue;
+		bpf_map__set_value_size(m, MOST_FRAMES * sizeof(uint64_t));
+		if (!bpf_map__max_entries(m))
+			bpf_map__set_max_entries(m, STACKS);
+		object_remark(o, "'%s' has no size: it is made for %u stacks of %d functions",
+			      bpf_map__name(m), bpf_map__max_entries(m), MOST_FRAMES);
+	}
+}
+
 struct err *object_open(const struct object_opts *opts, struct object **ret)
 {
 	struct object *o = base_alloc(sizeof(*o));
@@ -106,6 +160,8 @@ struct err *object_open(const struct object_opts *opts, struct object **ret)
 	open_types(o);
 	object_buffers_find(o);
 	libbpf_set_print(keep_message); /* reading types has switched it off */
+	leave_out(o);
+	size_maps(o);
 	strbuf_clear(&o->log);
 	code = bpf_object__load(o->bpf);
 	if (code && o->opts.is_user && code == -EPERM)

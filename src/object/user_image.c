@@ -125,6 +125,7 @@ struct err *object_user_add_program(struct object_user *u, struct bpf_program *p
 		TRY(add_reloc(u, p, ip, i));
 		i++;
 	}
+	object_user_cut(u, ip);
 	if (im->n_progs)
 		memcpy(progs, im->progs, im->n_progs * sizeof(*progs));
 	progs[im->n_progs++] = ip;
