@@ -143,6 +143,9 @@ static struct reg computed(const struct bpf_insn *in, const struct state *s)
 		case BPF_OR: a.value |= b.value; break;
 		case BPF_LSH: a.value <<= shift; break;
 		case BPF_RSH: a.value = (is_64 ? a.value : (uint32_t)a.value) >> shift; break;
+		case BPF_ARSH:
+			a.value = (uint64_t)((is_64 ? (int64_t)a.value : (int32_t)a.value) >> shift);
+			break;
 		default: return unknown;
 		}
 	}
