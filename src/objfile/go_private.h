@@ -14,11 +14,12 @@
 struct go_info {
 	struct arena arena;
 	bool is_go;
-	bool has_build, has_tab, has_module, has_facts; /* looked for, found or not */
+	bool has_build, has_tab, has_module, has_facts, has_allgs; /* looked for, found or not */
 	struct go_buildinfo build;
 	struct go_pclntab *tab; /* NULL: none that can be read */
 	struct go_module module;
 	struct go_runtime_facts facts;
+	uint64_t allgs;
 };
 
 /* made at the first call */

@@ -28,7 +28,9 @@ struct go_runtime_facts {
 /* NULL when the file is not Go's. It belongs to the objfile. */
 const struct go_runtime_facts *objfile_go_facts(struct objfile *f);
 /* which of the first words of struct runtime.g are what; the same from Go 1.3 on */
-enum { GO_G_STACK_LO = 0, GO_G_STACK_HI = 8, GO_G_M = 48 };
+enum { GO_G_STACK_LO = 0, GO_G_STACK_HI = 8, GO_G_M = 48, GO_G_SCHED_SP = 56 };
+/* where runtime.allgs is, a slice of pointers to all structs runtime.g; 0: not known */
+uint64_t objfile_go_allgs(struct objfile *f);
 
 /*
  * The name of the type whose run-time descriptor (the first word of an interface, or itab + 8) is at this address:

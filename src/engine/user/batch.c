@@ -223,76 +223,7 @@ static void make_clusters(struct batch *b)
 	}
 }
 
-/* ---- USDT: the program's own word for whether somebody looks ---- */
-
-void batch_raise(const struct batch *b, struct semaphore *s, int by)
-{
-	uint16_t n;
-
-	s->is_raised = by > 0;
-	if (!remote_read(b->remote, s->address, &n, sizeof(n)))
-		return;
-	n = (uint16_t)(n + by);
-	(void)remote_write(b->remote, s->address, &n, sizeof(n));
-}
-
-static ERR_MUST struct err *change_semaphores(struct batch *b, bool is_up)
-{
-	const struct remote_area *a = b->clusters.n ? &b->clusters.v->area->remote : NULL;
-	FREE_AUTO uint64_t *v = base_alloc((b->sites.semaphores.n + 1) * sizeof(*v));
-	size_t n = 0;
-
-	vec_each(s, &b->sites.semaphores)
-		if (s->is_raised != is_up)
-			v[n++] = s->address;
-	if (!n)
-		return NULL;
-	TRY(is_up ? patches_note_semaphores(b->remote, a, v, n)
-		  : patches_settle_semaphores(b->remote, a, v, n));
-	vec_each(s, &b->sites.semaphores)
-		if (s->is_raised != is_up)
-			batch_raise(b, s, is_up ? 1 : -1);
-	return NULL;
-}
-
 /* ---- all of it ---- */
-
-/* the patches of all sites that have a trampoline, noted in the process before any is made */
-static ERR_MUST struct err *gather_patches(struct batch *b)
-{
-	size_t n = 0;
-
-	b->patches = base_alloc((b->sites.v.n + 1) * sizeof(*b->patches));
-	vec_each(c, &b->clusters) {
-		size_t first = n;
-
-		for (uint32_t i = c->first; i < c->first + c->n; i++)
-			if (b->sites.v.v[i].patch.trampoline)
-				b->patches[n++] = b->sites.v.v[i].patch;
-		TRY(patches_note(b->remote, &c->area->remote, b->patches + first, n - first));
-	}
-	b->n_patches = n;
-	return NULL;
-}
-
-static ERR_MUST struct err *install(struct batch *b)
-{
-	struct patch_counts counts;
-	size_t n;
-	struct err *err;
-
-	TRY(gather_patches(b));
-	n = b->n_patches;
-	if (!b->is_held)
-		TRY(remote_stop(b->remote, STOP_MS));
-	err = patch_install(b->remote, b->patches, n, &counts);
-	if (!err)
-		err = change_semaphores(b, true);
-	if (err)
-		err_free(patch_remove(b->remote, b->patches, n, &counts));
-	remote_go(b->remote);
-	return err;
-}
 
 static void note_attached(struct batch *b, struct target_job *j)
 {
@@ -305,7 +236,9 @@ static void note_attached(struct batch *b, struct target_job *j)
 		if (!s->patch.is_installed) {
 			sites_refuse(
 				j, s,
-				"its bytes are not the file's: another tracer's probe or a debugger's breakpoint?");
+				s->patch.is_parked
+					? "goroutines were preempted in the middle of where the jump would be, time and again"
+					: "its bytes are not the file's: another tracer's probe or a debugger's breakpoint?");
 			continue;
 		}
 		vec_each(u, &s->uses)
@@ -323,7 +256,7 @@ static ERR_MUST struct err *make_all(struct batch *b, struct target_job *j)
 		TRY(find_area(b, j, &p, c));
 		TRY(fill_area(b, j, c));
 	}
-	return install(b);
+	return batch_write_jumps(b);
 }
 
 struct err *batch_install(struct batch *b, struct target_job *j)
@@ -377,7 +310,7 @@ void batch_remove(struct batch *b)
 	struct patch_counts counts = { 0 };
 	struct err *err = patch_remove(b->remote, b->patches, b->n_patches, &counts);
 
-	err_free(change_semaphores(b, false));
+	err_free(batch_raise_all(b, false));
 	b->is_removed = !err && !counts.n_refused;
 	err_free(err);
 	if (b->is_removed)

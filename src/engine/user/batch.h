@@ -43,6 +43,9 @@ unsigned batch_review(struct batch *b, const struct proc_maps *maps);
 void batch_forget(struct batch *b, const struct proc_maps *maps);
 /* by 1 or -1: what the program tests before it comes to a place of USDT. It is noted already, or settled */
 void batch_raise(const struct batch *b, struct semaphore *s, int by);
+struct err *batch_raise_all(struct batch *b, bool is_up) ERR_MUST;
+/* batch_jumps.c: the jumps of all sites that have trampolines; those that had to wait too long are not installed */
+struct err *batch_write_jumps(struct batch *b) ERR_MUST;
 void batch_free(struct batch *b);
 
 #endif

@@ -3,6 +3,7 @@
 #include "engine/user/patch.h"
 
 #include "arch/x86_64/relocate.h"
+#include "engine/user/goroutines.h"
 
 #include <errno.h>
 #include <string.h>
@@ -108,12 +109,17 @@ static struct err *cannot_write(const struct remote *r, const struct patch *p)
 struct err *patch_install(struct remote *r, struct patch *v, size_t n, struct patch_counts *ret)
 {
 	*ret = (struct patch_counts){ 0 };
+	goroutines_mark(r, v, n);
 	for (size_t i = 0; i < n; i++) {
 		uint8_t now[PATCH_LONGEST], jump[PATCH_JUMP];
 		struct patch *p = &v[i];
 
 		if (p->is_installed)
 			continue;
+		if (p->is_parked) {
+			ret->n_refused++;
+			continue;
+		}
 		/* somebody else's breakpoint or jump stands there: two of them would destroy the program */
 		if (!remote_read(r, p->site, now, p->len) || memcmp(now, p->old, p->len) ||
 		    !make_jump(p, jump)) {

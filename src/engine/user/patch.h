@@ -31,7 +31,12 @@ struct patch {
 	uint64_t trampoline;
 	uint32_t stack; /* bytes that it uses: trampoline_stack */
 	bool is_installed;
-	bool is_off; /* taken out by --budget, to be put back perhaps */
+	/* in Go code: goroutines are not threads, and may have been preempted in between the displaced instructions (goroutines.h) */
+	bool is_go;
+	bool is_parked; /* one was, or it is not known: not installed, nor others of the same function */
+	uint64_t function; /* where it begins, of Go's */
+	uint64_t allgs;    /* runtime.allgs in the process; 0: not known */
+	bool is_off;       /* taken out by --budget, to be put back perhaps */
 };
 
 /*
@@ -43,8 +48,8 @@ struct err *patch_emit(struct x86 *x, struct patch *p, const struct code *c, con
 
 struct patch_counts {
 	unsigned n_installed,
-		n_refused; /* refused: bytes are not the file's; is_installed tells which */
-	unsigned n_moved;  /* threads that stood in between */
+		n_refused; /* refused: bytes are not the file's; is_installed tells which. Or is_parked */
+	unsigned n_moved; /* threads that stood in between */
 };
 
 /* all threads must be stopped (remote_stop), and the code of the trampolines be in place */

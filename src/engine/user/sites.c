@@ -3,6 +3,7 @@
 #include "engine/user/sites.h"
 
 #include "base/arena.h"
+#include "objfile/go_runtime.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -162,6 +163,8 @@ static void add_place(struct search *s, uint32_t number, uint32_t k)
 	judge(s, site, f, set->shape, p);
 	site->is_go = set->shape->is_go;
 	site->bias = at - p->address;
+	if (site->is_go && objfile_go_allgs(f->obj))
+		site->allgs = objfile_go_allgs(f->obj) + site->bias;
 	site->is_entry = p->address == site->function->start;
 }
 
@@ -247,7 +250,12 @@ static void choose(struct search *s)
 
 		site.patch = (struct patch){ .site = site.place.address + site.bias,
 					     .at = site.place.at + site.bias,
-					     .len = site.place.len };
+					     .len = site.place.len,
+					     .is_go = site.is_go,
+					     .function = site.is_go
+								 ? site.function->start + site.bias
+								 : 0,
+					     .allgs = site.allgs };
 		if (!site.place.len || overlaps(before, &site)) {
 			refuse(s, &site,
 			       site.place.len ? "another probe stands too near"

@@ -27,6 +27,7 @@ struct site {
 	const struct patchable_function *function; /* of the list below */
 	bool is_entry, is_go;
 	struct go_room room; /* is_go */
+	uint64_t allgs;      /* as in struct patch */
 	VEC(struct site_use) uses;
 	struct patch patch;
 	bool is_gone;   /* its mapping is; others may be at its address now */

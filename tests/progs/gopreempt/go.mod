@@ -1,0 +1,3 @@
+module example.com/gopreempt
+
+go 1.18
