@@ -46,7 +46,8 @@ struct probe_ctx {
 	const pid_t *roots; /* borrowed */
 	uint32_t n_roots;
 	bool has_our_root;
-	const char *program; /* -c: what will be run; its files alone are what is mapped, at the start. NULL: none */
+	const char *
+		program; /* -c: what will be run; its files alone are what is mapped, at the start. NULL: none */
 	struct str expected; /* config expected_files: what "*" means besides what is mapped; borrowed */
 	enum probe_missing missing;
 	bool is_unsafe; /* --unsafe: places that cannot be proved to be good are taken */
@@ -55,7 +56,10 @@ struct probe_ctx {
 	/* are user stacks unwound by tables, from any instruction of a function? NULL: by frame pointers only */
 	bool (*unwinds)(void *arg);
 	void *unwinds_arg;
-	bool (*keeps_red_zone)(void); /* does a probe on a 5-byte nop leave the red zone alone? NULL: no */
+	bool (*calls_nop5)(
+		void); /* is a probe on a function's own 5-byte nop called, without a trap? NULL: no */
+	bool (*keeps_red_zone)(
+		void); /* does a probe on a 5-byte nop leave the red zone alone? NULL: no */
 	enum return_choice return_choice; /* config return_probe */
 	/* where the kernel shows its events, and more of its files; defaults are set by probe_ctx_init */
 	const char *tracefs;      /* "/sys/kernel/tracing" (or .../debug/tracing) */
@@ -71,7 +75,8 @@ struct probe_ctx {
 	const struct probe_late *late; /* match in this file alone; NULL: in all (late.h) */
 	/* made when first needed */
 	struct probe_survey *survey; /* what processes map, for targets that are patterns over it */
-	const struct str *wanted;    /* functions that the script names plainly: what will be asked (probe_ctx_expect) */
+	const struct str *
+		wanted; /* functions that the script names plainly: what will be asked (probe_ctx_expect) */
 	uint32_t n_wanted;
 	struct placement_foreign *foreign; /* placement_foreign.c */
 	struct objfile_cache *files;

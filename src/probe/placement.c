@@ -105,6 +105,14 @@ static bool may_pass(struct walk *w, const struct code_insn *i)
 	return false;
 }
 
+/* the function's own 5-byte nop, where the kernel calls instead of trapping: nothing lives below rsp there */
+static bool may_be_called_from(const struct walk *w, const struct code_insn *first,
+			       const struct code_insn *i)
+{
+	return w->needs->takes_nop5 && i->flags & CODE_NOP5 && w->from == w->c->start &&
+	       (i == first || (i == first + 1 && first->kind == CODE_ENDBR));
+}
+
 void placement_choose(const struct code *c, uint64_t from, const struct placement_edges *e,
 		      const struct placement_needs *needs, struct placement *ret)
 {
@@ -118,7 +126,7 @@ void placement_choose(const struct code *c, uint64_t from, const struct placemen
 			w.reason = "other code jumps to it";
 			break;
 		}
-		if (may_stand_on(&w, i)) {
+		if (may_stand_on(&w, i) || may_be_called_from(&w, first, i)) {
 			*ret = (struct placement){
 				.address = i->addr,
 				.sp_delta = w.sp,

@@ -25,6 +25,7 @@ struct placement_needs {
 	bool fixed_sp; /* rsp itself: the kernel will read or write where it points */
 	bool exact; /* also of calls that end in a fault before the place: nothing that can fault is passed */
 	bool nothing_moves; /* what is read is not known: the entry it is */
+	bool takes_nop5; /* of the function itself: the kernel calls there, which costs less than its trap */
 };
 
 /* ways into the function besides its entry and its own direct branches */

@@ -131,9 +131,10 @@ static bool is_cheap_already(struct objfile *f, uint64_t entry)
 static void explain(struct match *m, struct probe_point *p, const struct placement *to)
 {
 	if (to->address != p->address)
-		p->why = arena_printf(m->c->arena, "placed +%llu past %s, at %s: emulated",
+		p->why = arena_printf(m->c->arena, "placed +%llu past %s, at %s: %s",
 				      (unsigned long long)(to->address - p->address),
-				      to->first->name, to->insn->name)
+				      to->first->name, to->insn->name,
+				      to->insn->flags & CODE_NOP5 ? "called" : "emulated")
 				 .p;
 	else if (!to->is_cheap && to->blocker)
 		p->why = arena_printf(m->c->arena, "at the entry, single-stepped: %s at +%llu: %s",
@@ -148,6 +149,13 @@ struct moved {
 	VEC(struct placement_window) windows;
 	VEC(struct probe_point) before; /* windows[].point counts these */
 };
+
+static bool begins_with_nop5(const struct code *c)
+{
+	return c->n &&
+	       (c->insn[0].flags & CODE_NOP5 ||
+		(c->n > 1 && c->insn[0].kind == CODE_ENDBR && c->insn[1].flags & CODE_NOP5));
+}
 
 static void place(struct match *m, struct objfile *f, const struct probe_shape *shape,
 		  struct probe_point *p, struct moved *moved)
@@ -166,6 +174,8 @@ static void place(struct match *m, struct objfile *f, const struct probe_shape *
 		return;
 	}
 	needs_of(m, shape, p, &needs);
+	needs.takes_nop5 = !shape->is_return && begins_with_nop5(&c) && m->c->calls_nop5 &&
+			   m->c->calls_nop5();
 	placement_edges_find(f, &c, &edges);
 	placement_choose(&c, p->address, &edges, &needs, &to);
 	placement_edges_free(&edges);

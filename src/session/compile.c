@@ -94,6 +94,11 @@ static bool keeps_red_zone(void)
 	return features_has(FEATURE_NOP5);
 }
 
+static bool calls_nop5(void)
+{
+	return features_has(FEATURE_NOP5_CALL);
+}
+
 void compilation_init(struct compilation *c, const struct session_opts *o)
 {
 	struct symbolizer_opts so = { .demangle = true };
@@ -116,6 +121,7 @@ void compilation_init(struct compilation *c, const struct session_opts *o)
 	c->probes.traceable = o->traceable;
 	c->probes.lacks = features_missing;
 	c->probes.keeps_red_zone = keeps_red_zone;
+	c->probes.calls_nop5 = calls_nop5;
 	c->probes.unwinds = unwinds;
 	c->probes.unwinds_arg = c;
 	so.files = probe_ctx_files(&c->probes);

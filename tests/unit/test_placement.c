@@ -263,6 +263,24 @@ TEST(never_on_nop5)
 	CHECK_INT(o.at, 7);
 }
 
+/* but where the kernel calls: the function's own, first or behind endbr64, and no other */
+TEST(the_functions_own_nop5)
+{
+	const struct placement_needs called = { .takes_nop5 = true };
+	struct outcome o = PLACE(called, 0x0f, 0x1f, 0x44, 0, 0, 0x53, 0xc3);
+
+	CHECK_INT(o.at, 0);
+	o = PLACE(called, 0xf3, 0x0f, 0x1e, 0xfa, 0x0f, 0x1f, 0x44, 0, 0, 0x53, 0xc3);
+	CHECK_INT(o.at, 4);
+	o = PLACE(called, 0x31, 0xc0, 0x0f, 0x1f, 0x44, 0, 0, 0x53, 0xc3);
+	CHECK_INT(o.at, 7);
+	/* without that: behind both */
+	o = PLACE(count_only, 0x0f, 0x1f, 0x44, 0, 0, 0x53, 0xc3);
+	CHECK_INT(o.at, 5);
+	o = PLACE(count_only, 0xf3, 0x0f, 0x1e, 0xfa, 0x0f, 0x1f, 0x44, 0, 0, 0x53, 0xc3);
+	CHECK_INT(o.at, 9);
+}
+
 TEST(blocks_end)
 {
 	struct outcome o = PLACE(count_only, 0x31, 0xc0, 0xc3, 0x53); /* ret */

@@ -218,6 +218,11 @@ static bool check_nop5(union feature_arg unused)
 	return features_try_nop5();
 }
 
+static bool check_nop5_call(union feature_arg unused)
+{
+	return features_try_nop5_call();
+}
+
 static uint32_t fentry_target(void)
 {
 	uint32_t id = features_btf_id("bpf_fentry_test1", BTF_FUNCTION);

@@ -15,5 +15,7 @@
 bool features_try_uprobe_multi_process(void);
 /* whether a uprobe on a 5-byte nop leaves alone what lies below the stack pointer */
 bool features_try_nop5(void);
+/* whether a uprobe on a function's own 5-byte nop becomes a call, and the function does what it did */
+bool features_try_nop5_call(void);
 
 #endif

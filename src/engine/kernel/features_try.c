@@ -158,11 +158,18 @@ __asm__(".text\n.p2align 4\n.type features_red_zone,@function\nfeatures_red_zone
 long features_red_zone(long value);
 extern const char features_nop5[];
 
+/* one that begins with it: nothing is below rsp there. All arguments in registers come to the result */
+__asm__(".text\n.p2align 4\n.type features_entry_nop5,@function\nfeatures_entry_nop5:\n"
+	".byte 0x0f,0x1f,0x44,0,0\nlea (%rdi,%rsi,2),%rax\nlea (%rax,%rdx,4),%rax\nlea (%rax,%rcx,8),%rax\n"
+	"add %r8,%rax\nadd %r9,%rax\nret\n"
+	".size features_entry_nop5, .-features_entry_nop5\n");
+long features_entry_nop5(long a, long b, long c, long d, long e, long f);
+
 /* for this process alone; probe and event end with the descriptor */
 static int probe_self(uint64_t offset)
 {
 	struct perf_event_attr attr = { .size = sizeof(attr),
-					.uprobe_path = (uintptr_t)"/proc/self/exe",
+					.uprobe_path = (uintptr_t) "/proc/self/exe",
 					.probe_offset = offset };
 	STRBUF_AUTO text = { 0 };
 	uint64_t type;
@@ -185,4 +192,23 @@ bool features_try_nop5(void)
 		if (features_red_zone(i) != i)
 			return false;
 	return true;
+}
+
+bool features_try_nop5_call(void)
+{
+	enum { CALL = 0xe8 };
+	const volatile uint8_t *code = (const volatile uint8_t *)(uintptr_t)features_entry_nop5;
+	uint64_t offset;
+	FD_AUTO fd = own_file_offset((uintptr_t)features_entry_nop5, &offset) ? probe_self(offset)
+									      : -1;
+	bool is_called = false;
+
+	if (fd < 0)
+		return false;
+	for (long i = 1; i < 16; i++) {
+		if (features_entry_nop5(i, 3, 5, 7, 11, 13) != i + 6 + 20 + 56 + 11 + 13)
+			return false;
+		is_called |= *code == CALL;
+	}
+	return is_called;
 }
