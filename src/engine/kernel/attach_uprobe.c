@@ -226,11 +226,22 @@ static struct err *attach_perf(struct engine *e, uint32_t prog, struct engine_at
 	return NULL;
 }
 
-struct err *kernel_attach_uprobe(struct engine *e, uint32_t prog, struct engine_attach_result *res)
+static struct err *attach_by_way(struct engine *e, uint32_t prog, struct engine_attach_result *res)
 {
 	switch (e->progs[prog].way) {
 	case UPROBE_MULTI: return attach_multi(e, prog, res);
 	case UPROBE_EVENT: return kernel_uprobe_event_attach(e, prog, res);
 	default: return attach_perf(e, prog, res);
 	}
+}
+
+struct err *kernel_attach_uprobe(struct engine *e, uint32_t prog, struct engine_attach_result *res)
+{
+	struct sys_ints claims = { 0 };
+	struct err *err = kernel_claim(e, prog, &claims);
+
+	if (!err)
+		err = attach_by_way(e, prog, res);
+	kernel_unclaim(&claims);
+	return err;
 }

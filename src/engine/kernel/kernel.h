@@ -177,6 +177,13 @@ void kernel_detach_late(struct engine *e);
 void kernel_close_all(const int *fds, size_t n);
 
 /* ---- attach_*.c: attach all points of one program ---- */
+/*
+ * patched.c: refuses places that the user engine of another run has patched, and keeps it from patching more until the probes are in; whatever it
+ * returns, kernel_unclaim comes then
+ */
+struct err *kernel_claim(struct engine *e, uint32_t prog, struct sys_ints *claims) ERR_MUST;
+void kernel_unclaim(struct sys_ints *claims);
+
 typedef struct err *kernel_attach_fn(struct engine *e, uint32_t prog,
 				     struct engine_attach_result *res);
 kernel_attach_fn kernel_attach_uprobe, kernel_attach_tracepoint, kernel_attach_rawtracepoint,

@@ -18,6 +18,7 @@
 enum {
 	STOP_MS = 3000,
 	CODE_ALIGN = 16,
+	JMP_REL32 = 0xe9,
 	CODE_FRAME = 1024,     /* of a trampoline, besides its programs */
 	CODE_OF_STACKS = 1024, /* more, where it changes to a stack of ours */
 	CODE_PER_INSN = 24     /* eBPF's instructions become 4 to 12 bytes, calls some more */
@@ -225,6 +226,17 @@ static void make_clusters(struct batch *b)
 
 /* ---- all of it ---- */
 
+static const char *whose_bytes(const struct batch *b, const struct site *s)
+{
+	uint8_t now;
+
+	if (s->patch.is_parked)
+		return "goroutines were preempted in the middle of where the jump would be, time and again";
+	return remote_read(b->remote, s->patch.site, &now, sizeof(now)) && now == JMP_REL32
+		       ? "another tracer's jump stands there: another run of sonde --engine user?"
+		       : "its bytes are not the file's: another tracer's probe or a debugger's breakpoint?";
+}
+
 static void note_attached(struct batch *b, struct target_job *j)
 {
 	size_t k = 0;
@@ -234,11 +246,7 @@ static void note_attached(struct batch *b, struct target_job *j)
 			continue;
 		s->patch = b->patches[k++];
 		if (!s->patch.is_installed) {
-			sites_refuse(
-				j, s,
-				s->patch.is_parked
-					? "goroutines were preempted in the middle of where the jump would be, time and again"
-					: "its bytes are not the file's: another tracer's probe or a debugger's breakpoint?");
+			sites_refuse(j, s, whose_bytes(b, s));
 			continue;
 		}
 		vec_each(u, &s->uses)

@@ -48,4 +48,8 @@ struct err *batch_raise_all(struct batch *b, bool is_up) ERR_MUST;
 struct err *batch_write_jumps(struct batch *b) ERR_MUST;
 void batch_free(struct batch *b);
 
+/* batch_claim.c: from before the threads stop until the jumps are written */
+struct err *batch_claim(const struct batch *b) ERR_MUST;
+void batch_unclaim(const struct batch *b);
+
 #endif

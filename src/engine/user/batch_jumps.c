@@ -65,7 +65,7 @@ static ERR_MUST struct err *gather_patches(struct batch *b)
 	return NULL;
 }
 
-static ERR_MUST struct err *install(struct batch *b)
+static ERR_MUST struct err *install_claimed(struct batch *b)
 {
 	struct patch_counts counts;
 	size_t n = b->n_patches;
@@ -79,6 +79,16 @@ static ERR_MUST struct err *install(struct batch *b)
 	if (err)
 		err_free(patch_remove(b->remote, b->patches, n, &counts));
 	remote_go(b->remote);
+	return err;
+}
+
+static ERR_MUST struct err *install(struct batch *b)
+{
+	struct err *err;
+
+	TRY(batch_claim(b));
+	err = install_claimed(b);
+	batch_unclaim(b);
 	return err;
 }
 

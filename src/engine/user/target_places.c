@@ -4,11 +4,13 @@
 
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "objfile/claim.h"
 #include "objfile/elf.h"
 #include "objfile/proc.h"
 
 #include <stdlib.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 /* ---- files ---- */
 
@@ -48,10 +50,13 @@ static struct place_file *open_file(struct target_places *p, struct str path)
 	struct place_file *f = base_alloc(sizeof(*f));
 	STRBUF_AUTO text = { 0 };
 
-	*f = (struct place_file){ .path = path };
+	*f = (struct place_file){ .path = path, .claim = -1 };
 	add_path(&text, p, path);
 	if (!stat(strbuf_cstr(&text), &f->st))
 		err_free(objfile_open(strbuf_cstr(&text), &f->obj));
+	if (f->obj)
+		f->claim = claim_open(strbuf_cstr(&text));
+	claim_take(f->claim, CLAIM_USER);
 	vec_push(&p->files, f);
 	return f;
 }
@@ -130,6 +135,8 @@ void target_places_free(struct target_places *p)
 		free(s->files);
 	vec_each(f, &p->files) {
 		objfile_unref((*f)->obj);
+		if ((*f)->claim >= 0)
+			close((*f)->claim);
 		free(*f);
 	}
 	vec_free(&p->sets);

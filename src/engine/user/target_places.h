@@ -19,6 +19,7 @@ struct place_file {
 	struct str path;
 	struct stat st;      /* when it was opened */
 	struct objfile *obj; /* NULL: it cannot be read */
+	int claim;           /* that we have probes in it: objfile/claim.h */
 	bool is_changed;     /* it was written to since: what is known of it is of no use */
 };
 
