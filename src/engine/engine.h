@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "image/image.h"
 
+#include <sys/types.h>
+
 struct engine; /* private to each engine */
 
 struct engine_opts {
@@ -64,8 +66,12 @@ struct engine_ops {
 	void (*drop_group)(struct engine *e, uint32_t group);
 	/* all user probes in a file, by the path of their points */
 	void (*drop_file)(struct engine *e, struct str path);
-	/* a process has mapped what may be probed; NULL: the engine's probes are in files, whoever maps them */
-	void (*look)(struct engine *e);
+	/*
+	 * A process has mapped what may be probed: it is to stand until look, or extend. NULL: the engine's probes are in files, whoever
+	 * maps them. look: true: a file is half mapped, ask again soon
+	 */
+	void (*hold)(struct engine *e, pid_t pid);
+	bool (*look)(struct engine *e);
 	/* poll is to return when fd can be read, too (-1: none); NULL: poll_fd and fd can be waited for together */
 	void (*wake_by)(struct engine *e, int fd);
 	/* deliver pending events; waits up to timeout_ms (-1: for ever) when there are none. Interrupted by signals: 0 */

@@ -33,7 +33,10 @@ void generation_watch(struct compilation *c)
 		return;
 	err = perf_rings_new(&ro, &c->mappings);
 	if (err)
-		log_verbose("files that are mapped later get no probes: %s", err->msg);
+		log_verbose("files that are mapped later get %s: %s",
+			    c->engine == ENGINE_USER ? "their probes some 50 ms later"
+						     : "no probes",
+			    err->msg);
 	err_free(err);
 }
 

@@ -44,6 +44,7 @@ struct file_key {
 
 struct known_file {
 	struct file_key key;
+	bool has_probes;
 };
 
 /* a file that was found by a mapping, and has probes */
@@ -126,7 +127,7 @@ static bool is_known(struct late *l, const struct file_key *key)
 	return hashmap_get(&l->known, str_make((const char *)key, sizeof(*key)));
 }
 
-static void remember(struct late *l, const struct file_key *key)
+static void remember(struct late *l, const struct file_key *key, bool has_probes)
 {
 	struct known_file *k;
 
@@ -139,6 +140,7 @@ static void remember(struct late *l, const struct file_key *key)
 	}
 	k = arena_new(&l->known_arena, struct known_file);
 	k->key = *key;
+	k->has_probes = has_probes;
 	hashmap_put(&l->known, str_make((const char *)&k->key, sizeof(k->key)), k);
 }
 
@@ -152,6 +154,15 @@ static bool has_probes(const struct late *l, const struct objfile *f)
 }
 
 /* ---- attaching ---- */
+
+/* what was mapped has, or gets, probes: where these are the process's, it stands until they are there */
+static void hold(struct late *l, pid_t pid)
+{
+	if (!l->o.ops->hold || !pid)
+		return;
+	l->o.ops->hold(l->o.engine, pid);
+	l->must_look = true;
+}
 
 void late_warn(const struct late_opts *o, struct str path, struct err *err, const char *what)
 {
@@ -203,6 +214,7 @@ static void attach(struct late *l, const struct mapped_file *m, struct objfile *
 	struct err *err;
 	uint64_t took;
 
+	hold(l, m->pid);
 	late.open_path = mapped_file_path(m, fd, &l->arena);
 	objfile_cache_adopt(probe_ctx_files(&l->o.c->probes), f);
 	err = late_attach(&l->o, &late, ++l->n_groups, &res);
@@ -295,18 +307,19 @@ static void look(struct late *l, const struct mapped_file *m, const struct file_
 	strbuf_add_str(&name, m->path);
 	err_free(objfile_open_fd(fd, strbuf_cstr(&name), &f));
 	is_there = f && has_probes(l, f);
-	l->must_look |= is_there;
+	if (is_there)
+		hold(l, m->pid);
 	if (f && !is_there && fits_file(l, m->path, f)) {
 		if (!is_followed(l, m->pid)) {
 			objfile_unref(f);
 			close(fd);
 			return;
 		}
-		remember(l, key);
+		remember(l, key, true);
 		attach(l, m, f, fd, mapped_at);
 		return;
 	}
-	remember(l, key);
+	remember(l, key, is_there);
 	objfile_unref(f);
 	close(fd);
 }
@@ -339,6 +352,33 @@ static void rescan(struct late *l)
 	err_free(err);
 }
 
+static struct str last_part(struct str path)
+{
+	const char *slash = memrchr(path.p, '/', path.n);
+
+	return slash ? str_sub(path, (size_t)(slash - path.p) + 1, path.n) : path;
+}
+
+/* does the script name it, or has it got probes? Asked only where processes are to stand then */
+static bool is_probed(struct late *l, struct str path, const struct file_key *key)
+{
+	const struct known_file *k = hashmap_get(&l->known,
+						 str_make((const char *)key, sizeof(*key)));
+	const struct image *im = l->o.c->image;
+
+	if (k || !l->o.ops->hold)
+		return k && k->has_probes;
+	for (uint32_t i = 0; i < im->n_progs; i++) {
+		const struct probe_shape *s = im->progs[i]->shape;
+
+		/* places of one file come one after the other, and most shapes have those of one */
+		if (s->is_user && s->n_points &&
+		    str_eq(last_part(s->points[0].path), last_part(path)))
+			return true;
+	}
+	return false;
+}
+
 static void on_record(void *arg, const struct perf_record *r)
 {
 	const struct str deleted = STR(" (deleted)");
@@ -358,7 +398,9 @@ static void on_record(void *arg, const struct perf_record *r)
 	l->n_records++;
 	if (!concerns(l, r->pid))
 		return;
-	if (is_known(l, &key)) {
+	if (is_probed(l, r->path, &key))
+		hold(l, r->pid);
+	if (!l->specs.n || is_known(l, &key)) {
 		l->must_look = true;
 		return;
 	}
@@ -382,10 +424,13 @@ void late_round(struct late *l)
 	if ((l->must_rescan && l->read_at - l->rescanned_at > RESCAN_NS) ||
 	    (!l->o.c->mappings && l->read_at - l->rescanned_at > UNTOLD_NS))
 		rescan(l);
-	if (l->must_look && l->o.ops->look)
-		l->o.ops->look(l->o.engine);
-	l->must_look = false;
+	l->must_look = l->must_look && l->o.ops->look && l->o.ops->look(l->o.engine);
 	sweep(l, l->read_at);
+}
+
+int late_patience(const struct late *l, int timeout_ms)
+{
+	return l && l->must_look ? 1 : timeout_ms;
 }
 
 void late_wait(struct late *l, int timeout_ms)
@@ -415,6 +460,57 @@ static bool add_to_epoll(struct late *l, int fd)
 	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0;
 }
 
+static bool has_file(const struct mapped_files *all, struct str path)
+{
+	struct stat st;
+
+	if (!path.n || stat(path.p, &st))
+		return true; /* it cannot come */
+	vec_each(m, &all->files)
+		if ((*m)->ino == st.st_ino)
+			return true;
+	return false;
+}
+
+/* where probes are processes' (engine_ops.look): do these have all files that the script names? */
+static bool has_all_files(const struct compilation *c)
+{
+	const struct session_opts *o = c->opts;
+	struct mapped_files all;
+	bool has_all = true;
+
+	if (c->child || !o->pids.n)
+		return false;
+	err_free(mapped_files_read(o->pids.v, o->pids.n, &all));
+	for (uint32_t i = 0; i < c->image->n_progs; i++) {
+		const struct probe_shape *s = c->image->progs[i]->shape;
+
+		for (uint32_t k = 0; s->is_user && has_all && k < s->n_points; k++)
+			if (!k || !str_eq(s->points[k].path, s->points[k - 1].path))
+				has_all = has_file(&all, s->points[k].path);
+	}
+	mapped_files_free(&all);
+	return has_all;
+}
+
+static bool is_in_files(const struct image *im)
+{
+	for (uint32_t i = 0; i < im->n_progs; i++)
+		if (im->progs[i]->shape->is_user)
+			return true;
+	return false;
+}
+
+/* scripts without patterns: what they name may be mapped later, too, and is not to run there without probes */
+static void watch_named(struct compilation *c)
+{
+	struct perf_rings_opts ro = { .wakes = true };
+
+	if (c->waits || c->opts->is_dry_run || !is_in_files(c->image) || has_all_files(c))
+		return;
+	err_free(perf_rings_new(&ro, &c->mappings)); /* not without root: then it takes some 50 ms */
+}
+
 struct late *late_new(const struct late_opts *o)
 {
 	struct compilation *c = o->c;
@@ -422,7 +518,9 @@ struct late *late_new(const struct late_opts *o)
 	struct late *l;
 	int fd;
 
-	if (!c->waits || (!c->mappings && o->ops == &engine_kernel))
+	if (o->ops->look)
+		watch_named(c);
+	if (!c->mappings && (!c->waits || !o->ops->look))
 		return NULL;
 	l = base_alloc(sizeof(*l));
 	l->o = *o;

@@ -34,6 +34,8 @@ void late_free(struct late *l);
 uint32_t late_files(const struct late *l, uint64_t *worst_ns);
 /* wait for events or for files, whichever comes first */
 void late_wait(struct late *l, int timeout_ms);
+/* how long an engine that waits for both (wake_by) may do so */
+int late_patience(const struct late *l, int timeout_ms);
 /* attach to what has come */
 void late_round(struct late *l);
 

@@ -112,7 +112,7 @@ static ERR_MUST struct err *loop(struct run *r)
 		replaced_round(r->replaced);
 		procwatch_catch_up(r->names.watch);
 		/* late_wait has waited for events, too, where the engine has a descriptor for them */
-		TRY(run_drain(r, r->late && !r->ops->wake_by ? 0 : POLL_MS));
+		TRY(run_drain(r, r->late && !r->ops->wake_by ? 0 : late_patience(r->late, POLL_MS)));
 		procwatch_round(r->names.watch);
 		calls_round(r->calls);
 		TRY(budget_round(r->budget));
@@ -145,8 +145,9 @@ static void announce(struct run *r, const struct engine_attach_result *res)
 {
 	if (!r->o->is_quiet)
 		output_attached_probes(r->out, count_probes(r->c.image, res),
-				       r->late && !res->n_attached);
-	else if (r->o->is_tool && r->late && !res->n_attached && r->o->format == OUTPUT_TEXT)
+				       r->c.waits && r->late && !res->n_attached);
+	else if (r->o->is_tool && r->c.waits && r->late && !res->n_attached &&
+		 r->o->format == OUTPUT_TEXT)
 		output_complain(r->out,
 				"no program that runs has what is looked for; waiting for one\n");
 	output_batch_end(r->out);

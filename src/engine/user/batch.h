@@ -36,9 +36,9 @@ void batch_take_off(struct batch *b, const struct target_job *j);
 void batch_remove(struct batch *b);
 /*
  * batch_review.c. Libraries come and go: jumps that went with their mapping are forgotten, and written again where the same file is mapped
- * again at the same address, or has lost them. maps: the process's, now. -> how many were written
+ * again at the same address, or has lost them. maps: the process's, now. is_stopped: its threads are, and stay so
  */
-unsigned batch_review(struct batch *b, const struct proc_maps *maps);
+void batch_review(struct batch *b, const struct proc_maps *maps, bool is_stopped);
 /* before batch_remove: what is not mapped any more is not to be restored, nor a semaphore there to be lowered */
 void batch_forget(struct batch *b, const struct proc_maps *maps);
 /* by 1 or -1: what the program tests before it comes to a place of USDT. It is noted already, or settled */

@@ -55,10 +55,9 @@ static unsigned note_gone(struct batch *b, const struct proc_maps *maps)
 	return n;
 }
 
-static unsigned write_again(struct batch *b)
+static void write_again(struct batch *b, bool is_stopped)
 {
-	struct err *err = remote_stop(b->remote, STOP_MS);
-	unsigned n = 0;
+	struct err *err = is_stopped ? NULL : remote_stop(b->remote, STOP_MS);
 	size_t k = 0;
 
 	vec_each(s, &b->sites.v) {
@@ -72,11 +71,10 @@ static unsigned write_again(struct batch *b)
 			continue;
 		err = patch_install(b->remote, p, 1, &counts);
 		s->is_gone = !p->is_installed;
-		n += p->is_installed;
 	}
 	err_free(err); /* the next review tries again */
-	remote_go(b->remote);
-	return n;
+	if (!is_stopped)
+		remote_go(b->remote);
 }
 
 /* the library's own data, too, are new when it is mapped again */
@@ -94,12 +92,11 @@ static void review_semaphores(struct batch *b, const struct proc_maps *maps)
 	}
 }
 
-unsigned batch_review(struct batch *b, const struct proc_maps *maps)
+void batch_review(struct batch *b, const struct proc_maps *maps, bool is_stopped)
 {
-	unsigned n = note_gone(b, maps) ? write_again(b) : 0;
-
+	if (note_gone(b, maps))
+		write_again(b, is_stopped);
 	review_semaphores(b, maps);
-	return n;
 }
 
 void batch_forget(struct batch *b, const struct proc_maps *maps)

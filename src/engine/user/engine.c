@@ -482,6 +482,7 @@ const struct engine_ops engine_user = {
 	.extend = user_extend,
 	.drop_group = user_drop_group,
 	.drop_file = user_drop_file,
+	.hold = user_hold,
 	.look = user_look,
 	.wake_by = user_wake_by,
 	.poll = user_poll,

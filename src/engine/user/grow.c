@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum growth_kind { GROWTH_ADD, GROWTH_DROP_GROUP, GROWTH_DROP_FILE, GROWTH_LOOK };
+enum growth_kind { GROWTH_ADD, GROWTH_DROP_GROUP, GROWTH_DROP_FILE, GROWTH_HOLD, GROWTH_LOOK };
 
 struct growth_set {
 	uint32_t prog; /* of the image as it is then */
@@ -20,6 +20,7 @@ struct growth {
 	enum growth_kind kind;
 	uint32_t group;
 	struct str path; /* GROWTH_DROP_FILE */
+	pid_t pid;       /* GROWTH_HOLD */
 	struct growth_set *sets;
 	uint32_t n_sets;
 	struct image_prog **progs; /* new ones: they follow those that the guardian has */
@@ -213,19 +214,25 @@ struct err *user_extend(struct engine *e, uint32_t group, struct engine_attach_r
 	return err;
 }
 
-static void tell(struct engine *e, const struct growth *what)
+/* -> what the guardian counts */
+static uint32_t tell(struct engine *e, const struct growth *what)
 {
+	struct guardian_report report = { 0 };
 	size_t used = e->handover.used;
 	struct growth *g;
 
 	if (!e->guardian || guardian_has_ended(e->guardian))
-		return;
+		return 0;
 	g = handover_copy(&e->handover, what, sizeof(*what));
 	if (g) {
 		g->path = handover_str(&e->handover, what->path);
-		err_free(ask(e, g, NULL)); /* it has ended: then everything is taken off */
+		err_free(ask(e, g, &report)); /* it has ended: then everything is taken off */
+		if (report.text.n)
+			user_warn_refused(e, strbuf_cstr(&report.text));
+		strbuf_free(&report.text);
 	}
 	e->handover.used = used;
+	return report.n_failed;
 }
 
 void user_drop_group(struct engine *e, uint32_t group)
@@ -239,9 +246,14 @@ void user_drop_file(struct engine *e, struct str path)
 	tell(e, &(struct growth){ .kind = GROWTH_DROP_FILE, .path = path });
 }
 
-void user_look(struct engine *e)
+void user_hold(struct engine *e, pid_t pid)
 {
-	tell(e, &(struct growth){ .kind = GROWTH_LOOK });
+	tell(e, &(struct growth){ .kind = GROWTH_HOLD, .pid = pid });
+}
+
+bool user_look(struct engine *e)
+{
+	return tell(e, &(struct growth){ .kind = GROWTH_LOOK }) > 0;
 }
 
 /* ---- the guardian ---- */
@@ -297,11 +309,6 @@ static void add(struct engine *e, const struct growth *g, struct guardian_report
 	refusals_take(&e->job.refusals, &out->text);
 }
 
-static void look(struct target *t, struct target_job *j)
-{
-	(void)target_round(t, j); /* that it has ended is seen by the next round, too */
-}
-
 struct err *grow_answer(struct engine *e, struct str question, struct guardian_report *out)
 {
 	const struct growth *g;
@@ -321,7 +328,16 @@ struct err *grow_answer(struct engine *e, struct str question, struct guardian_r
 		if (target_places_drop_file(&e->job.places, g->path))
 			each_target(e, target_take_off);
 		break;
-	case GROWTH_LOOK: each_target(e, look); break;
+	case GROWTH_HOLD:
+		vec_each(t, &e->targets)
+			target_hold(*t, g->pid);
+		break;
+	case GROWTH_LOOK:
+		each_target(e, target_extend);
+		vec_each(t, &e->targets)
+			out->n_failed += target_is_partial(*t);
+		refusals_take(&e->job.refusals, &out->text);
+		break;
 	}
 	return NULL;
 }

@@ -23,6 +23,87 @@ struct search {
 	VEC(struct half) halves;
 };
 
+/* ---- what can be said of places by their files alone ---- */
+
+/* places of one function come one after the other, mostly */
+static const struct patchable_function *function_at(struct target_job *all, struct objfile *f,
+						    uint64_t address)
+{
+	struct site_function new = { .file = f };
+
+	for (size_t i = all->functions.n; i--;) {
+		const struct site_function *have = &all->functions.v[i];
+
+		if (have->file == f && address - have->function->start < have->function->size)
+			return have->function;
+	}
+	new.function = base_alloc(sizeof(*new.function));
+	patchable_read(f, address, new.function);
+	vec_push(&all->functions, new);
+	return new.function;
+}
+
+/* whether a jump can stand at the place, and a probe's code run there */
+static void judge(struct target_job *j, const struct place_set *set, uint32_t k,
+		  struct place_verdict *ret)
+{
+	const struct place_file *f = set->files[k];
+	uint64_t address = set->shape->points[k].address;
+
+	*ret = (struct place_verdict){ 0 };
+	if (!f->obj)
+		return;
+	ret->function = function_at(j, f->obj, address);
+	patchable_at(ret->function, address, &ret->place);
+	if (!set->shape->is_go || !ret->place.len)
+		return;
+	go_room_at(f->obj, ret->function, address, &ret->room);
+	if (ret->room.reason) {
+		ret->place.len = 0;
+		ret->place.reason = ret->room.reason;
+	}
+}
+
+/* of sets from here on, into whose first bytes other functions jump; one look at each file */
+static void drop_entered(struct target_job *j, size_t from)
+{
+	struct patchable_span *v = base_alloc((j->places.n + 1) * sizeof(*v));
+
+	vec_each(f, &j->places.files) {
+		size_t n = 0;
+
+		for (size_t i = from; i < j->places.sets.n; i++) {
+			const struct place_set *set = &j->places.sets.v[i];
+
+			for (uint32_t k = 0; k < set->shape->n_points; k++) {
+				struct place_verdict *p = &j->verdicts.v[set->first + k];
+
+				if (set->files[k] == *f && p->function && p->function->bytes)
+					v[n++] = (struct patchable_span){ p->function, &p->place };
+			}
+		}
+		if (n)
+			patchable_drop_entered((*f)->obj, v, n);
+	}
+	free(v);
+}
+
+static void judge_new(struct target_job *j)
+{
+	size_t from = j->n_judged;
+
+	vec_reserve(&j->verdicts, j->places.n);
+	j->verdicts.n = j->places.n;
+	for (; j->n_judged < j->places.sets.n; j->n_judged++) {
+		const struct place_set *set = &j->places.sets.v[j->n_judged];
+
+		for (uint32_t k = 0; k < set->shape->n_points; k++)
+			judge(j, set, k, &j->verdicts.v[set->first + k]);
+	}
+	if (from < j->n_judged)
+		drop_entered(j, from);
+}
+
 /* ---- the job ---- */
 
 void target_job_init(struct target_job *j, const struct image *im, const struct shared *s,
@@ -31,10 +112,18 @@ void target_job_init(struct target_job *j, const struct image *im, const struct 
 	*j = (struct target_job){ .image = im, .shared = s };
 	target_places_init(&j->places, im, home);
 	j->is_attached = base_alloc(j->places.n + 1);
+	/* before any process is stopped, or goes on: files that it has not mapped yet are ready when it does */
+	judge_new(j);
 }
 
 void target_job_free(struct target_job *j)
 {
+	vec_each(fn, &j->functions) {
+		patchable_free(fn->function);
+		free(fn->function);
+	}
+	vec_free(&j->functions);
+	vec_free(&j->verdicts);
 	target_places_free(&j->places);
 	free(j->is_attached);
 	refusals_free(&j->refusals);
@@ -87,24 +176,6 @@ static struct site *site_at(struct sites *all, uint64_t address)
 	return &all->v.v[all->v.n - 1];
 }
 
-/* places of one function come one after the other, mostly */
-static const struct patchable_function *function_at(struct sites *all, struct objfile *f,
-						    uint64_t address)
-{
-	struct site_function new = { .file = f };
-
-	for (size_t i = all->functions.n; i--;) {
-		const struct site_function *have = &all->functions.v[i];
-
-		if (have->file == f && address - have->function->start < have->function->size)
-			return have->function;
-	}
-	new.function = base_alloc(sizeof(*new.function));
-	patchable_read(f, address, new.function);
-	vec_push(&all->functions, new);
-	return new.function;
-}
-
 static void add_semaphore(struct search *s, const struct place_file *f, uint64_t offset,
 			  uint64_t at)
 {
@@ -112,23 +183,6 @@ static void add_semaphore(struct search *s, const struct place_file *f, uint64_t
 		if (have->address == at)
 			return;
 	vec_push(&s->out->semaphores, ((struct semaphore){ at, f, offset, false }));
-}
-
-/* whether a jump can stand at the place, and a probe's code run there */
-static void judge(struct search *s, struct site *site, const struct place_file *f,
-		  const struct probe_shape *shape, const struct probe_point *p)
-{
-	site->file = f;
-	site->offset = p->file_offset;
-	site->function = function_at(s->out, f->obj, p->address);
-	patchable_at(site->function, p->address, &site->place);
-	if (!shape->is_go || !site->place.len)
-		return;
-	go_room_at(f->obj, site->function, p->address, &site->room);
-	if (site->room.reason) {
-		site->place.len = 0;
-		site->place.reason = site->room.reason;
-	}
 }
 
 static void add_place(struct search *s, uint32_t number, uint32_t k)
@@ -160,7 +214,11 @@ static void add_place(struct search *s, uint32_t number, uint32_t k)
 				     .is_return = probe_is_kernel_return(set->shape) }));
 	if (site->uses.n > 1)
 		return;
-	judge(s, site, f, set->shape, p);
+	site->file = f;
+	site->offset = p->file_offset;
+	site->function = s->job->verdicts.v[set->first + k].function;
+	site->place = s->job->verdicts.v[set->first + k].place;
+	site->room = s->job->verdicts.v[set->first + k].room;
 	site->is_go = set->shape->is_go;
 	site->bias = at - p->address;
 	if (site->is_go && objfile_go_allgs(f->obj))
@@ -219,22 +277,6 @@ static void refuse(struct search *s, struct site *site, const char *why)
 			vec_push(&s->halves, ((struct half){ shape, u->point->function }));
 	}
 	site_free(site);
-}
-
-static void drop_entered(struct search *s)
-{
-	struct patchable_span *v = base_alloc((s->out->v.n + 1) * sizeof(*v));
-
-	vec_each(f, &s->job->places.files) {
-		size_t n = 0;
-
-		vec_each(site, &s->out->v)
-			if (site->file == *f && site->function->bytes)
-				v[n++] = (struct patchable_span){ site->function, &site->place };
-		if (n)
-			patchable_drop_entered((*f)->obj, v, n);
-	}
-	free(v);
 }
 
 /* what can be patched stays */
@@ -297,55 +339,34 @@ void sites_find(struct target_job *j, const struct proc_maps *maps, sites_known_
 
 	*ret = (struct sites){ 0 };
 	target_places_check_files(&j->places);
+	judge_new(j);
 	for (uint32_t i = 0; i < j->places.sets.n; i++) {
 		const struct place_set *set = &j->places.sets.v[i];
 
 		for (uint32_t k = 0; !set->is_off && k < set->shape->n_points; k++)
 			add_place(&s, i, k);
 	}
-	drop_entered(&s);
 	choose(&s);
 	if (s.halves.n)
 		drop_halves(&s);
 	vec_free(&s.halves);
 }
 
-static struct err *cannot_probe(const struct site *s)
-{
-	return err_new(0, "%.*s cannot be probed there: %s", STR_ARG(s->uses.v[0].point->name),
-		       s->place.reason);
-}
-
-static struct err *place_refusal(struct search *s, const struct place_file *f,
-				 const struct probe_shape *shape, const struct probe_point *p)
-{
-	struct site site = { 0 };
-
-	if (!f->obj)
-		return NULL; /* a file that cannot be read is the other engine's error, too */
-	judge(s, &site, f, shape, p);
-	vec_push(&site.uses, ((struct site_use){ .point = p }));
-	vec_push(&s->out->v, site);
-	return site.place.len ? NULL : cannot_probe(&site);
-}
-
 struct err *sites_refusal(const struct image *im)
 {
-	struct sites sites = { 0 };
 	struct target_job job;
-	struct search s = { .job = &job, .out = &sites };
 	struct err *err = NULL;
 
 	target_job_init(&job, im, NULL, getpid());
 	vec_each(set, &job.places.sets)
-		for (uint32_t k = 0; !err && k < set->shape->n_points; k++)
-			err = place_refusal(&s, set->files[k], set->shape, &set->shape->points[k]);
-	if (!err)
-		drop_entered(&s);
-	for (size_t i = 0; !err && i < sites.v.n; i++)
-		if (!sites.v.v[i].place.len)
-			err = cannot_probe(&sites.v.v[i]);
-	sites_free(&sites);
+		for (uint32_t k = 0; !err && k < set->shape->n_points; k++) {
+			const struct place_verdict *v = &job.verdicts.v[set->first + k];
+
+			/* a file that cannot be read is the other engine's error, too */
+			if (v->function && !v->place.len)
+				err = err_new(0, "%.*s cannot be probed there: %s",
+					      STR_ARG(set->shape->points[k].name), v->place.reason);
+		}
 	target_job_free(&job);
 	return err;
 }
@@ -356,9 +377,4 @@ void sites_free(struct sites *s)
 		site_free(site);
 	vec_free(&s->v);
 	vec_free(&s->semaphores);
-	vec_each(fn, &s->functions) {
-		patchable_free(fn->function);
-		free(fn->function);
-	}
-	vec_free(&s->functions);
 }

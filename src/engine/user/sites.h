@@ -24,7 +24,7 @@ struct site {
 	struct patchable place;
 	const struct place_file *file;
 	uint64_t offset;                           /* of the address, in the file */
-	const struct patchable_function *function; /* of the list below */
+	const struct patchable_function *function; /* the job's */
 	bool is_entry, is_go;
 	struct go_room room; /* is_go */
 	uint64_t allgs;      /* as in struct patch */
@@ -41,17 +41,10 @@ struct semaphore {
 	bool is_raised;
 };
 
-/* a function with places, as the file has it */
-struct site_function {
-	const struct objfile *file;
-	struct patchable_function *function;
-};
-
 struct sites {
 	VEC(struct site)
 	v; /* by address; places that cannot be probed are left out, and told to the job */
 	VEC(struct semaphore) semaphores;
-	VEC(struct site_function) functions;
 	bool is_partial; /* places were left out for now: a semaphore of theirs is not mapped yet */
 };
 

@@ -18,6 +18,8 @@ enum {
 	CHECK_ROUNDS = 4, /* of 50 ms, between looks at whether the jumps still are what we wrote */
 	GIVE_BACK_MS = 200,
 	ATTEMPTS = 20, /* to attach to a process that becomes another program meanwhile */
+	HOLD_MS = 100,
+	HOLD_ROUNDS = 3,
 	START_MS =
 		20000, /* from exec to the first instruction: the dynamic linker, and what libraries do first */
 };
@@ -27,8 +29,9 @@ struct target {
 	uint64_t start_time; /* with pid: the process, and no later one of that number */
 	struct remote remote;
 	uint64_t n_rounds;
-	bool is_partial; /* they were not all there yet */
-	uint64_t code;   /* of its executable mappings, when places were looked for last */
+	unsigned held_rounds; /* target_hold: 0: it runs; else for how many rounds it may stand */
+	bool is_partial;      /* they were not all there yet */
+	uint64_t code;        /* of its executable mappings, when places were looked for last */
 	struct areas areas;
 	VEC(struct batch) batches;
 };
@@ -188,20 +191,28 @@ struct err *target_attach(struct target_job *j, pid_t pid, struct target **ret)
 	return err_wrap(err, "probe process %d", (int)pid);
 }
 
-/* what has come, what has gone, what has come back */
-static void look_again(struct target *t, struct target_job *j, const struct proc_maps *maps)
+/* what has come, what has gone, what has come back. is_held: its threads are stopped, and go on */
+static void look_again(struct target *t, struct target_job *j, const struct proc_maps *maps,
+		       bool is_held)
 {
 	struct err *err;
 
 	vec_each(b, &t->batches)
-		batch_review(b, maps);
-	err = add_batch(t, j, maps, false);
+		batch_review(b, maps, is_held);
+	err = add_batch(t, j, maps, is_held);
 	if (err && was_replaced(t, err)) { /* the next round sees what it has become */
 		err_free(err);
 		err = NULL;
 		t->code = 0;
 	}
 	tell(t, j, err);
+}
+
+static void let_go(struct target *t)
+{
+	if (t->held_rounds)
+		remote_go(&t->remote);
+	t->held_rounds = 0;
 }
 
 bool target_round(struct target *t, struct target_job *j)
@@ -213,6 +224,10 @@ bool target_round(struct target *t, struct target_job *j)
 
 	if (proc_start_time(t->pid) != t->start_time || !proc_is_alive(t->pid))
 		return false;
+	/* the front end is still busy with what was mapped */
+	if (t->held_rounds && --t->held_rounds)
+		return true;
+	remote_go(&t->remote);
 	if (t->n_rounds++ % CHECK_ROUNDS == 0)
 		vec_each(b, &t->batches)
 			is_lost |= batch_check(b);
@@ -227,10 +242,22 @@ bool target_round(struct target *t, struct target_job *j)
 	code = sum_code(&maps);
 	if ((is_lost || t->is_partial || code != t->code) && t->remote.mem_fd >= 0) {
 		t->code = code;
-		look_again(t, j, &maps);
+		look_again(t, j, &maps, false);
 	}
 	proc_maps_free(&maps);
 	return true;
+}
+
+void target_hold(struct target *t, pid_t pid)
+{
+	struct err *err;
+
+	if (t->pid != pid || t->held_rounds || t->remote.mem_fd < 0)
+		return;
+	err = remote_stop(&t->remote, HOLD_MS);
+	if (!err)
+		t->held_rounds = HOLD_ROUNDS;
+	err_free(err);
 }
 
 void target_extend(struct target *t, struct target_job *j)
@@ -243,12 +270,22 @@ void target_extend(struct target *t, struct target_job *j)
 	err = proc_maps_read(t->pid, &maps);
 	if (err) {
 		err_free(err);
+		let_go(t);
 		return;
 	}
 	/* a program that was replaced by exec is the next round's */
-	if (remote_is_current(&t->remote))
-		tell(t, j, add_batch(t, j, &maps, false));
+	if (remote_is_current(&t->remote)) {
+		t->code = sum_code(&maps);
+		look_again(t, j, &maps, t->held_rounds > 0);
+		t->held_rounds = 0;
+	}
+	let_go(t);
 	proc_maps_free(&maps);
+}
+
+bool target_is_partial(const struct target *t)
+{
+	return t->is_partial && proc_is_alive(t->pid);
 }
 
 void target_take_off(struct target *t, struct target_job *j)
@@ -288,8 +325,10 @@ void target_detach(struct target *t)
 {
 	/* threads come out of the code as soon as they get a processor */
 	static const int naps_ms[] = { 0, 3, 10 };
-	struct err *err = remote_stop_most(&t->remote, STOP_MS);
+	struct err *err;
 
+	let_go(t);
+	err = remote_stop_most(&t->remote, STOP_MS);
 	if (!err)
 		remove_all(t);
 	remote_go(&t->remote);

@@ -6,17 +6,36 @@
 #ifndef SONDE_ENGINE_USER_TARGET_H
 #define SONDE_ENGINE_USER_TARGET_H
 
+#include "engine/user/go_room.h"
 #include "engine/user/refusals.h"
 #include "engine/user/shared.h"
 #include "engine/user/target_places.h"
 
+#include "probe/patchable.h"
+
 #include <sys/types.h>
+
+/* a function with places, as the file has it: read once for all processes */
+struct site_function {
+	const struct objfile *file;
+	struct patchable_function *function;
+};
+
+/* what the file says of a place */
+struct place_verdict {
+	const struct patchable_function *function; /* NULL: the file cannot be read */
+	struct patchable place;
+	struct go_room room; /* Go */
+};
 
 /* what several targets of one run have in common */
 struct target_job {
 	const struct image *image; /* its programs: those of generations too */
 	const struct shared *shared;
 	struct target_places places;
+	VEC(struct place_verdict) verdicts; /* by place, of the first sets */
+	size_t n_judged;                    /* sets */
+	VEC(struct site_function) functions;
 	int gate;          /* the process waits before its exec for a byte there; -1: it runs */
 	bool *is_attached; /* by place: in one process at least */
 	struct refusals refusals; /* places that cannot be probed */
@@ -34,8 +53,12 @@ struct target;
 struct err *target_attach(struct target_job *j, pid_t pid, struct target **ret) ERR_MUST;
 /* looks for code that was loaded since. False: the process has ended */
 bool target_round(struct target *t, struct target_job *j);
+/* it stands until target_extend, or some rounds long at most: what it has just mapped is not to run before that has probes */
+void target_hold(struct target *t, pid_t pid);
 /* the job has new places: those that the process has now are probed; what it maps later, by target_round */
 void target_extend(struct target *t, struct target_job *j);
+/* something of a file that is being mapped is not there yet */
+bool target_is_partial(const struct target *t);
 /* jumps to what has been switched off, or dropped from the job, are taken out */
 void target_take_off(struct target *t, struct target_job *j);
 /* the process's code is the file's again; frees it */
