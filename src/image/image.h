@@ -45,6 +45,7 @@ struct image_map {
 	uint32_t bucket_offset; /* of the u64 bucket in the key; hist, lhist, tseries */
 	bool is_per_cpu;
 	bool is_scalar; /* no key in the script */
+	bool is_of_threads; /* a key is used by one thread alone, by programs: @start[tid], calls by thread and frame */
 	bool is_unused; /* of a generation: an earlier map serves (image_share_maps) */
 	bool is_retyped; /* has another type in this generation; no program of an earlier one uses it, so it is made anew */
 	bool print_at_exit;
@@ -372,6 +373,7 @@ struct image {
 	uint32_t known_events, known_faults;
 	uint32_t fault_room; /* fault sites that the faults map has room for from the beginning; 0: as many as there are */
 	struct str clash;
+	bool has_no_books; /* the elements of IMAGE_CALLS stay 0 */
 	bool is_foreign; /* programs of others (sonde run): the ring's records are theirs, without struct event_head */
 	void *btf; /* minimal BTF for functions, or NULL */
 	uint32_t btf_size;

@@ -53,6 +53,7 @@ struct ir_build_opts {
 	void (*find_socket)(void *arg, struct ir_socket_opts *o);
 	void *unwind_arg; /* of both */
 	uint32_t n_cpus;
+	bool has_no_books; /* calls that are kept are not counted: nobody will ask (-v) */
 	bool has_budget; /* --budget: user probes count their hits and can be told to leave some out */
 	/* add to this image (image_extend), whose programs, maps and events stay as they are; NULL: make a new one */
 	struct image *base;

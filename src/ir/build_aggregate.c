@@ -93,14 +93,18 @@ static void update_simple(struct builder *b, struct node *target, struct node *c
 	put_label(b, done);
 }
 
-/* floor(log2(n)) for n > 0: five halvings, without branches that would double the verifier's paths */
+/*
+ * floor(log2(n)) for n > 0: six halvings, without branches, which would double the verifier's paths, and whose ways a processor
+ * cannot guess. 0 - x is negative where x is not 0.
+ */
 static uint32_t log2_floor(struct builder *b, uint32_t n)
 {
-	uint32_t v = new_vreg(b), sum = put_imm(b, 0);
+	uint32_t v = new_vreg(b), sum = put_imm(b, 0), zero = put_imm(b, 0);
 
 	put_mov_to(b, v, n);
 	for (int shift = 32; shift >= 1; shift /= 2) {
-		uint32_t is_big = put_set_imm(b, CC_GE, v, (int64_t)1 << shift);
+		uint32_t upper = put_op_imm(b, IR_SHR, v, shift);
+		uint32_t is_big = put_op_imm(b, IR_SHR, put_op(b, IR_SUB, zero, upper), 63);
 		uint32_t by = put_op_imm(b, IR_MUL, is_big, shift);
 
 		v = put_op(b, IR_SHR, v, by);

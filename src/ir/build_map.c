@@ -61,6 +61,7 @@ static void make_image_map(struct builder *b, const struct map_info *m)
 		.value_type = m->value_type,
 		.is_per_cpu = is_per_cpu,
 		.is_scalar = !m->key_type,
+		.is_of_threads = m->key_type && !is_per_cpu,
 		.print_at_exit = true,
 		.at = m->at,
 		.value_size = m->value_type->size,
@@ -82,10 +83,40 @@ static void make_image_map(struct builder *b, const struct map_info *m)
 	b->script_maps[m->index] = image_add_map(b->im, im);
 }
 
+/* tid, or a tuple with it: threads have different ones */
+static bool is_of_thread(const struct node *key)
+{
+	if (key->kind == NODE_CALL)
+		return key->call.builtin && key->call.builtin->id == BUILTIN_TID;
+	if (key->kind != NODE_TUPLE)
+		return false;
+	for (const struct node *n = key->list.items; n; n = n->next)
+		if (is_of_thread(n))
+			return true;
+	return false;
+}
+
+static bool look_for_shared_keys(void *arg, struct node *n)
+{
+	struct builder *b = arg;
+
+	if (n->kind == NODE_MAP && n->map.ref && n->map.key && !is_of_thread(n->map.key))
+		b->im->maps[map_image_index(b, n->map.ref)]->is_of_threads = false;
+	return true;
+}
+
 void image_maps_make(struct builder *b)
 {
-	for (uint32_t i = 0; i < b->unit->n_maps; i++)
-		make_image_map(b, b->unit->maps[i]);
+	const struct unit *u = b->unit;
+
+	for (uint32_t i = 0; i < u->n_maps; i++)
+		make_image_map(b, u->maps[i]);
+	for (uint32_t i = 0; i < u->n_insts; i++) {
+		node_walk(u->insts[i]->predicate, look_for_shared_keys, b);
+		node_walk(u->insts[i]->body, look_for_shared_keys, b);
+	}
+	for (uint32_t i = 0; i < u->n_fns; i++)
+		node_walk(u->fns[i]->def->body, look_for_shared_keys, b);
 }
 
 uint32_t map_image_index(struct builder *b, const struct map_info *m)

@@ -187,7 +187,8 @@ static uint32_t add_call_map(struct builder *b, const char *what, uint32_t value
 					   .key_size = sizeof(struct call_key),
 					   .value_size = value_size,
 					   .max_entries = (uint32_t)b->unit->config.max_pending,
-					   .flags = flags });
+					   .flags = flags,
+					   .is_of_threads = !b->shape->is_go });
 }
 
 /* ---- what happened to the calls, for -v ---- */
@@ -202,7 +203,10 @@ static void count(struct builder *b, enum image_call_stat what)
 								 .key_size = 4,
 								 .value_size = CALL_N_STATS * 8,
 								 .max_entries = 1 });
-	put_atomic_add(b, put_map_value(b, b->calls_map, 0), (int32_t)(what * 8), put_imm(b, 1));
+	b->im->has_no_books = b->opts->has_no_books;
+	if (!b->opts->has_no_books)
+		put_atomic_add(b, put_map_value(b, b->calls_map, 0), (int32_t)(what * 8),
+			       put_imm(b, 1));
 }
 
 /* a value under the key of this call; what stood there was of a call that never returned */

@@ -128,7 +128,7 @@ void calls_round(struct calls *c)
 		return;
 	c->looked = now;
 	read_stats(c, stats);
-	if (stats[CALL_KEPT] > stats[CALL_TAKEN] + stats[CALL_UNWOUND])
+	if (c->im->has_no_books || stats[CALL_KEPT] > stats[CALL_TAKEN] + stats[CALL_UNWOUND])
 		walk(c, true);
 }
 
@@ -138,7 +138,7 @@ void calls_free(struct calls *c)
 
 	if (!c)
 		return;
-	if (log_level >= 1) {
+	if (log_level >= 1 && !c->im->has_no_books) {
 		n_open = walk(c, !c->is_elsewhere);
 		read_stats(c, stats);
 		log_verbose(

@@ -335,6 +335,7 @@ void compile_build_opts(struct compilation *c, const struct sema_world *world,
 		.has_feature = has_feature,
 		.feature_arg = (void *)world,
 		.n_cpus = world->n_cpus,
+		.has_no_books = c->engine == ENGINE_USER && log_level < 1,
 		.has_budget = o->budget > 0 && !o->emit_path, /* nobody would watch an object */
 		.base = c->main == c ? NULL : c->main->image,
 		.fault_room = c->main->waits ? FAULT_ROOM : 0,

@@ -196,6 +196,64 @@ static void *hammer(void *arg)
 	return NULL;
 }
 
+/* slots of single keys: each thread has keys of its own, of which some lead to the same slots; somebody empties the map all the time */
+struct owner {
+	struct rt_map *map;
+	uint64_t number, n_wrong, n_gone;
+};
+
+static void *own_keys(void *arg)
+{
+	struct owner *o = arg;
+
+	for (uint64_t i = 0; i < HITS / 4; i++) {
+		uint64_t key = o->number + i % 7 * THREADS, v = key << 32 | i, *found;
+
+		if (rt_map_update(o->map, &key, &v, RT_ANY, 0))
+			o->n_wrong++;
+		found = rt_map_lookup(o->map, &key, 0);
+		if (!found)
+			o->n_gone++;
+		else if (*found != v)
+			o->n_wrong++;
+		if (rt_map_delete(o->map, &key))
+			o->n_gone++;
+		if (rt_map_lookup(o->map, &key, 0))
+			o->n_wrong++;
+	}
+	return NULL;
+}
+
+static void own_round(struct rt_map *m, bool is_emptied)
+{
+	struct owner owners[THREADS];
+	pthread_t threads[THREADS];
+	uint64_t sum;
+
+	for (uint64_t i = 0; i < THREADS; i++) {
+		owners[i] = (struct owner){ .map = m, .number = i + 1 };
+		pthread_create(&threads[i], NULL, own_keys, &owners[i]);
+	}
+	for (unsigned i = 0; is_emptied && i < 2000; i++)
+		rt_map_clear(m);
+	for (unsigned i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		CHECK_INT(owners[i].n_wrong, 0);
+		CHECK(is_emptied || !owners[i].n_gone);
+	}
+	CHECK_INT(count_elements(m, 0, &sum), 0);
+}
+
+TEST(keys_of_threads)
+{
+	const struct rt_map_plan p = { RT_HASH, 8, 8, 100, 1, 16 };
+	struct rt_map *m = make(&p);
+
+	own_round(m, false);
+	own_round(m, true);
+	munmap(m, ROOM);
+}
+
 TEST(threads_lose_nothing)
 {
 	const struct rt_map_plan p = { RT_HASH, 8, 8, 1000, 1 };

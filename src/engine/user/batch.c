@@ -84,6 +84,17 @@ static ERR_MUST struct err *put_go_trampoline(struct site *s, const struct code 
 	return trampoline_emit(x, &s->patch, c, s->function->bytes, t, env);
 }
 
+/* at entries, RETs, and jumps that end the function rsp points to where it returns to */
+static bool has_slot(const struct site *s)
+{
+	const struct code_insn *i = code_at(&s->function->code, s->address - s->bias);
+	bool is_exit = i && i->kind == CODE_RET;
+
+	vec_each(u, &s->uses)
+		is_exit |= u->point->exit != EXIT_RET;
+	return s->is_entry || is_exit;
+}
+
 static ERR_MUST struct err *make_trampoline(const struct target_job *j, struct site *s,
 					    const struct trampoline_env *env,
 					    const struct remote_area *a, struct x86 *x)
@@ -99,6 +110,7 @@ static ERR_MUST struct err *make_trampoline(const struct target_job *j, struct s
 	t.n_progs = (uint32_t)copies.here.n;
 	t.returns = copies.returns.v;
 	t.n_returns = (uint32_t)copies.returns.n;
+	t.has_slot = has_slot(s);
 	if (t.n_returns)
 		t.kind = TRAMPOLINE_CALL;
 	if (s->is_go && !t.n_returns)

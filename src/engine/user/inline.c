@@ -3,23 +3,21 @@
  * Inlining; see inline.h. The element of an array per processor is found by the processor's number, as rt_map_lookup_elem does; a thread
  * that is moved to another processor behind that adds to the first one's element, where additions are locked.
  */
-#include "engine/user/inline.h"
+#include "engine/user/inline_private.h"
 
 #include "ebpf/insn.h"
 
 enum {
-	TABLE_HEAD =
-		64, /* in front of an array's elements: rt/map.c, and test_trampoline compares */
 	NUMBER_MASK = 4095, /* above it there is the node */
 	LOOKUP_INSNS = 5,   /* r1 = map (two), r2 = r10, r2 += offset, call */
 };
 
-static const struct rt_map *view_of(const struct trampoline_env *env, const struct bpf_insn *in)
+const struct rt_map *inline_map(const struct trampoline_env *env, const struct bpf_insn *in,
+				uint64_t *at)
 {
-	uint64_t at = (uint32_t)in[0].imm | (uint64_t)(uint32_t)in[1].imm << 32;
-
+	*at = (uint32_t)in[0].imm | (uint64_t)(uint32_t)in[1].imm << 32;
 	for (uint32_t i = 0; i < env->n_maps; i++)
-		if (env->maps[i].at == at)
+		if (env->maps[i].at == *at)
 			return env->maps[i].view;
 	return NULL;
 }
@@ -43,8 +41,7 @@ static bool is_constant_lookup(const struct jit_place *p, uint32_t *key)
 	       store->dst_reg == R10 && store->off == offset;
 }
 
-/* rax = the processor's number, the last table's for those beyond; times the bytes of a table */
-static void put_table_offset(struct x86 *x, const struct rt_map *m)
+void inline_table_offset(struct x86 *x, const struct rt_map *m)
 {
 	uint32_t is_there = x86_label(x);
 
@@ -66,38 +63,96 @@ static uint32_t put_lookup(const struct trampoline_env *env, const struct jit_pl
 
 	if (!is_constant_lookup(p, &key))
 		return 0;
-	m = view_of(env, &p->insns[p->i]);
+	m = inline_map(env, &p->insns[p->i], &at);
 	if (!m || m->kind != RT_ARRAY || m->key_size != 4 || m->table_bytes > INT32_MAX)
 		return 0;
 	if (key >= m->max_entries) {
 		x86_mov_imm(x, X_RAX, 0);
 		return LOOKUP_INSNS;
 	}
-	at = (uint32_t)p->insns[p->i].imm | (uint64_t)(uint32_t)p->insns[p->i + 1].imm << 32;
-	at += (uint64_t)m->tables + TABLE_HEAD + (uint64_t)m->stride * key;
+	at += (uint64_t)m->tables + RT_TABLE_HEAD + (uint64_t)m->stride * key;
 	if (m->n_tables == 1) {
 		x86_mov_imm(x, X_RAX, at);
 		return LOOKUP_INSNS;
 	}
-	put_table_offset(x, m);
+	inline_table_offset(x, m);
 	/* R1 is free: the call would have overwritten it */
 	x86_mov_imm(x, X_RDI, at);
 	x86_alu(x, true, X_ADD, X_RAX, X_RDI);
 	return LOOKUP_INSNS;
 }
 
-uint32_t inline_helper(const struct trampoline_env *env, const struct trampoline_prog *prog,
-		       const struct jit_place *p, struct x86 *x)
+/* a thread stays the same for as long as a hit lasts: it is asked for once */
+static uint32_t put_thread(const struct inline_at *at, struct x86 *x)
+{
+	uint32_t is_known = x86_label(x);
+
+	if (at->tid_at < 0)
+		return 0;
+	x86_load(x, 8, X_RAX, X_RSP, at->tid_at);
+	x86_test(x, true, X_RAX, X_RAX);
+	x86_jump(x, X_NE, is_known);
+	if (!at->call(at->arg, x, BPF_FUNC_get_current_pid_tgid))
+		return 0;
+	x86_store(x, 8, X_RSP, at->tid_at, X_RAX);
+	x86_place(x, is_known);
+	return 1;
+}
+
+/*
+ * r2 = 8; call probe_read_user: the word may be the function's return address, which is there, though the helper could not know: it lies
+ * on the next page of the stack when this one has just begun.
+ */
+static uint32_t put_read(const struct inline_at *at, const struct jit_place *p, struct x86 *x)
+{
+	const struct bpf_insn *size = &p->insns[p->i] - 1;
+	uint32_t is_other = x86_label(x), done = x86_label(x);
+
+	if (at->slot_at < 0 || p->is_entered || size->code != (BPF_ALU64 | BPF_MOV | BPF_K) ||
+	    size->dst_reg != R2 || size->imm != 8)
+		return 0;
+	x86_lea(x, X_R11, X_RSP, at->slot_at);
+	x86_alu(x, true, X_CMP, X_R11, jit_reg(R3));
+	x86_jump(x, X_NE, is_other);
+	x86_load(x, 8, X_R11, X_R11, 0);
+	x86_store(x, 8, jit_reg(R1), 0, X_R11);
+	x86_mov_imm(x, X_RAX, 0);
+	x86_jump(x, X_ALWAYS, done);
+	x86_place(x, is_other);
+	if (!at->call(at->arg, x, BPF_FUNC_probe_read_user))
+		return 0;
+	x86_place(x, done);
+	return 1;
+}
+
+uint32_t inline_helper(const struct inline_at *at, const struct jit_place *p, struct x86 *x)
 {
 	const struct bpf_insn *in = &p->insns[p->i];
+	uint32_t n;
 
-	if (ebpf_is_wide(in))
-		return put_lookup(env, p, x);
+	if (ebpf_is_wide(in)) {
+		n = put_lookup(at->env, p, x);
+		return n ? n : inline_map_call(at, p, x);
+	}
 	if (in->code != (BPF_JMP | BPF_CALL) || in->src_reg)
 		return 0;
 	switch (in->imm) {
-	case BPF_FUNC_get_attach_cookie: x86_mov_imm(x, X_RAX, prog->cookie); return 1;
-	case BPF_FUNC_get_func_ip: x86_mov_imm(x, X_RAX, prog->func_ip); return 1;
+	case BPF_FUNC_get_attach_cookie: x86_mov_imm(x, X_RAX, at->prog->cookie); return 1;
+	case BPF_FUNC_get_func_ip: x86_mov_imm(x, X_RAX, at->prog->func_ip); return 1;
+	case BPF_FUNC_get_current_pid_tgid: return put_thread(at, x);
+	case BPF_FUNC_probe_read_user: return put_read(at, p, x);
 	default: return 0;
 	}
+}
+
+uint32_t inline_count(const struct bpf_insn *insns, uint32_t n, int32_t helper)
+{
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		found += insns[i].code == (BPF_JMP | BPF_CALL) && !insns[i].src_reg &&
+			 insns[i].imm == helper;
+		i += ebpf_is_wide(&insns[i]);
+	}
+	return found;
 }

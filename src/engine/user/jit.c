@@ -282,7 +282,12 @@ static bool jit_insn(struct jit *j, uint32_t i, bool is_last)
 static uint32_t replace(struct jit *j, uint32_t start, uint32_t i, uint32_t end)
 {
 	struct jit_place p = {
-		.insns = j->insns, .i = i, .room = 1, .is_entered = i == start || j->is_entered[i]
+		.insns = j->insns,
+		.i = i,
+		.room = 1,
+		.is_entered = i == start || j->is_entered[i],
+		.below = (int32_t)j->stack,
+		.is_piece = start == 0 && !j->env->is_function,
 	};
 
 	if (!j->env->replace)

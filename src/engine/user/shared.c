@@ -110,7 +110,7 @@ struct err *shared_make(const struct image *im, uint64_t ring_bytes, bool grows,
 struct err *shared_set_table(struct shared *s, uint32_t map, uint32_t index, const uint64_t *words,
 			     uint32_t n)
 {
-	const struct rt_map_plan plan = { RT_ARRAY, 4, 8, n, 1 };
+	const struct rt_map_plan plan = { RT_ARRAY, 4, 8, n, 1, 0 };
 	uint64_t values = round_up(s->tables + sizeof(struct rt_map), LINE);
 	struct rt_map *own = shared_map(s, map), outer, inner;
 	char *at = (char *)s->view + s->tables;

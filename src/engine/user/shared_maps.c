@@ -10,6 +10,15 @@
 #include <string.h>
 #include <sys/mman.h>
 
+enum { OWN_SLOTS = 512 }; /* of a map whose keys are of one thread each: 32 KB, touched where they are used */
+
+/* a small map has room for few keys because somebody wants it so */
+static bool has_own(const struct image_map *m)
+{
+	return m->is_of_threads && m->value_size == 8 && (m->key_size == 8 || m->key_size == 16) &&
+	       m->max_entries >= 2 * OWN_SLOTS;
+}
+
 /* false: nothing in a process can use such a map (user_refusal has said so already) */
 static bool plan_of(const struct image_map *m, uint32_t n_cpus, struct rt_map_plan *ret)
 {
@@ -27,7 +36,10 @@ static bool plan_of(const struct image_map *m, uint32_t n_cpus, struct rt_map_pl
 		ret->n_tables = n_cpus;
 		return true;
 	case BPF_MAP_TYPE_HASH:
-	case BPF_MAP_TYPE_LRU_HASH: ret->kind = RT_HASH; return true;
+	case BPF_MAP_TYPE_LRU_HASH:
+		ret->kind = RT_HASH;
+		ret->n_own = has_own(m) ? OWN_SLOTS : 0;
+		return true;
 	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
 		ret->kind = RT_MAPS;
 		ret->value_size = 8;

@@ -25,6 +25,7 @@ struct trampoline {
 	const struct trampoline_site *site;
 	const struct trampoline_env *env;
 	const struct trampoline_prog *prog; /* being compiled */
+	const struct frame *frame;          /* and where it runs; NULL: not laid out yet */
 	struct frame entry, back;
 	struct stack_switch own; /* site.is_on_ours */
 	uint32_t helper_stack;   /* of the helper that needs most */
@@ -49,9 +50,20 @@ static bool call_helper(void *arg, struct x86 *x, int32_t helper)
 
 static uint32_t replace(void *arg, struct x86 *x, const struct jit_place *p)
 {
-	const struct trampoline *t = arg;
+	struct trampoline *t = arg;
+	const struct frame *f = t->frame;
+	const struct inline_at at = {
+		.env = t->env,
+		.prog = t->prog,
+		.call = call_helper,
+		.arg = t,
+		.slot_at = f && !f->is_return && !f->sp_at && t->site->has_slot && p->is_piece
+				   ? p->below + f->bytes
+				   : -1,
+		.tid_at = f && f->has_tid && p->is_piece ? p->below + f->tid_at : -1,
+	};
 
-	return inline_helper(t->env, t->prog, p, x);
+	return inline_helper(&at, p, x);
 }
 
 static struct err *compile(struct trampoline *t, const struct trampoline_prog *p, struct x86 *x,
@@ -79,6 +91,8 @@ static struct err *look_at(struct trampoline *t, struct frame *f, const struct t
 		f->saved |= x.written | 1u << X_RDI;
 		f->shown |= context_use(v[i].insns, v[i].n_insns);
 		f->prog_stack = stack > f->prog_stack ? stack : f->prog_stack;
+		f->n_tids += inline_count(v[i].insns, v[i].n_insns,
+					  BPF_FUNC_get_current_pid_tgid);
 		x86_free(&x);
 		if (e)
 			return e;
@@ -103,6 +117,9 @@ static void put_programs(struct trampoline *t, const struct frame *f,
 {
 	struct x86 *x = t->x;
 
+	t->frame = f;
+	if (f->has_tid && n)
+		x86_store_imm(x, 8, X_RSP, f->tid_at, 0);
 	for (uint32_t i = 0; i < n && !t->error; i++) {
 		if (frame_shows_ip(f) && !f->is_return)
 			frame_store_ip(x, f, v[i].func_ip);
@@ -290,6 +307,7 @@ static struct err *prepare(struct trampoline *t, uint64_t site)
 	TRY(look_at(t, &t->back, s->returns, is_call ? s->n_returns : 0));
 	t->entry.has_red_zone = s->kind == TRAMPOLINE_INSIDE;
 	t->entry.has_flags = t->entry.has_red_zone || s->kind == TRAMPOLINE_GO;
+	t->entry.has_direction = t->entry.has_flags && !s->has_slot;
 	t->back.is_return = true;
 	if (is_call) {
 		t->entry.saved |= CALL_CLOBBERED;

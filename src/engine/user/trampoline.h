@@ -39,6 +39,7 @@ struct trampoline_site {
 	uint32_t n_returns;
 	bool is_on_ours; /* nothing is pushed on the program's stack. Not with TRAMPOLINE_CALL */
 	uint32_t free; /* is_on_ours: registers that are free at the place, as masks: code_free_at */
+	bool has_slot; /* rsp points to the return address, whatever the kind: it can be read there */
 };
 
 struct trampoline_map {

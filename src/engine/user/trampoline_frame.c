@@ -54,7 +54,7 @@ void frame_lay_out(struct frame *f)
 	int32_t n_words, above;
 
 	if (f->shown & 1u << WORD_FLAGS)
-		f->has_flags = true;
+		f->has_flags = f->has_direction = true;
 	if (f->shown & 1u << WORD_SP || f->has_flags)
 		f->saved |= 1u << X_RAX;
 	f->saved &= ~(1u << X_RSP);
@@ -65,8 +65,11 @@ void frame_lay_out(struct frame *f)
 		return;
 	f->low = 8 * __builtin_ctz(kept);
 	n_words = 32 - __builtin_clz(kept) - f->low / 8;
-	above = f->has_flags * FLAGS_BYTES + f->has_red_zone * RED_ZONE + f->is_return * 8;
+	f->has_tid = f->n_tids > 1;
+	above = f->has_flags * FLAGS_BYTES + f->has_tid * 8 + f->has_red_zone * RED_ZONE +
+		f->is_return * 8;
 	f->flags_at = 8 * n_words;
+	f->tid_at = f->flags_at + f->has_flags * FLAGS_BYTES;
 	f->bytes = 8 * n_words + above;
 	/*
 	 * A multiple of 16 below, if the traced program keeps to the convention: at entries rsp is 8 less than one. Nothing here
@@ -87,12 +90,15 @@ void frame_put_room(struct x86 *x, const struct frame *f)
 		save_register(x, f, X_RAX);
 	if (!f->has_flags)
 		return;
-	x86_pushf(x);
-	x86_pop_mem(x, X_RSP, f->flags_at);
+	if (f->has_direction) {
+		x86_pushf(x);
+		x86_pop_mem(x, X_RSP, f->flags_at);
+	}
 	x86_flags_to_rax(x);
 	x86_store(x, 8, X_RSP, f->flags_at + 8, X_RAX);
-	/* helpers copy upwards: the convention has it so at entries, but nobody promises it elsewhere */
-	x86_clear_direction(x);
+	/* helpers copy upwards: the convention has it so where functions begin and end, but nobody promises it elsewhere */
+	if (f->has_direction)
+		x86_clear_direction(x);
 }
 
 void frame_put_words(struct x86 *x, const struct frame *f)
@@ -140,12 +146,14 @@ void frame_put_flags_back(struct x86 *x, const struct frame *f)
 
 	if (!f->has_flags)
 		return;
-	is_upwards = x86_label(x);
-	x86_load(x, 8, X_RAX, X_RSP, f->flags_at);
-	x86_test_imm(x, false, X_RAX, DIRECTION);
-	x86_jump(x, X_E, is_upwards);
-	x86_set_direction(x);
-	x86_place(x, is_upwards);
+	if (f->has_direction) {
+		is_upwards = x86_label(x);
+		x86_load(x, 8, X_RAX, X_RSP, f->flags_at);
+		x86_test_imm(x, false, X_RAX, DIRECTION);
+		x86_jump(x, X_E, is_upwards);
+		x86_set_direction(x);
+		x86_place(x, is_upwards);
+	}
 	x86_load(x, 8, X_RAX, X_RSP, f->flags_at + 8);
 	x86_flags_from_rax(x);
 	x86_load(x, 8, X_RAX, X_RSP, word_at(f, words[X_RAX]));

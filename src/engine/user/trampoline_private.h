@@ -16,7 +16,11 @@ struct frame {
 	int32_t bytes;       /* from its beginning to the place's rsp */
 	int32_t flags_at;    /* from its beginning; has_flags */
 	bool has_flags;      /* the traced program needs them */
+	bool has_direction; /* and the direction flag may be anything */
 	bool has_red_zone;
+	bool has_tid;        /* a word in which programs keep which thread it is */
+	int32_t tid_at;      /* from its beginning; has_tid */
+	uint32_t n_tids;     /* how often they ask */
 	bool is_return; /* the highest word is the slot of the return address */
 	uint32_t blank; /* registers that are shown as 0 */
 	uint32_t sp_at; /* not 0: the program's rsp is kept so far above the frame, which is on a stack of ours */

@@ -36,7 +36,7 @@ static uint64_t table_bytes(const struct rt_map_plan *p)
 
 uint64_t rt_map_bytes(const struct rt_map_plan *p)
 {
-	return table_bytes(p) * p->n_tables;
+	return table_bytes(p) * p->n_tables + (uint64_t)p->n_own * sizeof(struct rt_own);
 }
 
 void rt_map_init(struct rt_map *m, const struct rt_map_plan *p, void *tables)
@@ -52,6 +52,7 @@ void rt_map_init(struct rt_map *m, const struct rt_map_plan *p, void *tables)
 		.value_at = p->kind != RT_HASH ? 0 : (uint32_t)(8 + padded(p->key_size)),
 		.table_bytes = table_bytes(p),
 		.tables = (int64_t)((uintptr_t)tables - (uintptr_t)m),
+		.n_own = p->n_own,
 	};
 }
 
@@ -99,6 +100,7 @@ static void *array_at(struct rt_map *m, const void *key, uint32_t table)
 
 void *rt_map_lookup_in(struct rt_map *m, const void *key, uint32_t table)
 {
+	struct rt_own *own;
 	struct wanted w;
 	char *slot;
 
@@ -106,6 +108,9 @@ void *rt_map_lookup_in(struct rt_map *m, const void *key, uint32_t table)
 		return array_at(m, key, table);
 	if (table >= m->n_tables)
 		return NULL;
+	own = rt_own_find(m, key);
+	if (own)
+		return rt_own_value(own);
 	w = want(m, key);
 	slot = find(m, &w, table);
 	return slot ? slot + m->value_at : NULL;
@@ -133,8 +138,8 @@ void *rt_map_lookup(struct rt_map *m, const void *key, uint32_t table)
 {
 	struct wanted w;
 
-	if (m->kind != RT_HASH)
-		return array_at(m, key, table);
+	if (m->kind != RT_HASH || m->n_own)
+		return rt_map_lookup_in(m, key, table);
 	if (table >= m->n_tables)
 		return NULL;
 	w = want(m, key);
@@ -154,7 +159,12 @@ int rt_map_update(struct rt_map *m, const void *key, const void *value, uint32_t
 		if (!at || flags == RT_NOEXIST)
 			return at ? RT_EEXIST : RT_E2BIG;
 	} else {
+		struct rt_own *own;
+
 		w = want(m, key);
+		own = flags == RT_EXIST ? rt_own_find(m, key) : rt_own_claim(m, &w);
+		if (own)
+			return rt_own_update(own, value, flags);
 		at = find_value(m, &w, table);
 	}
 	if (at && flags == RT_NOEXIST)
@@ -182,8 +192,7 @@ bool rt_map_set_map(struct rt_map *m, uint32_t index, int64_t to)
 	return true;
 }
 
-/* all elements of a key. Those that are put behind us meanwhile are newer than this deletion */
-static bool delete_in(struct rt_map *m, const struct wanted *w, uint32_t table)
+bool rt_map_delete_in(struct rt_map *m, const struct wanted *w, uint32_t table)
 {
 	uint64_t ready = (w->hash << STATE_BITS) | READY, reach = reach_of(m, table);
 	uint32_t mask = m->n_slots - 1;
@@ -204,13 +213,17 @@ static bool delete_in(struct rt_map *m, const struct wanted *w, uint32_t table)
 int rt_map_delete(struct rt_map *m, const void *key)
 {
 	int result = RT_ENOENT;
+	struct rt_own *own;
 	struct wanted w;
 
 	if (m->kind != RT_HASH)
 		return RT_EINVAL;
+	own = rt_own_find(m, key);
+	if (own)
+		return rt_own_delete(own);
 	w = want(m, key);
 	for (uint32_t t = 0; t < m->n_tables; t++)
-		if (delete_in(m, &w, t))
+		if (rt_map_delete_in(m, &w, t))
 			result = 0;
 	return result;
 }

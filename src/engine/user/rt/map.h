@@ -30,6 +30,7 @@ struct rt_map {
 	uint32_t value_at;    /* bytes from a slot to its value */
 	uint64_t table_bytes;
 	int64_t tables;     /* bytes from this struct to the first table */
+	uint32_t n_own;     /* slots behind the tables, each of one key for ever; 0, or a power of two */
 	uint64_t n_refused; /* updates for which there was no room */
 };
 
@@ -38,7 +39,35 @@ struct rt_map_plan {
 	enum rt_kind kind;
 	uint32_t key_size, value_size, max_entries;
 	uint32_t n_tables;
+	uint32_t n_own; /* see struct rt_own: hash maps of one table, keys of 8 or 16 bytes, values of 8 */
 };
+
+/*
+ * A slot for a key that one thread uses, as @start[tid] is, or a call by its thread and frame. Such maps have slots in front of their hash
+ * table. A slot is found by the key's numbers, and given to the first key that comes, for ever; other keys that lead to it live in the
+ * hash table. So what is done with a key is a plain load or store of its thread's: nothing is claimed and nothing locked, neither when it
+ * comes nor when it goes. Keys in slots do not count for max_entries.
+ *
+ * Whoever else writes there (the tracer: clear, zero, delete) stores single words, too.
+ */
+struct rt_own {
+	uint64_t state; /* enum rt_own_state; in front of the key, as in a slot of the hash table */
+	uint64_t key[2]; /* written once: key[0] is the last, and not 0. key[1] is 0 where keys have 8 bytes */
+	uint64_t value;
+	uint64_t padding[4]; /* a line: other threads' slots are on others */
+};
+enum rt_own_state { RT_OWN_FREE, RT_OWN_CLAIMED, RT_OWN_ABSENT, RT_OWN_PRESENT };
+
+/* of tables, for code that looks into them without a call (inline_map.c); rt/map.c says what they are */
+enum { RT_TABLE_HEAD = 64, RT_STATE_BITS = 3, RT_STATE_READY = 2 };
+#define RT_HASH_START 0x9e3779b97f4a7c15ull
+#define RT_HASH_FACTOR 0xff51afd7ed558ccdull
+
+/* which slot: words of the key to a number, of which the low bits count. The trampolines have the same in code (inline_map.c) */
+static inline uint32_t rt_own_hash(const uint32_t key[4], uint32_t key_size)
+{
+	return key_size == 8 ? key[0] + key[1] : key[0] + (key[0] >> 4) + key[2] + key[3];
+}
 
 /* flags of rt_map_update, numbered as BPF_ANY, BPF_NOEXIST, BPF_EXIST */
 enum { RT_ANY, RT_NOEXIST, RT_EXIST };

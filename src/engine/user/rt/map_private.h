@@ -13,13 +13,15 @@
  *
  * DEAD slots are used again, but not made empty: a search would go through all of them. So each table knows how far from its
  * home any key was ever put, and searches end there.
+ *
+ * Keys that one thread uses have slots of their own behind the tables: struct rt_own, map_own.c.
  */
 #ifndef SONDE_ENGINE_USER_RT_MAP_PRIVATE_H
 #define SONDE_ENGINE_USER_RT_MAP_PRIVATE_H
 
 #include "engine/user/rt/map.h"
 
-enum { BUSY = 1, READY = 2, DEAD = 3, FREED = 4, STATE_BITS = 3 };
+enum { BUSY = 1, READY = RT_STATE_READY, DEAD = 3, FREED = 4, STATE_BITS = RT_STATE_BITS };
 
 struct table_head {      /* in front of each table's slots, on a line of its own */
 	uint64_t n_used; /* credits: slots that are BUSY, READY or DEAD */
@@ -28,6 +30,7 @@ struct table_head {      /* in front of each table's slots, on a line of its own
 	uint32_t reclaimed; /* where the next search for DEAD slots begins */
 	uint64_t padding[5];
 };
+_Static_assert(sizeof(struct table_head) == RT_TABLE_HEAD, "known elsewhere");
 
 /* ---- small things that libc would have ---- */
 
@@ -117,7 +120,7 @@ static inline struct wanted want(const struct rt_map *m, const void *key)
 
 	if (m->key_size == 8) {
 		w.word = word_of(key);
-		w.hash = (w.word ^ 0x9e3779b97f4a7c15ull) * 0xff51afd7ed558ccdull;
+		w.hash = (w.word ^ RT_HASH_START) * RT_HASH_FACTOR;
 		w.hash ^= w.hash >> 32;
 	} else {
 		w.hash = hash_of(key, m->key_size);
@@ -198,5 +201,23 @@ static inline char *find(struct rt_map *m, const struct wanted *w, uint32_t tabl
 char *rt_slot_claim(struct rt_map *m, uint64_t hash, uint32_t table);
 /* of two that delete at the same moment one does. The slot keeps its credit */
 bool rt_slot_kill(struct rt_map *m, char *slot, uint64_t state, uint32_t table);
+
+/* ---- map.c ---- */
+
+/* all elements of a key in a table. Those that are put there behind us meanwhile are newer than this deletion */
+bool rt_map_delete_in(struct rt_map *m, const struct wanted *w, uint32_t table);
+
+/* ---- map_own.c ---- */
+
+/* the slot that is this key's; NULL: it has none */
+struct rt_own *rt_own_find(struct rt_map *m, const void *key);
+/* the same, and if nobody has that slot yet it is this key's from now on; NULL: it lives in the hash table */
+struct rt_own *rt_own_claim(struct rt_map *m, const struct wanted *w);
+void *rt_own_value(struct rt_own *own); /* NULL: the key is not there */
+int rt_own_update(struct rt_own *own, const void *value, uint32_t flags);
+int rt_own_delete(struct rt_own *own);
+void rt_own_clear(struct rt_map *m);
+/* the next one that holds something; *at counts on from the slots of the hash table */
+bool rt_own_next(struct rt_map *m, uint32_t *at, struct rt_element *ret);
 
 #endif

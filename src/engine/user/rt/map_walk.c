@@ -7,6 +7,9 @@
 
 bool rt_map_next(struct rt_map *m, uint32_t table, uint32_t *at, struct rt_element *ret)
 {
+	/* nothing was ever put into this table: it is not looked through, nor does its memory come into being by that */
+	if (m->n_own && *at == 0 && !__atomic_load_n(&head_of(m, table)->n_used, __ATOMIC_RELAXED))
+		*at = m->n_slots;
 	while (m->kind != RT_MAPS && *at < m->n_slots) {
 		char *slot = slot_of(m, table, *at);
 		struct wanted w;
@@ -29,10 +32,10 @@ bool rt_map_next(struct rt_map *m, uint32_t table, uint32_t *at, struct rt_eleme
 		/* another key was put there meanwhile */
 		if (state != ((w.hash << STATE_BITS) | READY))
 			continue;
-		ret->is_first = find(m, &w, table) == slot;
+		ret->is_first = find(m, &w, table) == slot && !rt_own_find(m, ret->key);
 		return true;
 	}
-	return false;
+	return m->kind == RT_HASH && rt_own_next(m, at, ret);
 }
 
 bool rt_map_is_same(const struct rt_map *m, const struct rt_element *e)
@@ -43,6 +46,7 @@ bool rt_map_is_same(const struct rt_map *m, const struct rt_element *e)
 
 void rt_map_clear(struct rt_map *m)
 {
+	rt_own_clear(m);
 	for (uint32_t t = 0; t < m->n_tables; t++)
 		for (uint32_t i = 0; i < m->n_slots; i++) {
 			char *slot = slot_of(m, t, i);

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What inline.c and inline_map.c make of helpers, against a model: random look-ups, updates and deletions by a probe of this program's
+ * own function, in slots of single keys and in hash tables; the return address, read wherever the stack's pages begin.
+ */
+#include "tap.h"
+#include "err_help.h"
+#include "trampoline_help.h"
+
+#include <alloca.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+enum { KEYS = 48, STEPS = 60000 };
+enum { LOOK, UPDATE, DELETE };
+
+/*
+ * arg0: what to do, key << 2, and above that a number; results at VAL0 + 16, + 24. Keys: (u32) in 8 bytes at r10 - 8, { key << 4, u32 key, u32 5 } at r10 - 24. The
+ * same in two maps: MAP2, MAP3
+ */
+#define CALL_OF(map, key, helper) "r1 = " map "\nr2 = r10\nr2 += " key "\ncall bpf_x#" helper "\n"
+#define LOOK_AT(map, key, to, label)                                                          \
+	CALL_OF(map, key, "1")                                                                \
+	"r8 = -1\nif r0 == 0x0 goto " label "\nr8 = *(u64 *)(r0 +0)\n" label ":\nr1 = VAL0\n" \
+	"*(u64 *)(r1 +" to ") = r8\n"
+#define CHANGE(map, key, to)                                                                 \
+	"r1 = " map "\nr2 = r10\nr2 += " key "\nr3 = r10\nr3 += -32\nr4 = 0\ncall bpf_x#2\n" \
+	"r1 = VAL0\n*(u64 *)(r1 +" to ") = r0\n"
+#define TAKE(map, key, to) CALL_OF(map, key, "3") "r1 = VAL0\n*(u64 *)(r1 +" to ") = r0\n"
+static const char work_text[] =
+	"r6 = *(u64 *)(r1 +112)\nr7 = r6\nr7 &= 3\n*(u64 *)(r10 -32) = r6\nr6 >>= 2\nr6 &= 255\n"
+	"*(u64 *)(r10 -8) = 0\n*(u32 *)(r10 -8) = r6\n"
+	"*(u32 *)(r10 -16) = r6\nr1 = 5\n*(u32 *)(r10 -12) = r1\nr6 <<= 4\n*(u64 *)(r10 -24) = r6\n"
+	"if r7 == 1 goto update\nif r7 == 2 goto delete\n" LOOK_AT("MAP2", "-8", "16", "a") LOOK_AT(
+		"MAP3", "-24", "24", "b") "r0 = 0\nexit\nupdate:\n" CHANGE("MAP2", "-8", "16")
+		CHANGE("MAP3", "-24", "24") "r0 = 0\nexit\ndelete:\n" TAKE("MAP2", "-8", "16")
+			TAKE("MAP3", "-24", "24") "r0 = 0\nexit\n";
+
+struct model {
+	bool is_there;
+	uint64_t value;
+};
+
+static uint64_t seed = 88172645463325252ull;
+static uint32_t any(uint32_t n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (uint32_t)(seed >> 20) % n;
+}
+
+NEVER_COPIED static long probed(uint64_t what)
+{
+	__asm__ volatile("" : "+r"(what));
+	return (long)what + 1;
+}
+
+static uint64_t wanted(struct model *m, unsigned what, uint64_t value)
+{
+	bool was = m->is_there;
+
+	switch (what) {
+	case UPDATE: *m = (struct model){ true, value }; return 0;
+	case DELETE: m->is_there = false; return was ? 0 : (uint64_t)(int64_t)RT_ENOENT;
+	default: return was ? m->value : (uint64_t)-1;
+	}
+}
+
+static void check_contents(struct rt_map *m, const struct model *model)
+{
+	struct rt_element e;
+	unsigned n = 0, n_model = 0;
+	uint32_t at = 0;
+
+	for (unsigned i = 0; i < KEYS; i++)
+		n_model += model[i].is_there;
+	while (rt_map_next(m, 0, &at, &e)) {
+		uint32_t key = m->key_size == 8 ? *(const uint32_t *)e.key
+						: ((const uint32_t *)e.key)[2];
+
+		CHECK(e.is_first && key < KEYS && model[key].is_there &&
+		      *(uint64_t *)e.value == model[key].value);
+		n++;
+	}
+	CHECK_INT(n, n_model);
+}
+
+static void work(const struct rt_map_plan *small, const struct rt_map_plan *large)
+{
+	struct model model[KEYS] = { 0 };
+	struct rt_map *a, *b;
+
+	if (start() && CHECK(a = user_add_map(&room, small)) &&
+	    CHECK(b = user_add_map(&room, large)) &&
+	    add((const void *)probed, 0, TRAMPOLINE_ENTRY, work_text, NULL)) {
+		volatile uint64_t *results =
+			(volatile uint64_t *)(uintptr_t)(room.maps[0].at + 4096 + 64);
+
+		user_install(&room);
+		for (unsigned i = 0; i < STEPS; i++) {
+			unsigned what = any(3), key = any(KEYS);
+			uint64_t arg = what | key << 2 | (uint64_t)i << 40;
+			uint64_t want = wanted(&model[key], what, arg);
+
+			results[2] = results[3] = 77;
+			CHECK_INT(probed(arg), (long)arg + 1);
+			if (!CHECK(results[2] == want && results[3] == want)) {
+				printf("# step %u: %u, key %u: %llx and %llx, not %llx\n", i, what,
+				       key, (unsigned long long)results[2],
+				       (unsigned long long)results[3], (unsigned long long)want);
+				break;
+			}
+		}
+		check_contents(a, model);
+		check_contents(b, model);
+		rt_map_zero(a);
+		rt_map_clear(b);
+		for (unsigned i = 0; i < KEYS; i++) {
+			probed(LOOK | i << 2);
+			CHECK(results[2] == (model[i].is_there ? 0 : (uint64_t)-1) &&
+			      results[3] == (uint64_t)-1);
+		}
+	}
+	user_unmake(&room);
+}
+
+TEST(slots_of_one_key)
+{
+	const struct rt_map_plan small = { RT_HASH, 8, 8, 100, 1, 64 },
+				 large = { RT_HASH, 16, 8, 100, 1, 64 };
+
+	work(&small, &large);
+}
+
+/* fewer slots than keys: the others go to the hash table */
+TEST(slots_of_other_keys)
+{
+	const struct rt_map_plan small = { RT_HASH, 8, 8, 100, 1, 16 },
+				 large = { RT_HASH, 16, 8, 100, 1, 8 };
+
+	work(&small, &large);
+}
+
+TEST(hash_tables)
+{
+	const struct rt_map_plan small = { RT_HASH, 8, 8, 50, 1, 0 },
+				 large = { RT_HASH, 16, 8, 50, 1, 0 };
+
+	work(&small, &large);
+}
+
+/* ---- counting by key, per processor ---- */
+
+static const char keyed_text[] = "r6 = *(u64 *)(r1 +112)\n*(u64 *)(r10 -8) = r6\n" CALL_OF(
+	"MAP2", "-8",
+	"1") "r6 = r0\n"
+	     "if r6 != 0x0 goto have\n*(u64 *)(r10 -16) = 0\nr1 = MAP2\nr2 = r10\nr2 += -8\nr3 = r10\nr3 += -16\n"
+	     "r4 = 1\ncall bpf_x#2\n" CALL_OF(
+		     "MAP2", "-8", "1") "r6 = r0\nif r6 == 0x0 goto end\nhave:\nr1 = 1\n"
+					"lock *(u64 *)(r6 +0) += r1\nend:\nr0 = 0\nexit\n";
+
+TEST(counts_by_key)
+{
+	const struct rt_map_plan plan = { RT_HASH, 8, 8, 66, USER_CPUS, 0 };
+	uint64_t counts[KEYS] = { 0 };
+	struct rt_map *m;
+
+	if (start() && CHECK(m = user_add_map(&room, &plan)) &&
+	    add((const void *)probed, 0, TRAMPOLINE_ENTRY, keyed_text, NULL)) {
+		user_install(&room);
+		for (unsigned i = 0; i < STEPS; i++) {
+			uint64_t key = any(KEYS);
+
+			probed(key << 60 | key);
+			counts[key]++;
+		}
+		for (uint64_t i = 0; i < KEYS; i++) {
+			uint64_t key = i << 60 | i, n = 0;
+
+			for (uint32_t t = 0; t < USER_CPUS; t++) {
+				const uint64_t *v = rt_map_lookup_in(m, &key, t);
+
+				n += v ? *v : 0;
+			}
+			CHECK_INT(n, counts[i]);
+		}
+	}
+	user_unmake(&room);
+}
+
+/* ---- what a hit asks for once ---- */
+
+/* the thread, three times, one of them where a branch leads around the first; and the return address */
+static const char asks_text[] =
+	"r6 = r1\nr7 = *(u64 *)(r1 +112)\nif r7 == 0x0 goto first\ncall bpf_x#14\nr8 = r0\n"
+	"r1 = VAL0\n*(u64 *)(r1 +16) = r8\nfirst:\ncall bpf_x#14\nr8 = r0\nr1 = VAL0\n"
+	"*(u64 *)(r1 +24) = r8\ncall bpf_x#14\nr8 = r0\nr1 = VAL0\n*(u64 *)(r1 +32) = r8\n"
+	"r3 = *(u64 *)(r6 +152)\nr1 = r10\nr1 += -8\nr2 = 8\ncall bpf_x#112\nr8 = r0\nr1 = VAL0\n"
+	"*(u64 *)(r1 +40) = r8\nr8 = *(u64 *)(r10 -8)\n*(u64 *)(r1 +48) = r8\nr0 = 0\nexit\n";
+
+static uint64_t return_address;
+
+NEVER_COPIED static long asked(uint64_t what)
+{
+	__asm__ volatile("" : "+r"(what));
+	return_address = (uint64_t)(uintptr_t)__builtin_return_address(0);
+	return (long)what;
+}
+
+static bool add_asking(void)
+{
+	struct trampoline_prog prog = { .func_ip = (uintptr_t)asked };
+	struct trampoline_site s = {
+		.kind = TRAMPOLINE_ENTRY, .progs = &prog, .n_progs = 1, .has_slot = true
+	};
+
+	return check_err(user_program(&room, asks_text, &prog), "program") &&
+	       check_err(user_emit(&room, (const void *)asked, 0, &s), "trampoline");
+}
+
+TEST(asked_once)
+{
+	volatile uint64_t *results;
+	uint64_t me = (uint64_t)getpid() << 32 | (uint32_t)syscall(SYS_gettid);
+
+	if (start() && add_asking()) {
+		results = (volatile uint64_t *)(uintptr_t)(room.maps[0].at + 4096 + 64);
+		user_install(&room);
+		for (unsigned i = 0; i < 512; i++) {
+			/* every distance from the end of a page; and no kernel that would read for us */
+			volatile char *below = alloca(16);
+
+			below[0] = 0;
+			results[2] = 5;
+			results[5] = results[6] = 1;
+			room.private->own_pid = i % 2 ? 0x7fffffff : (uint32_t)getpid();
+			CHECK_INT(asked(i % 3), i % 3);
+			CHECK(results[2] == (i % 3 ? me : 5) && results[3] == me &&
+			      results[4] == me);
+			CHECK(results[5] == 0 && results[6] == return_address);
+		}
+	}
+	user_unmake(&room);
+}
