@@ -4,7 +4,7 @@
  *   g  calls hit() CALLS times with a text, in threads if it has some, and says "hits N"
  *   f  a seccomp filter that kills it for calls that a tracer may want (m, d: ways that may set it before ready)
  *   e  ends
- * hardships [WAY...], where a WAY is filter, strict, mdwe, undumpable, full, locked, threads=N, headless, forks, execs=N
+ * hardships [WAY...], where a WAY is filter, permissive, strict, mdwe, undumpable, full, locked, threads=N, headless, forks, execs=N
  */
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -103,6 +103,24 @@ static void filter(void)
 	check((int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC,
 			   &program),
 	      "seccomp");
+}
+
+/* one that kills for what nobody does */
+static void filter_little(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		KILL(SYS_ptrace),
+		KILL(SYS_kexec_load),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = sizeof(code) / sizeof(*code), .filter = code };
+
+	check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+	check(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), "seccomp");
 }
 
 /* no address is left for anything new */
@@ -208,6 +226,8 @@ static void take(const char *way)
 {
 	if (!strcmp(way, "filter"))
 		filter();
+	else if (!strcmp(way, "permissive"))
+		filter_little();
 	else if (!strcmp(way, "strict"))
 		check(prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0), way);
 	else if (!strcmp(way, "mdwe"))

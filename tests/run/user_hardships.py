@@ -7,6 +7,7 @@ which words it was refused; then that the program has its own bytes, still works
 """
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -173,6 +174,23 @@ def as_nobody(p):
 
 def filter_and_nobody():
     refused(Program("filter", **as_nobody(0)), **as_nobody(0))
+
+
+def filter_later_and_reads():
+    """sonde has time to see the filter before it would kill"""
+    p = Program()
+    t = Tracer(p.pid, WITH_TEXT.format(p.path)).must_attach()
+    p.do(b"g", "hits")
+    p.do(b"f", "filtered")
+    wait_until("sonde says something", lambda: select.select([t.p.stderr], [], [], 0)[0])
+    p.do(b"g", "hits")
+    print(t.stop())
+    p.end()
+
+
+def permissive_filter():
+    """a filter that allows what programs do: those who write filters for containers do"""
+    counted(Program("permissive"), WITH_TEXT)
 
 
 def filter_later():

@@ -7,11 +7,13 @@
 #include "engine/user/batch.h"
 
 #include "base/cleanup.h"
+#include "engine/user/filters.h"
 #include "engine/user/patches.h"
 #include "engine/user/private.h"
 #include "engine/user/trampoline.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -266,10 +268,25 @@ static void note_attached(struct batch *b, struct target_job *j)
 	}
 }
 
+static ERR_MUST struct err *check_filters(struct batch *b, const struct target_job *j)
+{
+	struct err *err;
+
+	if (!filters_sum(b->remote->pid, j->image, UINT_MAX))
+		return NULL;
+	if (!b->is_held)
+		TRY(remote_stop(b->remote, STOP_MS));
+	err = filters_check(b->remote, j->image);
+	if (!b->is_held)
+		remote_go(b->remote);
+	return err;
+}
+
 static ERR_MUST struct err *make_all(struct batch *b, struct target_job *j)
 {
 	struct rt_private p;
 
+	TRY(check_filters(b, j));
 	TRY(describe(b, j, &p));
 	make_clusters(b);
 	vec_each(c, &b->clusters) {

@@ -6,15 +6,18 @@
 #include "engine/user/target.h"
 
 #include "engine/user/batch.h"
+#include "engine/user/filters.h"
 #include "engine/user/remote.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
 	STOP_MS = 3000,
+	THREADS_LOOKED_AT = 16, /* for filters, in each round */
 	CHECK_ROUNDS = 4, /* of 50 ms, between looks at whether the jumps still are what we wrote */
 	GIVE_BACK_MS = 200,
 	ATTEMPTS = 20, /* to attach to a process that becomes another program meanwhile */
@@ -29,6 +32,7 @@ struct target {
 	uint64_t start_time; /* with pid: the process, and no later one of that number */
 	struct remote remote;
 	uint64_t n_rounds;
+	uint64_t filters;     /* filters_sum, when it was looked at last */
 	unsigned held_rounds; /* target_hold: 0: it runs; else for how many rounds it may stand */
 	bool is_partial;      /* they were not all there yet */
 	uint64_t code;        /* of its executable mappings, when places were looked for last */
@@ -215,6 +219,37 @@ static void let_go(struct target *t)
 	t->held_rounds = 0;
 }
 
+/* programs pass by from here on; those that are running are not stopped */
+static void switch_off(struct target *t)
+{
+	const uint32_t no = 0;
+
+	vec_each(a, &t->areas.v)
+		(void)remote_write(&t->remote,
+				   (*a)->remote.private + offsetof(struct rt_private, is_mine), &no,
+				   sizeof(no));
+}
+
+/* a filter that the process has got since, which may kill it for calls of our programs: they are switched off, and that is said */
+static void check_filters(struct target *t, struct target_job *j)
+{
+	uint64_t sum = filters_sum(t->pid, j->image, THREADS_LOOKED_AT);
+	struct err *err;
+
+	if (sum == t->filters)
+		return;
+	t->filters = sum;
+	if (!sum || !t->batches.n)
+		return;
+	err = remote_stop(&t->remote, STOP_MS);
+	if (!err)
+		err = filters_check(&t->remote, j->image);
+	if (err)
+		switch_off(t);
+	remote_go(&t->remote);
+	tell(t, j, err ? err_wrap(err, "its probes are off from here on") : NULL);
+}
+
 bool target_round(struct target *t, struct target_job *j)
 {
 	struct proc_maps maps;
@@ -232,6 +267,7 @@ bool target_round(struct target *t, struct target_job *j)
 		vec_each(b, &t->batches)
 			is_lost |= batch_check(b);
 	target_take_off(t, j);
+	check_filters(t, j);
 	err = proc_maps_read(t->pid, &maps);
 	if (err) {
 		err_free(err);
