@@ -119,7 +119,7 @@ static struct err *user_open(const struct image *im, struct sources *s,
 	err = shared_make(im, opts->ring_bytes, opts->grows, &e->shared);
 	if (!err)
 		err = local_make(im, &e->shared, &e->local);
-	if (!err && opts->grows)
+	if (!err)
 		err = handover_make(&e->handover);
 	if (err) {
 		user_close(e);

@@ -43,7 +43,7 @@ struct engine {
 	VEC(struct target *) targets; /* the guardian's, as is the job */
 	struct target_job job;
 	struct image grown;       /* the guardian's image, when there are later generations */
-	struct handover handover; /* if opts.grows */
+	struct handover handover; /* what the guardian is told */
 	int wake_fd;              /* poll returns when it can be read; -1: none */
 	uint64_t idle;            /* rounds in which nothing came */
 	uint64_t way_ns;          /* way.c: 0: not measured yet */
