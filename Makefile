@@ -97,6 +97,8 @@ bench: all
 	@bench/attach $(BUILD)/src/cli/sonde
 	@bench/throughput $(BUILD)/src/cli/sonde
 	@bench/placement $(BUILD)/src/cli/sonde
+	@$(NINJA) -C $(BUILD) tests/unit/stop_bench
+	@bench/user-engine $(BUILD)/src/cli/sonde
 	@bench/debuginfo $(BUILD)/src/cli/sonde
 
 install: all
