@@ -14,8 +14,8 @@
 
 enum {
 	STOP_MS = 3000,
-	CALL_BUCKETS = 2048, /* of the table of open calls: room for 8 calls in each */
-	LEAST_STACKS = 32,   /* both powers of two */
+	PAGE = 4096,
+	LEAST_STACKS = 32, /* both powers of two */
 	MOST_STACKS = 1024,
 	CODE_ALIGN = 16,
 	/* for later batches: addresses only, memory when they come */
@@ -43,7 +43,7 @@ static uint32_t stacks_wanted(const struct shared *s)
 /* behind the open calls, at a multiple of their size: there is room for one more because of that */
 static void place_stacks(struct area *a, uint32_t n)
 {
-	uint64_t from = a->remote.private + AREA_PRIVATE_BYTES + rt_calls_bytes(CALL_BUCKETS);
+	uint64_t from = a->remote.private + AREA_PRIVATE_BYTES + rt_calls_bytes(AREA_CALL_BUCKETS);
 
 	from = (from + RT_STACK_BYTES - 1) & ~(uint64_t)(RT_STACK_BYTES - 1);
 	a->stacks = from + RT_STACK_BYTES - sizeof(struct rt_stack);
@@ -55,7 +55,7 @@ static bool fits(const struct area *a, const struct area_wish *w)
 	const struct remote_area *m = &a->remote;
 	uint64_t end = m->data + m->data_bytes, far;
 
-	if (!m->code || a->n_taken + w->n_entries > a->n_entries ||
+	if (!m->code || a->is_trimmed || a->n_taken + w->n_entries > a->n_entries ||
 	    a->next + w->code > m->code + m->code_bytes)
 		return false;
 	far = m->code < w->low ? w->high - m->code : end - w->low;
@@ -65,7 +65,7 @@ static bool fits(const struct area *a, const struct area_wish *w)
 /* its memory, but for the table of patches, is zero till here; a thread must not run in it yet */
 static ERR_MUST struct err *fill(struct area *a, struct remote *r, const struct rt_private *p)
 {
-	const struct rt_calls calls = { .mask = CALL_BUCKETS - 1 };
+	const struct rt_calls calls = { .mask = AREA_CALL_BUCKETS - 1 };
 	struct rt_private own = *p;
 	FREE_AUTO char *blob = base_alloc(blob_bytes());
 
@@ -85,7 +85,7 @@ static ERR_MUST struct err *make(struct area *a, struct remote *r, const struct 
 {
 	uint32_t n = w->n_entries + SPARE_ENTRIES, n_stacks = stacks_wanted(s);
 	struct remote_area_sizes sizes = { .private = AREA_PRIVATE_BYTES +
-						      rt_calls_bytes(CALL_BUCKETS) +
+						      rt_calls_bytes(AREA_CALL_BUCKETS) +
 						      (n_stacks + (size_t)1) * RT_STACK_BYTES,
 					   .data = s->bytes };
 	struct err *err;
@@ -131,20 +131,37 @@ struct err *area_get(struct areas *l, struct remote *r, const struct area_wish *
 	return NULL;
 }
 
-/* a call through a trampoline leaves its return address in places that nobody knows, a jmp_buf for one */
-static bool had_calls(const struct area *a, const struct remote *r)
+static uint64_t page_from(uint64_t address)
 {
-	size_t n = rt_calls_bytes(CALL_BUCKETS);
-	FREE_AUTO char *bytes = base_alloc(n);
-	struct rt_calls none = { .mask = CALL_BUCKETS - 1 };
+	return (address + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+}
 
-	if (!remote_read(r, a->remote.private + AREA_PRIVATE_BYTES, bytes, n) ||
-	    memcmp(bytes, &none, sizeof(none)))
-		return true;
-	for (size_t i = sizeof(none); i < n; i++)
-		if (bytes[i])
-			return true;
-	return false;
+static ERR_MUST struct err *unmap(struct remote *r, uint64_t from, uint64_t to)
+{
+	struct remote_area part = { .code = from, .code_bytes = to - from };
+
+	return from < to ? remote_area_unmap(r, &part) : NULL;
+}
+
+/*
+ * What comes back looks in the private page and in the first one of the memory file whether programs are to run: those stay, the table of
+ * open calls, and the code that there is
+ */
+static ERR_MUST struct err *trim(struct area *a, struct remote *r)
+{
+	const struct remote_area *m = &a->remote;
+	const uint32_t is_mine = 0;
+
+	if (!remote_write(r, m->private + offsetof(struct rt_private, is_mine), &is_mine,
+			  sizeof(is_mine)))
+		return NULL;
+	/* once: what was ours may be the program's soon */
+	a->is_trimmed = true;
+	TRY(unmap(r, m->data + PAGE, m->data + m->data_bytes));
+	/* stacks of ours are of Go code, which is never called through */
+	TRY(unmap(r, page_from(m->private + AREA_PRIVATE_BYTES + rt_calls_bytes(AREA_CALL_BUCKETS)),
+		  m->private + m->private_bytes));
+	return unmap(r, page_from(a->next), m->code + m->code_bytes);
 }
 
 bool areas_give_back(struct areas *l, struct remote *r)
@@ -154,12 +171,14 @@ bool areas_give_back(struct areas *l, struct remote *r)
 	vec_each(p, &l->v) {
 		struct area *a = *p;
 
-		if (!a->remote.code || a->n_batches || had_calls(a, r))
+		if (!a->remote.code || a->n_batches || a->is_trimmed)
 			continue;
-		if (remote_area_is_idle(r, &a->remote))
+		if (!remote_area_is_idle(r, &a->remote))
+			is_all = false;
+		else if (area_settle_calls(a, r))
 			err_free(remote_area_unmap(r, &a->remote));
 		else
-			is_all = false;
+			err_free(trim(a, r));
 	}
 	return is_all;
 }

@@ -13,8 +13,10 @@
 struct shared;
 
 enum {
-	AREA_PRIVATE_BYTES = 4096
-}; /* struct rt_private; the table of open calls follows, then stacks of ours */
+	AREA_PRIVATE_BYTES =
+		4096, /* struct rt_private; the table of open calls follows, then stacks of ours */
+	AREA_CALL_BUCKETS = 2048, /* of that table: room for 8 calls in each */
+};
 
 struct area {
 	struct remote_area remote;
@@ -24,6 +26,7 @@ struct area {
 	uint32_t n_stacks;
 	uint32_t n_entries, n_taken; /* of the table: there is room for; batches have asked for */
 	uint32_t n_batches;          /* that have jumps to it */
+	bool is_trimmed;             /* only what calls may come back to is mapped still */
 };
 
 struct areas {
@@ -43,9 +46,11 @@ struct err *area_get(struct areas *l, struct remote *r, const struct area_wish *
 		     struct area **ret) ERR_MUST;
 /*
  * Areas without batches are unmapped, unless a thread is in one, or can come back to it. All threads must be stopped. False: somebody is in
- * one, which may be over soon. An area in which a return was noticed stays, since the trampoline's address may be in a jmp_buf
+ * one, which may be over soon. Of an area that calls may come back to, nobody knows from where, code and the table of these calls stay
  */
 bool areas_give_back(struct areas *l, struct remote *r);
+/* nobody is in it: calls that will return to its trampolines are made to return where they came from. False: not all of them can be (area_calls.c) */
+bool area_settle_calls(const struct area *a, const struct remote *r);
 /* those without batches that no jump has ever led to; a thread must be stopped */
 void areas_drop_unused(struct areas *l, struct remote *r);
 void areas_free(struct areas *l); /* the list: what is in the process stays there */
