@@ -187,7 +187,8 @@ uint32_t image_find_twin(const struct image *im, uint32_t prog)
 	const struct image_prog *p = im->progs[prog];
 
 	for (uint32_t i = 0; i < prog && p->shape; i++)
-		if (im->progs[i]->shape && im->progs[i]->shape->kind == p->shape->kind &&
+		if (im->progs[i]->shape && image_runs(im, im->progs[i]) &&
+		    im->progs[i]->shape->kind == p->shape->kind &&
 		    im->progs[i]->shape->return_way == p->shape->return_way &&
 		    is_same_code(im->progs[i], p))
 			return i;

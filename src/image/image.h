@@ -49,6 +49,7 @@ struct image_map {
 	bool is_unused; /* of a generation: an earlier map serves (image_share_maps) */
 	bool is_retyped; /* has another type in this generation; no program of an earlier one uses it, so it is made anew */
 	bool print_at_exit;
+	uint32_t used_by;  /* engine/both: bits of enum image_part whose programs use it; 0: not looked at */
 	bool is_estimated; /* set while it runs: some of what was added stands for several hits (--budget) */
 	const void *init; /* MAP_CONST, MAP_GLOBALS: max_entries * value_size bytes, or NULL */
 	struct span at;   /* first use */
@@ -273,7 +274,7 @@ struct event_field {
 };
 
 /*
- * A record in the ring: struct event_head, then the payload. Fields are at fixed offsets in stored form. When the last
+ * A record in the ring: struct event_head (before it the time, where image.has_times), then the payload. Fields are at fixed offsets in stored form. When the last
  * field is a string or buffer the record may end early (its true length): bytes beyond the record read as NUL.
  */
 struct event_head {
@@ -331,6 +332,10 @@ struct image_prog {
 	 */
 	uint32_t first, first_event, first_fault;
 	uint32_t budget;      /* number of its clause in the maps of --budget, or IMAGE_NONE */
+	bool is_in_process;   /* made for the user engine, of an image that has programs for both */
+	/* the script's maps that it uses otherwise than by adding to them: reads, assigns, deletes, walks through */
+	uint32_t *owns;
+	uint32_t n_owns;
 	bool sends;           /* events that a user sees */
 	uint64_t drops_fault; /* index of this program's FAULT_RING_FULL site, or UINT32_MAX */
 	struct bpf_insn *insns;
@@ -345,8 +350,12 @@ struct image_prog {
 	uint32_t n_lines;
 };
 
+/* whose programs and maps an engine has of an image: all of them, or those of one of two engines (engine/both) */
+enum image_part { IMAGE_WHOLE = 0, IMAGE_IN_KERNEL = 1, IMAGE_IN_PROCESS = 2 };
+
 struct image {
 	struct arena *arena;
+	enum image_part part;
 	struct image_prog **progs;
 	uint32_t n_progs;
 	struct image_map **maps;
@@ -374,6 +383,8 @@ struct image {
 	uint32_t fault_room; /* fault sites that the faults map has room for from the beginning; 0: as many as there are */
 	struct str clash;
 	bool has_no_books; /* the elements of IMAGE_CALLS stay 0 */
+	/* the kernel's records begin with the time when they were made, ns of CLOCK_MONOTONIC: those of two engines have to be put in order */
+	bool has_times;
 	bool is_foreign; /* programs of others (sonde run): the ring's records are theirs, without struct event_head */
 	void *btf; /* minimal BTF for functions, or NULL */
 	uint32_t btf_size;
@@ -381,6 +392,18 @@ struct image {
 };
 
 #define IMAGE_NONE UINT32_MAX
+
+/* is it for who has this image? */
+static inline bool image_runs(const struct image *im, const struct image_prog *p)
+{
+	return im->part == IMAGE_WHOLE || (im->part == IMAGE_IN_PROCESS) == p->is_in_process;
+}
+
+static inline bool image_uses(const struct image *im, const struct image_map *m)
+{
+	return im->part == IMAGE_WHOLE || m->used_by & im->part;
+}
+
 /* --follow: the name of the map whose one value is a bitmap over process ids, and how many (PID_MAX_LIMIT) */
 /* name of the map of one element, u64 for each enum image_call_stat: calls of which something is kept until they return */
 #define IMAGE_CALLS "calls"

@@ -47,13 +47,16 @@ struct ir_build_opts {
 	const char *
 		dummy_ts_map; /* tests: name of a scalar map that holds the time for tseries(), or NULL */
 	bool has_func_ip; /* bpf_get_func_ip works for uprobes (uprobe_multi) */
-	/* fills o; asked when the first user stack is met. NULL: no unwinding */
-	void (*find_unwind)(void *arg, struct ir_unwind_opts *o);
+	/* fills o; asked when the first user stack of an engine is met. NULL: no unwinding */
+	void (*find_unwind)(void *arg, bool in_process, struct ir_unwind_opts *o);
 	/* fills o; asked when the first socket is met. NULL: addresses of sockets are not known */
 	void (*find_socket)(void *arg, struct ir_socket_opts *o);
 	void *unwind_arg; /* of both */
 	uint32_t n_cpus;
 	bool has_no_books; /* calls that are kept are not counted: nobody will ask (-v) */
+	bool is_user; /* all programs are for the user engine */
+	/* which programs are for the user engine, of an image for both: events then carry the time. NULL: it is for one engine */
+	bool (*is_in_process)(void *arg, const struct probe_shape *s);
 	bool has_budget; /* --budget: user probes count their hits and can be told to leave some out */
 	/* add to this image (image_extend), whose programs, maps and events stay as they are; NULL: make a new one */
 	struct image *base;

@@ -14,7 +14,7 @@ enum { MINMAX_TRIES = 4 };
 static uint32_t find_or_make(struct builder *b, const struct map_info *m, uint32_t key,
 			     uint32_t fail)
 {
-	uint32_t map = map_image_index(b, m), size = b->im->maps[map]->value_size;
+	uint32_t map = map_number(b, m), size = b->im->maps[map]->value_size;
 	uint32_t elem = new_vreg(b), found = new_label(b);
 	bool is_array = b->im->maps[map]->bpf_type == BPF_MAP_TYPE_PERCPU_ARRAY;
 

@@ -166,24 +166,56 @@ static void zero_gaps(struct builder *b, struct value rec, const struct event_la
 	}
 }
 
+/* bytes in front of a record's head */
+static uint32_t lead_of(const struct builder *b)
+{
+	return b->im->has_times && !b->prog->is_in_process ? sizeof(uint64_t) : 0;
+}
+
+static void store_time(struct builder *b, struct value rec)
+{
+	if (lead_of(b))
+		put_store(b, rec.reg, rec.off - (int32_t)lead_of(b),
+			  put_call(b, BPF_FUNC_ktime_get_ns, 0, NULL), 8);
+}
+
+struct value event_memory(struct builder *b, uint32_t bytes)
+{
+	return value_at(mem_new_bytes(b, lead_of(b) + bytes), (int32_t)lead_of(b), type_none());
+}
+
+uint32_t event_output(struct builder *b, uint32_t map, struct value rec, uint32_t size,
+		      uint32_t flags)
+{
+	uint32_t lead = lead_of(b);
+
+	store_time(b, rec);
+	if (lead)
+		size = put_op_imm(b, IR_ADD, size, lead);
+	return put_helper(b, BPF_FUNC_ringbuf_output, put_map(b, map),
+			  value_address(b, value_at(rec, -(int32_t)lead, type_none())), size,
+			  flags);
+}
+
 static void send_reserved(struct builder *b, enum event_kind kind, uint32_t layout,
 			  const struct value *values)
 {
 	const struct event_layout *l = b->im->events[layout];
-	uint32_t full = new_label(b), done = new_label(b);
+	uint32_t full = new_label(b), done = new_label(b), start = lead_of(b) + HEAD;
 	uint32_t flags = wake_flags(b, kind, full);
 	uint32_t rec = put_helper(b, BPF_FUNC_ringbuf_reserve, put_map(b, ring_map(b)),
-				  put_imm(b, HEAD + align_up(l->size, 8)), put_imm(b, 0));
-	struct value mem = value_mem(rec, 0, SPACE_BPF, type_none());
+				  put_imm(b, start + align_up(l->size, 8)), put_imm(b, 0));
+	struct value mem = value_mem(rec, (int32_t)lead_of(b), SPACE_BPF, type_none());
 
 	put_br_imm(b, CC_EQ, rec, 0, full);
+	store_time(b, mem);
 	store_head(b, mem, layout);
 	zero_gaps(b, mem, l);
 	if (align_up(l->size, 8) > l->size)
-		put_zero(b, rec, (int32_t)(HEAD + l->size), align_up(l->size, 8) - l->size);
+		put_zero(b, rec, (int32_t)(start + l->size), align_up(l->size, 8) - l->size);
 	for (uint32_t i = 0; i < l->n_fields; i++)
 		value_store(b,
-			    value_mem(rec, (int32_t)(HEAD + l->fields[i].offset), SPACE_BPF,
+			    value_mem(rec, (int32_t)(start + l->fields[i].offset), SPACE_BPF,
 				      l->fields[i].type),
 			    values[i]);
 	put_helper(b, BPF_FUNC_ringbuf_submit, rec, flags);
@@ -198,8 +230,7 @@ static void send_output(struct builder *b, enum event_kind kind, struct value re
 	uint32_t full = new_label(b), done = new_label(b);
 	uint32_t flags = wake_flags(b, kind, full), ret;
 
-	ret = put_helper(b, BPF_FUNC_ringbuf_output, put_map(b, ring_map(b)), value_address(b, rec),
-			 size, flags);
+	ret = event_output(b, ring_map(b), rec, size, flags);
 	put_br_imm(b, CC_EQ, ret, 0, done);
 	put_label(b, full);
 	event_count_drop(b);
@@ -219,7 +250,7 @@ static void send_built(struct builder *b, enum event_kind kind, uint32_t layout,
 		       struct node *const *nodes, const struct value *values, int tail)
 {
 	const struct event_layout *l = b->im->events[layout];
-	struct value rec = mem_new_bytes(b, HEAD + l->size);
+	struct value rec = event_memory(b, HEAD + l->size);
 	uint32_t size = 0;
 
 	store_head(b, rec, layout);
@@ -344,7 +375,7 @@ static void call_print(struct builder *b, struct node *call)
 		arg->next = rest;
 		return;
 	}
-	l.map = map_image_index(b, p->map);
+	l.map = map_number(b, p->map);
 	l.param[0] = p->top;
 	l.param[1] = p->div;
 	if (p->what == PRINT_MAP) {
@@ -364,7 +395,7 @@ static void call_print(struct builder *b, struct node *call)
 static void call_map_event(struct builder *b, enum event_kind kind, struct node *call)
 {
 	struct event_layout l = { .at = call->at,
-				  .map = map_image_index(b, call->call.args->map.ref) };
+				  .map = map_number(b, call->call.args->map.ref) };
 
 	event_send(b, kind, l, NULL, 0);
 }
@@ -401,7 +432,7 @@ static void call_join(struct builder *b, struct node *call)
 	l.size = JOIN_ARGS * row;
 	layout = new_layout(b, EVENT_JOIN, &l);
 	argv = build_reg(b, arg);
-	rec = mem_new_bytes(b, HEAD + l.size);
+	rec = event_memory(b, HEAD + l.size);
 	store_head(b, rec, layout);
 	put_imm_to(b, size, HEAD);
 	for (uint32_t i = 0; i < JOIN_ARGS; i++) {

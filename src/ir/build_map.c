@@ -101,7 +101,7 @@ static bool look_for_shared_keys(void *arg, struct node *n)
 	struct builder *b = arg;
 
 	if (n->kind == NODE_MAP && n->map.ref && n->map.key && !is_of_thread(n->map.key))
-		b->im->maps[map_image_index(b, n->map.ref)]->is_of_threads = false;
+		b->im->maps[map_number(b, n->map.ref)]->is_of_threads = false;
 	return true;
 }
 
@@ -119,9 +119,24 @@ void image_maps_make(struct builder *b)
 		node_walk(u->fns[i]->def->body, look_for_shared_keys, b);
 }
 
-uint32_t map_image_index(struct builder *b, const struct map_info *m)
+uint32_t map_number(const struct builder *b, const struct map_info *m)
 {
 	return b->script_maps[m->index];
+}
+
+uint32_t map_image_index(struct builder *b, const struct map_info *m)
+{
+	uint32_t map = map_number(b, m), *more;
+
+	for (uint32_t i = 0; i < b->prog->n_owns; i++)
+		if (b->prog->owns[i] == map)
+			return map;
+	more = arena_array(b->arena, uint32_t, b->prog->n_owns + 1);
+	if (b->prog->n_owns)
+		memcpy(more, b->prog->owns, b->prog->n_owns * sizeof(*more));
+	more[b->prog->n_owns++] = map;
+	b->prog->owns = more;
+	return map;
 }
 
 /* ---- keys ---- */
@@ -172,7 +187,7 @@ uint32_t map_key_address(struct builder *b, const struct map_info *m, struct nod
 uint32_t map_bucket_key(struct builder *b, const struct map_info *m, struct node *key,
 			uint32_t bucket)
 {
-	const struct image_map *im = b->im->maps[map_image_index(b, m)];
+	const struct image_map *im = b->im->maps[map_number(b, m)];
 	struct value mem = key_memory(b, m, key);
 
 	put_store(b, mem.reg, mem.off + (int32_t)im->bucket_offset, bucket, 8);

@@ -283,6 +283,9 @@ void map_write(struct builder *b, struct node *n, struct value v);
 void map_aggregate(struct builder *b, struct node *n, struct node *call);
 /* sum over CPUs of a castable aggregation, in a vreg */
 uint32_t map_read_number(struct builder *b, const struct map_info *m, uint32_t key_addr);
+/* its index in the image: for what adds to it, and for what the consumer does */
+uint32_t map_number(const struct builder *b, const struct map_info *m);
+/* the same, for all other uses: they are noted (image_prog.owns) */
 uint32_t map_image_index(struct builder *b, const struct map_info *m);
 uint32_t map_lookup(struct builder *b, uint32_t image_map, uint32_t key_addr);
 /* bpf_map_update_elem with a counted fault on failure */
@@ -304,6 +307,10 @@ void event_send(struct builder *b, enum event_kind kind, struct event_layout lay
 		const struct value *values, uint32_t n);
 void event_call(struct builder *b, struct node *call); /* printf, print, time, clear, ... */
 bool is_event_call(enum builtin_id id);
+/* for a record: its head and payload go there, event_output sends size bytes of them; -> the helper's result */
+struct value event_memory(struct builder *b, uint32_t bytes);
+uint32_t event_output(struct builder *b, uint32_t map, struct value rec, uint32_t size,
+		      uint32_t flags);
 /* flags for the ring's helpers that wake the consumer; jumps to full when less than reserve is free */
 uint32_t event_wake_flags(struct builder *b, uint64_t reserve, uint32_t full);
 /* the same for data, which stands back behind control events and does not wake for each record */

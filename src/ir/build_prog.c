@@ -358,6 +358,10 @@ void program_begin(struct builder *b, const struct probe_shape *shape, struct st
 	}
 	p->shape = shape;
 	p->at = at;
+	p->is_in_process = b->opts->is_in_process
+				   ? b->opts->is_in_process(b->opts->unwind_arg,
+							    b->inst ? b->inst->shape : shape)
+				   : b->opts->is_user;
 	b->main = b->fn = fn_new(b, name, IR_FUNC_PROGRAM);
 	b->scratch_used = b->scratch_peak = b->scratch_floor = 0;
 	b->has_frame = b->uses_scratch = b->uses_stream = false;
@@ -507,6 +511,7 @@ static void make_image(struct builder *b, const struct unit *u, const struct ir_
 		return;
 	b->im->license = u->config.license;
 	b->im->fault_room = o->fault_room;
+	b->im->has_times = o->is_in_process != NULL;
 	if (o->fault_room)
 		b->im->maps[b->im->faults_map]->value_size =
 			o->fault_room * (uint32_t)sizeof(struct image_fault_count);

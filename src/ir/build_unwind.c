@@ -11,8 +11,13 @@
 
 static bool kernel_can(struct builder *b)
 {
-	if (!b->has_unwind_opts && b->opts->find_unwind)
-		b->opts->find_unwind(b->opts->unwind_arg, &b->unwind);
+	bool in_process = b->prog->is_in_process;
+
+	if ((!b->has_unwind_opts || b->unwind.is_in_process != in_process) &&
+	    b->opts->find_unwind) {
+		b->unwind = (struct ir_unwind_opts){ 0 };
+		b->opts->find_unwind(b->opts->unwind_arg, in_process, &b->unwind);
+	}
 	b->has_unwind_opts = true;
 	return b->unwind.is_on;
 }

@@ -74,7 +74,7 @@ void unwind_send_snapshot(struct builder *b, struct value to, struct value buf, 
 			       IMAGE_SNAPSHOT_BYTES;
 	struct event_layout layout = { .kind = EVENT_STACK, .map = IMAGE_NONE };
 	struct mem_mark mark = mem_mark(b);
-	struct value rec = mem_new_bytes(b, bytes);
+	struct value rec = event_memory(b, bytes);
 	uint32_t full = new_label(b), flags = event_wake_flags(b, b->opts->ring_bytes / 2, full);
 	uint32_t id, base, size;
 
@@ -96,10 +96,7 @@ void unwind_send_snapshot(struct builder *b, struct value to, struct value buf, 
 #undef PUT
 	size = copy_stack(b, rec, base);
 	undo_trampolines(b, rec, base);
-	put_br_imm(b, CC_NE,
-		   put_helper(b, BPF_FUNC_ringbuf_output, put_map(b, b->im->ring_map),
-			      value_address(b, rec), size, flags),
-		   0, full);
+	put_br_imm(b, CC_NE, event_output(b, b->im->ring_map, rec, size, flags), 0, full);
 	unwind_count(b, stats, UNWIND_SENT, put_imm(b, 1));
 	put_store(b, to.reg, to.off, id, 8);
 	put_store_imm(b, to.reg, to.off + (int32_t)offsetof(struct stored_stack, n_frames), limit,

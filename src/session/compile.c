@@ -57,11 +57,24 @@ void compile_make_cpp(struct compilation *c)
 	c->cpp = cpp_new(&co);
 }
 
-static void find_unwind(void *arg, struct ir_unwind_opts *o)
+bool compile_is_in_process(const struct compilation *c, struct span at)
+{
+	vec_each(s, &c->in_process)
+		if (s->file == at.file && s->start == at.start && s->end == at.end)
+			return true;
+	return c->engine == ENGINE_USER;
+}
+
+static bool is_in_process(void *arg, const struct probe_shape *s)
+{
+	return compile_is_in_process(arg, s->at);
+}
+
+static void find_unwind(void *arg, bool in_process, struct ir_unwind_opts *o)
 {
 	struct compilation *c = arg;
 
-	if (c->engine == ENGINE_USER) { /* which has no structures of the kernel to look at */
+	if (in_process) { /* which has no structures of the kernel to look at */
 		*o = (struct ir_unwind_opts){ .is_on = true,
 					      .is_in_process = true,
 					      .mm_xol_area = -1,
@@ -83,9 +96,10 @@ static void find_socket(void *arg, struct ir_socket_opts *o)
 
 static bool unwinds(void *arg)
 {
+	const struct compilation *c = arg;
 	struct ir_unwind_opts o = { 0 };
 
-	find_unwind(arg, &o);
+	find_unwind(arg, c->is_match_in_process, &o);
 	return o.is_on;
 }
 
@@ -136,6 +150,7 @@ void compilation_free(struct compilation *c)
 	if (c->has_filter)
 		regfree(&c->filter);
 	symbolizer_free(c->symbolizer);
+	vec_free(&c->in_process);
 	generation_free_all(c);
 	perf_rings_free(c->mappings);
 	vec_free(&c->matched);
@@ -173,7 +188,7 @@ bool compile_report(struct compilation *c)
 	/* the stable codes, for -v: tests/checks/diagcodes.py reads them */
 	for (const struct diag *d = c->diags.first; d; d = d->next)
 		log_verbose("%s: %.*s", diag_code_name(d->code), STR_ARG(d->msg));
-	if (c->diags.first && !(c->opts->no_warnings && !errors)) {
+	if (c->diags.first && !((c->opts->no_warnings || c->has_warned) && !errors)) {
 		diag_render(&c->diags, &c->sources, c->is_colour, &text);
 		fflush(stdout);
 		fwrite(text.p, 1, text.n, stderr);
@@ -330,6 +345,8 @@ void compile_build_opts(struct compilation *c, const struct sema_world *world,
 			       features_has(FEATURE_HELPER_GET_FUNC_IP),
 		.find_unwind = find_unwind,
 		.unwind_arg = c->main,
+		.is_in_process = c->main->in_process.n ? is_in_process : NULL,
+		.is_user = c->main->engine == ENGINE_USER,
 		.dummy_ts_map = getenv("BPFTRACE_DUMMY_TS_MAP"),
 		.find_socket = find_socket,
 		.has_feature = has_feature,

@@ -29,6 +29,8 @@ struct perf_rings;
 struct compilation {
 	const struct session_opts *opts;
 	enum session_engine engine; /* that it is compiled for: kernel or user */
+	VEC(struct span) in_process; /* attach points that are for the user engine, where the others are the kernel's */
+	bool has_warned; /* it was compiled before: warnings were shown then */
 	/*
 	 * What a later generation of the script is made with: types, sources, and what was matched, are those of the first.
 	 * Itself, for that one.
@@ -47,6 +49,10 @@ struct compilation {
 	struct symbolizer *symbolizer; /* shared with the output */
 	struct script *script;
 	uint16_t script_file; /* its number among the sources */
+	bool is_match_in_process; /* the attach point whose places are looked for is for the user engine */
+	/* config placement and return_probe, for what the kernel engine runs */
+	enum probe_placement kernel_placement;
+	enum return_choice kernel_return;
 	bool waits;           /* for files that processes map later */
 	struct perf_rings *mappings; /* then: what was mapped since before the first look at what is */
 	VEC(struct matched) matched; /* by the order of calls, which is that of the script */
@@ -74,6 +80,8 @@ void compile_make_cpp(struct compilation *c);
 /* the options of the checker and the code generator, which a later generation has, too */
 void compile_check_opts(struct compilation *c, const struct sema_world *world, struct sema_opts *so);
 void compile_build_opts(struct compilation *c, const struct sema_world *world, struct ir_build_opts *bo);
+/* is this attach point for the user engine? */
+bool compile_is_in_process(const struct compilation *c, struct span at);
 /* --probe-filter, where there is one */
 void compile_filter_unit(struct compilation *c);
 /* print the collected diagnostics on stderr; true when there are errors */

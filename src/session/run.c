@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "base/log.h"
 #include "object/emit.h"
 #include "output/faults.h"
 #include "session/follow.h"
@@ -297,47 +296,6 @@ static void emit_remark(void *arg, const char *text)
 		fprintf(stderr, "NOTE: %s\n", text);
 }
 
-static bool compile_for(struct run *r, enum session_engine engine)
-{
-	r->c.engine = engine;
-	r->ops = engine == ENGINE_USER ? &engine_user : &engine_kernel;
-	r->c.child = r->child.pid;
-	r->c.probes.program = r->child.program;
-	return compile_image(&r->c);
-}
-
-/*
- * For the engine that runs it. auto: the user engine where processes are named and all of the script can run in them, which is known
- * when it has been compiled for that
- */
-static bool compile(struct run *r, const struct session_opts *o)
-{
-	ERR_AUTO why = NULL;
-	STRBUF_AUTO text = { 0 };
-
-	if (o->engine != ENGINE_AUTO)
-		return compile_for(r, o->engine);
-	if ((o->pids.n || r->child.pid) && !o->follow) {
-		if (!compile_for(r, ENGINE_USER))
-			return false;
-		why = user_engine_refusal(r->c.image);
-		if (!why) {
-			log_verbose("engine: user, all of it can run in the process");
-			return true;
-		}
-		err_format(why, &text);
-		compilation_free(&r->c);
-		compilation_init(&r->c, o);
-	}
-	log_verbose("engine: kernel, since %s",
-		    why ? strbuf_cstr(&text) : "no process is named, or children are followed");
-	if (why && !engine_kernel_is_permitted())
-		fprintf(stderr,
-			"NOTE: without root, probes run inside of the process, and this script cannot: %s\n",
-			strbuf_cstr(&text));
-	return compile_for(r, ENGINE_KERNEL);
-}
-
 int session_run(struct session_opts *o)
 {
 	struct run r = { .o = o, .ops = &engine_kernel, .child = { .release = -1 }, .out_fd = -1 };
@@ -362,7 +320,7 @@ int session_run(struct session_opts *o)
 		err = check_engine(o);
 	if (!err && o->command)
 		err = child_start(o->command, &r.child);
-	if (!err && !compile(&r, o))
+	if (!err && !run_compile(&r))
 		r.status = 1;
 	else if (!err && o->emit_path)
 		err = object_emit(r.c.image, o->emit_path, emit_remark, &r);

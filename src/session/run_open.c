@@ -96,7 +96,7 @@ struct err *run_open_engine(struct run *r)
 		vec_each(p, &o->pids)
 			vec_push(&pids, *p);
 	}
-	if (r->ops == &engine_user && r->child.pid) {
+	if (r->ops != &engine_kernel && r->child.pid) {
 		eo.held_pid = r->child.pid;
 		eo.gate = r->child.release;
 		vec_push(&pids, r->child.pid);

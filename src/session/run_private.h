@@ -40,6 +40,9 @@ struct run {
 	int status;
 };
 
+/* ---- run_engine.c: compile for the engine that is to run it. False: what is wrong was printed ---- */
+bool run_compile(struct run *r);
+
 /* ---- run_open.c: what a run needs before its first program ---- */
 struct err *run_open_output(struct run *r) ERR_MUST;
 struct err *run_open_engine(struct run *r) ERR_MUST;

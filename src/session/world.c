@@ -14,11 +14,38 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* stacks would have the addresses of functions that are called through. The text is asked: nothing is typed yet */
+static bool may_walk_stacks(const struct compilation *c)
+{
+	vec_each(f, &c->main->sources.files)
+		if (str_find(f->text, STR("ustack")) >= 0)
+			return true;
+	return false;
+}
+
+/* where the probes of an attach point stand depends on the engine that it is for */
+static void choose_places(struct compilation *c, struct span at)
+{
+	const struct compilation *main = c->main;
+
+	c->is_match_in_process = compile_is_in_process(main, at);
+	c->probes.placement = main->kernel_placement;
+	c->probes.return_choice = main->kernel_return;
+	if (!c->is_match_in_process)
+		return;
+	/* a jump costs the same everywhere, and reaches the entry itself */
+	c->probes.placement = PROBE_PLACEMENT_OFF;
+	if (c->probes.return_choice == RETURN_AUTO && !may_walk_stacks(c))
+		c->probes.return_choice = RETURN_CALLED;
+}
+
 static struct probe_shape *match(void *arg, const struct attach_point *ap, struct diag_list *diags)
 {
 	struct compilation *c = arg;
-	struct probe_shape *first = generation_match(c, ap, diags);
+	struct probe_shape *first;
 
+	choose_places(c, ap->at);
+	first = generation_match(c, ap, diags);
 	/* as documented: with -c the USDT probes of the child alone are meant */
 	for (struct probe_shape *s = first; s && c->child; s = s->next)
 		for (uint32_t i = 0; s->kind == PROBE_USDT && i < s->n_points && !s->is_loaded; i++)
@@ -119,15 +146,6 @@ static bool feature(void *arg, const char *name)
 	return false;
 }
 
-/* stacks would have the addresses of functions that are called through. The text is asked: nothing is typed yet */
-static bool may_walk_stacks(const struct compilation *c)
-{
-	vec_each(f, &c->main->sources.files)
-		if (str_find(f->text, STR("ustack")) >= 0)
-			return true;
-	return false;
-}
-
 static void config_ready(void *arg, const struct sema_config *config)
 {
 	static const enum probe_missing missing[] = {
@@ -153,12 +171,8 @@ static void config_ready(void *arg, const struct sema_config *config)
 	c->probes.missing = c->main == c ? missing[config->missing_probes] : PROBE_MISSING_WARN;
 	c->probes.raw_names = !config->cpp_demangle;
 	c->probes.placement = placements[config->placement];
-	/* a jump costs the same everywhere, and reaches the entry itself */
-	if (c->engine == ENGINE_USER) {
-		c->probes.placement = PROBE_PLACEMENT_OFF;
-		if (c->probes.return_choice == RETURN_AUTO && !may_walk_stacks(c))
-			c->probes.return_choice = RETURN_CALLED;
-	}
+	c->kernel_placement = c->probes.placement;
+	c->kernel_return = c->probes.return_choice;
 	symbolizer_set_demangle(c->symbolizer, config->cpp_demangle);
 }
 

@@ -29,6 +29,8 @@ MAY = {
                       "arch", "ebpf/insn.h"],
     "engine/user": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "probe/providers.def", "arch",
                     "probe/patchable.h", "ebpf/insn.h", "rt_blob.h"],
+    "engine/both": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "engine/user/sites.h",
+                    "engine/user/user_refusal.h"],
     "output": ["image", "types", "objfile", "probe/point.h", "engine/engine.h"],
     "stream": ["proto", "image", "types", "objfile", "output", "probe/point.h", "engine/engine.h"],
     "session": "all",

@@ -165,7 +165,7 @@ static struct err *attach_prog(struct engine *e, uint32_t i, bool last_first,
 	kernel_attach_fn *attach = attach_of(p);
 	size_t before = e->links.n;
 
-	if (!attach || runs_last_first(p->shape->kind) != last_first)
+	if (!attach || !image_runs(e->image, p) || runs_last_first(p->shape->kind) != last_first)
 		return NULL;
 	TRY(attach(e, i, res));
 	log_verbose("%.*s: %u place%s, attached by %zu %s%s", STR_ARG(p->name), p->shape->n_points,

@@ -114,14 +114,23 @@ static void describe_scratch(const struct engine *e)
 void kernel_describe(const struct engine *e)
 {
 	uint64_t total = 0;
+	uint32_t n_progs = 0, n_maps = 0;
 	STRBUF_AUTO b = { 0 };
 
 	if (log_level < 1)
 		return;
-	for (uint32_t i = 0; i < e->image->n_progs; i++)
+	for (uint32_t i = 0; i < e->image->n_progs; i++) {
+		if (!image_runs(e->image, e->image->progs[i]))
+			continue;
 		describe_prog(e, i);
-	for (uint32_t i = 0; i < e->image->n_maps; i++)
+		n_progs++;
+	}
+	for (uint32_t i = 0; i < e->image->n_maps; i++) {
+		if (!image_uses(e->image, e->image->maps[i]))
+			continue;
 		total += describe_map(e, i);
+		n_maps++;
+	}
 	describe_scratch(e);
 	vec_each(r, &e->rings) {
 		strbuf_clear(&b);
@@ -130,6 +139,5 @@ void kernel_describe(const struct engine *e)
 	}
 	strbuf_clear(&b);
 	put_bytes(&b, total);
-	log_verbose("loaded: programs %u, maps %u with %s of kernel memory", e->image->n_progs,
-		    e->image->n_maps, strbuf_cstr(&b));
+	log_verbose("loaded: programs %u, maps %u with %s of kernel memory", n_progs, n_maps, strbuf_cstr(&b));
 }

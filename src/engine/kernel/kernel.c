@@ -83,6 +83,11 @@ static const struct image_fault_count *kernel_faults(struct engine *e)
 	return e->faults;
 }
 
+static uint64_t kernel_event_time(struct engine *e)
+{
+	return e->event_time;
+}
+
 static uint32_t kernel_n_cpus(struct engine *e)
 {
 	return e->n_cpus;
@@ -105,6 +110,7 @@ const struct engine_ops engine_kernel = {
 	.drop_file = kernel_drop_file,
 	.poll = kernel_poll,
 	.poll_fd = kernel_poll_fd,
+	.event_time = kernel_event_time,
 	.map_each = kernel_map_each,
 	.map_lookup = kernel_map_lookup,
 	.map_update = kernel_map_update,

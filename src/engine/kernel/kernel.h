@@ -86,6 +86,7 @@ struct engine {
 	struct kernel_ring message_ring; /* of MAP_MESSAGE_RING; data NULL: none */
 	void *message;                   /* MAP_MESSAGE */
 	size_t message_size;
+	uint64_t event_time; /* of the record that is being delivered */
 	struct kernel_packets *packets; /* NULL: no program sends any */
 	int epoll_fd; /* over the rings when there are several, else -1 */
 	struct image_globals *globals;

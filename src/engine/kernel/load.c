@@ -221,6 +221,8 @@ static struct err *choose_ways(struct engine *e, uint32_t from, bool *has_sites)
 		const struct probe_point *first = first_point(p);
 		struct kernel_prog *k = &e->progs[i];
 
+		if (!image_runs(im, p))
+			continue;
 		k->way = kernel_uprobe_choose(p, e->opts.n_pids || (first && first->pid > 0));
 		k->attach_type = default_attach_type(e, p, k->way);
 		if (k->way == UPROBE_EVENT && kernel_sites_wanted(p)) {
@@ -307,6 +309,8 @@ struct err *kernel_progs_load_from(struct engine *e, uint32_t first, uint32_t *n
 
 	TRY(prepare(e, first));
 	for (uint32_t i = first; i < e->image->n_progs; i++) {
+		if (!image_runs(e->image, e->image->progs[i]))
+			continue;
 		e->progs[i].twin = find_twin(e, i);
 		if (e->progs[i].twin == IMAGE_NONE)
 			vec_push(&l.progs, i);

@@ -172,7 +172,7 @@ static uint64_t bytes_at_load(const struct engine *e, const struct image_map *m)
 	uint32_t n_values;
 
 	if (m->role == MAP_RING || m->role == MAP_MESSAGE_RING || m->flags & BPF_F_NO_PREALLOC ||
-	    !is_preallocated(e, m))
+	    !image_uses(e->image, m) || !is_preallocated(e, m))
 		return 0;
 	if (m->bpf_type == BPF_MAP_TYPE_ARRAY || m->bpf_type == BPF_MAP_TYPE_PERCPU_ARRAY)
 		return (uint64_t)m->max_entries * kernel_map_value_bytes(e, m, &n_values);
@@ -219,7 +219,8 @@ static void make_one(void *arg, size_t i)
 {
 	struct making *m = arg;
 
-	m->errors[i] = kernel_map_create(m->e, (uint32_t)i);
+	if (image_uses(m->e->image, m->e->image->maps[i]))
+		m->errors[i] = kernel_map_create(m->e, (uint32_t)i);
 }
 
 /* the kernel clears their memory when they are made: some 2 ms for 4 MB, on as many processors as there are */

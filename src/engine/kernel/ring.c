@@ -132,8 +132,23 @@ static bool ring_reach(struct kernel_ring *r, uint64_t from, uint64_t n)
 	return true;
 }
 
+static void deliver(struct engine *e, const uint8_t *record, uint32_t length, engine_event_fn *fn,
+		    void *arg)
+{
+	if (e->image->has_times) {
+		if (length < sizeof(e->event_time))
+			return;
+		memcpy(&e->event_time, record, sizeof(e->event_time));
+		record += sizeof(e->event_time);
+		length -= (uint32_t)sizeof(e->event_time);
+	}
+	if (length >= sizeof(struct event_head))
+		fn(arg, (const struct event_head *)record, record + sizeof(struct event_head),
+		   length - (uint32_t)sizeof(struct event_head));
+}
+
 /* deliver what stands in the ring now; the number of records passed */
-static uint64_t ring_drain(struct kernel_ring *r, engine_event_fn *fn, void *arg)
+static uint64_t ring_drain(struct engine *e, struct kernel_ring *r, engine_event_fn *fn, void *arg)
 {
 	uint64_t at = __atomic_load_n(r->consumer, __ATOMIC_RELAXED);
 	uint64_t end = __atomic_load_n(r->producer, __ATOMIC_ACQUIRE);
@@ -152,10 +167,8 @@ static uint64_t ring_drain(struct kernel_ring *r, engine_event_fn *fn, void *arg
 				RECORD_HEADER + (length & ~BPF_RINGBUF_DISCARD_BIT)))
 			break;
 		at += ((length & ~BPF_RINGBUF_DISCARD_BIT) + RECORD_HEADER + 7) & ~(uint64_t)7;
-		if (!(length & BPF_RINGBUF_DISCARD_BIT) && length >= sizeof(struct event_head))
-			fn(arg, (const struct event_head *)(record + RECORD_HEADER),
-			   record + RECORD_HEADER + sizeof(struct event_head),
-			   length - (uint32_t)sizeof(struct event_head));
+		if (!(length & BPF_RINGBUF_DISCARD_BIT))
+			deliver(e, record + RECORD_HEADER, length, fn, arg);
 		__atomic_store_n(r->consumer, at, __ATOMIC_RELEASE);
 		n++;
 	}
@@ -167,7 +180,8 @@ static uint64_t drain_all(struct engine *e, engine_event_fn *fn, void *arg)
 	uint64_t n = 0;
 
 	vec_each(r, &e->rings)
-		n += ring_drain(r, fn, arg);
+		n += ring_drain(e, r, fn, arg);
+	e->event_time = 0; /* packets have none */
 	return n + kernel_packets_drain(e, fn, arg);
 }
 
@@ -184,7 +198,7 @@ static struct err *rings_error(const struct engine *e)
 void kernel_ring_drain_messages(struct engine *e, engine_event_fn *fn, void *arg)
 {
 	if (e->message_ring.data)
-		ring_drain(&e->message_ring, fn, arg);
+		ring_drain(e, &e->message_ring, fn, arg);
 }
 
 int kernel_poll_fd(struct engine *e)

@@ -28,6 +28,8 @@ static void add_timers(struct engine *e)
 	for (uint32_t i = 0; i < e->image->n_progs; i++) {
 		const struct probe_shape *s = e->image->progs[i]->shape;
 
+		if (!image_runs(e->image, e->image->progs[i]))
+			continue;
 		for (uint32_t k = 0; s->kind == PROBE_INTERVAL && k < s->n_points; k++) {
 			const struct probe_point *p = &s->points[k];
 			uint64_t period = p->period      ? p->period
@@ -87,6 +89,8 @@ static void say_sizes(const struct engine *e)
 		uint64_t kb = (s->maps[i].shape.table_bytes * s->maps[i].shape.n_tables + 1023) /
 			      1024;
 
+		if (!image_uses(e->image, m))
+			continue;
 		if (m->role != MAP_SCRIPT) {
 			others += kb;
 			continue;
@@ -202,7 +206,7 @@ static void detach_all(void *arg)
 static bool has_places(const struct image *im)
 {
 	for (uint32_t i = 0; i < im->n_progs; i++)
-		if (im->progs[i]->shape->is_user)
+		if (image_runs(im, im->progs[i]) && im->progs[i]->shape->is_user)
 			return true;
 	return false;
 }
@@ -279,7 +283,8 @@ static void user_detach(struct engine *e)
 /* ---- events ---- */
 
 /* the ring whose oldest record is the oldest of all; NULL: nothing is there */
-static struct rt_ring_reader *oldest(struct engine *e, const void **record, uint32_t *length)
+static struct rt_ring_reader *oldest(struct engine *e, const void **record, uint32_t *length,
+				     uint64_t *when)
 {
 	struct rt_ring_reader *found = NULL;
 	uint64_t best = UINT64_MAX;
@@ -292,7 +297,7 @@ static struct rt_ring_reader *oldest(struct engine *e, const void **record, uint
 
 		if (!p || (found && time >= best))
 			continue;
-		best = time;
+		best = *when = time;
 		found = r;
 		*record = p;
 		*length = n;
@@ -320,14 +325,18 @@ static void unblock_rings(struct engine *e)
  */
 static uint32_t read_rings(struct engine *e, engine_event_fn *fn, void *arg)
 {
-	uint64_t most = e->shared.n_cpus * e->shared.ring_bytes, bytes = 0;
+	uint64_t most = e->shared.n_cpus * e->shared.ring_bytes, bytes = 0, time;
+	struct rt_clock now = { 0 };
 	struct rt_ring_reader *r;
 	uint32_t n = 0, length;
 	const void *record;
 
-	while (bytes < most && (r = oldest(e, &record, &length))) {
+	while (bytes < most && (r = oldest(e, &record, &length, &time))) {
 		const struct event_head *head;
 
+		if (!n)
+			now = shared_clock_now(&e->shared);
+		e->event_time = shared_clock_at(&now, time);
 		vec_reserve(&e->record, length / sizeof(*e->record.v) + 1);
 		head = (const struct event_head *)(const void *)e->record.v;
 		memcpy(e->record.v, record, length);
@@ -418,7 +427,8 @@ static uint32_t user_n_cpus(struct engine *e)
 static uint64_t user_missed(struct engine *e, uint32_t prog)
 {
 	for (uint32_t i = 0; i < e->image->n_progs; i++)
-		if (probe_is_kernel_return(e->image->progs[i]->shape))
+		if (image_runs(e->image, e->image->progs[i]) &&
+		    probe_is_kernel_return(e->image->progs[i]->shape))
 			return i == prog ? shared_area(&e->shared)->n_missed_calls : 0;
 	return 0;
 }
@@ -441,6 +451,11 @@ static uint64_t user_lost(struct engine *e)
 static bool user_is_finished(struct engine *e)
 {
 	return e->guardian && guardian_has_ended(e->guardian);
+}
+
+static uint64_t user_event_time(struct engine *e)
+{
+	return e->event_time;
 }
 
 static int user_poll_fd(struct engine *e)
@@ -487,6 +502,7 @@ const struct engine_ops engine_user = {
 	.wake_by = user_wake_by,
 	.poll = user_poll,
 	.poll_fd = user_poll_fd,
+	.event_time = user_event_time,
 	.map_each = user_map_each,
 	.map_lookup = user_map_lookup,
 	.map_update = user_map_update,

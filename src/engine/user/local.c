@@ -23,8 +23,10 @@ struct local {
 	uint64_t blob;
 };
 
-static bool runs_here(const struct image_prog *p)
+static bool runs_here(const struct image *im, const struct image_prog *p)
 {
+	if (!image_runs(im, p))
+		return false;
 	switch (p->shape->kind) {
 	case PROBE_BEGIN:
 	case PROBE_END:
@@ -52,7 +54,7 @@ static ERR_MUST struct err *compile(struct local *l, const struct image *im, con
 		struct bpf_insn *insns;
 		struct err *err;
 
-		if (!runs_here(p))
+		if (!runs_here(im, p))
 			continue;
 		while (x86_here(x) % CODE_ALIGN)
 			x86_bytes(x, "\xcc", 1);
@@ -74,7 +76,7 @@ static size_t room_for(const struct image *im)
 	size_t n = blob_bytes() + CODE_ALIGN;
 
 	for (uint32_t i = 0; i < im->n_progs; i++)
-		if (runs_here(im->progs[i]))
+		if (runs_here(im, im->progs[i]))
 			n += (size_t)im->progs[i]->n_insns * 64 + 256;
 	return (n + 4095) & ~(size_t)4095;
 }
@@ -104,7 +106,7 @@ struct err *local_make(const struct image *im, const struct shared *s, struct lo
 		if (x.code.n)
 			memcpy((char *)l->code + (x.base - l->blob), x.code.p, x.code.n);
 		for (uint32_t i = 0; i < im->n_progs; i++)
-			if (runs_here(im->progs[i]))
+			if (runs_here(im, im->progs[i]))
 				l->entries[i] += (uint32_t)(x.base - l->blob);
 		if (mprotect(l->code, l->bytes, PROT_READ | PROT_EXEC))
 			err = err_hint(

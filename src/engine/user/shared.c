@@ -65,7 +65,7 @@ struct err *shared_make(const struct image *im, uint64_t ring_bytes, bool grows,
 	*ret = s;
 	s.maps = base_alloc((im->n_maps + 1) * sizeof(*s.maps));
 	for (uint32_t i = 0; i < s.n_maps; i++) {
-		shared_place_map(&s, im->maps[i], i, &end);
+		shared_place_map(&s, im, i, &end);
 		own += shared_own_bytes(&s, im->maps[i], i);
 	}
 	s.rings = round_up(end, PAGE);

@@ -61,6 +61,11 @@ struct err *shared_set_table(struct shared *s, uint32_t map, uint32_t index, con
 void shared_clock_round(struct shared *s);
 /* CLOCK_MONOTONIC at a time stamp */
 uint64_t shared_clock_at(const struct rt_clock *c, uint64_t tsc);
+/*
+ * A line through this moment, for what happened a moment ago: it is the kernel's clock more closely than the programs' line is. Where the kernel
+ * does not go by the time stamp counter it is flat
+ */
+struct rt_clock shared_clock_now(const struct shared *s);
 
 /* the processes' one: to switch them off, and to read what they count */
 struct rt_area *shared_area(const struct shared *s);

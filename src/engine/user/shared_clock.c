@@ -150,3 +150,11 @@ uint64_t shared_clock_at(const struct rt_clock *c, uint64_t tsc)
 	return c->ns +
 	       (uint64_t)((__int128)(int64_t)(tsc - c->tsc) * (int64_t)c->scale >> SCALE_BITS);
 }
+
+struct rt_clock shared_clock_now(const struct shared *s)
+{
+	struct rt_clock c = { .scale = s->own->clocks[s->own->clock_now % 2].scale };
+
+	read_both(&c.tsc, &c.ns);
+	return c;
+}

@@ -48,12 +48,13 @@ static bool plan_of(const struct image_map *m, uint32_t n_cpus, struct rt_map_pl
 	}
 }
 
-void shared_place_map(struct shared *s, const struct image_map *m, uint32_t i, uint64_t *end)
+void shared_place_map(struct shared *s, const struct image *im, uint32_t i, uint64_t *end)
 {
+	const struct image_map *m = im->maps[i];
 	struct rt_map_plan plan;
 
 	s->maps[i] = (struct shared_map){ 0 };
-	if (m->is_unused || !plan_of(m, s->n_cpus, &plan))
+	if (m->is_unused || !image_uses(im, m) || !plan_of(m, s->n_cpus, &plan))
 		return;
 	s->maps[i].at = round_up(*end, LINE);
 	/* on lines of their own: other words there change with every hit */
@@ -132,7 +133,7 @@ static ERR_MUST struct err *grow(struct shared *s, const struct image *im)
 
 		if (i < im->n_base_maps && !im->maps[i]->is_retyped)
 			continue;
-		shared_place_map(s, im->maps[i], i, &end);
+		shared_place_map(s, im, i, &end);
 		if (end > s->room_end ||
 		    s->own_room + shared_own_bytes(s, im->maps[i], i) > s->own_room_end)
 			return err_new(ENOSPC, "no room for the maps of one file more");

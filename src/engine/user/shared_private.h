@@ -14,7 +14,7 @@ static inline uint64_t round_up(uint64_t n, uint64_t to)
 }
 
 /* gives map i its offsets, from *end on; an image's that processes cannot use get none */
-void shared_place_map(struct shared *s, const struct image_map *m, uint32_t i, uint64_t *end);
+void shared_place_map(struct shared *s, const struct image *im, uint32_t i, uint64_t *end);
 /* bytes of our own pages for it: its description, and constants */
 uint64_t shared_own_bytes(const struct shared *s, const struct image_map *m, uint32_t i);
 /* writes it, in the file and at *own in our own pages, which is moved on */

@@ -352,22 +352,45 @@ void sites_find(struct target_job *j, const struct proc_maps *maps, sites_known_
 	vec_free(&s.halves);
 }
 
-struct err *sites_refusal(const struct image *im)
+void sites_judge(const struct image *im, sites_judge_fn *fn, void *arg)
 {
 	struct target_job job;
-	struct err *err = NULL;
 
 	target_job_init(&job, im, NULL, getpid());
 	vec_each(set, &job.places.sets)
-		for (uint32_t k = 0; !err && k < set->shape->n_points; k++) {
+		for (uint32_t k = 0; k < set->shape->n_points; k++) {
 			const struct place_verdict *v = &job.verdicts.v[set->first + k];
+			const struct place_file *f = set->files[k];
 
 			/* a file that cannot be read is the other engine's error, too */
-			if (v->function && !v->place.len)
-				err = err_new(0, "%.*s cannot be probed there: %s",
-					      STR_ARG(set->shape->points[k].name), v->place.reason);
+			if (!v->function)
+				continue;
+			fn(arg, &(struct site_verdict){
+					.point = &set->shape->points[k],
+					.prog = set->prog,
+					.device = f->st.st_dev,
+					.inode = f->st.st_ino,
+					.function = v->function->start,
+					.reason = v->place.len ? NULL : v->place.reason,
+				});
 		}
 	target_job_free(&job);
+}
+
+static void first_refusal(void *arg, const struct site_verdict *v)
+{
+	struct err **err = arg;
+
+	if (v->reason && !*err)
+		*err = err_new(0, "%.*s cannot be probed there: %s", STR_ARG(v->point->name),
+			       v->reason);
+}
+
+struct err *sites_refusal(const struct image *im)
+{
+	struct err *err = NULL;
+
+	sites_judge(im, first_refusal, &err);
 	return err;
 }
 

@@ -57,6 +57,16 @@ typedef bool sites_known_fn(void *arg, uint64_t address);
 /* all that the process has now and is not known yet */
 void sites_find(struct target_job *j, const struct proc_maps *maps, sites_known_fn *is_known,
 		void *arg, struct sites *ret);
+/* what a place's file says of it */
+struct site_verdict {
+	const struct probe_point *point;
+	uint32_t prog;
+	uint64_t device, inode, function; /* function: address where it begins */
+	const char *reason;               /* why it cannot be probed; NULL: it can */
+};
+typedef void sites_judge_fn(void *arg, const struct site_verdict *v);
+/* all places whose files can be read */
+void sites_judge(const struct image *im, sites_judge_fn *fn, void *arg);
 /* by the files alone: the first place that cannot be probed, and why */
 struct err *sites_refusal(const struct image *im) ERR_MUST;
 void sites_free(struct sites *s);

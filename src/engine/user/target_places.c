@@ -126,7 +126,8 @@ void target_places_init(struct target_places *p, const struct image *im, pid_t h
 {
 	*p = (struct target_places){ .home = home };
 	for (uint32_t i = 0; i < im->n_progs; i++)
-		target_places_add(p, i, im->progs[i]->shape, 0);
+		if (image_runs(im, im->progs[i]))
+			target_places_add(p, i, im->progs[i]->shape, 0);
 }
 
 void target_places_free(struct target_places *p)

@@ -45,6 +45,7 @@ struct engine {
 	struct image grown;       /* the guardian's image, when there are later generations */
 	struct handover handover; /* what the guardian is told */
 	int wake_fd;              /* poll returns when it can be read; -1: none */
+	uint64_t event_time;      /* of the record that is being delivered */
 	uint64_t idle;            /* rounds in which nothing came */
 	uint64_t way_ns;          /* way.c: 0: not measured yet */
 	uint64_t n_rounds;        /* of looking at the rings */

@@ -116,7 +116,7 @@ static struct err *refuse_map(const struct image_prog *p, const struct image *im
 	return NULL;
 }
 
-static struct err *refuse_prog(const struct image *im, const struct image_prog *p)
+struct err *user_refusal_of(const struct image *im, const struct image_prog *p)
 {
 	const char *why = why_not_kind(p->shape->kind);
 
@@ -144,6 +144,7 @@ static struct err *refuse_prog(const struct image *im, const struct image_prog *
 struct err *user_refusal(const struct image *im)
 {
 	for (uint32_t i = 0; i < im->n_progs; i++)
-		TRY(refuse_prog(im, im->progs[i]));
+		if (image_runs(im, im->progs[i]))
+			TRY(user_refusal_of(im, im->progs[i]));
 	return NULL;
 }

@@ -8,5 +8,7 @@
 
 /* NULL: all of them can. Else a sentence that names the place in the script and what it needs */
 struct err *user_refusal(const struct image *im) ERR_MUST;
+/* the same of one program */
+struct err *user_refusal_of(const struct image *im, const struct image_prog *p) ERR_MUST;
 
 #endif
