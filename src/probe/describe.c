@@ -5,6 +5,8 @@
 #include "arch/x86_64/regs.h"
 #include "base/cleanup.h"
 #include "objfile/names.h"
+#include "probe/go_probe.h"
+#include "probe/go_room.h"
 #include "probe/patchable.h"
 #include "probe/returns.h"
 #include "probe/symbols.h"
@@ -392,19 +394,47 @@ static void print_ifunc(struct listing *l, struct places *p, const struct symbol
 	strbuf_putc(&l->out, '\n');
 }
 
+/* Go's functions are probed behind the check of their stacks. Returns what is to be said besides */
+static const char *look_at_go(struct objfile *f, const struct go_site *site, struct patchable *ret)
+{
+	struct patchable_function fn;
+	struct go_room room = { 0 };
+
+	patchable_read(f, site->addr, &fn);
+	patchable_at(&fn, site->addr, ret);
+	if (ret->len)
+		go_room_at(f, &fn, site->addr, &room);
+	if (room.reason) {
+		ret->len = 0;
+		ret->reason = room.reason;
+	}
+	patchable_free(&fn);
+	return room.bytes ? ", behind the check of its stack" :
+			    ", on a stack of ours: it does not check its own";
+}
+
 /* what the user engine would write over it */
 static void print_patch(struct listing *l, struct places *p, const struct symbol *s)
 {
+	struct go_site site;
 	struct patchable patch;
 
-	if (!patchable_find(p->f, s->addr, s->size, &patch))
+	uint64_t place = s->addr;
+	const char *where = "";
+
+	go_site_find(p->f, s, 0, &site);
+	if (site.form != GO_FORM_NONE) {
+		place = site.addr;
+		where = look_at_go(p->f, &site, &patch);
+	} else if (!patchable_find(p->f, s->addr, s->size, &patch)) {
 		return;
+	}
 	if (patch.len)
-		strbuf_printf(&l->out, "    user engine: a jump over %u instruction%s, %u bytes%s\n",
+		strbuf_printf(&l->out, "    user engine: a jump over %u instruction%s, %u bytes%s%s\n",
 			      patch.n_insns, patch.n_insns == 1 ? "" : "s", patch.len,
-			      patch.address > s->addr ? ", behind endbr64" : "");
+			      patch.address > place ? ", behind endbr64" : "", where);
 	else
-		strbuf_printf(&l->out, "    user engine: no room for a jump: %s\n", patch.reason);
+		strbuf_printf(&l->out, "    user engine: no jump there: %s\n", patch.reason);
 }
 
 void describe_function(struct listing *l, struct places *p, const struct di_func *fn,

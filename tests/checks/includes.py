@@ -28,7 +28,7 @@ MAY = {
     "engine/kernel": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "probe/providers.def",
                       "arch", "ebpf/insn.h"],
     "engine/user": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "probe/providers.def", "arch",
-                    "probe/patchable.h", "ebpf/insn.h", "rt_blob.h"],
+                    "probe/patchable.h", "probe/go_room.h", "ebpf/insn.h", "rt_blob.h"],
     "engine/both": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "engine/user/sites.h",
                     "engine/user/user_refusal.h"],
     "output": ["image", "types", "objfile", "probe/point.h", "engine/engine.h"],

@@ -4,10 +4,10 @@
 #define SONDE_ENGINE_USER_SITES_H
 
 #include "base/vec.h"
-#include "engine/user/go_room.h"
 #include "engine/user/patch.h"
 #include "engine/user/target.h"
 #include "objfile/proc.h"
+#include "probe/go_room.h"
 #include "probe/patchable.h"
 
 struct site_use { /* a program there */

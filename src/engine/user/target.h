@@ -6,11 +6,10 @@
 #ifndef SONDE_ENGINE_USER_TARGET_H
 #define SONDE_ENGINE_USER_TARGET_H
 
-#include "engine/user/go_room.h"
 #include "engine/user/refusals.h"
 #include "engine/user/shared.h"
 #include "engine/user/target_places.h"
-
+#include "probe/go_room.h"
 #include "probe/patchable.h"
 
 #include <sys/types.h>

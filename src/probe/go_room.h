@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where a probe's code can run at a place in Go code: how much room the goroutine's stack has there, and what it takes to do without. Pure. */
-#ifndef SONDE_ENGINE_USER_GO_ROOM_H
-#define SONDE_ENGINE_USER_GO_ROOM_H
+/*
+ * For the user engine: where a probe's code can run at a place in Go code, how much room the goroutine's stack has there, and what it takes
+ * to do without. Pure.
+ */
+#ifndef SONDE_PROBE_GO_ROOM_H
+#define SONDE_PROBE_GO_ROOM_H
 
 #include "objfile/elf.h"
 #include "probe/patchable.h"

@@ -5,7 +5,7 @@
  * end. Their flags, and in compiled code r12 and r13, are free at entries and returns; assembly may call assembly in ways of its own, so
  * there registers are not counted upon at all.
  */
-#include "engine/user/go_room.h"
+#include "probe/go_room.h"
 
 #include "objfile/go_entry.h"
 #include "objfile/go_pclntab.h"
