@@ -203,7 +203,7 @@ static struct err *prepare(void)
 	static const struct rt_map_plan plans[] = {
 		{ RT_ARRAY, 4, 64, 1, 1 },        { RT_ARRAY, 4, 64, 1, 1 },
 		{ RT_ARRAY, 4, 8, 1, USER_CPUS }, { RT_HASH, 8, 8, 100, USER_CPUS },
-		{ RT_HASH, 8, 8, 128, 1 },        { RT_HASH, 8, 8, 66, USER_CPUS },
+		{ RT_HASH, 8, 8, 128, 1, 512 },   { RT_HASH, 8, 8, 66, USER_CPUS },
 	};
 
 	if (!user_make(&room))

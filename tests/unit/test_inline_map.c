@@ -9,6 +9,8 @@
 
 #include <alloca.h>
 #include <string.h>
+#include <pthread.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 
 enum { KEYS = 48, STEPS = 60000 };
@@ -225,6 +227,7 @@ TEST(asked_once)
 	uint64_t me = (uint64_t)getpid() << 32 | (uint32_t)syscall(SYS_gettid);
 
 	if (start() && add_asking()) {
+		room.private->has_fsgsbase = getauxval(AT_HWCAP2) >> 1 & 1;
 		results = (volatile uint64_t *)(uintptr_t)(room.maps[0].at + 4096 + 64);
 		user_install(&room);
 		for (unsigned i = 0; i < 512; i++) {
@@ -240,6 +243,41 @@ TEST(asked_once)
 			      results[4] == me);
 			CHECK(results[5] == 0 && results[6] == return_address);
 		}
+	}
+	user_unmake(&room);
+}
+
+/* threads that come and go in the same memory, each of which is itself */
+static void *ask_often(void *arg)
+{
+	volatile uint64_t *results = arg;
+	uint64_t me = (uint64_t)getpid() << 32 | (uint32_t)syscall(SYS_gettid), n_wrong = 0;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		asked(1);
+		n_wrong += results[2] != me || results[3] != me || results[4] != me;
+	}
+	return (void *)(uintptr_t)n_wrong;
+}
+
+TEST(threads_are_themselves)
+{
+	if (start() && add_asking()) {
+		room.private->has_fsgsbase = getauxval(AT_HWCAP2) >> 1 & 1;
+		user_install(&room);
+		for (unsigned i = 0; i < 100; i++) {
+			pthread_t thread;
+			void *n_wrong;
+
+			pthread_create(&thread, NULL, ask_often,
+				       (void *)(uintptr_t)(room.maps[0].at + 4096 + 64));
+			pthread_join(thread, &n_wrong);
+			CHECK_INT((uintptr_t)n_wrong, 0);
+		}
+		/* and when the table is emptied */
+		for (unsigned i = 0; i < RT_TIDS && room.private->has_fsgsbase; i++)
+			room.private->threads[i] = (struct rt_thread){ 0 };
+		CHECK(ask_often((void *)(uintptr_t)(room.maps[0].at + 4096 + 64)) == NULL);
 	}
 	user_unmake(&room);
 }

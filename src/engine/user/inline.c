@@ -88,11 +88,11 @@ static uint32_t put_thread(const struct inline_at *at, struct x86 *x)
 	uint32_t is_known = x86_label(x);
 
 	if (at->tid_at < 0)
-		return 0;
+		return inline_thread(at, x);
 	x86_load(x, 8, X_RAX, X_RSP, at->tid_at);
 	x86_test(x, true, X_RAX, X_RAX);
 	x86_jump(x, X_NE, is_known);
-	if (!at->call(at->arg, x, BPF_FUNC_get_current_pid_tgid))
+	if (!inline_thread(at, x))
 		return 0;
 	x86_store(x, 8, X_RSP, at->tid_at, X_RAX);
 	x86_place(x, is_known);

@@ -14,6 +14,7 @@ struct inline_at {
 	const struct trampoline_prog *prog;
 	bool (*call)(void *arg, struct x86 *x, int32_t helper); /* as jit_env.call_helper, for what is not the usual */
 	void *arg;
+	bool is_on_ours; /* rsp is on a stack of ours */
 	int32_t slot_at; /* from rsp to the return address of the function, which can be read; -1: that is not known */
 	int32_t tid_at; /* from rsp to a word for the answer of get_current_pid_tgid, 0 at first; -1: there is none */
 };

@@ -57,6 +57,7 @@ static uint32_t replace(void *arg, struct x86 *x, const struct jit_place *p)
 		.prog = t->prog,
 		.call = call_helper,
 		.arg = t,
+		.is_on_ours = t->site->is_on_ours,
 		.slot_at = f && !f->is_return && !f->sp_at && t->site->has_slot && p->is_piece
 				   ? p->below + f->bytes
 				   : -1,

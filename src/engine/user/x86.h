@@ -141,6 +141,9 @@ void x86_nops(struct x86 *x, uint32_t n);
 /* the processor's number, perhaps with its node above bit 12; rdpid where this machine has it */
 void x86_processor(struct x86 *x, enum x86_reg dst);
 bool x86_has_rdpid(void);
+/* where fs points: only if the kernel lets programs ask */
+void x86_fs_base(struct x86 *x, enum x86_reg dst);
+bool x86_has_fs_base(void);
 /* lea dst, [address]; false: out of reach, as with all of these */
 bool x86_lea_at(struct x86 *x, enum x86_reg dst, uint64_t address);
 bool x86_load_at(struct x86 *x, enum x86_reg dst, uint64_t address);

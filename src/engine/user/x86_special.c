@@ -3,6 +3,7 @@
 #include "engine/user/x86.h"
 
 #include <cpuid.h>
+#include <sys/auxv.h>
 
 enum { REX_W = 0x48, REX_R = 4, REX_B = 1, RDPID_BIT = 22, PROCESSOR_SEGMENT = 0x7b };
 
@@ -153,6 +154,20 @@ bool x86_has_rdpid(void)
 	unsigned a, b, c, d;
 
 	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && c >> RDPID_BIT & 1;
+}
+
+bool x86_has_fs_base(void)
+{
+	return getauxval(AT_HWCAP2) >> 1 & 1;
+}
+
+void x86_fs_base(struct x86 *x, enum x86_reg dst)
+{
+	put(x, 0xf3);
+	put(x, REX_W | (dst & 8 ? REX_B : 0));
+	x86_bytes(x, "\x0f\xae", 2);
+	put(x, 0xc0 | (dst & 7));
+	x->written |= 1u << dst;
 }
 
 void x86_processor(struct x86 *x, enum x86_reg dst)

@@ -48,7 +48,15 @@ _Static_assert(sizeof(struct rt_stack) == 64, "a line of the cache");
 struct rt_range {
 	uint64_t start, end;
 };
-enum { RT_SURE_RANGES = 4, RT_TIDS = 128 };
+enum { RT_SURE_RANGES = 4, RT_TIDS_BITS = 7, RT_TIDS = 1 << RT_TIDS_BITS };
+
+/* how threads' entries are found and written, for code that looks at them without a call (inline_thread.c) */
+enum {
+	RT_TID_BITS = 22, /* the kernel's PID_MAX_LIMIT */
+	RT_THREAD_ALIGN_BITS = 6, /* control blocks are aligned so */
+	RT_THREAD_PAGE_SHIFT = 20,
+};
+#define RT_THREAD_FACTOR 0x9e3779b97f4a7c15ull
 
 /* what was found out about a thread; both words carry its tid, so that halves of two entries never match: see rt/thread.c */
 struct rt_thread {

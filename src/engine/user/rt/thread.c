@@ -20,9 +20,9 @@ enum {
 	SYS_PRCTL = 157,
 	SYS_GETTID = 186,
 	PR_GET_TID_ADDRESS = 40,
-	TID_BITS = 22, /* the kernel's PID_MAX_LIMIT */
+	TID_BITS = RT_TID_BITS,
 	TID_MASK = (1 << TID_BITS) - 1,
-	ALIGN_BITS = 6, /* control blocks are aligned so */
+	ALIGN_BITS = RT_THREAD_ALIGN_BITS,
 	ADDRESS_BITS = 47,
 	PAGE_BITS = 12,
 	MAX_TRIES = 64 /* of finding the word; then this is a program without */
@@ -38,9 +38,9 @@ static inline uint64_t fs_base(void)
 
 static inline struct rt_thread *entry_of(struct rt_private *p, uint64_t base, uint64_t page)
 {
-	uint64_t h = ((base >> ALIGN_BITS) ^ (page << 20)) * 0x9e3779b97f4a7c15ull;
+	uint64_t h = ((base >> ALIGN_BITS) ^ (page << RT_THREAD_PAGE_SHIFT)) * RT_THREAD_FACTOR;
 
-	return &p->threads[h >> 57]; /* RT_TIDS is 1 << 7 */
+	return &p->threads[h >> (64 - RT_TIDS_BITS)];
 }
 
 static inline uint32_t load_word(uint64_t at)
