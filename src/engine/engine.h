@@ -67,10 +67,10 @@ struct engine_ops {
 	/* all user probes in a file, by the path of their points */
 	void (*drop_file)(struct engine *e, struct str path);
 	/*
-	 * A process has mapped what may be probed: it is to stand until look, or extend. NULL: the engine's probes are in files, whoever
-	 * maps them. look: true: a file is half mapped, ask again soon
+	 * A process has mapped what may be probed: it is to stand until look, or extend. False: it is not traced. NULL: the engine's probes
+	 * are in files, whoever maps them. look: true: a file is half mapped, ask again soon
 	 */
-	void (*hold)(struct engine *e, pid_t pid);
+	bool (*hold)(struct engine *e, pid_t pid);
 	bool (*look)(struct engine *e);
 	/* poll is to return when fd can be read, too (-1: none); NULL: poll_fd and fd can be waited for together */
 	void (*wake_by)(struct engine *e, int fd);

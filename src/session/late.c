@@ -110,10 +110,21 @@ static bool concerns(const struct late *l, pid_t pid)
 	return !o->pids.n && !l->o.c->child;
 }
 
-static bool is_followed(const struct late *l, pid_t pid)
+/* what was mapped has, or gets, probes: where these are the process's, it stands until they are there. False: it is not traced */
+static bool hold(struct late *l, pid_t pid)
+{
+	bool is_traced = !l->o.ops->hold || (pid && l->o.ops->hold(l->o.engine, pid));
+
+	l->must_look |= l->o.ops->hold && is_traced;
+	return is_traced;
+}
+
+static bool is_followed(struct late *l, pid_t pid)
 {
 	FREE_AUTO uint64_t *set = NULL;
 
+	if (l->o.c->opts->follow && l->o.ops->hold)
+		return hold(l, pid);
 	if (!l->o.c->opts->follow || pid < 0 || pid >= IMAGE_FOLLOWED_PIDS)
 		return !l->o.c->opts->follow;
 	set = follow_read(l->o.c->image, l->o.ops, l->o.engine);
@@ -154,15 +165,6 @@ static bool has_probes(const struct late *l, const struct objfile *f)
 }
 
 /* ---- attaching ---- */
-
-/* what was mapped has, or gets, probes: where these are the process's, it stands until they are there */
-static void hold(struct late *l, pid_t pid)
-{
-	if (!l->o.ops->hold || !pid)
-		return;
-	l->o.ops->hold(l->o.engine, pid);
-	l->must_look = true;
-}
 
 void late_warn(const struct late_opts *o, struct str path, struct err *err, const char *what)
 {
@@ -401,7 +403,7 @@ static void on_record(void *arg, const struct perf_record *r)
 	if (is_probed(l, r->path, &key))
 		hold(l, r->pid);
 	if (!l->specs.n || is_known(l, &key)) {
-		l->must_look = true;
+		l->must_look |= !l->o.c->opts->follow;
 		return;
 	}
 	if (str_ends(m.path, deleted)) {

@@ -110,7 +110,9 @@ struct replaced *replaced_new(const struct late_opts *o)
 
 	for (uint32_t i = 0; i < im->n_progs; i++)
 		is_any |= is_user(im->progs[i]->shape);
-	if (!is_any || o->c->opts->pids.n || o->c->child || o->c->opts->is_dry_run)
+	/* a process keeps its files; but what those that it starts find under a name may be others */
+	if (!is_any || o->c->opts->is_dry_run ||
+	    ((o->c->opts->pids.n || o->c->child) && !(o->ops->hold && o->c->opts->follow)))
 		return NULL;
 	r = base_alloc(sizeof(*r));
 	r->o = *o;

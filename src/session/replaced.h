@@ -13,7 +13,7 @@
 
 struct replaced;
 
-/* NULL: no target can be replaced (-p, -c, no user probes). The others take NULL */
+/* NULL: no target can be replaced (-p, -c, no user probes; but the user engine with --follow). The others take NULL */
 struct replaced *replaced_new(const struct late_opts *o);
 void replaced_free(struct replaced *r);
 /* once a round: cheap when nothing has happened */

@@ -246,9 +246,9 @@ void user_drop_file(struct engine *e, struct str path)
 	tell(e, &(struct growth){ .kind = GROWTH_DROP_FILE, .path = path });
 }
 
-void user_hold(struct engine *e, pid_t pid)
+bool user_hold(struct engine *e, pid_t pid)
 {
-	tell(e, &(struct growth){ .kind = GROWTH_HOLD, .pid = pid });
+	return tell(e, &(struct growth){ .kind = GROWTH_HOLD, .pid = pid }) > 0;
 }
 
 bool user_look(struct engine *e)
@@ -295,6 +295,21 @@ static void each_target(struct engine *e, void (*fn)(struct target *t, struct ta
 		fn(*t, &e->job);
 }
 
+/* places that processes may have, as far as their files say */
+static uint32_t count_possible(const struct target_job *j, size_t from_set)
+{
+	uint32_t n = 0;
+
+	for (size_t i = from_set; i < j->places.sets.n; i++) {
+		const struct place_set *s = &j->places.sets.v[i];
+
+		for (uint32_t k = 0; s->first + k < j->verdicts.n && k < s->shape->n_points; k++)
+			n += j->verdicts.v[s->first + k].place.len &&
+			     !s->shape->points[k].is_repeat;
+	}
+	return n;
+}
+
 static void add(struct engine *e, const struct growth *g, struct guardian_report *out)
 {
 	size_t first = e->job.places.sets.n;
@@ -306,6 +321,9 @@ static void add(struct engine *e, const struct growth *g, struct guardian_report
 	each_target(e, target_extend);
 	out->n_attached = target_job_attached(&e->job, first);
 	out->n_failed = e->job.refusals.n - n_refused;
+	/* no process has the file now, one will */
+	if (!out->n_attached && !out->n_failed)
+		out->n_attached = count_possible(&e->job, first);
 	refusals_take(&e->job.refusals, &out->text);
 }
 
@@ -330,7 +348,7 @@ struct err *grow_answer(struct engine *e, struct str question, struct guardian_r
 		break;
 	case GROWTH_HOLD:
 		vec_each(t, &e->targets)
-			target_hold(*t, g->pid);
+			out->n_failed += target_hold(*t, g->pid);
 		break;
 	case GROWTH_LOOK:
 		each_target(e, target_extend);

@@ -284,16 +284,17 @@ bool target_round(struct target *t, struct target_job *j)
 	return true;
 }
 
-void target_hold(struct target *t, pid_t pid)
+bool target_hold(struct target *t, pid_t pid)
 {
 	struct err *err;
 
 	if (t->pid != pid || t->held_rounds || t->remote.mem_fd < 0)
-		return;
+		return t->pid == pid;
 	err = remote_stop(&t->remote, HOLD_MS);
 	if (!err)
 		t->held_rounds = HOLD_ROUNDS;
 	err_free(err);
+	return true;
 }
 
 void target_extend(struct target *t, struct target_job *j)
