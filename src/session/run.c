@@ -227,8 +227,11 @@ static ERR_MUST struct err *run_script(struct run *r)
 				 .out = r->out,
 				 .grown = run_image_grown,
 				 .arg = r };
-	r->late = late_new(&lo);
-	r->replaced = replaced_new(&lo);
+	/* two engines cannot grow: a script that waits for files is not divided */
+	if (r->ops->extend) {
+		r->late = late_new(&lo);
+		r->replaced = replaced_new(&lo);
+	}
 	if (r->o->is_test || r->o->is_bench)
 		return tests_run(&r->c, r->ops, r->engine, r->out, r->o->is_bench, &r->status);
 	return trace(r);

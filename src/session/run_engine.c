@@ -123,6 +123,8 @@ bool run_compile(struct run *r)
 
 	if (o->engine != ENGINE_AUTO)
 		return compile_for(r, o->engine);
+	if (o->emit_path) /* objects are the kernel's */
+		return compile_for(r, ENGINE_KERNEL);
 	if ((o->pids.n || r->child.pid) && !o->follow && !o->cgroup_id)
 		return compile_for(r, ENGINE_USER) && compile_by_groups(r);
 	say_kernel(NULL);

@@ -34,7 +34,8 @@ struct engine {
 	struct image_globals globals; /* what the session sees and sets: both_sync carries it over */
 	struct image_fault_count *faults;
 	struct queue kernel_queue, user_queue;
-	uint64_t idle; /* rounds in which nothing came */
+	uint64_t event_time; /* of the record that is being delivered */
+	uint64_t idle;       /* rounds in which nothing came */
 	bool is_detached;
 };
 

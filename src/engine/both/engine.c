@@ -223,6 +223,22 @@ static void both_drop_clause(struct engine *e, uint32_t budget)
 	engine_user.drop_clause(e->user, budget);
 }
 
+static struct err *both_resume_clause(struct engine *e, uint32_t budget)
+{
+	TRY(engine_kernel.resume_clause(e->kernel, budget));
+	return engine_user.resume_clause(e->user, budget);
+}
+
+static uint64_t both_without_stack(struct engine *e)
+{
+	return engine_user.without_stack(e->user);
+}
+
+static uint64_t both_event_time(struct engine *e)
+{
+	return e->event_time;
+}
+
 /* one of them has to be looked at from time to time */
 static int both_poll_fd(struct engine *e)
 {
@@ -238,6 +254,7 @@ const struct engine_ops engine_both = {
 	.run_message = both_run_message,
 	.attach = both_attach,
 	.poll = both_poll,
+	.event_time = both_event_time,
 	.poll_fd = both_poll_fd,
 	.map_each = both_map_each,
 	.map_lookup = both_map_lookup,
@@ -254,6 +271,8 @@ const struct engine_ops engine_both = {
 	.lost = both_lost,
 	.way_ns = both_way_ns,
 	.drop_clause = both_drop_clause,
+	.resume_clause = both_resume_clause,
+	.without_stack = both_without_stack,
 	.is_finished = both_is_finished,
 	.detach = both_detach,
 	.close = both_close,

@@ -49,12 +49,13 @@ static const struct kept *first(const struct queue *q)
 	return q->at < q->words.n ? (const struct kept *)(const void *)(q->words.v + q->at) : NULL;
 }
 
-static void deliver_first(struct queue *q, engine_event_fn *fn, void *arg)
+static void deliver_first(struct engine *e, struct queue *q, engine_event_fn *fn, void *arg)
 {
 	const struct kept *k = first(q);
 	const struct event_head *head = (const struct event_head *)(const void *)(k + 1);
 
 	q->at += words(sizeof(*k)) + words(k->bytes);
+	e->event_time = k->time;
 	fn(arg, head, head + 1, (uint32_t)(k->bytes - sizeof(*head)));
 	if (q->at == q->words.n)
 		q->at = q->words.n = 0;
@@ -71,7 +72,7 @@ static bool deliver(struct engine *e, uint64_t until, engine_event_fn *fn, void 
 
 		if ((!k && !u) || (is_kernels ? k : u)->time > until)
 			return is_any;
-		deliver_first(is_kernels ? &e->kernel_queue : &e->user_queue, fn, arg);
+		deliver_first(e, is_kernels ? &e->kernel_queue : &e->user_queue, fn, arg);
 		is_any = true;
 	}
 }

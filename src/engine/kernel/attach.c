@@ -176,9 +176,10 @@ static struct err *attach_prog(struct engine *e, uint32_t i, bool last_first,
 
 struct err *kernel_attach_one(struct engine *e, uint32_t prog, struct engine_attach_result *res)
 {
-	kernel_attach_fn *attach = attach_of(e->image->progs[prog]);
+	const struct image_prog *p = e->image->progs[prog];
+	kernel_attach_fn *attach = attach_of(p);
 
-	return attach ? attach(e, prog, res) : NULL;
+	return attach && image_runs(e->image, p) ? attach(e, prog, res) : NULL;
 }
 
 struct err *kernel_attach_from(struct engine *e, uint32_t first, struct engine_attach_result *res)

@@ -337,6 +337,9 @@ static uint32_t read_rings(struct engine *e, engine_event_fn *fn, void *arg)
 		if (!n)
 			now = shared_clock_now(&e->shared);
 		e->event_time = shared_clock_at(&now, time);
+		/* a process can write there what it will: nothing is of the future */
+		if (e->event_time > now.ns)
+			e->event_time = now.ns;
 		vec_reserve(&e->record, length / sizeof(*e->record.v) + 1);
 		head = (const struct event_head *)(const void *)e->record.v;
 		memcpy(e->record.v, record, length);
