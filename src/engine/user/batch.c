@@ -11,6 +11,7 @@
 #include "engine/user/patches.h"
 #include "engine/user/private.h"
 #include "engine/user/trampoline.h"
+#include "objfile/go_runtime.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -192,6 +193,9 @@ static ERR_MUST struct err *describe(struct batch *b, const struct target_job *j
 	TRY(proc_maps_read(b->remote->pid, &maps));
 	private_describe(b->remote->pid, &maps, ret);
 	proc_maps_free(&maps);
+	vec_each(s, &b->sites.v)
+		if (s->is_go && !ret->g_offset)
+			ret->g_offset = objfile_go_facts(s->file->obj)->g_tls_offset;
 	return private_refusal(ret, j->image);
 }
 

@@ -22,10 +22,7 @@ func unprobed(a int) int { return a + 1 }
 //go:noinline
 //go:nosplit
 func unchecked(a int) int {
-	if a < 0 {
-		return a - 1
-	}
-	return a + 1
+	return (a ^ a>>40) + 1
 }
 
 func assembly(a int) int

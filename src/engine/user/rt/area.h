@@ -80,6 +80,7 @@ struct rt_private {
 	uint64_t ns_dev, ns_ino; /* the tracer's pid namespace: stat of its /proc/self/ns/pid */
 	struct rt_range sure[RT_SURE_RANGES]; /* unused ones: 0, 0 */
 	uint64_t seed;                        /* of random numbers: anything */
+	int64_t g_offset; /* from fs's base to where Go has the address of the goroutine; 0: it is no Go program, or not known */
 	/* the first struct rt_stack, and where the last stack ends; both 0: there are none */
 	uint64_t stacks, stacks_end;
 	/* how threads are known again; all 0 at first */

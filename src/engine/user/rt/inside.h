@@ -46,6 +46,15 @@ static inline int64_t syscall3(int64_t nr, int64_t a, int64_t b, int64_t c)
 	return syscall6(nr, a, b, c, 0, 0, 0);
 }
 
+/* own()->has_fsgsbase */
+static inline uint64_t fs_base(void)
+{
+	uint64_t base;
+
+	__asm__ volatile("rdfsbase %0" : "=r"(base));
+	return base;
+}
+
 static inline uint64_t stack_pointer(void)
 {
 	uint64_t sp;

@@ -9,6 +9,8 @@
 enum {
 	SYS_PROCESS_VM_READV = 310,
 	SYS_PROCESS_VM_WRITEV = 311,
+	G_BYTES =
+		256, /* at the beginning of a struct runtime.g, which is larger: its number, its stack */
 	OWN_STACK = 16384, /* programs, what they call and their trampoline together need less */
 };
 
@@ -46,19 +48,32 @@ static bool is_on_page_of(uint64_t from, uint64_t sp)
 	return from >= sp && from / RT_PAGE == sp / RT_PAGE;
 }
 
+/* the struct runtime.g of what runs: Go never gives back the memory of one */
+static uint64_t goroutine(void)
+{
+	const struct rt_private *p = own();
+	uint64_t base = p->g_offset && p->has_fsgsbase ? fs_base() : 0;
+
+	return base ? *(const volatile uint64_t *)(uintptr_t)(base + (uint64_t)p->g_offset) : 0;
+}
+
 /*
  * How many bytes from an address on are there for certain: the rest of the page that this very stack is on, seen from below (the
- * processor has just pushed there), and of the page that the traced program's is on; ranges that the tracer vouches for.
+ * processor has just pushed there), and of the page that the traced program's is on; ranges that the tracer vouches for; the goroutine.
  */
 static uint64_t sure_bytes(uint64_t from)
 {
 	const struct rt_private *p = own();
+	uint64_t g;
 
 	if (is_on_page_of(from, stack_pointer()) || is_on_page_of(from, program_sp()))
 		return RT_PAGE - from % RT_PAGE;
 	for (unsigned i = 0; i < RT_SURE_RANGES; i++)
 		if (from - p->sure[i].start < p->sure[i].end - p->sure[i].start)
 			return p->sure[i].end - from;
+	g = goroutine();
+	if (g && from - g < G_BYTES)
+		return g + G_BYTES - from;
 	return 0;
 }
 

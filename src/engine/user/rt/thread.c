@@ -28,14 +28,6 @@ enum {
 	MAX_TRIES = 64 /* of finding the word; then this is a program without */
 };
 
-static inline uint64_t fs_base(void)
-{
-	uint64_t base;
-
-	__asm__ volatile("rdfsbase %0" : "=r"(base));
-	return base;
-}
-
 static inline struct rt_thread *entry_of(struct rt_private *p, uint64_t base, uint64_t page)
 {
 	uint64_t h = ((base >> ALIGN_BITS) ^ (page << RT_THREAD_PAGE_SHIFT)) * RT_THREAD_FACTOR;
