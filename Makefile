@@ -86,10 +86,12 @@ fuzz: fuzzers
 	@[ -d build/tests/progs ] || $(MAKE) --no-print-directory all
 	@python3 tests/fuzz/run.py --build build-fuzz --seconds $(SECONDS)
 
-# servers under load while probes come and go, and the runtime tests again and again under ASan and UBSan, SECONDS each
+# servers under load while probes come and go, CYCLES times at least for each of the user engine's; tracers and programs that are killed; random
+# programs in JIT, interpreter and kernel; the runtime tests again and again under ASan and UBSan. SECONDS each
+CYCLES ?= 1000
 soak: all asan
 	@scripts/setup.sh vm || echo "no virtual machines: their tests are skipped"
-	@python3 tests/all.py soak --seconds $(SECONDS)
+	@python3 tests/all.py soak --seconds $(SECONDS) --cycles $(CYCLES)
 
 bench: all
 	@bench/startup $(BUILD)/src/cli/sonde

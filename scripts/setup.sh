@@ -16,7 +16,7 @@ build="gcc libc6-dev make meson ninja-build pkg-config libelf-dev libdw-dev libb
 demo="redis-server redis-tools procps util-linux"
 test="clang-14 libclang-rt-14-dev clang-format-14 llvm-14 g++ python3-minimal python3 curl openssl nginx-light gnutls-bin wget libcurl3-nss tshark nghttp2-client postgresql mariadb-server
     valgrind bpftrace systemtap-sdt-dev binutils strace musl-tools xz-utils tmux bpftool time iproute2 zip bash tcl ruby3.1 php8.2-cli dwz pahole libdebuginfod1
-    librust-rustls-dev libwolfssl-dev libmbedtls-dev android-libboringssl-dev"
+    librust-rustls-dev librust-tokio-dev libwolfssl-dev libmbedtls-dev android-libboringssl-dev"
 static="dpkg-dev xz-utils curl"
 vm="qemu-system-x86 qemu-system-data seabios libzstd1 liblz4-1"
 

@@ -228,18 +228,33 @@ def fuzz(tally, seconds):
     tally.step(f"fuzz, {seconds} s each", tap(tally, status, out, "fuzz"))
 
 
-def soak(tally, seconds, more=()):
-    """servers under load, then rounds of the runtime tests under the sanitizers, each until the time is over"""
+def soak(tally, seconds, more=(), cycles=0):
+    """servers and other programs under load, then rounds of the runtime tests under the sanitizers, each until the time is over"""
     servers = [sys.executable, "tests/soak/soak.py", "--sonde", sonde("build"), "--seconds", str(seconds)]
-    name = f"servers under the user engine, {seconds} s"
+    name = f"programs under the user engine, {seconds} s" + (f" and {cycles} cycles" if cycles else "")
+
+    def end(status, text):
+        print("".join(f"  {line}\n" for line in text.splitlines() if re.match(r"# \d+ cycles|(not )?ok|# ", line)), end="")
+        tally.step(name, tap(tally, status, text, name))
     # they run copies of their programs, which the kernel's probes do not know; what is left in the kernel is the others' to say
-    with beside([*servers, "--engine", "user", "--no-leak-check"],
-                lambda status, text: tally.step(name, tap(tally, status, text, name))):
+    few = ["--cycles", str(cycles), "--jobs", "3"] if cycles else []
+    with beside([*servers, "--engine", "user", "--no-leak-check", *few], end):
         script(tally, f"servers under load, {seconds} s", servers)
-    end, n = time.time() + seconds, 0
-    while n == 0 or time.time() < end:
+    finish, n = time.time() + seconds, 0
+    while n == 0 or time.time() < finish:
         n += 1
         runtime(tally, "build-asan", f"runtime under ASan and UBSan, round {n}", SANITIZER_ENV, more)
+
+
+def random_programs(tally, seconds):
+    """of the code generator: what the IR means, the interpreter, the JIT and the kernel's TEST_RUN; beside others"""
+    name = f"random programs, {seconds} s"
+
+    def end(status, text):
+        print("".join(f"  {line}\n" for line in text.splitlines()[-3:]), end="")
+        tally.step(name, tap(tally, status, text, name))
+    return beside(["env", f"SONDE_RANDOM_SECONDS={seconds}", f"SONDE_RANDOM_SEED={int(time.time())}", "nice", "-n", "19",
+                   "build/tests/unit/test_ebpf_random"], end)
 
 
 def kills(tally, n=200):
@@ -286,6 +301,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("what", choices=("check", "test", "soak"))
     ap.add_argument("--seconds", type=int, default=600)
+    ap.add_argument("--cycles", type=int, default=1000, help="soak: attachments of the user engine to each program, at least")
     o = ap.parse_args()
     tally = Tally()
     if o.what == "check":
@@ -293,8 +309,9 @@ def main():
     elif o.what == "test":
         test(tally)
     else:
-        soak(tally, o.seconds)
-        kills(tally)
+        with random_programs(tally, o.seconds):
+            soak(tally, o.seconds, cycles=o.cycles)
+            kills(tally)
         vm(tally, "all tests", "--loads")
         fuzz(tally, o.seconds)
     return tally.finish()

@@ -16,7 +16,7 @@ def code_mappings(pid, folder):
     with open(f"/proc/{pid}/maps") as f:
         for line in f:
             parts = line.split(maxsplit=5)
-            if "x" in parts[1] and int(parts[4]) and parts[5].startswith(folder):
+            if "x" in parts[1] and "w" not in parts[1] and int(parts[4]) and parts[5].startswith(folder):
                 start, end = (int(x, 16) for x in parts[0].split("-"))
                 yield start, end, int(parts[2], 16), parts[5].rstrip("\n")
 

@@ -114,7 +114,7 @@ def front(program, n):
         if i == n - 1:
             wait_until("probes are in", program.is_patched)
         else:
-            time.sleep(random.uniform(0, min(2 * took, 0.3)))
+            time.sleep(random.uniform(0, min(2 * took, 3)))
         n_patched += program.is_patched()
         t.kill()
         t.wait()
