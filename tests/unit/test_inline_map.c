@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 enum { KEYS = 48, STEPS = 60000 };
 enum { LOOK, UPDATE, DELETE };
@@ -186,6 +187,60 @@ TEST(counts_by_key)
 				n += v ? *v : 0;
 			}
 			CHECK_INT(n, counts[i]);
+		}
+	}
+	user_unmake(&room);
+}
+
+/* ---- clocks ---- */
+
+static const char clocks_text[] =
+	"call bpf_x#5\nr6 = r0\ncall bpf_x#125\nr7 = r0\ncall bpf_x#208\nr8 = r0\nr1 = VAL0\n"
+	"*(u64 *)(r1 +16) = r6\n*(u64 *)(r1 +24) = r7\n*(u64 *)(r1 +32) = r8\n"
+	"r0 = 0\nexit\n";
+
+static uint64_t ns_of(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* half a nanosecond for each tick, from a stamp that lies before or behind now; and by the kernel, where there is no scale */
+TEST(clocks)
+{
+	static const uint64_t boot = 5000000000000, tai = 7000000000000, begin = 1ull << 62;
+
+	if (start() && add((const void *)probed, 0, TRAMPOLINE_ENTRY, clocks_text, NULL)) {
+		volatile uint64_t *results =
+			(volatile uint64_t *)(uintptr_t)(room.maps[0].at + 4096 + 64);
+
+		user_install(&room);
+		for (int i = -50; i < 50; i++) {
+			uint64_t tsc = __builtin_ia32_rdtsc() + (uint64_t)(int64_t)i * 1000000000,
+				 a, b;
+
+			room.area->clock_now++;
+			room.area->clocks[room.area->clock_now % 2] =
+				(struct rt_clock){ tsc, begin, 1ull << 31, boot, tai };
+			room.area->clocks[(room.area->clock_now + 1) % 2] = (struct rt_clock){ 0 };
+			__asm__ volatile("" ::: "memory");
+			a = begin + (uint64_t)((int64_t)(__builtin_ia32_rdtsc() - tsc) >> 1);
+			CHECK_INT(probed(1), 2);
+			b = begin + (uint64_t)((int64_t)(__builtin_ia32_rdtsc() - tsc) >> 1);
+			CHECK(results[2] >= a && results[2] <= results[3] - boot &&
+			      results[3] - boot <= results[4] - tai && results[4] - tai <= b);
+		}
+		room.area->clocks[0] = room.area->clocks[1] = (struct rt_clock){ 0 };
+		for (int i = 0; i < 2; i++, room.area->clock_now++) {
+			uint64_t a = ns_of(CLOCK_MONOTONIC), b = ns_of(CLOCK_BOOTTIME),
+				 c = ns_of(CLOCK_TAI);
+
+			CHECK_INT(probed(1), 2);
+			CHECK(results[2] >= a && results[2] <= ns_of(CLOCK_MONOTONIC));
+			CHECK(results[3] >= b && results[3] <= ns_of(CLOCK_BOOTTIME));
+			CHECK(results[4] >= c && results[4] <= ns_of(CLOCK_TAI));
 		}
 	}
 	user_unmake(&room);

@@ -140,6 +140,9 @@ uint32_t inline_helper(const struct inline_at *at, const struct jit_place *p, st
 	case BPF_FUNC_get_attach_cookie: x86_mov_imm(x, X_RAX, at->prog->cookie); return 1;
 	case BPF_FUNC_get_func_ip: x86_mov_imm(x, X_RAX, at->prog->func_ip); return 1;
 	case BPF_FUNC_get_current_pid_tgid: return put_thread(at, x);
+	case BPF_FUNC_ktime_get_ns:
+	case BPF_FUNC_ktime_get_boot_ns:
+	case BPF_FUNC_ktime_get_tai_ns: return inline_clock(at, x, in->imm);
 	case BPF_FUNC_probe_read_user: return put_read(at, p, x);
 	default: return 0;
 	}

@@ -156,6 +156,21 @@ bool x86_has_rdpid(void)
 	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && c >> RDPID_BIT & 1;
 }
 
+void x86_time_stamp(struct x86 *x)
+{
+	x86_bytes(x, "\x0f\x31\x48\xc1\xe2\x20\x48\x09\xd0", 9); /* rdtsc; shl rdx, 32; or rax, rdx */
+	x->written |= 1u << X_RAX | 1u << X_RDX;
+}
+
+void x86_imul_shift32(struct x86 *x, enum x86_reg by)
+{
+	put(x, REX_W | (by & 8 ? REX_B : 0));
+	put(x, 0xf7);
+	put(x, 0xe8 | (by & 7));
+	x86_bytes(x, "\x48\x0f\xac\xd0\x20", 5); /* shrd rax, rdx, 32 */
+	x->written |= 1u << X_RAX | 1u << X_RDX;
+}
+
 bool x86_has_fs_base(void)
 {
 	return getauxval(AT_HWCAP2) >> 1 & 1;
