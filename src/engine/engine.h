@@ -19,6 +19,7 @@ struct engine_opts {
 	uint32_t n_pids;
 	int32_t held_pid; /* of pids: a child that waits before its exec until gate, a pipe, gets a byte; 0: none */
 	int gate;
+	bool follow; /* the user engine: what these processes start belongs to them */
 	uint64_t ring_bytes; /* power of two */
 	uint64_t cgroup_id;  /* --cgroup/--container: 0 none */
 	bool grows;          /* extend may be called: the user engine keeps room for it */

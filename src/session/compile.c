@@ -9,8 +9,8 @@
 #include "ir/build.h"
 #include "lang/parse.h"
 #include "lang/print.h"
+#include "objfile/family.h"
 #include "session/cgroup.h"
-#include "session/follow.h"
 #include "session/generation.h"
 #include "session/perf_rings.h"
 #include "session/sizes.h"
@@ -359,10 +359,12 @@ void compile_build_opts(struct compilation *c, const struct sema_world *world,
 	};
 	vec_each(p, &o->pids)
 		vec_push(&pids, *p);
-	if (o->follow) {
+	if (o->follow && c->engine == ENGINE_USER) {
+		pids.n = 0; /* the guardian knows them; where a program runs at all, the process is traced */
+	} else if (o->follow) {
 		/* the set is made once, for all generations. A child of ours waits: it has no children yet */
 		if (c->main == c)
-			follow_add_descendants(&pids);
+			family_add_descendants(&pids);
 		if (c->child)
 			vec_push(&pids, c->child);
 		follow(c, bo);

@@ -7,10 +7,7 @@
 #define SONDE_SESSION_FOLLOW_H
 
 #include "engine/engine.h"
-#include "objfile/proc.h"
 
-/* adds all processes that descend from those in the list, as they are now; one that begins meanwhile is found by its fork */
-void follow_add_descendants(struct pid_list *pids);
 /* the set: a bitmap of IMAGE_FOLLOWED_PIDS bits, all 0 when there is none; to be freed */
 uint64_t *follow_read(const struct image *im, const struct engine_ops *ops, struct engine *e);
 

@@ -125,6 +125,7 @@ static void prepare(struct generation *g, struct compilation *main, const struct
 	*c = (struct compilation){
 		.opts = main->opts,
 		.main = main,
+		.engine = main->engine,
 		.btf = main->btf,
 		.symbolizer = main->symbolizer,
 		.script_file = main->script_file,

@@ -75,6 +75,8 @@ static bool should_stop(struct run *r, unsigned round)
 		return true;
 	if (r->ops->is_finished(r->engine))
 		return true;
+	if (r->o->follow && r->ops == &engine_user)
+		return false; /* the engine is finished with the last of the processes */
 	if (r->o->follow)
 		return round % CHECK_ROUNDS == 0 && (!r->child.pid || child_ended(&r->child)) &&
 		       followed_gone(r);
@@ -281,13 +283,10 @@ static enum session_engine choose_engine(const struct session_opts *o)
 /* the user engine works in the processes that are named */
 static ERR_MUST struct err *check_engine(const struct session_opts *o)
 {
-	const char *what = o->follow      ? "children that come later"
-			   : o->cgroup_id ? "whatever a cgroup has"
-					  : NULL;
-
-	if (o->engine != ENGINE_USER || !what)
+	if (o->engine != ENGINE_USER || !o->cgroup_id)
 		return NULL;
-	return err_hint(err_new(0, "the user engine traces processes that are named, not %s", what),
+	return err_hint(err_new(0, "the user engine traces processes that are named, not whatever "
+				   "a cgroup has"),
 			"--engine kernel does");
 }
 

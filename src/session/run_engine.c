@@ -86,6 +86,8 @@ static struct err *refuse_to_divide(const struct run *r)
 		return err_new(
 			0,
 			"it waits for files that are mapped later, and not all of it can run in the process");
+	if (r->o->follow)
+		return err_new(0, "children are followed by one engine");
 	if (r->c.image->streams_map != IMAGE_NONE)
 		return err_new(0, "streams of connections are read by the kernel engine");
 	return NULL;
@@ -125,7 +127,9 @@ bool run_compile(struct run *r)
 		return compile_for(r, o->engine);
 	if (o->emit_path) /* objects are the kernel's */
 		return compile_for(r, ENGINE_KERNEL);
-	if ((o->pids.n || r->child.pid) && !o->follow && !o->cgroup_id)
+	/* whoever is followed stays attached, for debuggers to see: where the kernel can, it is the kernel */
+	if ((o->pids.n || r->child.pid) && !o->cgroup_id &&
+	    (!o->follow || !engine_kernel_is_permitted()))
 		return compile_for(r, ENGINE_USER) && compile_by_groups(r);
 	say_kernel(NULL);
 	return compile_for(r, ENGINE_KERNEL);

@@ -80,6 +80,7 @@ struct err *run_open_engine(struct run *r)
 		.ring_bytes = r->c.ring_bytes,
 		.cgroup_id = o->cgroup_id,
 		.grows = r->c.waits || o->follow,
+		.follow = o->follow,
 		.warn_missing = cfg->missing_probes == MISSING_WARN,
 		.ignore_missing = cfg->missing_probes == MISSING_IGNORE,
 		.max_memory = (uint64_t)cfg->max_memory,
@@ -91,8 +92,8 @@ struct err *run_open_engine(struct run *r)
 	};
 	struct err *err;
 
-	/* with --follow the set of processes grows: the programs test it, and probes are attached for all */
-	if (!o->follow) {
+	/* with --follow the set of processes grows: in the kernel the programs test it, and probes are attached for all */
+	if (!o->follow || r->ops == &engine_user) {
 		vec_each(p, &o->pids)
 			vec_push(&pids, *p);
 	}

@@ -284,7 +284,7 @@ class Running:
         attach_limit, end_limit = ATTACH_LIMIT * slow, END_LIMIT * slow
         ends = self.t.get("END", "after" if self.t.get("AFTER") else "self")
         if self.o.engine == "user" and user_engine.wants_hold(self.t):
-            self.held = user_engine.Held(self)
+            self.held = user_engine.hold(self)
         cmd = self.command()
         p = subprocess.Popen(["bash", "-c", "exec " + cmd if self.t.get("RUN") is None else cmd], cwd=self.tmp,
                              env=self.env(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -74,8 +74,38 @@ def name_to_hold(test, fill):
     return names[0]
 
 
+class Waiting:
+    """AFTER, whose shell waits before its first command: it and all that it starts is traced"""
+    options = " --follow"
+
+    def __init__(self, running):
+        self.gate = os.path.join(running.tmp, "gate")
+        os.mkfifo(self.gate)
+        after = os.path.join(running.tmp, "after-command")
+        with open(after, "w") as f:
+            f.write(f"read -r _ <{self.gate}\n" + running.fill(running.t.get("AFTER")) + "\n")
+        self.process = running.spawn(f"exec bash {after}", "after")
+        self.pid = self.process.pid
+        limit = time.time() + START_LIMIT * running.o.slow
+        while not self.waits():
+            if self.process.poll() is not None or time.time() > limit:
+                raise Unsuited("the shell of AFTER does not come to its gate")
+            time.sleep(0.005)
+
+    def waits(self):
+        """it is the shell of the script, and asleep: nothing but the gate can hold it"""
+        with open(f"/proc/{self.pid}/stat") as stat, open(f"/proc/{self.pid}/cmdline") as line:
+            return stat.read().rsplit(")", 1)[1].split()[0] == "S" and "after-command" in line.read()
+
+    def go(self):
+        with open(self.gate, "w") as f:
+            f.write("\n")
+        return self.process
+
+
 class Held:
     """AFTER, started before the tracer"""
+    options = ""
 
     def __init__(self, running):
         self.dir = os.path.join(running.tmp, "held")
@@ -102,15 +132,20 @@ def options(running, held):
     """what is put behind sonde's name"""
     text = running.t.get("ARGS", "") + " " + (running.t.get("RUN") or "")
     if held:
-        return f"--engine user -p {held.pid}"
+        return f"--engine user -p {held.pid}{held.options}"
     if OWN_PROCESS.search(text) or not running.before_pids:
         return "--engine user"
-    return "--engine user" + "".join(f" -p {pid}" for pid in running.before_pids)
+    more = Waiting.options if running.t.get("HOLD") == "shell" else ""
+    return "--engine user" + "".join(f" -p {pid}" for pid in running.before_pids) + more
 
 
 def put_options(command, more):
     """behind sonde's name, or behind the tool's"""
     return re.sub(r"\{\{SONDE\}\}( [a-z]+(?= ))?", lambda m: m.group() + more, command)
+
+
+def hold(running):
+    return Waiting(running) if running.t.get("HOLD") == "shell" else Held(running)
 
 
 def wants_hold(test):

@@ -154,6 +154,25 @@ static struct err *user_run_once(struct engine *e, uint32_t prog, uint32_t repea
 
 /* ---- in the processes: run by the guardian ---- */
 
+/* all places count: processes that have them may come yet */
+static struct err *follow_all(struct engine *e, struct guardian_report *report)
+{
+	const struct follow_names names = { .pids = e->opts.pids,
+					    .n = e->opts.n_pids,
+					    .held = e->opts.held_pid };
+	struct err *err;
+
+	e->job.gate = e->opts.gate;
+	e->follow.job = &e->job;
+	err = follow_start(&e->follow, &names);
+	report->n_failed = e->job.refusals.n;
+	report->n_attached = target_job_all(&e->job, 0);
+	report->n_attached -= report->n_failed < report->n_attached ? report->n_failed
+								    : report->n_attached;
+	refusals_take(&e->job.refusals, &report->text);
+	return err;
+}
+
 static struct err *attach_all(void *arg, struct guardian_report *report)
 {
 	struct engine *e = arg;
@@ -161,6 +180,8 @@ static struct err *attach_all(void *arg, struct guardian_report *report)
 	struct err *err = NULL;
 
 	target_job_init(job, e->image, &e->shared, getppid());
+	if (e->opts.follow)
+		return follow_all(e, report);
 	for (uint32_t i = 0; !err && i < e->opts.n_pids; i++) {
 		struct target *t = NULL;
 
@@ -183,7 +204,7 @@ static struct err *answer_growth(void *arg, struct str question, struct guardian
 static bool round_all(void *arg, struct strbuf *note)
 {
 	struct engine *e = arg;
-	bool is_any = false;
+	bool is_any = e->opts.follow && follow_round(&e->follow);
 
 	vec_each(t, &e->targets)
 		is_any |= target_round(*t, &e->job);
@@ -191,10 +212,20 @@ static bool round_all(void *arg, struct strbuf *note)
 	return is_any;
 }
 
+static void look_at_all(void *arg)
+{
+	struct engine *e = arg;
+
+	if (e->opts.follow)
+		follow_events(&e->follow);
+}
+
 static void detach_all(void *arg)
 {
 	struct engine *e = arg;
 
+	if (e->opts.follow)
+		follow_stop(&e->follow);
 	vec_each(t, &e->targets)
 		target_detach(*t);
 	vec_free(&e->targets);
@@ -243,11 +274,14 @@ static struct err *tell_refused(struct engine *e, struct guardian_report *report
 
 static struct err *user_attach(struct engine *e, struct engine_attach_result *res)
 {
-	static const struct guardian_ops ops = { .attach = attach_all,
-						 .round = round_all,
-						 .ask = answer_growth,
-						 .note = tell_later,
-						 .detach = detach_all };
+	static const struct guardian_ops ops = {
+		.attach = attach_all,
+		.round = round_all,
+		.look = look_at_all,
+		.ask = answer_growth,
+		.note = tell_later,
+		.detach = detach_all,
+	};
 	const struct guardian_files files = { .memory = e->shared.fd,
 					      .keep = &e->opts.gate,
 					      .n_keep = e->opts.held_pid ? 1 : 0 };

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SETTLE_MS = 100 }; /* with --follow: files are seen when the dynamic linker maps them */
 enum growth_kind { GROWTH_ADD, GROWTH_DROP_GROUP, GROWTH_DROP_FILE, GROWTH_HOLD, GROWTH_LOOK };
 
 struct growth_set {
@@ -293,6 +294,9 @@ static void each_target(struct engine *e, void (*fn)(struct target *t, struct ta
 {
 	vec_each(t, &e->targets)
 		fn(*t, &e->job);
+	vec_each(p, &e->follow.v)
+		if (p->target)
+			fn(p->target, &e->job);
 }
 
 /* places that processes may have, as far as their files say */
@@ -318,6 +322,8 @@ static void add(struct engine *e, const struct growth *g, struct guardian_report
 	if (g->n_progs)
 		grow_image(e, g);
 	add_places(e, g);
+	if (e->opts.follow)
+		follow_settle(&e->follow, SETTLE_MS);
 	each_target(e, target_extend);
 	out->n_attached = target_job_attached(&e->job, first);
 	out->n_failed = e->job.refusals.n - n_refused;
@@ -349,11 +355,17 @@ struct err *grow_answer(struct engine *e, struct str question, struct guardian_r
 	case GROWTH_HOLD:
 		vec_each(t, &e->targets)
 			out->n_failed += target_hold(*t, g->pid);
+		if (e->opts.follow)
+			follow_events(&e->follow);
+		vec_each(p, &e->follow.v)
+			out->n_failed += p->target && target_hold(p->target, g->pid);
 		break;
 	case GROWTH_LOOK:
 		each_target(e, target_extend);
 		vec_each(t, &e->targets)
 			out->n_failed += target_is_partial(*t);
+		vec_each(p, &e->follow.v)
+			out->n_failed += p->target && target_is_partial(p->target);
 		refusals_take(&e->job.refusals, &out->text);
 		break;
 	}

@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -43,6 +44,7 @@ struct self {
 	void *arg;
 	struct clean_file file;
 	int socket, front_end; /* a pidfd */
+	int changes;           /* a signalfd */
 };
 
 static int by_number(const void *a, const void *b)
@@ -124,20 +126,46 @@ static bool go_round(struct self *s)
 	return goes_on;
 }
 
+static void look(struct self *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->changes, &info, sizeof(info)) > 0)
+		;
+	s->ops->look(s->arg);
+}
+
+/* SIGCHLD: from processes that we trace, too */
+static void await_changes(struct self *s)
+{
+	sigset_t set;
+
+	s->changes = -1;
+	if (!s->ops->look)
+		return;
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	s->changes = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
 static void watch(struct self *s)
 {
 	struct pollfd v[] = { { .fd = s->socket, .events = POLLIN },
-			      { .fd = s->front_end, .events = POLLIN } };
+			      { .fd = s->front_end, .events = POLLIN },
+			      { .fd = s->changes, .events = POLLIN } };
 	uint64_t next = clock_monotonic_ns() + ROUND_MS * 1000000ull;
 
 	for (;;) {
 		uint64_t now = clock_monotonic_ns();
-		int n = poll(v, 2, now < next ? (int)((next - now) / 1000000) + 1 : 0);
+		int n = poll(v, 3, now < next ? (int)((next - now) / 1000000) + 1 : 0);
 
 		if (n > 0 && v[1].revents)
 			return;
 		if (n > 0 && v[0].revents && !answer(s))
 			return;
+		if (n > 0 && v[2].revents)
+			look(s);
 		if (clock_monotonic_ns() < next)
 			continue;
 		remote_tend();
@@ -169,6 +197,7 @@ __attribute__((noreturn)) static void be_guardian(struct self *s,
 
 	stand_apart();
 	close_others(s, files);
+	await_changes(s);
 	e = s->ops->attach(s->arg, &report);
 	if (!e && guardian_send_report(s->socket, NULL, &report))
 		watch(s);

@@ -26,6 +26,8 @@ struct guardian_ops {
 	struct err *(*attach)(void *arg, struct guardian_report *out);
 	/* every 50 ms: new libraries, children, bytes that are still there; false: no process is left. note: what is to be said */
 	bool (*round)(void *arg, struct strbuf *note);
+	/* whenever a traced process stops or ends: those that stay attached. May be NULL */
+	void (*look)(void *arg);
 	/* in the front end, sooner or later: a round has said something. May be NULL */
 	void (*note)(void *arg, struct str text);
 	/* a question of guardian_ask; may be NULL */

@@ -14,7 +14,14 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { SYSCALL_BYTES = 2, SPINS = 50, NAP_NS = 50000, LAST_WAIT_MS = 100, PAGE = 4096 };
+enum {
+	SYSCALL_BYTES = 2,
+	SYSCALL_CODE = 0x050f,
+	SPINS = 50,
+	NAP_NS = 50000,
+	LAST_WAIT_MS = 100,
+	PAGE = 4096
+};
 
 /* ---- life ---- */
 
@@ -74,20 +81,20 @@ static uint64_t deadline_in(unsigned ms)
  * Waits of the program must not end because of us. Most calls restart by themselves (the kernel has marked them); some give EINTR
  * to whoever is stopped: epoll_wait, semop, sigtimedwait, ... Such a call is made again, with its whole timeout.
  */
-static void undo_interruption(struct remote *r, struct remote_thread *t)
+void remote_undo_interruption(pid_t tid, struct user_regs_struct *regs)
 {
-	uint8_t code[SYSCALL_BYTES];
-	struct user_regs_struct *regs = &t->regs;
+	long code;
 
-	if (t->signal || (int64_t)regs->orig_rax < 0 || (int64_t)regs->rax != -EINTR)
+	if ((int64_t)regs->orig_rax < 0 || (int64_t)regs->rax != -EINTR)
 		return;
-	if (!remote_read(r, regs->rip - SYSCALL_BYTES, code, sizeof(code)) || code[0] != 0x0f ||
-	    code[1] != 0x05)
+	errno = 0;
+	code = ptrace(PTRACE_PEEKTEXT, tid, (void *)(regs->rip - SYSCALL_BYTES), NULL);
+	if (errno || (code & 0xffff) != SYSCALL_CODE)
 		return;
 	regs->rip -= SYSCALL_BYTES;
 	regs->rax = regs->orig_rax;
 	regs->orig_rax = (unsigned long long)-1;
-	ptrace(PTRACE_SETREGS, t->tid, NULL, regs);
+	ptrace(PTRACE_SETREGS, tid, NULL, regs);
 }
 
 /* threads that are seized and have not stopped: nothing but a stop lets us detach from them */
@@ -104,10 +111,8 @@ static bool take_unstopped(pid_t tid)
 	return false;
 }
 
-enum seized { SEIZED, SEIZED_NOT, SEIZED_GONE };
-
 /* a filter would judge our system calls as the program's own: kill it, perhaps */
-static bool is_filtered(pid_t tid)
+bool remote_is_filtered(pid_t tid)
 {
 	char mode[16];
 
@@ -119,10 +124,12 @@ static enum seized seize(pid_t tid)
 {
 	if (take_unstopped(tid))
 		return SEIZED; /* since an earlier attempt */
+	if (remote_is_keeping() || kept_has(tid))
+		return kept_seize(tid);
 	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP)) {
 		if (errno == ESRCH)
 			return SEIZED_GONE;
-		if (is_filtered(tid)) {
+		if (remote_is_filtered(tid)) {
 			errno = EACCES;
 			return SEIZED_NOT;
 		}
@@ -133,11 +140,14 @@ static enum seized seize(pid_t tid)
 }
 
 /* a stop that came is noted; false: not yet */
-static bool look_for_stop(struct remote *r, struct remote_thread *t)
+static bool look_for_stop(struct remote_thread *t)
 {
 	int status;
-	pid_t got = waitpid(t->tid, &status, __WALL | WNOHANG);
+	pid_t got;
 
+	if (kept_has(t->tid))
+		return kept_look_for_stop(t);
+	got = waitpid(t->tid, &status, __WALL | WNOHANG);
 	if (got == 0)
 		return false;
 	if (got < 0 || !WIFSTOPPED(status)) {
@@ -148,8 +158,8 @@ static bool look_for_stop(struct remote *r, struct remote_thread *t)
 	t->signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
 	if (ptrace(PTRACE_GETREGS, t->tid, NULL, &t->regs))
 		t->tid = 0;
-	else
-		undo_interruption(r, t);
+	else if (!t->signal)
+		remote_undo_interruption(t->tid, &t->regs);
 	return true;
 }
 
@@ -172,7 +182,7 @@ static struct err *wait_for_stop(struct remote *r, struct remote_thread *t, uint
 {
 	static const struct timespec nap = { .tv_nsec = NAP_NS };
 
-	for (unsigned spins = 0; !look_for_stop(r, t); spins++) {
+	for (unsigned spins = 0; !look_for_stop(t); spins++) {
 		if (spins < SPINS) {
 			sched_yield();
 			continue;
@@ -194,15 +204,19 @@ static bool is_known(const struct remote *r, pid_t tid)
 	return false;
 }
 
-static struct err *refuse_seize(const struct remote *r, pid_t tid, int code)
+struct err *remote_refuse_filter(const struct remote *r)
 {
-	if (code == EACCES)
-		return err_hint(
-			err_new(0,
+	return err_hint(err_new(0,
 				"process %d has a seccomp filter, which would judge system calls "
 				"that are made in it",
 				(int)r->pid),
 			"root can suspend the filter (CAP_SYS_ADMIN); or use --engine kernel");
+}
+
+static struct err *refuse_seize(const struct remote *r, pid_t tid, int code)
+{
+	if (code == EACCES)
+		return remote_refuse_filter(r);
 	return err_hint(err_new(code, "trace thread %d of process %d", (int)tid, (int)r->pid),
 			"a debugger or strace may trace it already; else it takes root, or the same "
 			"user and kernel.yama.ptrace_scope = 0");
@@ -311,9 +325,14 @@ struct err *remote_stop_one(struct remote *r, unsigned timeout_ms)
 		if (e || !t->tid || !t->signal)
 			break;
 		t->is_stopped = false;
-		ptrace(PTRACE_CONT, t->tid, NULL, (void *)(intptr_t)t->signal);
+		if (kept_has(t->tid)) {
+			remote_kept_go(t->tid);
+			kept_seize(t->tid);
+		} else {
+			ptrace(PTRACE_CONT, t->tid, NULL, (void *)(intptr_t)t->signal);
+			ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
+		}
 		t->signal = 0;
-		ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL);
 	}
 	if (!e && !r->threads.v[0].tid)
 		e = err_new(ESRCH, "process %d has ended", (int)r->pid);
@@ -350,6 +369,10 @@ static void detach(struct remote *r, struct remote_thread *t)
 {
 	if (!t->tid)
 		return;
+	if (kept_has(t->tid)) {
+		remote_kept_go(t->tid); /* one that stops later goes on by itself */
+		return;
+	}
 	if (!t->is_stopped)
 		err_free(wait_for_stop(r, t, deadline_in(LAST_WAIT_MS)));
 	if (t->tid && !t->is_stopped)

@@ -21,6 +21,7 @@
 struct remote_thread {
 	pid_t tid;
 	bool is_stopped;
+	bool is_inside; /* within a system call of its own, which goes on: it cannot make one for us */
 	int signal; /* that it was about to be delivered when it stopped: given back when it goes on */
 	struct user_regs_struct regs;
 };
@@ -63,6 +64,15 @@ void remote_go(struct remote *r);
  * its only known thread is stopped at the program's first instruction, behind the initialisers of its libraries
  */
 struct err *remote_run_to_entry(struct remote *r, int gate, unsigned timeout_ms) ERR_MUST;
+/* where a program that has just been executed stops: at its first instruction */
+struct remote_entry {
+	uint64_t at; /* 0: there is no breakpoint */
+	uint8_t own; /* the program's byte there */
+};
+/* a process that is stopped since its exec: its new memory is opened, and a breakpoint set there */
+struct err *remote_break_at_entry(struct remote *r, struct remote_entry *ret) ERR_MUST;
+/* takes it out */
+void remote_unbreak(const struct remote *r, struct remote_entry *e);
 /* moves a stopped thread */
 struct err *remote_set_ip(struct remote *r, struct remote_thread *t, uint64_t ip) ERR_MUST;
 
@@ -71,6 +81,41 @@ bool remote_write(const struct remote *r, uint64_t address, const void *bytes, s
 
 /* executes a system call in a stopped thread; *result: what the kernel returns, -errno included. Signals wait meanwhile */
 struct err *remote_call(struct remote *r, long nr, const uint64_t arg[6], int64_t *result) ERR_MUST;
+
+/* ---- staying attached (remote_kept.c) ---- */
+
+/*
+ * From here on threads that were stopped stay ours when they go on, and tell what they start: what they fork is ours from its first
+ * instruction, and a program they execute stands before its first. Everything above works as before.
+ */
+void remote_keep(void);
+bool remote_is_keeping(void);
+/* all go on by themselves. False: some did not stop in time; they do when this process ends */
+bool remote_keep_no_more(unsigned timeout_ms);
+
+enum kept_what {
+	KEPT_FORKED, /* a process made another one, child, which may be born already */
+	KEPT_BORN, /* a process stands at its first instruction, in its parent's memory or a copy */
+	KEPT_EXECED, /* the only thread stands before the first instruction of the dynamic linker */
+	KEPT_TRAPPED, /* a breakpoint, which may be its own: remote_kept_go gives it the signal */
+	KEPT_ENDED,
+};
+struct kept_event {
+	enum kept_what what;
+	pid_t pid,
+		tid; /* the process; its thread, which stands: KEPT_BORN, KEPT_EXECED, KEPT_TRAPPED */
+	pid_t child;
+	bool is_vfork;
+};
+/* the next one; false: none. What is not told of goes on */
+bool remote_kept_next(struct kept_event *ret);
+/* a thread that stands goes on, with the signal that it was about to get */
+void remote_kept_go(pid_t tid);
+/* it does not get that: it was ours */
+void remote_kept_swallow(pid_t tid);
+uint64_t remote_kept_ip(pid_t tid); /* of a thread that stands; 0: it is gone */
+/* a program that is executed: why it must be left alone */
+struct err *remote_check_program(pid_t pid) ERR_MUST;
 
 /* ---- memory of ours in the process (remote_area.c) ---- */
 

@@ -119,6 +119,7 @@ static struct err *go_through(struct remote *r, struct remote_thread *t, int64_t
 		if (ptrace(PTRACE_SYSCALL, t->tid, NULL, NULL))
 			return err_new(errno, "let thread %d make a system call", (int)t->tid);
 		if (await_report(r, t, &status) < 0) {
+			kept_note_end(t->tid);
 			t->tid = 0;
 			return err_new(ESRCH, "process %d has ended", (int)r->pid);
 		}
@@ -141,7 +142,7 @@ static struct err *go_through(struct remote *r, struct remote_thread *t, int64_t
 struct remote_thread *remote_pick(struct remote *r)
 {
 	vec_each(t, &r->threads)
-		if (t->tid && t->is_stopped && !t->signal)
+		if (t->tid && t->is_stopped && !t->signal && !t->is_inside)
 			return t;
 	return NULL;
 }
@@ -158,6 +159,8 @@ struct err *remote_call(struct remote *r, long nr, const uint64_t arg[6], int64_
 	if (!t)
 		return err_new(EAGAIN, "no thread of process %d is free of signals", (int)r->pid);
 	TRY(find_syscall(r));
+	if (!kept_suspend_filter(t->tid))
+		return remote_refuse_filter(r);
 	if (ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(kept_mask), &kept_mask) ||
 	    ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(all), &all))
 		return err_new(errno, "hold back the signals of thread %d", (int)t->tid);
@@ -178,6 +181,7 @@ struct err *remote_call(struct remote *r, long nr, const uint64_t arg[6], int64_
 	if (t->tid) {
 		ptrace(PTRACE_SETREGS, t->tid, NULL, &t->regs);
 		ptrace(PTRACE_SETSIGMASK, t->tid, (void *)sizeof(kept_mask), &kept_mask);
+		kept_resume_filter(t->tid);
 	}
 	return e;
 }

@@ -22,8 +22,7 @@ enum { INT3 = 0xcc, NAP_NS = 100000 };
 struct run {
 	struct remote *r;
 	uint64_t deadline;
-	uint64_t entry; /* 0: there is no breakpoint */
-	uint8_t own;    /* byte at the entry */
+	struct remote_entry entry;
 };
 
 static uint64_t read_entry(pid_t pid)
@@ -45,34 +44,33 @@ static struct err *reopen(struct remote *r)
 {
 	char path[64];
 
-	close(r->mem_fd);
+	if (r->mem_fd >= 0)
+		close(r->mem_fd);
 	snprintf(path, sizeof(path), "/proc/%d/mem", (int)r->pid);
 	r->mem_fd = open(path, O_RDWR | O_CLOEXEC);
 	r->syscall_at = 0;
 	return r->mem_fd < 0 ? err_new(errno, "open the memory of process %d", (int)r->pid) : NULL;
 }
 
-static struct err *set_breakpoint(struct run *run)
+struct err *remote_break_at_entry(struct remote *r, struct remote_entry *ret)
 {
 	const uint8_t int3 = INT3;
-	struct remote *r = run->r;
 
+	*ret = (struct remote_entry){ 0 };
 	TRY(reopen(r));
 	TRY(remote_check_program(r->pid));
-	run->entry = read_entry(r->pid);
-	if (!run->entry || !remote_read(r, run->entry, &run->own, 1) ||
-	    !remote_write(r, run->entry, &int3, 1)) {
-		run->entry = 0;
-		return err_new(errno, "stop process %d at its first instruction", (int)r->pid);
-	}
-	return NULL;
+	ret->at = read_entry(r->pid);
+	if (ret->at && remote_read(r, ret->at, &ret->own, 1) && remote_write(r, ret->at, &int3, 1))
+		return NULL;
+	ret->at = 0;
+	return err_new(errno, "stop process %d at its first instruction", (int)r->pid);
 }
 
-static void remove_breakpoint(struct run *run)
+void remote_unbreak(const struct remote *r, struct remote_entry *e)
 {
-	if (run->entry)
-		remote_write(run->r, run->entry, &run->own, 1);
-	run->entry = 0;
+	if (e->at)
+		remote_write(r, e->at, &e->own, 1);
+	e->at = 0;
 }
 
 /* status of its next stop */
@@ -101,8 +99,8 @@ static bool is_at_entry(struct run *run, int status)
 {
 	struct remote_thread *t = &run->r->threads.v[0];
 
-	return WSTOPSIG(status) == SIGTRAP && !(status >> 16) && run->entry &&
-	       !ptrace(PTRACE_GETREGS, t->tid, NULL, &t->regs) && t->regs.rip == run->entry + 1;
+	return WSTOPSIG(status) == SIGTRAP && !(status >> 16) && run->entry.at &&
+	       !ptrace(PTRACE_GETREGS, t->tid, NULL, &t->regs) && t->regs.rip == run->entry.at + 1;
 }
 
 static struct err *run_to_entry(struct run *run)
@@ -115,12 +113,12 @@ static struct err *run_to_entry(struct run *run)
 
 		TRY(await(run, &status));
 		if (status >> 16 == PTRACE_EVENT_EXEC) {
-			run->entry = 0; /* the code that had one is gone, too */
-			TRY(set_breakpoint(run));
+			/* the code that had one is gone, too */
+			TRY(remote_break_at_entry(run->r, &run->entry));
 		} else if (is_at_entry(run, status)) {
-			uint64_t entry = run->entry;
+			uint64_t entry = run->entry.at;
 
-			remove_breakpoint(run);
+			remote_unbreak(run->r, &run->entry);
 			return remote_set_ip(run->r, t, entry);
 		} else if (!(status >> 16)) {
 			signal = WSTOPSIG(status);
@@ -149,7 +147,7 @@ static void give_up(struct run *run)
 		else
 			poll(&none, 0, 1);
 	}
-	remove_breakpoint(run);
+	remote_unbreak(run->r, &run->entry);
 }
 
 struct err *remote_run_to_entry(struct remote *r, int gate, unsigned timeout_ms)

@@ -129,7 +129,7 @@ void target_job_free(struct target_job *j)
 	refusals_free(&j->refusals);
 }
 
-uint32_t target_job_attached(const struct target_job *j, size_t from_set)
+static uint32_t count(const struct target_job *j, size_t from_set, bool is_all)
 {
 	uint32_t n = 0;
 
@@ -137,9 +137,20 @@ uint32_t target_job_attached(const struct target_job *j, size_t from_set)
 		const struct place_set *s = &j->places.sets.v[i];
 
 		for (uint32_t k = 0; k < s->shape->n_points; k++)
-			n += j->is_attached[s->first + k] && !s->shape->points[k].is_repeat;
+			n += (is_all || j->is_attached[s->first + k]) &&
+			     !s->shape->points[k].is_repeat;
 	}
 	return n;
+}
+
+uint32_t target_job_attached(const struct target_job *j, size_t from_set)
+{
+	return count(j, from_set, false);
+}
+
+uint32_t target_job_all(const struct target_job *j, size_t from_set)
+{
+	return count(j, from_set, true);
 }
 
 void sites_refuse(struct target_job *j, const struct site *s, const char *why)

@@ -3,11 +3,9 @@
  * A traced process: what it has when it is attached to is probed in one batch, and each library that it loads later in one of its
  * own. See target.h.
  */
-#include "engine/user/target.h"
+#include "engine/user/target_private.h"
 
-#include "engine/user/batch.h"
 #include "engine/user/filters.h"
-#include "engine/user/remote.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -27,21 +25,7 @@ enum {
 		20000, /* from exec to the first instruction: the dynamic linker, and what libraries do first */
 };
 
-struct target {
-	pid_t pid;
-	uint64_t start_time; /* with pid: the process, and no later one of that number */
-	struct remote remote;
-	uint64_t n_rounds;
-	uint64_t filters;     /* filters_sum, when it was looked at last */
-	unsigned held_rounds; /* target_hold: 0: it runs; else for how many rounds it may stand */
-	bool is_partial;      /* they were not all there yet */
-	uint64_t code;        /* of its executable mappings, when places were looked for last */
-	struct areas areas;
-	VEC(struct batch) batches;
-};
-
-/* a number that changes when code comes or goes */
-static uint64_t sum_code(const struct proc_maps *maps)
+uint64_t target_sum_code(const struct proc_maps *maps)
 {
 	uint64_t sum = 0;
 
@@ -59,6 +43,9 @@ static bool is_known(void *arg, uint64_t address)
 		vec_each(s, &b->sites.v)
 			if (s->address == address && !s->is_gone)
 				return true;
+	vec_each(s, &t->inherited.sites)
+		if (*s == address)
+			return true;
 	return false;
 }
 
@@ -73,15 +60,16 @@ static void drop_known_semaphores(const struct target *t, struct sites *s)
 			vec_each(have, &b->sites.semaphores)
 				is_raised |= have->is_raised &&
 					     have->address == s->semaphores.v[i].address;
+		vec_each(have, &t->inherited.semaphores)
+			is_raised |= *have == s->semaphores.v[i].address;
 		if (!is_raised)
 			s->semaphores.v[n++] = s->semaphores.v[i];
 	}
 	s->semaphores.n = n;
 }
 
-/* places that no batch has yet */
-static ERR_MUST struct err *add_batch(struct target *t, struct target_job *j,
-				      const struct proc_maps *maps, bool is_held)
+struct err *target_add_batch(struct target *t, struct target_job *j, const struct proc_maps *maps,
+			     bool is_held)
 {
 	struct batch b = { .remote = &t->remote, .areas = &t->areas, .is_held = is_held };
 	struct err *err;
@@ -108,11 +96,15 @@ static ERR_MUST struct err *attach(struct target *t, struct target_job *j)
 	struct err *err;
 
 	TRY(remote_open(t->pid, &t->remote));
+	if (remote_is_keeping()) { /* all threads are ours from here on */
+		TRY(remote_stop(&t->remote, STOP_MS));
+		remote_go(&t->remote);
+	}
 	if (is_held)
 		TRY(remote_run_to_entry(&t->remote, j->gate, START_MS));
 	TRY(proc_maps_read(t->pid, &maps));
-	t->code = sum_code(&maps);
-	err = add_batch(t, j, &maps, is_held);
+	t->code = target_sum_code(&maps);
+	err = target_add_batch(t, j, &maps, is_held);
 	proc_maps_free(&maps);
 	return err;
 }
@@ -123,6 +115,7 @@ static void target_free(struct target *t)
 		batch_free(b);
 	vec_free(&t->batches);
 	areas_free(&t->areas);
+	target_drop_inherited(t);
 	free(t);
 }
 
@@ -150,8 +143,8 @@ static void follow_exec(struct target *t)
 	err_free(err);
 }
 
-/* what a process has loaded, or has become, is not probed at all: other than single places, with its number */
-static void tell(const struct target *t, struct target_job *j, struct err *err)
+/* other than single places, with its number */
+void target_tell(const struct target *t, struct target_job *j, struct err *err)
 {
 	char place[32];
 	STRBUF_AUTO why = { 0 };
@@ -181,10 +174,19 @@ struct err *target_attach(struct target_job *j, pid_t pid, struct target **ret)
 
 	*t = (struct target){ .pid = pid, .start_time = proc_start_time(pid), .remote.mem_fd = -1 };
 	err = attach(t, j);
-	for (unsigned i = 0; err && j->gate < 0 && i < ATTEMPTS && was_replaced(t, err); i++) {
+	for (unsigned i = 0;
+	     err && j->gate < 0 && !remote_is_keeping() && i < ATTEMPTS && was_replaced(t, err);
+	     i++) {
 		err_free(err);
 		forget(t);
 		err = attach(t, j);
+	}
+	if (err && remote_is_keeping() && was_replaced(t, err)) {
+		/* that it is another program now is told next */
+		err_free(err);
+		err = NULL;
+		forget(t);
+		t->state = TARGET_LEFT;
 	}
 	if (!err) {
 		*ret = t;
@@ -203,13 +205,13 @@ static void look_again(struct target *t, struct target_job *j, const struct proc
 
 	vec_each(b, &t->batches)
 		batch_review(b, maps, is_held);
-	err = add_batch(t, j, maps, is_held);
+	err = target_add_batch(t, j, maps, is_held);
 	if (err && was_replaced(t, err)) { /* the next round sees what it has become */
 		err_free(err);
 		err = NULL;
 		t->code = 0;
 	}
-	tell(t, j, err);
+	target_tell(t, j, err);
 }
 
 static void let_go(struct target *t)
@@ -228,6 +230,9 @@ static void switch_off(struct target *t)
 		(void)remote_write(&t->remote,
 				   (*a)->remote.private + offsetof(struct rt_private, is_mine), &no,
 				   sizeof(no));
+	vec_each(at, &t->inherited.privates)
+		(void)remote_write(&t->remote, *at + offsetof(struct rt_private, is_mine), &no,
+				   sizeof(no));
 }
 
 /* a filter that the process has got since, which may kill it for calls of our programs: they are switched off, and that is said */
@@ -239,7 +244,7 @@ static void check_filters(struct target *t, struct target_job *j)
 	if (sum == t->filters)
 		return;
 	t->filters = sum;
-	if (!sum || !t->batches.n)
+	if (!sum || !(t->batches.n || t->inherited.sites.n))
 		return;
 	err = remote_stop(&t->remote, STOP_MS);
 	if (!err)
@@ -247,7 +252,7 @@ static void check_filters(struct target *t, struct target_job *j)
 	if (err)
 		switch_off(t);
 	remote_go(&t->remote);
-	tell(t, j, err ? err_wrap(err, "its probes are off from here on") : NULL);
+	target_tell(t, j, err ? err_wrap(err, "its probes are off from here on") : NULL);
 }
 
 bool target_round(struct target *t, struct target_job *j)
@@ -259,6 +264,8 @@ bool target_round(struct target *t, struct target_job *j)
 
 	if (proc_start_time(t->pid) != t->start_time || !proc_is_alive(t->pid))
 		return false;
+	if (t->state != TARGET_TRACED)
+		return true;
 	/* the front end is still busy with what was mapped */
 	if (t->held_rounds && --t->held_rounds)
 		return true;
@@ -273,9 +280,10 @@ bool target_round(struct target *t, struct target_job *j)
 		err_free(err);
 		return true;
 	}
-	if (!remote_is_current(&t->remote))
+	/* one that stays attached tells of that itself */
+	if (!remote_is_keeping() && !remote_is_current(&t->remote))
 		follow_exec(t);
-	code = sum_code(&maps);
+	code = target_sum_code(&maps);
 	if ((is_lost || t->is_partial || code != t->code) && t->remote.mem_fd >= 0) {
 		t->code = code;
 		look_again(t, j, &maps, false);
@@ -288,7 +296,7 @@ bool target_hold(struct target *t, pid_t pid)
 {
 	struct err *err;
 
-	if (t->pid != pid || t->held_rounds || t->remote.mem_fd < 0)
+	if (t->pid != pid || t->held_rounds || t->state != TARGET_TRACED || t->remote.mem_fd < 0)
 		return t->pid == pid;
 	err = remote_stop(&t->remote, HOLD_MS);
 	if (!err)
@@ -302,7 +310,7 @@ void target_extend(struct target *t, struct target_job *j)
 	struct proc_maps maps;
 	struct err *err;
 
-	if (t->remote.mem_fd < 0 || !proc_is_alive(t->pid))
+	if (t->state != TARGET_TRACED || t->remote.mem_fd < 0 || !proc_is_alive(t->pid))
 		return;
 	err = proc_maps_read(t->pid, &maps);
 	if (err) {
@@ -312,7 +320,7 @@ void target_extend(struct target *t, struct target_job *j)
 	}
 	/* a program that was replaced by exec is the next round's */
 	if (remote_is_current(&t->remote)) {
-		t->code = sum_code(&maps);
+		t->code = target_sum_code(&maps);
 		look_again(t, j, &maps, t->held_rounds > 0);
 		t->held_rounds = 0;
 	}
@@ -362,14 +370,17 @@ void target_detach(struct target *t)
 {
 	/* threads come out of the code as soon as they get a processor */
 	static const int naps_ms[] = { 0, 3, 10, 30, 100, 300 };
-	struct err *err;
+	struct err *err = NULL;
 
 	let_go(t);
-	err = remote_stop_most(&t->remote, STOP_MS);
-	if (!err)
+	if (t->state == TARGET_STARTING)
+		target_stop_starting(t);
+	if (t->batches.n)
+		err = remote_stop_most(&t->remote, STOP_MS);
+	if (t->batches.n && !err)
 		remove_all(t);
 	remote_go(&t->remote);
-	for (size_t i = 0; !err && i < sizeof(naps_ms) / sizeof(*naps_ms); i++) {
+	for (size_t i = 0; t->batches.n && !err && i < sizeof(naps_ms) / sizeof(*naps_ms); i++) {
 		poll(NULL, 0, naps_ms[i]);
 		if (give_back(t))
 			break;

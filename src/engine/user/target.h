@@ -46,6 +46,8 @@ void target_job_init(struct target_job *j, const struct image *im, const struct 
 void target_job_free(struct target_job *j);
 /* places of sets from here on, but for repeated ones */
 uint32_t target_job_attached(const struct target_job *j, size_t from_set);
+uint32_t target_job_all(const struct target_job *j,
+			size_t from_set); /* whether they are in any or not */
 
 struct target;
 /* all places of the image that the process has. An error leaves the process as it was */
@@ -62,5 +64,23 @@ bool target_is_partial(const struct target *t);
 void target_take_off(struct target *t, struct target_job *j);
 /* the process's code is the file's again; frees it */
 void target_detach(struct target *t);
+
+/* ---- --follow (target_follow.c): the process stays attached; it stands where nothing else is said ---- */
+
+/* a command that waits at the gate: it goes on, and nothing is done in it before its exec */
+struct err *target_start(struct target_job *j, pid_t pid, struct target **ret) ERR_MUST;
+/* what parent (NULL: not known) has made; it may not stand yet */
+struct target *target_fork(const struct target *parent, pid_t pid);
+/* it stands at its first instruction, within a copy of its parent's memory or in that itself */
+void target_born(struct target *t, struct target_job *j, pid_t parent, bool is_vfork);
+/* it stands at the beginning of another program */
+void target_execed(struct target *t, struct target_job *j);
+/* its thread came to a breakpoint. True: that was ours, and the process goes on, probed. False: the thread stands */
+bool target_trapped(struct target *t, struct target_job *j, pid_t tid);
+/* the command of target_start, and processes since their exec: has it come to its first instruction? */
+bool target_has_begun(const struct target *t);
+bool target_is_starting(const struct target *t);
+/* the process has ended; frees it */
+void target_forget(struct target *t);
 
 #endif

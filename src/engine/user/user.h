@@ -17,6 +17,7 @@
 
 #include "base/vec.h"
 #include "engine/engine.h"
+#include "engine/user/follow.h"
 #include "engine/user/guardian.h"
 #include "engine/user/handover.h"
 #include "engine/user/shared.h"
@@ -42,6 +43,7 @@ struct engine {
 	struct guardian *guardian;    /* NULL: nothing is attached */
 	VEC(struct target *) targets; /* the guardian's, as is the job */
 	struct target_job job;
+	struct follow follow;     /* --follow: it has the targets */
 	struct image grown;       /* the guardian's image, when there are later generations */
 	struct handover handover; /* what the guardian is told */
 	int wake_fd;              /* poll returns when it can be read; -1: none */
