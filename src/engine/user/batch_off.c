@@ -37,6 +37,7 @@ static bool is_to_change(const struct patch *p, bool is_off)
 static ERR_MUST struct err *change(struct batch *b, struct patch *p)
 {
 	struct patch_counts counts;
+	struct err *err;
 
 	if (!p->is_off) {
 		TRY(patch_remove(b->remote, p, 1, &counts));
@@ -44,8 +45,10 @@ static ERR_MUST struct err *change(struct batch *b, struct patch *p)
 		p->is_off = counts.n_installed;
 		return NULL;
 	}
-	p->is_off = false;
-	return patch_install(b->remote, p, 1, &counts);
+	err = patch_install(b->remote, p, 1, &counts);
+	/* a goroutine stood there: next time */
+	p->is_off = !err && p->is_parked;
+	return err;
 }
 
 void batch_take_off(struct batch *b, const struct target_job *j)
