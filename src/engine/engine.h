@@ -127,6 +127,13 @@ extern const struct engine_ops engine_kernel, engine_user, engine_both;
 
 /* has this process the capabilities that bpf(2) and perf_event_open(2) want? Unknown is yes: what is refused is said then */
 bool engine_kernel_is_permitted(void);
+/* ns of a hit of a user probe of the kernel without its program, measured on functions of our own; 0: not known */
+struct engine_ways {
+	uint64_t emulated, stepped; /* by what the kernel does with the instruction there */
+	uint64_t returned;
+};
+void engine_kernel_ways(struct engine_ways *ret);
+
 /* why the user engine cannot run this, all of it, in a process that has its files; NULL: it can */
 struct err *user_engine_refusal(const struct image *im) ERR_MUST;
 

@@ -119,7 +119,7 @@ static ERR_MUST struct err *add_link(struct object *o, struct bpf_program *p, st
 	if (!l)
 		return object_failed(o, errno, "attach '%s' (section \"%s\")", bpf_program__name(p),
 				     bpf_program__section_name(p));
-	vec_push(&o->links, l);
+	vec_push(&o->links, ((struct object_link){ l, p }));
 	return NULL;
 }
 
@@ -319,6 +319,7 @@ struct err *object_attach(struct object *o, uint32_t *n)
 	TRY(object_check_given(o));
 	if (o->opts.is_user)
 		return object_user_attach(o, n);
+	TRY(object_budget_begin(o));
 	object_pipe_open(o);
 	bpf_object__for_each_program(p, o->bpf)
 	{

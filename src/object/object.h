@@ -29,6 +29,7 @@ struct object_opts {
 	const struct object_attach *attach; /* for sections that name no place, or another one */
 	uint32_t n_attach;
 	uint32_t hertz; /* of perf_event programs */
+	double budget; /* share of a processor that user probes may take; 0: any. Not with is_user */
 	bool is_user; /* programs run in the processes of pids (user engine), after the kernel has verified them */
 	pid_t held_pid; /* of pids: a child that waits before its exec until gate, a pipe, gets a byte; 0: none */
 	int gate;
@@ -49,6 +50,9 @@ struct err *object_attach(struct object *o, uint32_t *n) ERR_MUST;
 bool object_has_released(const struct object *o);
 /* prints what has come, waiting at most timeout_ms for the first of it */
 struct err *object_poll(struct object *o, int timeout_ms) ERR_MUST;
+/* often: takes user probes off that cost more than the budget; behind the maps: what that means for them */
+struct err *object_budget_round(struct object *o) ERR_MUST;
+void object_budget_end(struct object *o);
 void object_detach(struct object *o);
 struct err *object_put_maps(struct object *o) ERR_MUST;
 /* records that the buffers had no room for */

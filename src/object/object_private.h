@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/vec.h"
+#include "engine/engine.h"
 #include "object/object.h"
 #include "output/value.h"
 #include "types/btf_source.h"
@@ -32,12 +33,20 @@ struct object_buffer {
 	bool was_said;            /* that it is not known, or does not fit */
 };
 
+struct object_link {
+	struct bpf_link *link;
+	const struct bpf_program *program;
+};
+
+struct object_budget;
+
 struct object {
 	struct object_opts opts;
 	struct bpf_object *bpf;
 	struct strbuf log; /* what libbpf had to say, since it was last cleared */
-	VEC(struct bpf_link *) links;
-	VEC(int) samplers; /* perf events of sampled programs */
+	VEC(struct object_link) links;
+	struct object_budget *budget; /* budget.c; NULL: --budget was not asked for */
+	VEC(int) samplers;            /* perf events of sampled programs */
 	/* types */
 	struct arena arena;
 	struct type_table types;
@@ -92,6 +101,10 @@ struct err *object_user_each(struct object *o, const struct bpf_map *m,
 			     bool (*fn)(void *arg, const void *key, const void *value,
 					uint32_t n_cpus),
 			     void *arg) ERR_MUST;
+
+/* budget.c: before programs are attached; what is over it is taken off by object_budget_round (object.h) */
+struct err *object_budget_begin(struct object *o) ERR_MUST;
+void object_budget_free(struct object *o);
 
 /* printk.c */
 void object_pipe_open(struct object *o);

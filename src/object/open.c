@@ -181,7 +181,7 @@ void object_detach(struct object *o)
 		close(*fd);
 	vec_free(&o->samplers);
 	vec_each(l, &o->links)
-		bpf_link__destroy(*l);
+		bpf_link__destroy(l->link);
 	vec_free(&o->links);
 }
 
@@ -196,6 +196,7 @@ void object_free(struct object *o)
 		return;
 	object_detach(o);
 	object_user_free(o);
+	object_budget_free(o);
 	object_buffers_free(o);
 	if (o->pipe >= 0)
 		close(o->pipe);

@@ -74,6 +74,11 @@ static ERR_MUST struct err *read_options(struct object_run *r)
 	if ((s->follow && !s->command) || s->cgroup_id)
 		return err_hint(err_new(0, "run does not know --follow, --cgroup and --container"),
 				"programs of an object choose by themselves what they look at");
+	if (s->budget > 0 && s->engine == ENGINE_USER)
+		return err_hint(
+			err_new(0, "--budget does not know objects whose programs run in a process: "
+				   "they count no hits for it"),
+			"--engine kernel has it");
 	TRY(tool_args_number(r->a, "hertz", &hertz));
 	if (hertz < 1 || hertz > 10000)
 		return err_new(0, "--hertz takes 1 to 10000");
@@ -86,6 +91,7 @@ static ERR_MUST struct err *read_options(struct object_run *r)
 					.attach = r->attach.v,
 					.n_attach = (uint32_t)r->attach.n,
 					.hertz = (uint32_t)hertz,
+					.budget = s->budget,
 					.is_user = s->engine == ENGINE_USER,
 					.is_json = s->format == OUTPUT_JSON,
 					.write = write_line,
@@ -146,6 +152,8 @@ static ERR_MUST struct err *trace(struct object_run *r, struct object *o)
 	child_release(&r->child);
 	while (!err && !s->is_dry_run && !should_stop(r)) {
 		err = object_poll(o, POLL_MS);
+		if (!err)
+			err = object_budget_round(o);
 		sink_batch_end(&r->out);
 	}
 	object_detach(o);
@@ -153,6 +161,7 @@ static ERR_MUST struct err *trace(struct object_run *r, struct object *o)
 		err = object_poll(o, 0);
 	if (!err && !s->is_dry_run)
 		err = object_put_maps(o);
+	object_budget_end(o);
 	if (object_lost(o))
 		fprintf(stderr, "WARNING: %llu events were lost: the buffers were full\n",
 			(unsigned long long)object_lost(o));

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Traced program: a burst of calls, then few of them. bursts CALLS GO AFTER: calls burst_call(0) so often, 1,000 times a millisecond;
- * then burst_call(1) twice a millisecond until there is a file GO (30 s at most); then burst_call(2) AFTER times as slowly. Each call lasts from
- * burst_call to its return, and calls nothing. At the end it says how many calls of each kind there were.
+ * Traced program: a burst of calls, then few of them. bursts STOP GO AFTER: calls burst_call(0) a thousand times a millisecond until there is a file
+ * STOP; then burst_call(1) every five milliseconds until there is a file GO; then burst_call(2) AFTER times as slowly. It waits for each
+ * file 20 s at most. At the end it says how many calls of each kind there were.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { CALM_MS = 30000, CALM_CALLS = 2, BURST_CALLS = 1000 };
+enum { MOST_S = 20, CALM_MS = 5, BURST_CALLS = 1000 };
 
 __attribute__((noinline)) long burst_call(long kind)
 {
@@ -17,11 +17,11 @@ __attribute__((noinline)) long burst_call(long kind)
 	return kind + 100;
 }
 
-static void nap(void)
+static void nap(long ms)
 {
-	const struct timespec ms = { .tv_nsec = 900000 };
+	const struct timespec t = { .tv_nsec = ms * 1000000 };
 
-	nanosleep(&ms, NULL);
+	nanosleep(&t, NULL);
 }
 
 static long call(long kind, long n)
@@ -32,17 +32,26 @@ static long call(long kind, long n)
 	return n;
 }
 
+static long call_until(const char *file, long kind, long at_once, long ms)
+{
+	time_t end = time(NULL) + MOST_S;
+	long n = 0;
+
+	for (; access(file, F_OK) && time(NULL) < end; nap(ms))
+		n += call(kind, at_once);
+	return n;
+}
+
 int main(int argc, char **argv)
 {
-	long n = argc > 1 ? atol(argv[1]) : 1000, after = argc > 3 ? atol(argv[3]) : 100;
 	long calls[3] = { 0 };
 
-	for (; calls[0] < n; nap())
-		calls[0] += call(0, BURST_CALLS);
-	for (int ms = 0; ms < CALM_MS && argc > 2 && access(argv[2], F_OK); ms++, nap())
-		calls[1] += call(1, CALM_CALLS);
-	for (; calls[2] < after; nap())
-		calls[2] += call(2, CALM_CALLS);
+	if (argc != 4)
+		return 1;
+	calls[0] = call_until(argv[1], 0, BURST_CALLS, 1);
+	calls[1] = call_until(argv[2], 1, 1, CALM_MS);
+	for (; calls[2] < atol(argv[3]); nap(CALM_MS))
+		calls[2] += call(2, 1);
 	printf("calls %ld %ld %ld\n", calls[0], calls[1], calls[2]);
 	return 0;
 }

@@ -97,7 +97,7 @@ struct engine {
 	bool is_attached;
 	uint32_t group; /* of what is attached now */
 	bool has_dropped_late[IMAGE_BUDGET_CLAUSES]; /* --budget: with places of later generations, which are not known any more */
-	uint64_t way_ns[3]; /* way.c: measured; 0: not yet */
+	struct engine_ways ways; /* way.c: measured; 0: not yet */
 	uint32_t n_named; /* tracefs events so far: each name is used once */
 	/* iterators run in a thread of their own, so that their events are read while they run */
 	pthread_t iter_thread;

@@ -15,9 +15,7 @@
 #include <errno.h>
 #include <sys/ioctl.h>
 
-enum way { WAY_EMULATED, WAY_STEPPED, WAY_RETURN, N_WAYS };
-
-enum { CALLS = 200, BATCHES = 5 };
+enum { CALLS = 200 };
 
 __asm__(".text\n"
 	".p2align 4\n.type kernel_way_pushes,@function\nkernel_way_pushes: push %rbx; pop %rbx; ret\n"
@@ -82,23 +80,6 @@ static int attach(uint64_t offset, bool is_return, int *perf)
 	return *perf;
 }
 
-/* of the quickest batch: the others were interrupted */
-static uint64_t time_calls(void (*f)(void))
-{
-	uint64_t best = UINT64_MAX;
-
-	for (int k = 0; k < BATCHES; k++) {
-		uint64_t start = clock_monotonic_ns(), ns;
-
-		for (int i = 0; i < CALLS; i++)
-			f();
-		ns = (clock_monotonic_ns() - start) / CALLS;
-		if (ns < best)
-			best = ns;
-	}
-	return best;
-}
-
 static uint64_t measure(void (*f)(void), bool is_return)
 {
 	uint64_t offset, ns;
@@ -109,25 +90,24 @@ static uint64_t measure(void (*f)(void), bool is_return)
 	fd = attach(offset, is_return, &perf);
 	if (fd < 0)
 		return 0;
-	ns = time_calls(f);
+	ns = clock_time_calls(f, CALLS) / CALLS;
 	close(fd);
 	return ns;
 }
 
-static void measure_all(struct engine *e)
+void engine_kernel_ways(struct engine_ways *ret)
 {
-	e->way_ns[WAY_EMULATED] = measure(kernel_way_pushes, false);
-	e->way_ns[WAY_STEPPED] = measure(kernel_way_moves, false);
-	e->way_ns[WAY_RETURN] = measure(kernel_way_pushes, true);
+	*ret = (struct engine_ways){ .emulated = measure(kernel_way_pushes, false),
+				     .stepped = measure(kernel_way_moves, false),
+				     .returned = measure(kernel_way_pushes, true) };
 	log_verbose(
 		"a hit without its program: %llu ns where the kernel emulates the instruction, %llu ns "
 		"where it steps, %llu ns at a return",
-		(unsigned long long)e->way_ns[WAY_EMULATED],
-		(unsigned long long)e->way_ns[WAY_STEPPED],
-		(unsigned long long)e->way_ns[WAY_RETURN]);
+		(unsigned long long)ret->emulated, (unsigned long long)ret->stepped,
+		(unsigned long long)ret->returned);
 	/* in a newer kernel all of them may be alike, in none the step is less */
-	if (e->way_ns[WAY_STEPPED] < e->way_ns[WAY_EMULATED])
-		e->way_ns[WAY_STEPPED] = e->way_ns[WAY_EMULATED];
+	if (ret->stepped < ret->emulated)
+		ret->stepped = ret->emulated;
 }
 
 uint64_t kernel_way_ns(struct engine *e, uint32_t prog)
@@ -136,11 +116,11 @@ uint64_t kernel_way_ns(struct engine *e, uint32_t prog)
 	uint64_t step;
 	bool is_cheap = true;
 
-	if (!e->way_ns[WAY_STEPPED])
-		measure_all(e);
+	if (!e->ways.stepped)
+		engine_kernel_ways(&e->ways);
 	/* the places of USDT are nops */
 	for (uint32_t i = 0; s->kind != PROBE_USDT && i < s->n_points; i++)
 		is_cheap &= s->points[i].is_cheap;
-	step = is_cheap ? 0 : e->way_ns[WAY_STEPPED] - e->way_ns[WAY_EMULATED];
-	return step + e->way_ns[probe_is_kernel_return(s) ? WAY_RETURN : WAY_EMULATED];
+	step = is_cheap ? 0 : e->ways.stepped - e->ways.emulated;
+	return step + (probe_is_kernel_return(s) ? e->ways.returned : e->ways.emulated);
 }

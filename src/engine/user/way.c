@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { CALLS = 20000, BATCHES = 5 };
+enum { CALLS = 20000 };
 
 __asm__(".text\n.p2align 4\n.type user_way_round,@function\nuser_way_round: jmp 1f\n"
 	"2: ret\n"
@@ -23,20 +23,9 @@ __attribute__((used, visibility("hidden"))) uint64_t user_way_hits;
 
 uint64_t user_way_ns(struct engine *e, uint32_t prog)
 {
-	uint64_t best = UINT64_MAX;
-
 	(void)prog;
-	for (int k = 0; !e->way_ns && k < BATCHES; k++) {
-		uint64_t start = clock_monotonic_ns(), ns;
-
-		for (int i = 0; i < CALLS; i++)
-			user_way_round();
-		ns = clock_monotonic_ns() - start;
-		if (ns < best)
-			best = ns;
-	}
 	if (!e->way_ns) {
-		e->way_ns = (best + CALLS - 1) / CALLS;
+		e->way_ns = (clock_time_calls(user_way_round, CALLS) + CALLS - 1) / CALLS;
 		log_verbose("a hit without its program: at most %llu ns",
 			    (unsigned long long)e->way_ns);
 	}
