@@ -175,6 +175,9 @@ def both(program, n):
 
 def target(sonde, path, n):
     n_counted = 0
+    program = Program(sonde, path)
+    took = measure_attach(program)
+    program.end()
     for i in range(n):
         program = Program(sonde, path)
         t = program.trace(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -182,7 +185,7 @@ def target(sonde, path, n):
             wait_until("probes are in", program.is_patched)
             time.sleep(0.02)
         else:
-            time.sleep(random.uniform(0, 0.2))
+            time.sleep(random.uniform(0, min(2 * took, 3)))
         program.p.kill()
         program.p.wait()
         out, err = t.communicate(timeout=LIMIT)

@@ -369,7 +369,7 @@ static void remove_all(struct target *t)
 void target_detach(struct target *t)
 {
 	/* threads come out of the code as soon as they get a processor */
-	static const int naps_ms[] = { 0, 3, 10, 30, 100, 300 };
+	static const int naps_ms[] = { 0, 3, 10, 30, 100, 300, 1000, 2000 };
 	struct err *err = NULL;
 
 	let_go(t);
