@@ -77,7 +77,7 @@ struct engine_ops {
 	void (*wake_by)(struct engine *e, int fd);
 	/* deliver pending events; waits up to timeout_ms (-1: for ever) when there are none. Interrupted by signals: 0 */
 	struct err *(*poll)(struct engine *e, int timeout_ms, engine_event_fn *fn, void *arg);
-	/* in the engine_event_fn: when this record was made, ns of CLOCK_MONOTONIC; the kernel's have it where image.has_times */
+	/* in the engine_event_fn: when this record was made, ns of CLOCK_MONOTONIC, where image.has_times */
 	uint64_t (*event_time)(struct engine *e);
 	/* an fd that is readable when poll has something; for the session's own epoll */
 	int (*poll_fd)(struct engine *e);

@@ -368,12 +368,10 @@ static uint32_t read_rings(struct engine *e, engine_event_fn *fn, void *arg)
 	while (bytes < most && (r = oldest(e, &record, &length, &time))) {
 		const struct event_head *head;
 
-		if (!n)
+		/* records come while others are read; but a process can write there what it will, and nothing is of the future */
+		if (e->image->has_times && time > now.tsc)
 			now = shared_clock_now(&e->shared);
-		e->event_time = shared_clock_at(&now, time);
-		/* a process can write there what it will: nothing is of the future */
-		if (e->event_time > now.ns)
-			e->event_time = now.ns;
+		e->event_time = time < now.tsc ? shared_clock_at(&now, time) : now.ns;
 		vec_reserve(&e->record, length / sizeof(*e->record.v) + 1);
 		head = (const struct event_head *)(const void *)e->record.v;
 		memcpy(e->record.v, record, length);

@@ -36,6 +36,7 @@ struct shared {
 	struct shared_map *maps; /* of the image, in its order */
 	uint32_t n_maps;
 	uint64_t seen_tsc, seen_ns, next_look_ns; /* shared_clock.c: both clocks at its last look */
+	uint64_t before_tsc, before_ns;           /* and at the look before that */
 	/* offsets, from the file's beginning and from own: where maps of later generations go, and the end of the room for them */
 	uint64_t room, room_end, own_room, own_room_end;
 };

@@ -107,6 +107,8 @@ void shared_clock_start(struct shared *s)
 		;
 	read_both(&s->seen_tsc, &s->seen_ns);
 	c.scale = scale_of(s->seen_ns - c.ns, s->seen_tsc - c.tsc);
+	s->before_tsc = c.tsc;
+	s->before_ns = c.ns;
 	find_offsets(&c);
 	publish(s, &c);
 	s->next_look_ns = s->seen_ns + FIRST_LOOK_NS;
@@ -140,6 +142,8 @@ void shared_clock_round(struct shared *s)
 		c.ns = now;
 	find_offsets(&c);
 	publish(s, &c);
+	s->before_tsc = s->seen_tsc;
+	s->before_ns = s->seen_ns;
 	s->seen_tsc = c.tsc;
 	s->seen_ns = now;
 	s->next_look_ns = now + LOOK_NS;
@@ -153,8 +157,11 @@ uint64_t shared_clock_at(const struct rt_clock *c, uint64_t tsc)
 
 struct rt_clock shared_clock_now(const struct shared *s)
 {
-	struct rt_clock c = { .scale = s->own->clocks[s->own->clock_now % 2].scale };
+	struct rt_clock c = { 0 };
 
 	read_both(&c.tsc, &c.ns);
+	/* the true rate, not the one by which the programs' line comes back to where it should be */
+	if (s->own->clocks[s->own->clock_now % 2].scale && c.tsc > s->before_tsc)
+		c.scale = scale_of(c.ns - s->before_ns, c.tsc - s->before_tsc);
 	return c;
 }
