@@ -116,7 +116,7 @@ def qemu(kernel, initrd):
     it is no quicker on a busy machine. Without cx16, because QEMU 7.2 gave a processor wrong flags after cmpxchg16b, which
     ended the kernel in a double fault"""
     words = ["console=ttyS0", "quiet", "loglevel=5", "panic=-1", "reboot=t", "mitigations=off", "nowatchdog", "nokaslr",
-             "random.trust_cpu=on", "audit=0", "lsm=bpf", "no_timer_check", "rdinit=/init",
+             "random.trust_cpu=on", "audit=0", "lsm=yama,bpf", "no_timer_check", "rdinit=/init",
              "8250.nr_uarts=1"]
     return ["qemu-system-x86_64", "-machine", "pc,usb=off,graphics=off", "-accel", "tcg,thread=single",
             "-cpu", "max,la57=off,cx16=off", "-smp", "2", "-m", "1536", "-nodefaults", "-no-user-config", "-nographic", "-no-reboot",

@@ -36,10 +36,8 @@ struct err *remote_open(pid_t pid, struct remote *ret)
 	snprintf(path, sizeof(path), "/proc/%d/mem", (int)ret->leader);
 	ret->mem_fd = open(path, O_RDWR | O_CLOEXEC);
 	if (ret->mem_fd < 0)
-		return err_hint(err_new(errno, "open the memory of process %d", (int)pid),
-				"it takes root; or the same user, a program that has not "
-				"forbidden it (set-user-ID, PR_SET_DUMPABLE), and "
-				"kernel.yama.ptrace_scope = 0");
+		return remote_explain_refusal(
+			err_new(errno, "open the memory of process %d", (int)pid));
 	return NULL;
 }
 

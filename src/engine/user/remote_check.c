@@ -99,3 +99,22 @@ struct err *remote_check(pid_t pid)
 	TRY(remote_check_program(pid));
 	return check_sharers(pid);
 }
+
+struct err *remote_explain_refusal(struct err *e)
+{
+	static const char *const by_scope[] = {
+		"it takes root; or the same user, and a program that has not forbidden it "
+		"(set-user-ID, PR_SET_DUMPABLE)",
+		"kernel.yama.ptrace_scope is 1: without root, sonde can trace what it starts itself (-c), "
+		"and programs that allow it by prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY)",
+		"kernel.yama.ptrace_scope is 2: only root can trace; root can set it to 1 or 0",
+		"kernel.yama.ptrace_scope is 3: nobody can trace until the next boot, but --engine "
+		"kernel needs no ptrace",
+	};
+	FILE_AUTO f = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+	int scope = 0;
+
+	if (!f || fscanf(f, "%d", &scope) != 1 || scope < 0 || scope > 3)
+		scope = 0;
+	return err_hint(e, "%s", by_scope[!geteuid() && scope < 3 ? 0 : scope]);
+}

@@ -20,6 +20,8 @@ enum seized { SEIZED, SEIZED_NOT, SEIZED_GONE };
 
 /* why a process must be left alone, as far as that can be known without touching it */
 struct err *remote_check(pid_t pid) ERR_MUST;
+/* adds what may help against a refusal of the kernel's to trace */
+struct err *remote_explain_refusal(struct err *e);
 /* another process that shares its memory, which stopping it does not stop; 0: none, or the kernel cannot compare */
 pid_t remote_find_sharer(pid_t pid);
 bool remote_can_compare(pid_t pid);
