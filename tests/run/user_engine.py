@@ -132,7 +132,8 @@ def options(running, held):
     """what is put behind sonde's name"""
     text = running.t.get("ARGS", "") + " " + (running.t.get("RUN") or "")
     if held:
-        return f"--engine user -p {held.pid}{held.options}"
+        before = "".join(f" -p {pid}" for pid in running.before_pids)
+        return f"--engine user -p {held.pid}{before}{held.options}"
     if OWN_PROCESS.search(text) or not running.before_pids:
         return "--engine user"
     more = Waiting.options if running.t.get("HOLD") == "shell" else ""
@@ -151,4 +152,5 @@ def hold(running):
 def wants_hold(test):
     """AFTER is what is traced, unless something that runs already is"""
     text = test.get("ARGS", "") + " " + (test.get("RUN") or "")
-    return bool(test.get("AFTER")) and not test.get("BEFORE") and not OWN_PROCESS.search(text)
+    before = test.get("BEFORE") and test.get("HOLD") != "shell"
+    return bool(test.get("AFTER")) and not before and not OWN_PROCESS.search(text)
