@@ -72,6 +72,7 @@ struct late {
 	uint64_t rescanned_at;
 	bool must_rescan;
 	bool must_look; /* the engine must: a file that it knows was mapped */
+	uint64_t held_at; /* since when what stands now may have run without probes; 0: nothing does */
 	uint64_t n_records, n_looked, n_attached, worst_ns;
 	uint32_t n_late;
 };
@@ -117,6 +118,26 @@ static bool hold(struct late *l, pid_t pid)
 
 	l->must_look |= l->o.ops->hold && is_traced;
 	return is_traced;
+}
+
+/* a file that is known gets its probes in one process more */
+static void note_late(struct late *l, const struct mapped_file *m, uint64_t mapped_at,
+		      bool is_first)
+{
+	log_verbose("%.*s is mapped by process %d, which stands until it has its probes",
+		    STR_ARG(m->path), (int)m->pid);
+	l->n_late += is_first;
+	if (!l->held_at || mapped_at < l->held_at)
+		l->held_at = mapped_at;
+}
+
+static void note_looked(struct late *l)
+{
+	uint64_t took = clock_monotonic_ns() - l->held_at;
+
+	if (l->held_at && took > l->worst_ns)
+		l->worst_ns = took;
+	l->held_at = 0;
 }
 
 static bool is_followed(struct late *l, pid_t pid)
@@ -309,8 +330,9 @@ static void look(struct late *l, const struct mapped_file *m, const struct file_
 	strbuf_add_str(&name, m->path);
 	err_free(objfile_open_fd(fd, strbuf_cstr(&name), &f));
 	is_there = f && has_probes(l, f);
-	if (is_there)
-		hold(l, m->pid);
+	/* what processes had from the beginning is found by reading lists, not by records */
+	if (is_there && hold(l, m->pid) && l->o.ops->hold && l->o.c->mappings && key)
+		note_late(l, m, mapped_at, true);
 	if (f && !is_there && fits_file(l, m->path, f)) {
 		if (!is_followed(l, m->pid)) {
 			objfile_unref(f);
@@ -331,8 +353,11 @@ static void rescan(struct late *l)
 {
 	const struct session_opts *o = l->o.c->opts;
 	struct mapped_files all;
+	uint64_t mapped_at;
 	struct err *err;
 
+	/* when what is found now was mapped is not known: after the last look */
+	mapped_at = l->rescanned_at ? l->rescanned_at : clock_monotonic_ns();
 	l->rescanned_at = clock_monotonic_ns();
 	l->must_rescan = false;
 	if (!o->follow && l->o.c->child)
@@ -348,7 +373,7 @@ static void rescan(struct late *l)
 		/* its generation is not known: only where the kernel tells nothing is a file taken for one that was looked at */
 		if (fits_path(l, (*m)->path) && concerns(l, (*m)->pid) &&
 		    (l->o.c->mappings || !is_known(l, &key)))
-			look(l, *m, l->o.c->mappings ? NULL : &key, l->rescanned_at);
+			look(l, *m, l->o.c->mappings ? NULL : &key, mapped_at);
 	}
 	mapped_files_free(&all);
 	err_free(err);
@@ -400,8 +425,12 @@ static void on_record(void *arg, const struct perf_record *r)
 	l->n_records++;
 	if (!concerns(l, r->pid))
 		return;
-	if (is_probed(l, r->path, &key))
-		hold(l, r->pid);
+	if (is_probed(l, r->path, &key) && hold(l, r->pid) && l->o.ops->hold &&
+	    (!l->specs.n || is_known(l, &key))) {
+		note_late(l, &m, r->time, !is_known(l, &key));
+		if (!is_known(l, &key))
+			remember(l, &key, true);
+	}
 	if (!l->specs.n || is_known(l, &key)) {
 		l->must_look |= !l->o.c->opts->follow;
 		return;
@@ -426,7 +455,10 @@ void late_round(struct late *l)
 	if ((l->must_rescan && l->read_at - l->rescanned_at > RESCAN_NS) ||
 	    (!l->o.c->mappings && l->read_at - l->rescanned_at > UNTOLD_NS))
 		rescan(l);
-	l->must_look = l->must_look && l->o.ops->look && l->o.ops->look(l->o.engine);
+	if (l->must_look && l->o.ops->look) {
+		l->must_look = l->o.ops->look(l->o.engine);
+		note_looked(l);
+	}
 	sweep(l, l->read_at);
 }
 
