@@ -289,14 +289,39 @@ static void add_places(struct engine *e, const struct growth *g)
 	memset(e->job.is_attached + n, 0, p->n - n);
 }
 
-/* all processes that are traced */
-static void each_target(struct engine *e, void (*fn)(struct target *t, struct target_job *j))
+/* all processes that are traced; -> what fn returned, in all */
+static uint32_t each_target(struct engine *e, const struct growth *g,
+			    uint32_t (*fn)(struct target *t, struct target_job *j,
+					   const struct growth *g))
 {
+	uint32_t n = 0;
+
 	vec_each(t, &e->targets)
-		fn(*t, &e->job);
-	vec_each(p, &e->follow.v)
-		if (p->target)
-			fn(p->target, &e->job);
+		n += fn(*t, &e->job, g);
+	vec_each(f, &e->follow.v)
+		if (f->target)
+			n += fn(f->target, &e->job, g);
+	return n;
+}
+
+static uint32_t extend_one(struct target *t, struct target_job *j, const struct growth *g)
+{
+	(void)g;
+	target_extend(t, j);
+	return target_is_partial(t);
+}
+
+static uint32_t take_off_one(struct target *t, struct target_job *j, const struct growth *g)
+{
+	(void)g;
+	target_take_off(t, j);
+	return 0;
+}
+
+static uint32_t hold_one(struct target *t, struct target_job *j, const struct growth *g)
+{
+	(void)j;
+	return target_hold(t, g->pid);
 }
 
 /* places that processes may have, as far as their files say */
@@ -324,7 +349,7 @@ static void add(struct engine *e, const struct growth *g, struct guardian_report
 	add_places(e, g);
 	if (e->opts.follow)
 		follow_settle(&e->follow, SETTLE_MS);
-	each_target(e, target_extend);
+	(void)each_target(e, g, extend_one);
 	out->n_attached = target_job_attached(&e->job, first);
 	out->n_failed = e->job.refusals.n - n_refused;
 	/* no process has the file now, one will */
@@ -346,26 +371,15 @@ struct err *grow_answer(struct engine *e, struct str question, struct guardian_r
 	case GROWTH_ADD: add(e, g, out); break;
 	case GROWTH_DROP_GROUP:
 		if (target_places_drop_group(&e->job.places, g->group))
-			each_target(e, target_take_off);
+			(void)each_target(e, g, take_off_one);
 		break;
 	case GROWTH_DROP_FILE:
 		if (target_places_drop_file(&e->job.places, g->path))
-			each_target(e, target_take_off);
+			(void)each_target(e, g, take_off_one);
 		break;
-	case GROWTH_HOLD:
-		vec_each(t, &e->targets)
-			out->n_failed += target_hold(*t, g->pid);
-		if (e->opts.follow)
-			follow_events(&e->follow);
-		vec_each(p, &e->follow.v)
-			out->n_failed += p->target && target_hold(p->target, g->pid);
-		break;
+	case GROWTH_HOLD: out->n_failed = each_target(e, g, hold_one); break;
 	case GROWTH_LOOK:
-		each_target(e, target_extend);
-		vec_each(t, &e->targets)
-			out->n_failed += target_is_partial(*t);
-		vec_each(p, &e->follow.v)
-			out->n_failed += p->target && target_is_partial(p->target);
+		out->n_failed = each_target(e, g, extend_one);
 		refusals_take(&e->job.refusals, &out->text);
 		break;
 	}
