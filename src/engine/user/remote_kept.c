@@ -29,6 +29,7 @@ struct kept {
 	bool is_stopping; /* somebody waits for its stop */
 	bool is_held;     /* by a signal like SIGSTOP: it must not run */
 	bool is_inside;   /* of vfork, whose child runs in its place */
+	bool has_called; /* a call of ours: it stands at the end of that, where the kernel restarts nothing */
 	int signal;
 };
 
@@ -102,8 +103,10 @@ static void go(struct kept *k)
 	/* one that is held by a signal waits on; after a system call of ours it has to come to that stop again */
 	if (k->is_held && !ptrace(PTRACE_LISTEN, k->tid, NULL, NULL))
 		return;
-	if (k->is_held)
+	/* nor would it restart the call that our stop had interrupted, before it comes to a stop of the other kind */
+	if (k->is_held || k->has_called)
 		ptrace(PTRACE_INTERRUPT, k->tid, NULL, NULL);
+	k->has_called = false;
 	ptrace(PTRACE_CONT, k->tid, NULL, (void *)(intptr_t)k->signal);
 	k->signal = 0;
 }
@@ -359,8 +362,12 @@ bool kept_suspend_filter(pid_t tid)
 
 void kept_resume_filter(pid_t tid)
 {
-	if (kept_has(tid))
-		ptrace(PTRACE_SETOPTIONS, tid, NULL, TELLS);
+	struct kept *k = find(tid);
+
+	if (!k)
+		return;
+	k->has_called = true;
+	ptrace(PTRACE_SETOPTIONS, tid, NULL, TELLS);
 }
 
 /* ---- the end ---- */

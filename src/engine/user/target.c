@@ -44,7 +44,7 @@ static bool is_known(void *arg, uint64_t address)
 			if (s->address == address && !s->is_gone)
 				return true;
 	vec_each(s, &t->inherited.sites)
-		if (*s == address)
+		if (s->address == address)
 			return true;
 	return false;
 }

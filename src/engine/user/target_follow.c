@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { STOP_MS = 3000 };
+enum { STOP_MS = 3000, JUMP = 0xe9 };
 
 static struct target *new_target(pid_t pid)
 {
@@ -103,8 +103,9 @@ static void inherit(const struct target *parent, struct inherited *out)
 		vec_push(&out->privates, *at);
 	vec_each(b, &parent->batches) {
 		vec_each(s, &b->sites.v)
-			if (!s->is_gone)
-				vec_push(&out->sites, s->address);
+			if (!s->is_gone && s->patch.trampoline)
+				vec_push(&out->sites,
+					 ((struct inherited_site){ s->address, s->patch.site }));
 		vec_each(s, &b->sites.semaphores)
 			if (s->is_raised)
 				vec_push(&out->semaphores, s->address);
@@ -139,6 +140,38 @@ static bool shares_memory(pid_t pid, pid_t parent, bool is_vfork)
 	return order < 0 ? is_vfork : order == 0;
 }
 
+static bool has_jump(const struct target *t, const struct inherited_site *s)
+{
+	uint8_t byte;
+
+	return remote_read(&t->remote, s->jump, &byte, sizeof(byte)) && byte == JUMP;
+}
+
+/*
+ * It may have been made before its parent got the last of what that has now: then it has less. True: it has all of it. What is on the way
+ * belongs to nobody: an area without jumps
+ */
+static bool keep_what_it_has(struct target *t)
+{
+	struct inherited *in = &t->inherited;
+	size_t n_sites = in->sites.n, n = 0;
+	uint32_t word;
+
+	for (size_t i = 0; i < in->sites.n; i++)
+		if (has_jump(t, &in->sites.v[i]))
+			in->sites.v[n++] = in->sites.v[i];
+	in->sites.n = n;
+	n = 0;
+	for (size_t i = 0; i < in->privates.n; i++)
+		if (remote_read(&t->remote, in->privates.v[i], &word, sizeof(word)))
+			in->privates.v[n++] = in->privates.v[i];
+	in->privates.n = n;
+	if (in->sites.n == n_sites)
+		return true;
+	in->semaphores.n = 0; /* they are raised behind the jumps */
+	return false;
+}
+
 /* in each of its areas: it is traced as its parent is */
 static ERR_MUST struct err *introduce(struct target *t, const struct target_job *j)
 {
@@ -155,9 +188,27 @@ static ERR_MUST struct err *introduce(struct target *t, const struct target_job 
 	return NULL;
 }
 
+/* places that its parent got when it was there already; its threads go on */
+static ERR_MUST struct err *add_rest(struct target *t, struct target_job *j)
+{
+	struct proc_maps maps;
+	struct err *e;
+
+	TRY(remote_stop(&t->remote, STOP_MS));
+	e = proc_maps_read(t->pid, &maps);
+	if (e) {
+		remote_go(&t->remote);
+		return e;
+	}
+	e = target_add_batch(t, j, &maps, true);
+	proc_maps_free(&maps);
+	return e;
+}
+
 void target_born(struct target *t, struct target_job *j, pid_t parent, bool is_vfork)
 {
 	struct err *e;
+	bool is_whole;
 
 	if (parent && shares_memory(t->pid, parent, is_vfork)) {
 		target_drop_inherited(t);
@@ -166,8 +217,11 @@ void target_born(struct target *t, struct target_job *j, pid_t parent, bool is_v
 		return;
 	}
 	e = open_memory(t);
+	is_whole = e || keep_what_it_has(t);
 	if (!e)
 		e = introduce(t, j);
+	if (!e && !is_whole && t->state == TARGET_TRACED)
+		e = add_rest(t, j);
 	if (e)
 		t->state = TARGET_LEFT;
 	target_tell(t, j, e);

@@ -14,9 +14,14 @@ enum target_state {
 	TARGET_LEFT,      /* nothing is done in it */
 };
 
+struct inherited_site {
+	uint64_t address, jump;
+};
+
 /* what a fork's child has of its parent: it goes with the child's memory, and clean.h takes the jumps out of it in the end */
 struct inherited {
-	VEC(uint64_t) sites, semaphores, privates; /* addresses; the last: of struct rt_private */
+	VEC(struct inherited_site) sites;
+	VEC(uint64_t) semaphores, privates; /* addresses; the latter: of struct rt_private */
 	struct rt_range sure[RT_SURE_RANGES];
 };
 
@@ -28,7 +33,7 @@ struct target {
 	uint64_t filters;     /* filters_sum, when it was looked at last */
 	unsigned held_rounds; /* target_hold: 0: it runs; else for how many rounds it may stand */
 	bool is_partial;      /* they were not all there yet */
-	uint64_t code;   /* of its executable mappings, when places were looked for last */
+	uint64_t code;        /* of its executable mappings, when places were looked for last */
 	struct areas areas;
 	VEC(struct batch) batches;
 	enum target_state state;
