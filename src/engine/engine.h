@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+struct proc_map; /* objfile/proc.h */
 struct engine; /* private to each engine */
 
 struct engine_opts {
@@ -31,6 +32,8 @@ struct engine_opts {
 	const char *no_feature; /* --no-feature a,b or NULL */
 	/* called for a verifier refusal or a warning with a place in the script; text is complete */
 	void (*report)(void *arg, struct span at, const char *severity, const char *text);
+	/* code that a traced process has, or has mapped since; m NULL: it begins another program. NULL: not wanted */
+	void (*mapped)(void *report_arg, pid_t pid, const struct proc_map *m);
 	void *report_arg;
 };
 

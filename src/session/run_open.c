@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "objfile/proc.h"
 #include "session/signals.h"
 
 #include <errno.h>
@@ -20,6 +21,23 @@ static void engine_report(void *arg, struct span at, const char *severity, const
 	diag_render_at(&r->c.sources, at, severity, str_from(text), STR_NULL, r->c.is_colour, &b);
 	fflush(stdout);
 	fwrite(b.p, 1, b.n, stderr);
+}
+
+/* the kernel's watch tells of it, too, and earlier; an ordinary user has none */
+static void on_mapped(void *arg, pid_t pid, const struct proc_map *m)
+{
+	const struct run *r = arg;
+	STRBUF_AUTO path = { 0 };
+
+	if (r->names.watch)
+		return;
+	if (!m) {
+		symbolizer_note_exec(r->c.symbolizer, pid);
+		return;
+	}
+	strbuf_printf(&path, "%.*s%s", STR_ARG(m->path), m->deleted ? " (deleted)" : "");
+	symbolizer_note_mmap(r->c.symbolizer, pid, m->start, m->end - m->start, m->offset,
+			     m->dev_major, m->dev_minor, m->ino, strbuf_str(&path));
 }
 
 struct err *run_open_output(struct run *r)
@@ -88,6 +106,7 @@ struct err *run_open_engine(struct run *r)
 		.verifier_log = o->debug & STAGE_VERIFIER,
 		.no_feature = o->no_feature,
 		.report = engine_report,
+		.mapped = on_mapped,
 		.report_arg = r,
 	};
 	struct err *err;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/user/grow.h"
+#include "engine/user/news.h"
 #include "engine/user/sites.h"
 #include "engine/user/user_refusal.h"
 
@@ -212,6 +213,14 @@ static bool round_all(void *arg, struct strbuf *note)
 	return is_any;
 }
 
+static void take_news(void *arg, struct strbuf *news)
+{
+	struct engine *e = arg;
+
+	strbuf_add_str(news, strbuf_str(&e->job.maps));
+	strbuf_clear(&e->job.maps);
+}
+
 static void look_at_all(void *arg)
 {
 	struct engine *e = arg;
@@ -257,6 +266,14 @@ static void tell_later(void *arg, struct str text)
 	user_warn_refused(arg, strbuf_cstr(&copy));
 }
 
+static void tell_maps(void *arg, struct str news)
+{
+	const struct engine *e = arg;
+
+	if (e->opts.mapped)
+		news_each(news, e->opts.mapped, e->opts.report_arg);
+}
+
 /* places that cannot be probed here are said; none at all is an error */
 static struct err *tell_refused(struct engine *e, struct guardian_report *report)
 {
@@ -280,6 +297,8 @@ static struct err *user_attach(struct engine *e, struct engine_attach_result *re
 		.look = look_at_all,
 		.ask = answer_growth,
 		.note = tell_later,
+		.take_news = take_news,
+		.news = tell_maps,
 		.detach = detach_all,
 	};
 	const struct guardian_files files = { .memory = e->shared.fd,

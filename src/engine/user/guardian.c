@@ -94,6 +94,17 @@ static void stand_apart(void)
 		(void)!write(score, "-900", 4); /* refused to ordinary users */
 }
 
+static void send_news(struct self *s)
+{
+	struct strbuf news = { 0 };
+
+	if (s->ops->take_news)
+		s->ops->take_news(s->arg, &news);
+	if (news.n)
+		guardian_send(s->socket, MESSAGE_NEWS, strbuf_str(&news));
+	strbuf_free(&news);
+}
+
 /* false: nobody is there any more to ask, or it told us to stop */
 static bool answer(struct self *s)
 {
@@ -105,6 +116,7 @@ static bool answer(struct self *s)
 		struct err *e = s->ops->ask ? s->ops->ask(s->arg, strbuf_str(&m.text), &report)
 					    : err_new(EOPNOTSUPP, "ask the guardian");
 
+		send_news(s);
 		goes_on = guardian_send_report(s->socket, e, &report);
 		err_free(e);
 	}
@@ -123,6 +135,7 @@ static bool go_round(struct self *s)
 	if (note.n)
 		guardian_send(s->socket, MESSAGE_NOTE, strbuf_str(&note));
 	strbuf_free(&note);
+	send_news(s);
 	return goes_on;
 }
 
@@ -133,6 +146,7 @@ static void look(struct self *s)
 	while (read(s->changes, &info, sizeof(info)) > 0)
 		;
 	s->ops->look(s->arg);
+	send_news(s);
 }
 
 /* SIGCHLD: from processes that we trace, too */
@@ -199,6 +213,7 @@ __attribute__((noreturn)) static void be_guardian(struct self *s,
 	close_others(s, files);
 	await_changes(s);
 	e = s->ops->attach(s->arg, &report);
+	send_news(s);
 	if (!e && guardian_send_report(s->socket, NULL, &report))
 		watch(s);
 	s->ops->detach(s->arg);
@@ -245,19 +260,22 @@ static void collect(struct guardian *g)
 		err_hint(g->rest, "sonde clean --all restores what is left, later");
 }
 
-static void tell(struct guardian *g, const struct guardian_message *m)
+/* true: it came unasked */
+static bool tell(struct guardian *g, const struct guardian_message *m)
 {
-	if (g->ops->note)
+	if (m->kind == MESSAGE_NOTE && g->ops->note)
 		g->ops->note(g->arg, strbuf_str(&m->text));
+	if (m->kind == MESSAGE_NEWS && g->ops->news)
+		g->ops->news(g->arg, strbuf_str(&m->text));
+	return m->kind == MESSAGE_NOTE || m->kind == MESSAGE_NEWS;
 }
 
-/* the next message that is no note */
+/* the next message that was asked for */
 static bool receive(struct guardian *g, struct guardian_message *m)
 {
 	while (guardian_receive(g->socket, m)) {
-		if (m->kind != MESSAGE_NOTE)
+		if (!tell(g, m))
 			return true;
-		tell(g, m);
 	}
 	return false;
 }
@@ -352,10 +370,8 @@ bool guardian_has_ended(struct guardian *g)
 	while (poll(&p, 1, 0) > 0 && p.revents) {
 		bool is_there = guardian_receive(g->socket, &m);
 
-		if (is_there && m.kind == MESSAGE_NOTE) {
-			tell(g, &m);
+		if (is_there && tell(g, &m))
 			continue;
-		}
 		if (is_there && m.kind == MESSAGE_GONE)
 			note_gone(g, &m);
 		collect(g);

@@ -4,7 +4,7 @@
  * end can do so in the middle of a change. It works on its copy of what the front end had when it was forked, takes everything
  * out when it is told to, when the front end has ended in whatever way, or when all its processes have. It prints nothing.
  *
- * All functions here are called by the front end, those of struct guardian_ops in the guardian, but for note.
+ * All functions here are called by the front end, those of struct guardian_ops in the guardian, but for note and news.
  */
 #ifndef SONDE_ENGINE_USER_GUARDIAN_H
 #define SONDE_ENGINE_USER_GUARDIAN_H
@@ -30,6 +30,9 @@ struct guardian_ops {
 	void (*look)(void *arg);
 	/* in the front end, sooner or later: a round has said something. May be NULL */
 	void (*note)(void *arg, struct str text);
+	/* what the front end should know of processes by now, any bytes, and there what to do with it; before the next report. May be NULL */
+	void (*take_news)(void *arg, struct strbuf *news);
+	void (*news)(void *arg, struct str news);
 	/* a question of guardian_ask; may be NULL */
 	struct err *(*ask)(void *arg, struct str question, struct guardian_report *answer);
 	/* takes out what is in; forked children that have it, too, are restored after it */

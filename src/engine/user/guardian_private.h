@@ -10,6 +10,7 @@ enum guardian_kind {
 	MESSAGE_ASK,
 	MESSAGE_STOP,
 	MESSAGE_NOTE, /* the guardian, unasked: text for the user */
+	MESSAGE_NEWS, /* the same: what ops.take_news brought */
 	MESSAGE_GONE, /* everything is taken out, nothing follows */
 };
 

@@ -127,6 +127,7 @@ void target_job_free(struct target_job *j)
 	target_places_free(&j->places);
 	free(j->is_attached);
 	refusals_free(&j->refusals);
+	strbuf_free(&j->maps);
 }
 
 static uint32_t count(const struct target_job *j, size_t from_set, bool is_all)

@@ -3,6 +3,7 @@
  * A traced process: what it has when it is attached to is probed in one batch, and each library that it loads later in one of its
  * own. See target.h.
  */
+#include "engine/user/news.h"
 #include "engine/user/target_private.h"
 
 #include "engine/user/filters.h"
@@ -75,6 +76,7 @@ struct err *target_add_batch(struct target *t, struct target_job *j, const struc
 	struct err *err;
 	size_t n;
 
+	news_add_maps(&j->maps, t->pid, !t->batches.n, maps);
 	sites_find(j, maps, is_known, t, &b.sites);
 	n = b.sites.v.n;
 	t->is_partial = b.sites.is_partial;

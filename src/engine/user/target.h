@@ -38,6 +38,7 @@ struct target_job {
 	int gate;          /* the process waits before its exec for a byte there; -1: it runs */
 	bool *is_attached; /* by place: in one process at least */
 	struct refusals refusals; /* places that cannot be probed */
+	struct strbuf maps;       /* code that processes have mapped (news.c), since it was taken */
 };
 
 /* home: the front end, whose paths the image has */
