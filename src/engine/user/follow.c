@@ -87,10 +87,15 @@ static void on_event(struct follow *f, const struct kept_event *ev)
 	case KEPT_TRAPPED:
 		if (!p || !p->target || !target_trapped(p->target, f->job, ev->tid))
 			remote_kept_go(ev->tid);
+		else
+			f->has_begun |= ev->pid == f->first;
 		break;
 	case KEPT_EXECED:
 		if (p && p->target)
 			target_execed(p->target, f->job);
+		/* one that is left alone is not waited for */
+		f->has_begun |= ev->pid == f->first && p && p->target &&
+				!target_is_starting(p->target);
 		remote_kept_go(ev->tid);
 		break;
 	case KEPT_FORKED:

@@ -20,6 +20,8 @@ struct followed {
 struct follow {
 	struct target_job *job;
 	VEC(struct followed) v;
+	pid_t first;    /* the command of -c */
+	bool has_begun; /* it came to its first instruction; it may have ended since */
 };
 
 struct follow_names {

@@ -33,19 +33,18 @@ static ERR_MUST struct err *start(struct follow *f, pid_t pid, int gate)
 {
 	uint64_t deadline = clock_monotonic_ns() + START_MS * 1000000ull;
 	struct target *t = NULL;
-	struct followed *p;
 
 	f->job->gate = gate;
+	f->first = pid;
 	TRY(target_start(f->job, pid, &t));
 	vec_push(&f->v, ((struct followed){ .pid = pid, .target = t, .is_born = true }));
 	for (;;) {
 		follow_events(f);
-		p = follow_find(f, pid);
-		if (!p)
+		if (f->has_begun)
+			return NULL;
+		if (!follow_find(f, pid))
 			return err_new(ESRCH, "process %d ended before its first instruction",
 				       (int)pid);
-		if (target_has_begun(p->target))
-			return NULL;
 		if (clock_monotonic_ns() > deadline)
 			return err_new(0, "process %d does not come to its first instruction",
 				       (int)pid);

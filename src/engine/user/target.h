@@ -78,8 +78,7 @@ void target_born(struct target *t, struct target_job *j, pid_t parent, bool is_v
 void target_execed(struct target *t, struct target_job *j);
 /* its thread came to a breakpoint. True: that was ours, and the process goes on, probed. False: the thread stands */
 bool target_trapped(struct target *t, struct target_job *j, pid_t tid);
-/* the command of target_start, and processes since their exec: has it come to its first instruction? */
-bool target_has_begun(const struct target *t);
+/* on its way from its exec to its first instruction */
 bool target_is_starting(const struct target *t);
 /* the process has ended; frees it */
 void target_forget(struct target *t);

@@ -78,11 +78,6 @@ struct err *target_start(struct target_job *j, pid_t pid, struct target **ret)
 	return err_wrap(e, "probe process %d", (int)pid);
 }
 
-bool target_has_begun(const struct target *t)
-{
-	return t->state == TARGET_TRACED;
-}
-
 bool target_is_starting(const struct target *t)
 {
 	return t->state == TARGET_STARTING;
