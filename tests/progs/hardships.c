@@ -6,6 +6,7 @@
  *   e  ends
  * hardships [WAY...], where a WAY is filter, permissive, strict, mdwe, undumpable, full, locked, threads=N, headless, forks, execs=N
  */
+#include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -231,7 +232,8 @@ static void take(const char *way)
 	else if (!strcmp(way, "strict"))
 		check(prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0), way);
 	else if (!strcmp(way, "mdwe"))
-		check(prctl(PR_SET_MDWE, 1, 0, 0, 0), way);
+		check(prctl(PR_SET_MDWE, 1, 0, 0, 0) && errno != EINVAL,
+		      way); /* before Linux 6.3 */
 	else if (!strcmp(way, "undumpable"))
 		check(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), way);
 	else if (!strcmp(way, "full"))
