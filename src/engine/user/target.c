@@ -4,9 +4,10 @@
  * own. See target.h.
  */
 #include "engine/user/news.h"
-#include "engine/user/target_private.h"
+#include "engine/user/target.h"
 
 #include "engine/user/filters.h"
+#include "engine/user/target_private.h"
 
 #include <errno.h>
 #include <poll.h>
