@@ -3,10 +3,10 @@
  * A traced process: what it has when it is attached to is probed in one batch, and each library that it loads later in one of its
  * own. See target.h.
  */
-#include "engine/user/news.h"
 #include "engine/user/target.h"
 
 #include "engine/user/filters.h"
+#include "engine/user/news.h"
 #include "engine/user/target_private.h"
 
 #include <errno.h>
