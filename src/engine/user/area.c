@@ -20,7 +20,7 @@ enum {
 	CODE_ALIGN = 16,
 	/* for later batches: addresses only, memory when they come */
 	SPARE_ENTRIES = 2048,
-	SPARE_CODE = 2 << 20,
+	SPARE_CODE = 512 << 10,
 };
 /* jumps of 32 bits reach 2 GB; what is displaced may name things some way beyond the text */
 #define REACH ((1ull << 31) - (64ull << 20))

@@ -37,22 +37,30 @@ static void hole_between(const struct proc_map *before, const struct proc_map *a
 		*to = *to > STACK_ROOM ? *to - STACK_ROOM : 0;
 }
 
+/*
+ * As low as it may be, also below the text: what stays of an area after its end (trim in area.c) is its beginning, so the next one finds the
+ * room behind that
+ */
 uint64_t remote_find_hole(const struct proc_maps *maps, uint64_t low, uint64_t high, size_t size)
 {
 	uint64_t best = 0, best_far = UINT64_MAX;
 
 	for (uint32_t i = 0; i <= maps->n; i++) {
 		uint64_t from, to, gap, at, far;
+		bool is_ours;
 
 		hole_between(i ? &maps->v[i - 1] : NULL, i < maps->n ? &maps->v[i] : NULL, &from,
 			     &to);
 		if (from >= to || to - from < size + 2 * PAGE)
 			continue;
 		/* some room on both sides, where there is enough: mappings of the program grow there */
-		gap = to - from > size + 2 * GUARD ? GUARD : PAGE;
-		at = to <= low ? (to - gap - size) & ~(PAGE - 1)
-			       : (from + gap + PAGE - 1) & ~(PAGE - 1);
-		if (at < from || at + size > to)
+		is_ours = i && str_is(maps->v[i - 1].path, "/memfd:sonde");
+		gap = to - from > size + 2 * GUARD && !is_ours ? GUARD : PAGE;
+		at = from + gap;
+		if (to <= low && high > REACH && at <= high - REACH)
+			at = high - REACH + 1;
+		at = (at + PAGE - 1) & ~(PAGE - 1);
+		if (at + size > to - PAGE)
 			continue;
 		far = at < low ? high - at : at + size - low;
 		if (far < REACH && far < best_far) {

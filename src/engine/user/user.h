@@ -5,6 +5,8 @@
  * same code over the same memory (shared.h).
  *
  *	engine.c	the operations, in the order in which the session calls them
+ *	attach.c	the guardian's work, and what it tells
+ *	events.c	rings and timers
  *	local.c		programs that run here
  *	mapio.c		reading and changing maps
  *	grow.c		generations: programs and places that come later
@@ -54,9 +56,16 @@ struct engine {
 	uint64_t n_abandoned;     /* records that a process began and never completed */
 };
 
-/* ---- engine.c ---- */
+/* ---- attach.c ---- */
 /* lines of places that cannot be probed, unless they are not to be told */
 void user_warn_refused(struct engine *e, const char *text);
+struct err *user_attach(struct engine *e, struct engine_attach_result *res) ERR_MUST;
+void user_detach(struct engine *e);
+void user_stop_guardian(struct engine *e);
+
+/* ---- events.c ---- */
+void user_add_timers(struct engine *e);
+struct err *user_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, void *arg) ERR_MUST;
 
 /* ---- local.c ---- */
 struct err *local_make(const struct image *im, const struct shared *s, struct local **ret) ERR_MUST;
