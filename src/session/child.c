@@ -48,9 +48,10 @@ static struct err *find_program(const char *name, char path[PATH_MAX])
 			"-c takes the path or name of a program and its arguments");
 }
 
-__attribute__((noreturn)) static void child_main(const int gate[2], const char *path, char **argv)
+__attribute__((noreturn)) static void child_main(const int gate[2], int ready, const char *path,
+						 char **argv)
 {
-	char byte;
+	char byte = 0;
 
 	close(gate[1]); /* else the end of the session would not be the end of the pipe */
 	prctl(PR_SET_PDEATHSIG, SIGTERM); /* a tracer that is killed leaves no child behind */
@@ -61,10 +62,23 @@ __attribute__((noreturn)) static void child_main(const int gate[2], const char *
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGUSR1, SIG_DFL);
 	limits_restore_files();
+	/* from here on nothing is done that a script could count as the command's */
+	(void)!write(ready, &byte, 1);
 	if (read(gate[0], &byte, 1) != 1)
 		_exit(125); /* the session ended before it let us go */
 	execv(path, argv);
 	_exit(127);
+}
+
+static ERR_MUST struct err *make_pipes(int gate[2], int ready[2])
+{
+	if (pipe2(gate, O_CLOEXEC))
+		return err_new(errno, "make a pipe for the command");
+	if (!pipe2(ready, O_CLOEXEC))
+		return NULL;
+	close(gate[0]);
+	close(gate[1]);
+	return err_new(errno, "make a pipe for the command");
 }
 
 struct err *child_start(const char *command, struct child *ret)
@@ -72,7 +86,8 @@ struct err *child_start(const char *command, struct child *ret)
 	char path[PATH_MAX];
 	wordexp_t words;
 	struct err *err;
-	int pipe_fds[2];
+	int pipe_fds[2], ready[2];
+	char byte;
 
 	*ret = (struct child){ .release = -1 };
 	if (wordexp(command, &words, WRDE_NOCMD | WRDE_UNDEF) || words.we_wordc == 0)
@@ -80,24 +95,28 @@ struct err *child_start(const char *command, struct child *ret)
 			err_new(0, "cannot split the command '%s' into words", command),
 			"quote characters like |, &, ;, <, > and parentheses, or run a shell: -c 'sh -c \"...\"'");
 	err = find_program(words.we_wordv[0], path);
-	if (!err && pipe2(pipe_fds, O_CLOEXEC))
-		err = err_new(errno, "make a pipe for the command");
+	if (!err)
+		err = make_pipes(pipe_fds, ready);
 	if (err) {
 		wordfree(&words);
 		return err;
 	}
 	ret->pid = fork();
 	if (ret->pid == 0)
-		child_main(pipe_fds, path, words.we_wordv);
+		child_main(pipe_fds, ready[1], path, words.we_wordv);
 	ret->program = base_strdup(path);
 	wordfree(&words);
 	close(pipe_fds[0]);
+	close(ready[1]);
 	ret->release = pipe_fds[1];
 	if (ret->pid < 0) {
 		ret->pid = 0;
-		return err_new(errno, "start the command");
+		err = err_new(errno, "start the command");
 	}
-	return NULL;
+	while (!err && read(ready[0], &byte, 1) < 0 && errno == EINTR)
+		;
+	close(ready[0]);
+	return err;
 }
 
 void child_is_released(struct child *c)

@@ -177,10 +177,12 @@ TEST(no_walk_goes_on_for_ever)
 
 /* ---- this program's own stack ---- */
 
+enum { MAPPINGS = 1000 }; /* the sanitizers have many */
+
 struct self {
 	struct proc_maps maps;
-	struct cfi_table *tables[64];
-	struct objfile *files[64];
+	struct cfi_table *tables[MAPPINGS];
+	struct objfile *files[MAPPINGS];
 };
 
 static enum unwind_place find_self(void *arg, uint64_t addr, const struct cfi_table **table,
@@ -188,10 +190,10 @@ static enum unwind_place find_self(void *arg, uint64_t addr, const struct cfi_ta
 {
 	struct self *s = arg;
 	const struct proc_map *m = proc_maps_find(&s->maps, addr);
-	uint32_t i = m ? (uint32_t)(m - s->maps.v) : 64;
+	uint32_t i = m ? (uint32_t)(m - s->maps.v) : MAPPINGS;
 	char path[512];
 
-	if (i >= 64 || !m->exec || !m->ino)
+	if (i >= MAPPINGS || !m->exec || !m->ino)
 		return UNWIND_PLACE_NONE;
 	snprintf(path, sizeof(path), "%.*s", (int)m->path.n, m->path.p);
 	if (!s->files[i] &&
@@ -243,7 +245,7 @@ TEST(own_stack_as_libgcc_sees_it)
 
 	CHECK(!err);
 	compare(20);
-	for (int i = 0; i < 64; i++) {
+	for (int i = 0; i < MAPPINGS; i++) {
 		cfi_table_free(self.tables[i]);
 		objfile_unref(self.files[i]);
 	}
