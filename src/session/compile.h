@@ -29,7 +29,8 @@ struct perf_rings;
 struct compilation {
 	const struct session_opts *opts;
 	enum session_engine engine; /* that it is compiled for: kernel or user */
-	VEC(struct span) in_process; /* attach points that are for the user engine, where the others are the kernel's */
+	VEC(struct span)
+	in_process; /* attach points that are for the user engine, where the others are the kernel's */
 	bool has_warned; /* it was compiled before: warnings were shown then */
 	/*
 	 * What a later generation of the script is made with: types, sources, and what was matched, are those of the first.
@@ -45,7 +46,7 @@ struct compilation {
 	struct cpp *cpp;
 	struct type_source *script_types; /* of the C text at the top */
 	struct probe_ctx probes;
-	struct pid_list roots; /* --cgroup: processes in whose roots files are looked up */
+	struct pid_list roots;         /* --cgroup: processes in whose roots files are looked up */
 	struct symbolizer *symbolizer; /* shared with the output */
 	struct script *script;
 	uint16_t script_file; /* its number among the sources */
@@ -53,10 +54,15 @@ struct compilation {
 	/* config placement and return_probe, for what the kernel engine runs */
 	enum probe_placement kernel_placement;
 	enum return_choice kernel_return;
-	bool waits;           /* for files that processes map later */
+	enum {
+		WALKS_UNKNOWN,
+		WALKS_NEVER,
+		WALKS_STACKS
+	} walks;                     /* of the main one: does the script name ustack? */
+	bool waits;                  /* for files that processes map later */
 	struct perf_rings *mappings; /* then: what was mapped since before the first look at what is */
-	VEC(struct matched) matched; /* by the order of calls, which is that of the script */
-	uint32_t n_calls;            /* of this compilation, so far */
+	VEC(struct matched) matched;    /* by the order of calls, which is that of the script */
+	uint32_t n_calls;               /* of this compilation, so far */
 	struct generation *generations; /* that are loaded, of the first */
 	struct unit *unit;
 	struct ir_module *module;
@@ -78,8 +84,10 @@ bool compile_parse(struct compilation *c);
 bool compile_image(struct compilation *c);
 void compile_make_cpp(struct compilation *c);
 /* the options of the checker and the code generator, which a later generation has, too */
-void compile_check_opts(struct compilation *c, const struct sema_world *world, struct sema_opts *so);
-void compile_build_opts(struct compilation *c, const struct sema_world *world, struct ir_build_opts *bo);
+void compile_check_opts(struct compilation *c, const struct sema_world *world,
+			struct sema_opts *so);
+void compile_build_opts(struct compilation *c, const struct sema_world *world,
+			struct ir_build_opts *bo);
 /* is this attach point for the user engine? */
 bool compile_is_in_process(const struct compilation *c, struct span at);
 /* --probe-filter, where there is one */

@@ -14,19 +14,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* stacks would have the addresses of functions that are called through. The text is asked: nothing is typed yet */
-static bool may_walk_stacks(const struct compilation *c)
+/*
+ * Stacks would have the addresses of functions that are called through. The text is asked: nothing is typed yet. Once, for the script: among the
+ * sources are those of generations that were dropped, whose text is gone
+ */
+static bool may_walk_stacks(struct compilation *main)
 {
-	vec_each(f, &c->main->sources.files)
-		if (str_find(f->text, STR("ustack")) >= 0)
-			return true;
-	return false;
+	if (main->walks == WALKS_UNKNOWN) {
+		main->walks = WALKS_NEVER;
+		vec_each(f, &main->sources.files)
+			if (str_find(f->text, STR("ustack")) >= 0)
+				main->walks = WALKS_STACKS;
+	}
+	return main->walks == WALKS_STACKS;
 }
 
 /* where the probes of an attach point stand depends on the engine that it is for */
 static void choose_places(struct compilation *c, struct span at)
 {
-	const struct compilation *main = c->main;
+	struct compilation *main = c->main;
 
 	c->is_match_in_process = compile_is_in_process(main, at);
 	c->probes.placement = main->kernel_placement;
@@ -35,7 +41,7 @@ static void choose_places(struct compilation *c, struct span at)
 		return;
 	/* a jump costs the same everywhere, and reaches the entry itself */
 	c->probes.placement = PROBE_PLACEMENT_OFF;
-	if (c->probes.return_choice == RETURN_AUTO && !may_walk_stacks(c))
+	if (c->probes.return_choice == RETURN_AUTO && !may_walk_stacks(main))
 		c->probes.return_choice = RETURN_CALLED;
 }
 

@@ -75,6 +75,8 @@ int main(int argc, char **argv)
 
 	for (long n = 0; n < 100; n++)
 		hit(n);
+	/* what was sent till then is to be read as it was */
+	usleep(400000);
 	words = find_shared(&bytes);
 	globals = find_globals(words, bytes / 8);
 	while (bytes && now() < end)
