@@ -35,6 +35,8 @@ ATTACHED = re.compile(rb"__BPFTRACE_NOTIFY_PROBES_ATTACHED\r?\n")
 ATTACH_LIMIT = 15.0  # seconds until the probes must be attached
 DEFAULT_TIMEOUT = 10  # seconds from there to the end
 END_LIMIT = 5.0  # seconds from SIGINT to the end of the process
+# these, and a test's own TIMEOUT, are for a quiet machine: they find what hangs, so on a busy one nothing is lost by many times as much
+PATIENCE = 8
 # commands that want a compiler or a tool chain
 BUILDS = re.compile(r"(?<!\w)(go (version|build)|bin/go|gcc|g\+\+|clang(\+\+)?(-14)?|rustc|go_build\.sh|javac|objcopy|strip|nm|dwz|dwp)"
                     r"(?![\w+])")
@@ -232,7 +234,7 @@ class Running:
         while subprocess.run(["bash", "-c", self.fill(cmd)], cwd=self.tmp, stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
             if time.time() > limit:
-                raise Failure(f"READY did not succeed within 10 s: {cmd}")
+                raise Failure(f"READY did not succeed within {10 * self.o.slow:g} s: {cmd}")
             time.sleep(0.05)
 
     def command(self):
@@ -456,7 +458,7 @@ def main():
                     help="user: the tests that are about the user engine, but for those of tests/run/user-engine.excluded")
     ap.add_argument("--excluded", action="store_true", help="with --engine user: those instead")
     ap.add_argument("--list", action="store_true")
-    ap.add_argument("--slow", type=float, default=1, help="all times that a test is given, by so much")
+    ap.add_argument("--slow", type=float, default=PATIENCE, help="all times that a test is given, by so much")
     ap.add_argument("--prepare", help="see above")
     ap.add_argument("--prepared", help="see above")
     ap.add_argument("--no-leak-check", action="store_true", help="others use BPF on this machine")

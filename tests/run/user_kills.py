@@ -19,7 +19,7 @@ import time
 
 import own_bytes
 
-SUBREAPER, LIMIT = 36, 20
+SUBREAPER, LIMIT = 36, 120
 
 
 class Bad(Exception):

@@ -9,8 +9,9 @@ n=50
 [ "$1" = kill ] && n=25
 
 until_true() {
-    for _ in $(seq 2000); do "$@" && return 0; sleep 0.01; done
-    echo "not within 20 s: $*"
+    local end=$((SECONDS + 120))
+    while ((SECONDS < end)); do "$@" && return 0; sleep 0.01; done
+    echo "not in time: $*"
     exit 1
 }
 has_line() { grep -q "$2" "$1" 2>/dev/null; }

@@ -33,7 +33,7 @@ import user_engine  # noqa: E402
 WORK = os.path.join(ROOT, "build-vm")
 PREPARED = "/tmp/sonde-vm-prepared"  # the same path in both
 MUSL = "/lib/ld-musl-x86_64.so.1"  # which its programs name
-SLOW = 6  # software emulation, on machines that are busy
+SLOW = 20  # software emulation, on machines that are busy
 COMMAND_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin"
 # what the machine itself and the runner need; tests name the rest
 COMMANDS = """bash sh mount ln mkdir ip stty uname cut cat sleep ls ps kill dmesg env setpriv python3 awk sed grep sort
