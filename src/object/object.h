@@ -28,6 +28,8 @@ struct object_opts {
 	uint32_t n_pids;
 	const struct object_attach *attach; /* for sections that name no place, or another one */
 	uint32_t n_attach;
+	const char *const *set; /* "NAME=VALUE": variables, before it is loaded */
+	uint32_t n_set;
 	uint32_t hertz; /* of perf_event programs */
 	double budget; /* share of a processor that user probes may take; 0: any. Not with is_user */
 	bool is_user; /* programs run in the processes of pids (user engine), after the kernel has verified them */

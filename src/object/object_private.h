@@ -91,6 +91,9 @@ void object_put_program(const struct object *o, pid_t pid, struct strbuf *out);
 /* --attach names programs of the object */
 struct err *object_check_given(const struct object *o) ERR_MUST;
 
+/* set.c: what opts.set says, in an object that is not loaded yet */
+struct err *object_set_variables(struct object *o) ERR_MUST;
+
 /* user.c: the operations of object.h where the programs run in the processes */
 struct err *object_user_attach(struct object *o, uint32_t *n) ERR_MUST;
 struct err *object_user_poll(struct object *o, int timeout_ms) ERR_MUST;

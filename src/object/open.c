@@ -160,6 +160,7 @@ struct err *object_open(const struct object_opts *opts, struct object **ret)
 	open_types(o);
 	object_buffers_find(o);
 	libbpf_set_print(keep_message); /* reading types has switched it off */
+	TRY(object_set_variables(o));
 	leave_out(o);
 	size_maps(o);
 	strbuf_clear(&o->log);

@@ -23,6 +23,7 @@ struct object_run {
 	struct tool_args *a;
 	struct object_opts opts;
 	VEC(struct object_attach) attach;
+	VEC(const char *) set;
 	struct child child;
 	pid_t child_pid;
 	struct sink out;
@@ -62,6 +63,16 @@ static ERR_MUST struct err *read_attach(struct object_run *r, struct str text)
 	return NULL;
 }
 
+/* "NAME=VALUE" */
+static ERR_MUST struct err *read_set(struct object_run *r, struct str text)
+{
+	if (str_find_char(text, '=', 0) < 1)
+		return err_hint(err_new(0, "--set '%.*s' is no NAME=VALUE", STR_ARG(text)),
+				"--set targ_pid=4711");
+	vec_push(&r->set, arena_str(&r->a->arena, text).p);
+	return NULL;
+}
+
 static ERR_MUST struct err *read_options(struct object_run *r)
 {
 	struct session_opts *s = &r->a->session;
@@ -82,14 +93,19 @@ static ERR_MUST struct err *read_options(struct object_run *r)
 	TRY(tool_args_number(r->a, "hertz", &hertz));
 	if (hertz < 1 || hertz > 10000)
 		return err_new(0, "--hertz takes 1 to 10000");
-	vec_each(g, &r->a->given)
+	vec_each(g, &r->a->given) {
 		if (str_is(g->option->name, "attach"))
 			TRY(read_attach(r, g->value));
+		if (str_is(g->option->name, "set"))
+			TRY(read_set(r, g->value));
+	}
 	r->opts = (struct object_opts){ .path = arena_str(&r->a->arena, r->a->rest.v[0]).p,
 					.pids = s->pids.v,
 					.n_pids = (uint32_t)s->pids.n,
 					.attach = r->attach.v,
 					.n_attach = (uint32_t)r->attach.n,
+					.set = r->set.v,
+					.n_set = (uint32_t)r->set.n,
 					.hertz = (uint32_t)hertz,
 					.budget = s->budget,
 					.is_user = s->engine == ENGINE_USER,
@@ -206,6 +222,7 @@ struct err *front_run(struct tool_args *a, int *status)
 		close(r.out.fd);
 	sink_free(&r.out);
 	vec_free(&r.attach);
+	vec_free(&r.set);
 	*status = err ? 1 : 0;
 	return err;
 }
