@@ -8,7 +8,7 @@
  */
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "engine/user/remote.h"
+#include "engine/user/process/remote.h"
 
 #include <poll.h>
 #include <pthread.h>

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cli/report.h"
-#include "engine/user/clean.h"
+#include "engine/user/guardian/clean.h"
 
 #include <limits.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
  */
 #include "object/user.h"
 
-#include "engine/user/context_use.h"
+#include "engine/user/code/context_use.h"
 
 #include <string.h>
 #include <sys/stat.h>

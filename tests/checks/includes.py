@@ -9,9 +9,14 @@ import os
 import re
 import sys
 
+RT, MEMORY, PROCESS, CODE, PATCH, TRAMPOLINE, PLACE, BATCH, TARGET, GUARDIAN = (
+    "engine/user/" + room
+    for room in ("rt", "memory", "process", "code", "patch", "trampoline", "place", "batch", "target", "guardian"))
+PROBE = ["probe/point.h", "probe/providers.def", "probe/patchable.h", "probe/go_room.h"]
+
 # folder of src/ -> folders or single headers that it may include
 MAY = {
-    "base": None,  # libc only
+    "base": None,  # None: libc only
     "diag": [],
     "proto": [],
     "types": [],
@@ -27,15 +32,25 @@ MAY = {
     "engine": ["image", "types", "objfile", "probe/point.h", "probe/providers.def", "arch"],
     "engine/kernel": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "probe/providers.def",
                       "arch", "ebpf/insn.h"],
-    "engine/user": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "probe/providers.def", "arch",
-                    "probe/patchable.h", "probe/go_room.h", "ebpf/insn.h", "rt_blob.h"],
-    "engine/both": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "engine/user/sites.h",
+    # the rooms of engine/user, from what runs in a process up to the engine itself
+    "engine/user/rt": None,
+    "engine/user/memory": [RT, "image", "types", "objfile"],
+    "engine/user/process": ["image", "types", "objfile"],
+    "engine/user/code": [RT, "ebpf/insn.h", "rt_blob.h"],
+    "engine/user/patch": [CODE, PROCESS, "arch", "objfile"],
+    "engine/user/trampoline": [RT, CODE, PATCH, "arch", "ebpf/insn.h"],
+    "engine/user/place": [PATCH, "image", "types", "objfile", *PROBE],
+    "engine/user/batch": [RT, MEMORY, PROCESS, CODE, PATCH, TRAMPOLINE, PLACE, "image", "types", "objfile", *PROBE],
+    "engine/user/target": [MEMORY, PROCESS, PLACE, BATCH, "image", "types", "objfile"],
+    "engine/user/guardian": [PROCESS, PATCH, "objfile"],
+    "engine/user": [MEMORY, CODE, PLACE, TARGET, GUARDIAN, "engine/engine.h", "image", "types", "objfile", *PROBE],
+    "engine/both": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "engine/user/place/sites.h",
                     "engine/user/user_refusal.h"],
     "output": ["image", "types", "objfile", "probe/point.h", "engine/engine.h"],
     "stream": ["proto", "image", "types", "objfile", "output", "probe/point.h", "engine/engine.h"],
     "session": "all",
     "object": ["types", "output", "image", "objfile", "probe", "lang/ast.h", "engine/engine.h",
-               "engine/user/context_use.h"],
+               "engine/user/code/context_use.h"],
     "tools": ["object", "session", "output", "engine", "probe", "objfile", "image", "ebpf", "ir", "sema", "lang", "arch", "types"],
     "cli": "all",
 }
@@ -45,7 +60,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 def folder_of(path):
     parts = path.split("/")
     if parts[0] == "engine" and len(parts) > 2:
-        return "/".join(parts[:2])
+        return "/".join(parts[:3 if parts[1] == "user" and len(parts) > 3 else 2])
     return parts[0]
 
 
@@ -54,7 +69,7 @@ def allowed(folder, target):
     where = folder_of(target)
     if where == folder or where == "base":
         return True
-    if folder == "base":
+    if may is None:
         return False
     return where == "diag" or may == "all" or where in may or target in may
 

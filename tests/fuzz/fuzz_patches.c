@@ -3,8 +3,8 @@
  * What the user engine reads of processes and of its guardian: the first byte picks the table of patches of an area, a report, or
  * what the guardian says when it goes. The table's head is made fit where the bytes are not, so that entries are reached.
  */
-#include "engine/user/guardian_private.h"
-#include "engine/user/patches.h"
+#include "engine/user/guardian/guardian_private.h"
+#include "engine/user/patch/patches.h"
 
 #include <stdlib.h>
 #include <string.h>

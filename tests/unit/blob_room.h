@@ -4,8 +4,8 @@
 #define SONDE_TESTS_UNIT_BLOB_ROOM_H
 
 #include "ebpf/asm.h"
-#include "engine/user/blob.h"
-#include "engine/user/jit.h"
+#include "engine/user/code/blob.h"
+#include "engine/user/code/jit.h"
 #include "engine/user/rt/area.h"
 
 #include "base/cleanup.h"

@@ -3,7 +3,7 @@
 #ifndef SONDE_TESTS_UNIT_JIT_HELP_H
 #define SONDE_TESTS_UNIT_JIT_HELP_H
 
-#include "engine/user/jit.h"
+#include "engine/user/code/jit.h"
 
 #include <sys/mman.h>
 

@@ -8,7 +8,7 @@
 #define SONDE_TESTS_UNIT_PATCH_TARGET_H
 
 #include "base/cleanup.h"
-#include "engine/user/patch.h"
+#include "engine/user/patch/patch.h"
 #include "objfile/elf.h"
 #include "objfile/symtab.h"
 #include "probe/patchable.h"

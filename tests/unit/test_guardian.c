@@ -4,9 +4,9 @@
  * program must have its own bytes again each time, and go on with right answers. This test collects guardians whose front end is gone.
  */
 #include "base/clock.h"
-#include "engine/user/clean.h"
-#include "engine/user/guardian.h"
-#include "engine/user/patches.h"
+#include "engine/user/guardian/clean.h"
+#include "engine/user/guardian/guardian.h"
+#include "engine/user/patch/patches.h"
 
 #include "tap.h"
 #include "err_help.h"

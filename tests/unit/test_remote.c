@@ -3,7 +3,7 @@
  * Another process from outside: children of this test, with threads that count, wait in system calls and end, are stopped, given
  * memory, and let go. They say themselves whether they noticed.
  */
-#include "engine/user/remote.h"
+#include "engine/user/process/remote.h"
 
 #include "base/cleanup.h"
 

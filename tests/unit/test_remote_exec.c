@@ -3,7 +3,7 @@
  * Programs stopped at their first instruction: children that wait on a pipe before exec, as the session's do. Nothing of the program
  * has run then (it has said nothing), its libraries are there, and its entry is the file's again.
  */
-#include "engine/user/remote.h"
+#include "engine/user/process/remote.h"
 
 #include "base/cleanup.h"
 

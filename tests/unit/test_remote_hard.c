@@ -3,7 +3,7 @@
  * Processes that are hard to work on: they are refused with the reason, and go on as if nobody had asked, or the work is done
  * in them like in any other. Each is a child of this test that does what makes it hard.
  */
-#include "engine/user/remote.h"
+#include "engine/user/process/remote.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"

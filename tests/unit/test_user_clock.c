@@ -3,7 +3,7 @@
  * The clock that programs of the user engine read, against the kernel's: it stays near, never goes backwards, and what somebody does
  * to it (a rate that is wrong, a step as after a suspend, other clocks that were set) is mended at the next look.
  */
-#include "engine/user/shared_private.h"
+#include "engine/user/memory/shared_private.h"
 
 #include "base/clock.h"
 #include "tap.h"

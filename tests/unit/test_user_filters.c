@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Seccomp filters as engine/user/filters.c runs them against what the kernel says to the same calls: a child installs the filter, makes the call,
+ * Seccomp filters as engine/user/process/filters.c runs them against what the kernel says to the same calls: a child installs the filter, makes the call,
  * and lives or not. What depends on what we do not know must not be called allowed.
  */
-#include "engine/user/filters.h"
+#include "engine/user/process/filters.h"
 
 #include "tap.h"
 

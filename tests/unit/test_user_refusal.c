@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which images run in a process and which sentence the others get: a small image of each kind, made by hand. */
-#include "engine/user/private.h"
+#include "engine/user/memory/private.h"
 #include "engine/user/user_refusal.h"
 #include "ebpf/asm.h"
 

@@ -8,8 +8,8 @@
 
 #include "base/cleanup.h"
 #include "ebpf/asm.h"
-#include "engine/user/blob.h"
-#include "engine/user/trampoline.h"
+#include "engine/user/code/blob.h"
+#include "engine/user/trampoline/trampoline.h"
 
 #include <stdio.h>
 #include <stdlib.h>

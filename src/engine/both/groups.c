@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 #include "base/hashmap.h"
-#include "engine/user/sites.h"
+#include "engine/user/place/sites.h"
 #include "engine/user/user_refusal.h"
 
 struct finder {

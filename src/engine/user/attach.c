@@ -6,7 +6,7 @@
 #include "engine/user/user.h"
 
 #include "engine/user/grow.h"
-#include "engine/user/news.h"
+#include "engine/user/target/news.h"
 
 #include <unistd.h>
 

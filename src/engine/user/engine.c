@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/user/grow.h"
-#include "engine/user/sites.h"
+#include "engine/user/place/sites.h"
 #include "engine/user/user_refusal.h"
 
 #include <errno.h>

@@ -5,9 +5,9 @@
  */
 #include "engine/user/user.h"
 
-#include "engine/user/blob.h"
-#include "engine/user/jit.h"
-#include "engine/user/private.h"
+#include "engine/user/code/blob.h"
+#include "engine/user/code/jit.h"
+#include "engine/user/memory/private.h"
 
 #include <errno.h>
 #include <sys/mman.h>

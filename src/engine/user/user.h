@@ -19,11 +19,11 @@
 
 #include "base/vec.h"
 #include "engine/engine.h"
-#include "engine/user/follow.h"
-#include "engine/user/guardian.h"
-#include "engine/user/handover.h"
-#include "engine/user/shared.h"
-#include "engine/user/target.h"
+#include "engine/user/guardian/guardian.h"
+#include "engine/user/guardian/handover.h"
+#include "engine/user/memory/shared.h"
+#include "engine/user/target/follow.h"
+#include "engine/user/target/target.h"
 
 struct local; /* code of ours that runs here */
 

@@ -2,7 +2,7 @@
 /* What an image asks for that no process has; see user_refusal.h. The first thing that is found is told: one is enough. */
 #include "engine/user/user_refusal.h"
 
-#include "engine/user/blob.h"
+#include "engine/user/code/blob.h"
 
 #include <stdio.h>
 

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What all processes of a run have in common: the programs, the places that they go to, and what the files say of each place, read once.
+ * Made by attach.c before any process is stopped; the code is in sites.c.
+ */
+#ifndef SONDE_ENGINE_USER_JOB_H
+#define SONDE_ENGINE_USER_JOB_H
+
+#include "engine/user/place/refusals.h"
+#include "engine/user/place/target_places.h"
+#include "probe/go_room.h"
+#include "probe/patchable.h"
+
+#include <sys/types.h>
+
+struct shared;
+
+/* a function with places, as the file has it: read once for all processes */
+struct site_function {
+	const struct objfile *file;
+	struct patchable_function *function;
+};
+
+/* what the file says of a place */
+struct place_verdict {
+	const struct patchable_function *function; /* NULL: the file cannot be read */
+	struct patchable place;
+	struct go_room room; /* Go */
+};
+
+/* what several targets of one run have in common */
+struct target_job {
+	const struct image *image; /* its programs: those of generations too */
+	const struct shared *shared;
+	struct target_places places;
+	VEC(struct place_verdict) verdicts; /* by place, of the first sets */
+	size_t n_judged;                    /* sets */
+	VEC(struct site_function) functions;
+	int gate;          /* the process waits before its exec for a byte there; -1: it runs */
+	bool *is_attached; /* by place: in one process at least */
+	struct refusals refusals; /* places that cannot be probed */
+	struct strbuf maps;       /* code that processes have mapped (news.c), since it was taken */
+};
+
+/* home: the front end, whose paths the image has */
+void target_job_init(struct target_job *j, const struct image *im, const struct shared *s,
+		     pid_t home);
+void target_job_free(struct target_job *j);
+/* places of sets from here on, but for repeated ones */
+uint32_t target_job_attached(const struct target_job *j, size_t from_set);
+uint32_t target_job_all(const struct target_job *j,
+			size_t from_set); /* whether they are in any or not */
+
+#endif

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Finding the places of an image in a process; see sites.h. */
+#include "engine/user/place/sites.h"
+
+#include "base/arena.h"
+#include "objfile/go_runtime.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* a function whose returns cannot all be seen: then none of them is probed, nor what is kept at its entry for them */
+struct half {
+	const struct probe_shape *shape; /* of the returns */
+	uint32_t function;
+};
+
+struct search {
+	struct target_job *job;
+	const struct proc_maps *maps;
+	sites_known_fn *is_known;
+	void *arg;
+	struct sites *out;
+	VEC(struct half) halves;
+};
+
+/* ---- what can be said of places by their files alone ---- */
+
+/* places of one function come one after the other, mostly */
+static const struct patchable_function *function_at(struct target_job *all, struct objfile *f,
+						    uint64_t address)
+{
+	struct site_function new = { .file = f };
+
+	for (size_t i = all->functions.n; i--;) {
+		const struct site_function *have = &all->functions.v[i];
+
+		if (have->file == f && address - have->function->start < have->function->size)
+			return have->function;
+	}
+	new.function = base_alloc(sizeof(*new.function));
+	patchable_read(f, address, new.function);
+	vec_push(&all->functions, new);
+	return new.function;
+}
+
+/* whether a jump can stand at the place, and a probe's code run there */
+static void judge(struct target_job *j, const struct place_set *set, uint32_t k,
+		  struct place_verdict *ret)
+{
+	const struct place_file *f = set->files[k];
+	uint64_t address = set->shape->points[k].address;
+
+	*ret = (struct place_verdict){ 0 };
+	if (!f->obj)
+		return;
+	ret->function = function_at(j, f->obj, address);
+	patchable_at(ret->function, address, &ret->place);
+	if (!set->shape->is_go || !ret->place.len)
+		return;
+	go_room_at(f->obj, ret->function, address, &ret->room);
+	if (ret->room.reason) {
+		ret->place.len = 0;
+		ret->place.reason = ret->room.reason;
+	}
+}
+
+/* of sets from here on, into whose first bytes other functions jump; one look at each file */
+static void drop_entered(struct target_job *j, size_t from)
+{
+	struct patchable_span *v = base_alloc((j->places.n + 1) * sizeof(*v));
+
+	vec_each(f, &j->places.files) {
+		size_t n = 0;
+
+		for (size_t i = from; i < j->places.sets.n; i++) {
+			const struct place_set *set = &j->places.sets.v[i];
+
+			for (uint32_t k = 0; k < set->shape->n_points; k++) {
+				struct place_verdict *p = &j->verdicts.v[set->first + k];
+
+				if (set->files[k] == *f && p->function && p->function->bytes)
+					v[n++] = (struct patchable_span){ p->function, &p->place };
+			}
+		}
+		if (n)
+			patchable_drop_entered((*f)->obj, v, n);
+	}
+	free(v);
+}
+
+static void judge_new(struct target_job *j)
+{
+	size_t from = j->n_judged;
+
+	vec_reserve(&j->verdicts, j->places.n);
+	j->verdicts.n = j->places.n;
+	for (; j->n_judged < j->places.sets.n; j->n_judged++) {
+		const struct place_set *set = &j->places.sets.v[j->n_judged];
+
+		for (uint32_t k = 0; k < set->shape->n_points; k++)
+			judge(j, set, k, &j->verdicts.v[set->first + k]);
+	}
+	if (from < j->n_judged)
+		drop_entered(j, from);
+}
+
+/* ---- the job ---- */
+
+void target_job_init(struct target_job *j, const struct image *im, const struct shared *s,
+		     pid_t home)
+{
+	*j = (struct target_job){ .image = im, .shared = s };
+	target_places_init(&j->places, im, home);
+	j->is_attached = base_alloc(j->places.n + 1);
+	/* before any process is stopped, or goes on: files that it has not mapped yet are ready when it does */
+	judge_new(j);
+}
+
+void target_job_free(struct target_job *j)
+{
+	vec_each(fn, &j->functions) {
+		patchable_free(fn->function);
+		free(fn->function);
+	}
+	vec_free(&j->functions);
+	vec_free(&j->verdicts);
+	target_places_free(&j->places);
+	free(j->is_attached);
+	refusals_free(&j->refusals);
+	strbuf_free(&j->maps);
+}
+
+static uint32_t count(const struct target_job *j, size_t from_set, bool is_all)
+{
+	uint32_t n = 0;
+
+	for (size_t i = from_set; i < j->places.sets.n; i++) {
+		const struct place_set *s = &j->places.sets.v[i];
+
+		for (uint32_t k = 0; k < s->shape->n_points; k++)
+			n += (is_all || j->is_attached[s->first + k]) &&
+			     !s->shape->points[k].is_repeat;
+	}
+	return n;
+}
+
+uint32_t target_job_attached(const struct target_job *j, size_t from_set)
+{
+	return count(j, from_set, false);
+}
+
+uint32_t target_job_all(const struct target_job *j, size_t from_set)
+{
+	return count(j, from_set, true);
+}
+
+void sites_refuse(struct target_job *j, const struct site *s, const char *why)
+{
+	vec_each(u, &s->uses)
+		refusals_add(&j->refusals, u->point->name, why);
+}
+
+/* ---- files and their mappings ---- */
+
+uint64_t sites_address_of(const struct proc_maps *maps, const struct place_file *f, uint64_t offset,
+			  bool is_code)
+{
+	for (uint32_t i = 0; i < maps->n; i++) {
+		const struct proc_map *m = &maps->v[i];
+
+		if (m->ino != f->st.st_ino || offset < m->offset ||
+		    offset - m->offset >= m->end - m->start || (is_code ? !m->exec : !m->write))
+			continue;
+		if (place_file_is_mapped(f, m))
+			return m->start + (offset - m->offset);
+	}
+	return 0;
+}
+
+/* ---- places ---- */
+
+static struct site *site_at(struct sites *all, uint64_t address)
+{
+	vec_each(s, &all->v)
+		if (s->address == address)
+			return s;
+	vec_push(&all->v, ((struct site){ .address = address }));
+	return &all->v.v[all->v.n - 1];
+}
+
+static void add_semaphore(struct search *s, const struct place_file *f, uint64_t offset,
+			  uint64_t at)
+{
+	vec_each(have, &s->out->semaphores)
+		if (have->address == at)
+			return;
+	vec_push(&s->out->semaphores, ((struct semaphore){ at, f, offset, false }));
+}
+
+static void add_place(struct search *s, uint32_t number, uint32_t k)
+{
+	const struct place_set *set = &s->job->places.sets.v[number];
+	const struct probe_point *p = &set->shape->points[k];
+	const struct place_file *f = set->files[k];
+	uint64_t semaphore = 0, at = 0;
+	struct site *site;
+
+	if (f->obj && !f->is_changed)
+		at = sites_address_of(s->maps, f, p->file_offset, true);
+	if (!at || s->is_known(s->arg, at)) /* this process does not have it, or has it already */
+		return;
+	if (p->ref_ctr_offset) {
+		semaphore = sites_address_of(s->maps, f, p->ref_ctr_offset, false);
+		/* the dynamic linker maps the code first: the program would never come to the place */
+		s->out->is_partial |= !semaphore;
+		if (!semaphore)
+			return;
+		add_semaphore(s, f, p->ref_ctr_offset, semaphore);
+	}
+	site = site_at(s->out, at);
+	vec_push(&site->uses,
+		 ((struct site_use){ .point = p,
+				     .set = number,
+				     .prog = set->prog,
+				     .place = set->first + k,
+				     .is_return = probe_is_kernel_return(set->shape) }));
+	if (site->uses.n > 1)
+		return;
+	site->file = f;
+	site->offset = p->file_offset;
+	site->function = s->job->verdicts.v[set->first + k].function;
+	site->place = s->job->verdicts.v[set->first + k].place;
+	site->room = s->job->verdicts.v[set->first + k].room;
+	site->is_go = set->shape->is_go;
+	site->bias = at - p->address;
+	if (site->is_go && objfile_go_allgs(f->obj))
+		site->allgs = objfile_go_allgs(f->obj) + site->bias;
+	site->is_entry = p->address == site->function->start;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct site *x = a, *y = b;
+
+	return x->address < y->address ? -1 : x->address > y->address;
+}
+
+static void site_free(struct site *s)
+{
+	vec_free(&s->uses);
+}
+
+/* two jumps need room for both */
+static bool overlaps(const struct site *before, const struct site *s)
+{
+	return before && before->patch.site + before->patch.len > s->patch.site;
+}
+
+/* the shape of the returns that a set serves, by RETs, at entries, or at tail jumps; NULL: none */
+static const struct probe_shape *returns_of(const struct search *s, uint32_t number)
+{
+	const struct probe_shape *shape = s->job->places.sets.v[number].shape;
+
+	if (shape->is_return)
+		return shape->return_way == RETURN_SITES ? shape : NULL;
+	vec_each(set, &s->job->places.sets)
+		if (set->shape->entries == shape || set->shape->tails == shape)
+			return set->shape;
+	return NULL;
+}
+
+static bool is_half(const struct search *s, const struct site_use *u)
+{
+	const struct probe_shape *shape = returns_of(s, u->set);
+
+	vec_each(h, &s->halves)
+		if (h->shape == shape && h->function == u->point->function)
+			return true;
+	return false;
+}
+
+static void refuse(struct search *s, struct site *site, const char *why)
+{
+	sites_refuse(s->job, site, why);
+	vec_each(u, &site->uses) {
+		const struct probe_shape *shape = returns_of(s, u->set);
+
+		if (shape && !is_half(s, u))
+			vec_push(&s->halves, ((struct half){ shape, u->point->function }));
+	}
+	site_free(site);
+}
+
+/* what can be patched stays */
+static void choose(struct search *s)
+{
+	struct site *before = NULL;
+	size_t n = 0;
+
+	if (s->out->v.n)
+		qsort(s->out->v.v, s->out->v.n, sizeof(*s->out->v.v), by_address);
+	for (size_t i = 0; i < s->out->v.n; i++) {
+		struct site site = s->out->v.v[i];
+
+		site.patch = (struct patch){ .site = site.place.address + site.bias,
+					     .at = site.place.at + site.bias,
+					     .len = site.place.len,
+					     .is_go = site.is_go,
+					     .function = site.is_go
+								 ? site.function->start + site.bias
+								 : 0,
+					     .allgs = site.allgs };
+		if (!site.place.len || overlaps(before, &site)) {
+			refuse(s, &site,
+			       site.place.len ? "another probe stands too near"
+					      : site.place.reason);
+			continue;
+		}
+		s->out->v.v[n] = site;
+		before = &s->out->v.v[n++];
+	}
+	s->out->v.n = n;
+}
+
+/* functions stay of which everything that belongs together does */
+static void drop_halves(struct search *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->out->v.n; i++) {
+		struct site *site = &s->out->v.v[i];
+		size_t left = 0;
+
+		for (size_t k = 0; k < site->uses.n; k++)
+			if (!is_half(s, &site->uses.v[k]))
+				site->uses.v[left++] = site->uses.v[k];
+		s->job->refusals.n += (uint32_t)(site->uses.n - left);
+		site->uses.n = left;
+		if (left)
+			s->out->v.v[n++] = *site;
+		else
+			site_free(site);
+	}
+	s->out->v.n = n;
+}
+
+void sites_find(struct target_job *j, const struct proc_maps *maps, sites_known_fn *is_known,
+		void *arg, struct sites *ret)
+{
+	struct search s = { .job = j, .maps = maps, .is_known = is_known, .arg = arg, .out = ret };
+
+	*ret = (struct sites){ 0 };
+	target_places_check_files(&j->places);
+	judge_new(j);
+	for (uint32_t i = 0; i < j->places.sets.n; i++) {
+		const struct place_set *set = &j->places.sets.v[i];
+
+		for (uint32_t k = 0; !set->is_off && k < set->shape->n_points; k++)
+			add_place(&s, i, k);
+	}
+	choose(&s);
+	if (s.halves.n)
+		drop_halves(&s);
+	vec_free(&s.halves);
+}
+
+void sites_judge(const struct image *im, sites_judge_fn *fn, void *arg)
+{
+	struct target_job job;
+
+	target_job_init(&job, im, NULL, getpid());
+	vec_each(set, &job.places.sets)
+		for (uint32_t k = 0; k < set->shape->n_points; k++) {
+			const struct place_verdict *v = &job.verdicts.v[set->first + k];
+			const struct place_file *f = set->files[k];
+
+			/* a file that cannot be read is the other engine's error, too */
+			if (!v->function)
+				continue;
+			fn(arg, &(struct site_verdict){
+					.point = &set->shape->points[k],
+					.prog = set->prog,
+					.device = f->st.st_dev,
+					.inode = f->st.st_ino,
+					.function = v->function->start,
+					.reason = v->place.len ? NULL : v->place.reason,
+				});
+		}
+	target_job_free(&job);
+}
+
+static void first_refusal(void *arg, const struct site_verdict *v)
+{
+	struct err **err = arg;
+
+	if (v->reason && !*err)
+		*err = err_new(0, "%.*s cannot be probed there: %s", STR_ARG(v->point->name),
+			       v->reason);
+}
+
+struct err *sites_refusal(const struct image *im)
+{
+	struct err *err = NULL;
+
+	sites_judge(im, first_refusal, &err);
+	return err;
+}
+
+void sites_free(struct sites *s)
+{
+	vec_each(site, &s->v)
+		site_free(site);
+	vec_free(&s->v);
+	vec_free(&s->semaphores);
+}

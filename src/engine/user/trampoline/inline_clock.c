@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The clocks as code: what clock_ns in rt/helpers.c does at its first try. All else is the helper's, which is called then. Called by inline.c. */
+#include "engine/user/trampoline/inline_private.h"
+
+#include <linux/bpf.h>
+#include <stddef.h>
+
+enum {
+	NOW = offsetof(struct rt_area, clock_now),
+	CLOCKS = offsetof(struct rt_area, clocks),
+	NO_OFFSET = -1,
+};
+
+/* where what is added to CLOCK_MONOTONIC stands in struct rt_clock */
+static int32_t offset_of(int32_t helper)
+{
+	switch (helper) {
+	case BPF_FUNC_ktime_get_boot_ns: return offsetof(struct rt_clock, boot_offset);
+	case BPF_FUNC_ktime_get_tai_ns: return offsetof(struct rt_clock, tai_offset);
+	default: return NO_OFFSET;
+	}
+}
+
+static void add_word(struct x86 *x, int32_t at)
+{
+	x86_load(x, 8, X_RDX, X_R11, CLOCKS + at);
+	x86_alu(x, true, X_ADD, X_RAX, X_RDX);
+}
+
+uint32_t inline_clock(const struct inline_at *at, struct x86 *x, int32_t helper)
+{
+	uint32_t slow = x86_label(x), done = x86_label(x);
+	int32_t offset = offset_of(helper);
+
+	/* rdi = the area, rsi = how often the clock was changed, r11 + CLOCKS = the clock */
+	if (!x86_lea_at(x, X_RDI, at->env->area))
+		return 0;
+	x86_load(x, 8, X_RSI, X_RDI, NOW);
+	x86_mov(x, false, X_R11, X_RSI);
+	x86_alu_imm(x, false, X_AND, X_R11, 1);
+	x86_imul_imm(x, true, X_R11, X_R11, sizeof(struct rt_clock));
+	x86_alu(x, true, X_ADD, X_R11, X_RDI);
+	x86_load(x, 8, X_RCX, X_R11, CLOCKS + (int32_t)offsetof(struct rt_clock, scale));
+	x86_test(x, true, X_RCX, X_RCX);
+	x86_jump(x, X_E, slow);
+	x86_time_stamp(x);
+	x86_load(x, 8, X_RDX, X_R11, CLOCKS + (int32_t)offsetof(struct rt_clock, tsc));
+	x86_alu(x, true, X_SUB, X_RAX, X_RDX);
+	x86_imul_shift32(x, X_RCX);
+	add_word(x, offsetof(struct rt_clock, ns));
+	if (offset != NO_OFFSET)
+		add_word(x, offset);
+	/* changed meanwhile: what was read may be of two changes */
+	x86_load(x, 8, X_RDX, X_RDI, NOW);
+	x86_alu(x, true, X_CMP, X_RDX, X_RSI);
+	x86_jump(x, X_E, done);
+	x86_place(x, slow);
+	if (!at->call(at->arg, x, helper))
+		return 0;
+	x86_place(x, done);
+	x->written |= 1u << X_RAX | 1u << X_RCX | 1u << X_RDX | 1u << X_RSI | 1u << X_RDI |
+		      1u << X_R8 | 1u << X_R9 | 1u << X_R10 | 1u << X_R11;
+	return 1;
+}
