@@ -40,12 +40,15 @@ SANITIZER_ENV = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
                  "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=98"}
 
 Count = collections.namedtuple("Count", "passed failed skipped")
+SECOND_ATTEMPTS = 3  # of the unit tests of one build; tests/run/runner.py has the same for its own
+SANITIZERS = re.compile(r"(Address|Leak|UndefinedBehavior)Sanitizer|\.[ch]:\d+:\d+: runtime error: ")
 
 
 class Tally:
     def __init__(self):
         self.total = [0, 0, 0]
         self.failures, self.skips = [], collections.Counter()
+        self.second = []  # what failed beside others and passed alone: docs/decisions/second-attempt.md
         self.start = time.time()
 
     def step(self, name, count):
@@ -61,8 +64,14 @@ class Tally:
             print("failed in: " + ", ".join(self.failures))
         for reason, n in sorted(self.skips.items()):
             print(f"skipped {n}: {reason}")
-        print(f"{self.total[0]} passed, {self.total[1]} failed, {self.total[2]} skipped")
+        second = f" ({len(self.second)} at the second attempt: {', '.join(self.second)})" if self.second else ""
+        print(f"{self.total[0]} passed, {self.total[1]} failed, {self.total[2]} skipped{second}")
         return 1 if self.total[1] or not self.total[0] else 0
+
+
+def is_told(line):
+    """all but what passed, and what passed only alone"""
+    return not re.match(r"ok \d+", line) or line.rstrip().endswith("# second attempt")
 
 
 def run(cmd, env=None, show=True, timeout=None):
@@ -73,7 +82,7 @@ def run(cmd, env=None, show=True, timeout=None):
     try:
         for line in p.stdout:
             lines.append(line)
-            if show and not re.match(r"ok \d+", line):
+            if show and is_told(line):
                 print("  " + line, end="", flush=True)
         return p.wait(timeout), "".join(lines)
     except BaseException:
@@ -89,6 +98,8 @@ def tap(tally, status, text, name):
         if not m:
             continue
         skip = re.search(r"# SKIP\S* *(.*)", m.group(2), re.I)
+        if m.group(2).endswith("# second attempt"):
+            tally.second.append(f"{name}: {m.group(2).split()[1]}")
         if m.group(1):
             failed += 1
         elif skip:
@@ -109,29 +120,57 @@ def build(tally, target, name):
     return not status
 
 
-def unit(tally, folder, name, env=None):
-    status, out = run(["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", "2",
-                       "--print-errorlogs", "--quiet"], env, show=False)
-    passed = failed = skipped = 0
+def meson_test(folder, env, names=(), log="testlog"):
+    """-> (results as meson logs them, what it printed)"""
+    status, out = run(["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", "1" if names else "2",
+                       "--print-errorlogs", "--quiet", "--logbase", log, *names], env, show=False)
     try:
-        with open(os.path.join(ROOT, folder, "meson-logs", "testlog.json")) as f:
+        with open(os.path.join(ROOT, folder, "meson-logs", log + ".json")) as f:
             results = [json.loads(line) for line in f if line.strip()]
     except (OSError, ValueError) as e:
-        print(f"  {e}\n{out}")
-        results, status = [], 1
+        return [], f"{e}\n{out}"
+    bad = any(map(has_failed, results))
+    return results if bool(status) == bad else [], out
+
+
+def has_failed(result):
+    return result["result"] not in ("OK", "SKIP", "EXPECTEDFAIL")
+
+
+def said(result):
+    return result.get("stdout", "") + result.get("stderr", "")
+
+
+def second_units(folder, results, env):
+    """what failed beside others, alone: name -> result, of those that pass now. Never what no busy machine does to a right program"""
+    failed = [r for r in results if has_failed(r)]
+    again = [r for r in failed if (r["result"] == "TIMEOUT" or r["returncode"] >= 0) and not SANITIZERS.search(said(r))]
+    if not again or len(failed) > SECOND_ATTEMPTS:
+        return {}
+    found, _ = meson_test(folder, env, [r["name"] for r in again], "second")
+    return {r["name"]: r for r in found if not has_failed(r)}
+
+
+def unit(tally, folder, name, env=None):
+    results, out = meson_test(folder, env)
+    again = second_units(folder, results, env)
+    total = Count(0, 0, 0)
     for r in results:
-        bad = r["result"] not in ("OK", "SKIP")
-        c = tap(tally, int(bad), r.get("stdout", ""), r["name"])
-        passed, failed, skipped = passed + c.passed, failed + c.failed, skipped + c.skipped
-        if bad:
-            print(f"  {r['name']}: {r['result']}")
-            for line in (r.get("stdout", "") + r.get("stderr", "")).splitlines()[-60:]:
+        if has_failed(r):
+            print(f"  {r['name']}: {r['result']}" + (", and passed alone. The first attempt:" if r["name"] in again else ""))
+            lines = said(r).splitlines()
+            for line in lines if r["name"] in again else lines[-60:]:
                 if not re.match(r"ok \d+", line):
                     print("    " + line)
-    if status and not failed:
+        if r["name"] in again:
+            r = again[r["name"]]
+            tally.second.append(f"{name}: {r['name']}")
+        c = tap(tally, int(has_failed(r)), r.get("stdout", ""), r["name"])
+        total = Count(*map(sum, zip(total, c)))
+    if not results:
         print(out)
-        failed = 1
-    tally.step(name, Count(passed, failed, skipped))
+        total = Count(0, 1, 0)
+    tally.step(name, total)
 
 
 def script(tally, name, cmd, env=None):
@@ -174,7 +213,7 @@ def check(tally):
         return False
     unit(tally, "build", "unit")
     golden(tally, "build", "golden")
-    for name in ("includes", "sizes", "diagcodes", "docs", "examples", "tools"):
+    for name in ("includes", "sizes", "diagcodes", "docs", "runner", "examples", "tools"):
         script(tally, f"check {name}", [sys.executable, f"tests/checks/{name}.py"] +
                ([sonde("build")] if name in ("diagcodes", "examples", "tools") else []))
     script(tally, "check generated tables", [sys.executable, "scripts/gen-docs.py", "--check"])
@@ -211,9 +250,8 @@ def vm_beside(tally, what, *more):
     name = f"Debian's kernels in virtual machines, {what}"
 
     def end(status, text):
-        for line in text.splitlines():
-            if not re.match(r"ok \d+", line):
-                print("  " + line)
+        for line in filter(is_told, text.splitlines()):
+            print("  " + line)
         tally.step(name, tap(tally, status, text, name))
     return beside([*VM, *more], end)
 

@@ -10,6 +10,7 @@ leaves each test's folder in DIR; --prepared DIR takes the folders from there. D
 Reads tests/run/*.test (or the files named). A test is a block of directives, blocks are separated by
 empty lines, a line that starts with '#' is a comment. docs/howto/write-a-test.md explains each directive.
 After every test the kernel's own lists are asked whether anything stayed attached.
+Up to three tests that failed get a second attempt at the end, alone: docs/decisions/second-attempt.md.
 Prints TAP and, as the last line, "runtime: N passed, N failed, N skipped".
 """
 import argparse
@@ -37,6 +38,10 @@ DEFAULT_TIMEOUT = 10  # seconds from there to the end
 END_LIMIT = 5.0  # seconds from SIGINT to the end of the process
 # these, and a test's own TIMEOUT, are for a quiet machine: they find what hangs, so on a busy one nothing is lost by many times as much
 PATIENCE = 8
+SECOND_ATTEMPTS = 3  # of one run; where more fail that is not bad luck
+FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGABRT, signal.SIGFPE)
+# what no busy machine can make of a program that is right
+BROKEN = re.compile(r"(Address|Leak|UndefinedBehavior|Thread)Sanitizer|\.[ch]:\d+:\d+: runtime error: |Segmentation fault|Assertion .* failed|core dumped")
 # commands that want a compiler or a tool chain
 BUILDS = re.compile(r"(?<!\w)(go (version|build)|bin/go|gcc|g\+\+|clang(\+\+)?(-14)?|rustc|go_build\.sh|javac|objcopy|strip|nm|dwz|dwp)"
                     r"(?![\w+])")
@@ -100,6 +105,10 @@ def parse_file(path):
 
 class Failure(Exception):
     pass
+
+
+class Broken(Failure):
+    """of the kind that is none of time: there is no second attempt"""
 
 
 class Skip(Exception):
@@ -166,6 +175,8 @@ class Running:
         self.progs = os.path.join(self.tmp, "progs")
         if not self.is_prepared:
             self.copy_progs()
+        elif self.o.prepared:  # for a second attempt
+            shutil.copytree(self.tmp, self.tmp + ".fresh", symlinks=True)
 
     def copy_progs(self):
         """a uprobe is on a file: with files of its own a test does not see what the tests beside it run"""
@@ -349,8 +360,10 @@ class Running:
             if self.rc == 0:
                 raise Failure("exit 0, but WILL_FAIL")
             if self.rc < 0:
-                raise Failure(f"killed by signal {-self.rc}")
+                raise Broken(f"killed by signal {-self.rc}")
         elif self.rc != int(want or 0):
+            if -self.rc in FAULTS or self.rc - 128 in FAULTS:  # sonde's, and what a shell says of it
+                raise Broken(f"killed by a signal: exit {self.rc}")
             raise Failure(f"exit {self.rc}, want {want or 0}")
         for kind, text in self.t.all(*EXPECTS):
             text = self.fill(text)
@@ -383,9 +396,17 @@ class Running:
             if not self.o.prepare:
                 shutil.rmtree(self.tmp, ignore_errors=True)
 
+    def forget(self, will_come_again):
+        """what was kept for a second attempt"""
+        if os.path.isdir(self.tmp + ".fresh"):
+            if will_come_again:
+                os.rename(self.tmp + ".fresh", self.tmp)
+            else:
+                shutil.rmtree(self.tmp + ".fresh", ignore_errors=True)
+
 
 def run_test(o, test):
-    """-> (status, reason, milliseconds); status is pass, fail or skip"""
+    """-> (status, reason, milliseconds); status is pass, fail, skip, or broken: a failure that is no question of time"""
     start = time.time()
     engine = test.get("ENGINE", "both")
     status, reason = "pass", ""
@@ -400,51 +421,94 @@ def run_test(o, test):
     except Skip as e:
         status, reason = "skip", str(e)
     except (Failure, user_engine.Unsuited, OSError, ValueError, subprocess.TimeoutExpired) as e:
-        status, reason = "fail", f"{e}\n--- stdout\n{r.out.decode('utf-8', 'backslashreplace')[-3000:]}" \
-                                 f"\n--- stderr\n{r.err.decode('utf-8', 'backslashreplace')[-2000:]}"
+        out, err = (text.decode("utf-8", "backslashreplace") for text in (r.out, r.err))
+        status, reason = "fail", f"{e}\n--- stdout\n{out[-3000:]}\n--- stderr\n{err[-2000:]}"
+        if isinstance(e, Broken) or BROKEN.search(f"{e}\n{out}\n{err}"):
+            status = "broken"
     try:
         r.clean()
     except (Failure, subprocess.TimeoutExpired) as e:
         status, reason = "fail", str(e)
+    r.forget(status == "fail")
     return status, reason, int((time.time() - start) * 1000)
+
+
+def comment(text, head=""):
+    return f"# {head}\n" * bool(head) + "".join(f"# {line}\n" for line in text.splitlines())
 
 
 class Report:
     """TAP lines from several threads, and the leak check whenever no test is running"""
 
     def __init__(self, baseline):
-        self.lock, self.n, self.running = threading.Lock(), 0, 0
+        self.lock, self.n, self.running = threading.Lock(), 0, []
         self.count = {"pass": 0, "fail": 0, "skip": 0}
-        self.reasons = []
+        self.beside = {}  # test -> those that ran at the same time, for a while at least
+        self.again = []  # failed at the first attempt
         self.baseline, self.since = baseline, []
 
     def begin(self, test):
         with self.lock:
-            self.running += 1
+            self.beside[test] = set(self.running)
+            for other in self.running:
+                self.beside[other].add(test)
+            self.running.append(test)
             self.since.append(test.full)
 
-    def end(self, test, status, reason, ms):
+    def end(self, test, status, reason, ms, is_second=False):
         with self.lock:
-            self.running -= 1
-            if self.running == 0 and status != "skip":
+            self.running.remove(test)
+            if not self.running and status != "skip":
                 left = leaks.left(self.baseline)
                 if left:
-                    status, reason = "fail", "left in the kernel after " + ", ".join(self.since) + ": " + \
-                        "; ".join(left)
+                    reason = (reason + "\n" if status in ("fail", "broken") else "") + \
+                        "left in the kernel after " + ", ".join(self.since) + ": " + "; ".join(left)
+                    status = "broken"
                     self.baseline = leaks.snapshot()
                 self.since = []
-            self.n += 1
-            self.count[status] += 1
-            line = f"{'not ok' if status == 'fail' else 'ok'} {self.n} - {test.full} ({ms} ms)"
-            if status == "skip":
-                line += f" # SKIP {reason}"
-                self.reasons.append(reason)
-            print(line)
-            if status == "fail":
-                lines = reason.splitlines()
-                cut = lines if len(lines) <= 60 else lines[:30] + [f"... {len(lines) - 60} lines"] + lines[-30:]
-                print("".join(f"# {text}\n" for text in cut), end="")
+            if status == "fail" and not is_second:
+                self.again.append((test, ms))
+                print(comment(reason, f"first attempt, beside {len(self.beside[test])} others: {test.full} ({ms} ms)"), end="")
+            else:
+                self.say(test, status, reason, ms, "second attempt" if is_second and status == "pass" else "")
             sys.stdout.flush()
+
+    def say(self, test, status, reason, ms, note=""):
+        status = "fail" if status == "broken" else status
+        self.n += 1
+        self.count[status] += 1
+        note = f"SKIP {reason}" if status == "skip" else note
+        print(f"{'not ok' if status == 'fail' else 'ok'} {self.n} - {test.full} ({ms} ms)" + (f" # {note}" if note else ""))
+        if status == "fail":
+            print(comment(reason), end="")
+
+    def second_attempts(self, attempt):
+        """of what failed beside others, if that is little"""
+        again, self.again = self.again, []
+        for test, ms in again:
+            if len(again) > SECOND_ATTEMPTS:
+                self.say(test, "fail", f"see its first attempt; {len(again)} failed, and no more than {SECOND_ATTEMPTS} have a second one", ms)
+            else:
+                self.begin(test)
+                self.end(test, *attempt(test), is_second=True)
+        sys.stdout.flush()
+
+
+def run_all(o, tests, baseline):
+    """-> exit status"""
+    print(f"1..{len(tests)}")
+    report = Report(baseline)
+
+    def one(test):
+        report.begin(test)
+        report.end(test, *run_test(o, test))
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, o.jobs)) as pool:
+        list(pool.map(one, tests))
+    report.second_attempts(lambda test: run_test(o, test))
+    c = report.count
+    print(f"runtime: {c['pass']} passed, {c['fail']} failed, {c['skip']} skipped")
+    return 1 if c["fail"] or not tests else 0
 
 
 def main():
@@ -481,18 +545,7 @@ def main():
         return 0
     if o.no_leak_check:
         leaks.left = lambda baseline: []
-    print(f"1..{len(tests)}")
-    report = Report(leaks.snapshot())
-
-    def one(test):
-        report.begin(test)
-        report.end(test, *run_test(o, test))
-
-    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, o.jobs)) as pool:
-        list(pool.map(one, tests))
-    c = report.count
-    print(f"runtime: {c['pass']} passed, {c['fail']} failed, {c['skip']} skipped")
-    return 1 if c["fail"] or not tests else 0
+    return run_all(o, tests, leaks.snapshot())
 
 
 if __name__ == "__main__":
