@@ -22,8 +22,6 @@ enum {
 	SPARE_ENTRIES = 2048,
 	SPARE_CODE = 512 << 10,
 };
-/* jumps of 32 bits reach 2 GB; what is displaced may name things some way beyond the text */
-#define REACH ((1ull << 31) - (64ull << 20))
 
 static uint64_t aligned(uint64_t n)
 {
@@ -59,7 +57,7 @@ static bool fits(const struct area *a, const struct area_wish *w)
 	    a->next + w->code > m->code + m->code_bytes)
 		return false;
 	far = m->code < w->low ? w->high - m->code : end - w->low;
-	return far < REACH;
+	return far < REMOTE_REACH;
 }
 
 /* its memory, but for the table of patches, is zero till here; a thread must not run in it yet */

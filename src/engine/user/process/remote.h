@@ -127,6 +127,9 @@ struct remote_area {
 	size_t code_bytes, private_bytes, data_bytes;
 };
 
+/* bytes from one end to the other: jumps of 32 bits reach 2 GB; what is displaced may name things some way beyond the text */
+#define REMOTE_REACH ((1ull << 31) - (64ull << 20))
+
 struct remote_area_sizes {
 	size_t code, private, data; /* bytes: rounded up to pages; private: at least one page */
 };

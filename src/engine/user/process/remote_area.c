@@ -16,8 +16,6 @@
 #define PAGE 4096ull
 #define LOWEST 0x10000ull
 #define HIGHEST 0x7ffffffff000ull
-/* jumps of 32 bits reach 2 GB; what is displaced may name things some way beyond the text */
-#define REACH ((1ull << 31) - (64ull << 20))
 /* heaps grow upwards, stacks downwards: into these we do not go */
 #define HEAP_ROOM (1ull << 30)
 #define STACK_ROOM (512ull << 20)
@@ -57,13 +55,13 @@ uint64_t remote_find_hole(const struct proc_maps *maps, uint64_t low, uint64_t h
 		is_ours = i && str_is(maps->v[i - 1].path, "/memfd:sonde");
 		gap = to - from > size + 2 * GUARD && !is_ours ? GUARD : PAGE;
 		at = from + gap;
-		if (to <= low && high > REACH && at <= high - REACH)
-			at = high - REACH + 1;
+		if (to <= low && high > REMOTE_REACH && at <= high - REMOTE_REACH)
+			at = high - REMOTE_REACH + 1;
 		at = (at + PAGE - 1) & ~(PAGE - 1);
 		if (at + size > to - PAGE)
 			continue;
 		far = at < low ? high - at : at + size - low;
-		if (far < REACH && far < best_far) {
+		if (far < REMOTE_REACH && far < best_far) {
 			best = at;
 			best_far = far;
 		}
