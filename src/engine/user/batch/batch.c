@@ -258,12 +258,14 @@ static const char *whose_bytes(const struct batch *b, const struct site *s)
 
 static void note_attached(struct batch *b, struct target_job *j)
 {
-	size_t k = 0;
+	size_t at = 0;
 
 	vec_each(s, &b->sites.v) {
-		if (!s->patch.trampoline)
+		const struct patch *p = batch_patch_of(b, s, &at);
+
+		if (!p)
 			continue;
-		s->patch = b->patches[k++];
+		s->patch = *p;
 		if (!s->patch.is_installed) {
 			sites_refuse(j, s, whose_bytes(b, s));
 			continue;

@@ -20,11 +20,20 @@ struct batch {
 	struct areas *areas;   /* the process's */
 	bool is_held; /* it stands at its first instruction: one thread, stopped; it goes on when the jumps are written */
 	struct sites sites;    /* the batch's */
-	struct patch *patches; /* of the sites that have trampolines, in their order */
+	struct patch *patches; /* batch_patch_of */
 	size_t n_patches;
 	VEC(struct cluster) clusters;
 	bool is_removed; /* no jump leads to the areas any more */
 };
+
+/*
+ * The patch of a site; NULL: it has no trampoline. Patches are those of the sites that have one, in their order, so sites are asked one after
+ * the other, with *at 0 for the first
+ */
+static inline struct patch *batch_patch_of(const struct batch *b, const struct site *s, size_t *at)
+{
+	return s->patch.trampoline && *at < b->n_patches ? &b->patches[(*at)++] : NULL;
+}
 
 /* remote, areas, is_held and sites are set. What cannot be probed is told to the job; after an error nothing of it is in the process */
 struct err *batch_install(struct batch *b, struct target_job *j) ERR_MUST;

@@ -57,16 +57,12 @@ void batch_take_off(struct batch *b, const struct target_job *j)
 {
 	struct err *err = NULL;
 	bool is_stopped = false;
-	size_t k = 0;
+	size_t at = 0;
 
 	vec_each(s, &b->sites.v) {
-		struct patch *p;
+		struct patch *p = batch_patch_of(b, s, &at);
 
-		/* patches are those of the sites that have trampolines, in their order */
-		if (!s->patch.trampoline || k >= b->n_patches)
-			continue;
-		p = &b->patches[k++];
-		if (err || p->site != s->patch.site || !is_to_change(p, is_off(j, s)))
+		if (err || !p || p->site != s->patch.site || !is_to_change(p, is_off(j, s)))
 			continue;
 		if (!is_stopped)
 			err = remote_stop(b->remote, STOP_MS);

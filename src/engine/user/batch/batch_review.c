@@ -33,15 +33,13 @@ static bool is_lost(const struct batch *b, const struct site *s, const struct pa
 static unsigned note_gone(struct batch *b, const struct proc_maps *maps)
 {
 	unsigned n = 0;
-	size_t k = 0;
+	size_t at = 0;
 
 	vec_each(s, &b->sites.v) {
-		struct patch *p;
+		struct patch *p = batch_patch_of(b, s, &at);
 
-		/* patches are those of the sites that have trampolines, in their order */
-		if (!s->patch.trampoline || k >= b->n_patches)
+		if (!p)
 			continue;
-		p = &b->patches[k++];
 		s->is_wanted = false;
 		if (!is_mapped(maps, s)) {
 			s->is_gone |= p->is_installed;
@@ -58,16 +56,13 @@ static unsigned note_gone(struct batch *b, const struct proc_maps *maps)
 static void write_again(struct batch *b, bool is_stopped)
 {
 	struct err *err = is_stopped ? NULL : remote_stop(b->remote, STOP_MS);
-	size_t k = 0;
+	size_t at = 0;
 
 	vec_each(s, &b->sites.v) {
+		struct patch *p = batch_patch_of(b, s, &at);
 		struct patch_counts counts;
-		struct patch *p;
 
-		if (!s->patch.trampoline || k >= b->n_patches)
-			continue;
-		p = &b->patches[k++];
-		if (err || !s->is_wanted)
+		if (err || !p || !s->is_wanted)
 			continue;
 		err = patch_install(b->remote, p, 1, &counts);
 		s->is_gone = !p->is_installed;
