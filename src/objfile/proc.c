@@ -71,23 +71,16 @@ static bool can_run(pid_t tid)
 
 pid_t proc_task(pid_t pid)
 {
-	struct dirent *entry;
+	struct pid_list threads;
 	pid_t found = 0;
-	char path[64];
-	DIR *d;
 
 	if (can_run(pid))
 		return pid;
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	d = opendir(path);
-	while (d && !found && (entry = readdir(d))) {
-		pid_t tid = (pid_t)atoi(entry->d_name);
-
-		if (tid > 0 && tid != pid && can_run(tid))
-			found = tid;
-	}
-	if (d)
-		closedir(d);
+	err_free(proc_threads(pid, UINT_MAX, &threads));
+	vec_each(tid, &threads)
+		if (!found && *tid != pid && can_run(*tid))
+			found = *tid;
+	vec_free(&threads);
 	return found;
 }
 
@@ -473,7 +466,7 @@ char *proc_root_path(pid_t pid, struct str path)
 
 /* --- lists ------------------------------------------------------------------------------------------------------ */
 
-static struct err *list_numbers(const char *dir, struct pid_list *ret)
+static ERR_MUST struct err *list_numbers(const char *dir, unsigned most, struct pid_list *ret)
 {
 	DIR *d = opendir(dir);
 	struct dirent *e;
@@ -481,7 +474,7 @@ static struct err *list_numbers(const char *dir, struct pid_list *ret)
 
 	if (!d)
 		return err_new(errno == ENOENT ? ESRCH : errno, "list '%s'", dir);
-	while ((e = readdir(d)))
+	while (ret->n < most && (e = readdir(d)))
 		if (isdigit((unsigned char)e->d_name[0]) && str_to_u64(str_from(e->d_name), &v) &&
 		    v <= INT32_MAX)
 			vec_push(ret, (pid_t)v);
@@ -492,5 +485,14 @@ static struct err *list_numbers(const char *dir, struct pid_list *ret)
 struct err *proc_all(struct pid_list *ret)
 {
 	*ret = (struct pid_list){ 0 };
-	return list_numbers("/proc", ret);
+	return list_numbers("/proc", UINT_MAX, ret);
+}
+
+struct err *proc_threads(pid_t pid, unsigned most, struct pid_list *ret)
+{
+	char path[64];
+
+	*ret = (struct pid_list){ 0 };
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	return list_numbers(path, most, ret);
 }

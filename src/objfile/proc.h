@@ -67,5 +67,7 @@ struct pid_list {
 	size_t n, cap;
 };
 struct err *proc_all(struct pid_list *ret) ERR_MUST; /* every process; vec_free(ret) */
+/* the first `most` threads of a process; after an error the list is empty. vec_free(ret) */
+struct err *proc_threads(pid_t pid, unsigned most, struct pid_list *ret) ERR_MUST;
 
 #endif

@@ -10,7 +10,10 @@
  */
 #include "engine/kernel/kernel.h"
 
+#include "objfile/proc.h"
+
 #include <errno.h>
+#include <limits.h>
 
 /* HW_BREAKPOINT_X of <linux/hw_breakpoint.h>, whose enumerators clash with ours */
 #define BREAKPOINT_EXECUTE 4
@@ -31,11 +34,14 @@ static void find_places(const struct engine *e, const struct probe_point *p, boo
 	if (!one_cpu)
 		kernel_point_pids(e, p, &pids);
 	for (size_t i = 0; i < pids.n; i++) {
-		size_t before = places->v.n;
+		struct pid_list threads;
 
-		sys_threads(pids.v[i], &places->v);
-		if (places->v.n == before)
+		err_free(proc_threads(pids.v[i], UINT_MAX, &threads));
+		vec_each(tid, &threads)
+			vec_push(&places->v, *tid);
+		if (!threads.n)
 			places->dead_pid = pids.v[i];
+		vec_free(&threads);
 	}
 	places->are_threads = pids.n > 0;
 	if (!pids.n)

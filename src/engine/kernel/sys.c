@@ -9,7 +9,6 @@
 #include "base/cleanup.h"
 #include "engine/engine.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -111,25 +110,6 @@ void sys_online_cpus(struct sys_ints *out)
 	}
 	if (!out->n)
 		vec_push(out, 0);
-}
-
-void sys_threads(int32_t pid, struct sys_ints *out)
-{
-	char path[64];
-	struct dirent *d;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	dir = opendir(path);
-	if (!dir)
-		return;
-	while ((d = readdir(dir))) {
-		int64_t tid;
-
-		if (str_to_i64(str_from(d->d_name), &tid))
-			vec_push(out, (int32_t)tid);
-	}
-	closedir(dir);
 }
 
 bool sys_process_exists(int32_t pid)

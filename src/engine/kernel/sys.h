@@ -49,8 +49,6 @@ bool sys_read_file(const char *path, struct strbuf *out);
 int64_t sys_read_number(const char *path);
 /* CPUs of a list like "0-3,8" (/sys/devices/system/cpu/online); never empty */
 void sys_online_cpus(struct sys_ints *out);
-/* thread ids of a process; none when it does not exist */
-void sys_threads(int32_t pid, struct sys_ints *out);
 bool sys_process_exists(int32_t pid);
 /* mount point of tracefs, or NULL when there is none */
 const char *sys_tracefs(void);

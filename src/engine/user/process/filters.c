@@ -4,7 +4,6 @@
 
 #include "base/cleanup.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -258,25 +257,16 @@ struct err *filters_check(const struct remote *r, const struct image *im)
 
 uint64_t filters_sum(pid_t pid, const struct image *im, unsigned most)
 {
-	char path[64];
-	struct dirent *entry;
+	struct pid_list threads;
 	uint64_t sum = 0;
-	DIR *d;
 
 	if (!calls_of(im))
 		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	d = opendir(path);
-	while (d && most && (entry = readdir(d))) {
-		pid_t tid = (pid_t)atoi(entry->d_name);
-
-		most -= tid > 0;
-		/* the second line is there from Linux 5.10 on */
-		if (tid)
-			sum += (status_number(tid, "Seccomp") << 32) +
-			       status_number(tid, "Seccomp_filters");
-	}
-	if (d)
-		closedir(d);
+	err_free(proc_threads(pid, most, &threads));
+	/* the second line is there from Linux 5.10 on */
+	vec_each(tid, &threads)
+		sum += (status_number(*tid, "Seccomp") << 32) +
+		       status_number(*tid, "Seccomp_filters");
+	vec_free(&threads);
 	return sum;
 }

@@ -5,9 +5,9 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,34 +223,28 @@ static struct err *refuse_seize(const struct remote *r, pid_t tid, int code)
 /* seizes threads that are not known yet; *n_new of them */
 static struct err *seize_new(struct remote *r, size_t *n_new)
 {
-	char path[64];
-	struct dirent *entry;
+	struct pid_list threads;
 	struct err *e = NULL;
-	DIR *d;
 
 	*n_new = 0;
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)r->pid);
-	d = opendir(path);
-	if (!d)
-		return err_new(ESRCH, "find process %d", (int)r->pid);
-	while (!e && (entry = readdir(d))) {
-		pid_t tid = (pid_t)atoi(entry->d_name);
+	TRY(proc_threads(r->pid, UINT_MAX, &threads));
+	vec_each(tid, &threads) {
 		enum seized got;
 
-		if (!tid || is_known(r, tid))
+		if (e || is_known(r, *tid))
 			continue;
-		got = seize(tid);
+		got = seize(*tid);
 		if (got == SEIZED) {
-			vec_push(&r->threads, ((struct remote_thread){ .tid = tid }));
+			vec_push(&r->threads, ((struct remote_thread){ .tid = *tid }));
 			++*n_new;
 		} else if (got == SEIZED_NOT) {
 			int code = errno;
 
-			if (!strchr("?XZ", proc_state(tid)))
-				e = refuse_seize(r, tid, code);
+			if (!strchr("?XZ", proc_state(*tid)))
+				e = refuse_seize(r, *tid, code);
 		}
 	}
-	closedir(d);
+	vec_free(&threads);
 	return e;
 }
 
