@@ -135,4 +135,31 @@ static inline bool ebpf_fits_s16(int64_t v)
 	return v == (int16_t)v;
 }
 
+/* whether a conditional jump with these operands jumps; an operation that compares nothing does */
+static inline bool ebpf_jumps(uint8_t code, uint64_t a, uint64_t b)
+{
+	int64_t sa = (int64_t)a, sb = (int64_t)b;
+
+	if (BPF_CLASS(code) == BPF_JMP32) {
+		a = (uint32_t)a;
+		b = (uint32_t)b;
+		sa = (int32_t)a;
+		sb = (int32_t)b;
+	}
+	switch (BPF_OP(code)) {
+	case BPF_JEQ: return a == b;
+	case BPF_JNE: return a != b;
+	case BPF_JGT: return a > b;
+	case BPF_JGE: return a >= b;
+	case BPF_JLT: return a < b;
+	case BPF_JLE: return a <= b;
+	case BPF_JSGT: return sa > sb;
+	case BPF_JSGE: return sa >= sb;
+	case BPF_JSLT: return sa < sb;
+	case BPF_JSLE: return sa <= sb;
+	case BPF_JSET: return a & b;
+	default: return true; /* BPF_JA */
+	}
+}
+
 #endif

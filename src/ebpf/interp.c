@@ -122,30 +122,8 @@ static void step_alu(struct frame *f, const struct bpf_insn *in)
 
 static bool is_taken(const struct frame *f, const struct bpf_insn *in)
 {
-	uint64_t a = f->r[in->dst_reg],
-		 b = in->code & BPF_X ? f->r[in->src_reg] : (uint64_t)(int64_t)in->imm;
-	int64_t sa = (int64_t)a, sb = (int64_t)b;
-
-	if (ebpf_class(in) == BPF_JMP32) {
-		a = (uint32_t)a;
-		b = (uint32_t)b;
-		sa = (int32_t)a;
-		sb = (int32_t)b;
-	}
-	switch (in->code & 0xf0) {
-	case BPF_JEQ: return a == b;
-	case BPF_JNE: return a != b;
-	case BPF_JGT: return a > b;
-	case BPF_JGE: return a >= b;
-	case BPF_JLT: return a < b;
-	case BPF_JLE: return a <= b;
-	case BPF_JSGT: return sa > sb;
-	case BPF_JSGE: return sa >= sb;
-	case BPF_JSLT: return sa < sb;
-	case BPF_JSLE: return sa <= sb;
-	case BPF_JSET: return a & b;
-	default: return true; /* BPF_JA */
-	}
+	return ebpf_jumps(in->code, f->r[in->dst_reg],
+			  in->code & BPF_X ? f->r[in->src_reg] : (uint64_t)(int64_t)in->imm);
 }
 
 static ERR_MUST struct err *step_atomic(struct ebpf_interp *it, struct frame *f,

@@ -9,6 +9,8 @@
  */
 #include "object/user.h"
 
+#include "ebpf/insn.h"
+
 #include <linux/bpf.h>
 #include <string.h>
 
@@ -162,41 +164,17 @@ static int decided(const struct bpf_insn *in, const struct state *s)
 {
 	bool is_reg = BPF_SRC(in->code) == BPF_X;
 	struct reg ra, rb = { .kind = CONSTANT, .value = (uint64_t)(int64_t)in->imm };
-	int64_t as, bs;
-	uint64_t a, b;
 
-	if (in->dst_reg >= N_REGS || (is_reg && in->src_reg >= N_REGS))
+	/* the kernel has more kinds, which compare nothing */
+	if (in->dst_reg >= N_REGS || (is_reg && in->src_reg >= N_REGS) ||
+	    BPF_OP(in->code) > BPF_JSLE)
 		return -1;
 	ra = s->r[in->dst_reg];
 	if (is_reg)
 		rb = s->r[in->src_reg];
 	if (ra.kind != CONSTANT || rb.kind != CONSTANT)
 		return -1;
-	a = ra.value;
-	b = rb.value;
-	if (BPF_CLASS(in->code) == BPF_JMP32) {
-		as = (int32_t)a;
-		bs = (int32_t)b;
-		a = (uint32_t)a;
-		b = (uint32_t)b;
-	} else {
-		as = (int64_t)a;
-		bs = (int64_t)b;
-	}
-	switch (BPF_OP(in->code)) {
-	case BPF_JEQ: return a == b;
-	case BPF_JNE: return a != b;
-	case BPF_JGT: return a > b;
-	case BPF_JGE: return a >= b;
-	case BPF_JLT: return a < b;
-	case BPF_JLE: return a <= b;
-	case BPF_JSGT: return as > bs;
-	case BPF_JSGE: return as >= bs;
-	case BPF_JSLT: return as < bs;
-	case BPF_JSLE: return as <= bs;
-	case BPF_JSET: return (a & b) != 0;
-	default: return -1;
-	}
+	return ebpf_jumps(in->code, ra.value, rb.value);
 }
 
 /* ---- instructions ---- */

@@ -49,7 +49,7 @@ MAY = {
     "output": ["image", "types", "objfile", "probe/point.h", "engine/engine.h"],
     "stream": ["proto", "image", "types", "objfile", "output", "probe/point.h", "engine/engine.h"],
     "session": "all",
-    "object": ["types", "output", "image", "objfile", "probe", "lang/ast.h", "engine/engine.h",
+    "object": ["types", "output", "image", "objfile", "probe", "lang/ast.h", "engine/engine.h", "ebpf/insn.h",
                "engine/user/code/context_use.h"],
     "tools": ["object", "session", "output", "engine", "probe", "objfile", "image", "ebpf", "ir", "sema", "lang", "arch", "types"],
     "cli": "all",
