@@ -13,14 +13,14 @@
 #include <sys/types.h>
 
 struct proc_map; /* objfile/proc.h */
-struct engine; /* private to each engine */
+struct engine;   /* private to each engine */
 
 struct engine_opts {
 	const int32_t *pids; /* -p: attach to these only */
 	uint32_t n_pids;
 	int32_t held_pid; /* of pids: a child that waits before its exec until gate, a pipe, gets a byte; 0: none */
 	int gate;
-	bool follow; /* the user engine: what these processes start belongs to them */
+	bool follow;         /* the user engine: what these processes start belongs to them */
 	uint64_t ring_bytes; /* power of two */
 	uint64_t cgroup_id;  /* --cgroup/--container: 0 none */
 	bool grows;          /* extend may be called: the user engine keeps room for it */
@@ -136,6 +136,19 @@ struct engine_ways {
 	uint64_t returned;
 };
 void engine_kernel_ways(struct engine_ways *ret);
+
+enum { ENGINE_IDLE_MS = 10 }; /* at most */
+/*
+ * How long to sleep between two looks at rings that wake nobody: a millisecond while something comes, slowly more when nothing does. idle: looks
+ * in a row that found nothing; counted here, set to 0 by whoever finds something
+ */
+static inline int engine_idle_ms(uint64_t *idle)
+{
+	enum { ROUNDS_PER_MS = 20 };
+	uint64_t ms = 1 + (*idle)++ / ROUNDS_PER_MS;
+
+	return ms < ENGINE_IDLE_MS ? (int)ms : ENGINE_IDLE_MS;
+}
 
 /* why the user engine cannot run this, all of it, in a process that has its files; NULL: it can */
 struct err *user_engine_refusal(const struct image *im) ERR_MUST;

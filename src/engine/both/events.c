@@ -12,7 +12,7 @@
 #include <poll.h>
 #include <string.h>
 
-enum { NS_PER_MS = 1000000, MOST_IDLE_MS = 10, IDLE_ROUNDS_PER_MS = 20 };
+enum { NS_PER_MS = 1000000 };
 
 /* where the records of one engine go */
 struct keeping {
@@ -92,7 +92,7 @@ struct err *both_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, voi
 
 	for (;;) {
 		struct pollfd p = { .fd = engine_kernel.poll_fd(e->kernel), .events = POLLIN };
-		int wait = 1 + (int)(e->idle++ / IDLE_ROUNDS_PER_MS), left;
+		int wait, left;
 
 		both_sync(e);
 		TRY(take_all(e));
@@ -102,14 +102,14 @@ struct err *both_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, voi
 			return NULL;
 		}
 		now = clock_monotonic_ns();
-		left = timeout_ms < 0 ? MOST_IDLE_MS
+		left = timeout_ms < 0 ? ENGINE_IDLE_MS
 				      : timeout_ms - (int)((now - start) / NS_PER_MS);
 		both_sync(e);
 		if (left <= 0 || e->globals.exiting)
 			return NULL;
 		if (first(&e->kernel_queue) || first(&e->user_queue))
 			continue;
-		wait = wait > MOST_IDLE_MS ? MOST_IDLE_MS : wait;
+		wait = engine_idle_ms(&e->idle);
 		if (poll(&p, 1, wait < left ? wait : left) < 0)
 			return errno == EINTR ? NULL : err_new(errno, "wait for events");
 		now = clock_monotonic_ns();

@@ -11,7 +11,7 @@
 #include <poll.h>
 #include <string.h>
 
-enum { NS_PER_MS = 1000000, MOST_IDLE_MS = 10, IDLE_ROUNDS_PER_MS = 20, BLOCKED_ROUNDS = 16 };
+enum { NS_PER_MS = 1000000, BLOCKED_ROUNDS = 16 };
 
 /* ---- timers ---- */
 
@@ -141,7 +141,7 @@ struct err *user_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, voi
 
 	for (;;) {
 		uint64_t spent = (clock_monotonic_ns() - start) / NS_PER_MS;
-		int wait, left = timeout_ms < 0                 ? MOST_IDLE_MS
+		int wait, left = timeout_ms < 0                 ? ENGINE_IDLE_MS
 				 : spent < (uint64_t)timeout_ms ? timeout_ms - (int)spent
 								: 0;
 
@@ -155,8 +155,7 @@ struct err *user_poll(struct engine *e, int timeout_ms, engine_event_fn *fn, voi
 		}
 		if (!left || is_exiting(e))
 			return NULL;
-		wait = 1 + (int)(e->idle++ / IDLE_ROUNDS_PER_MS);
-		wait = wait > MOST_IDLE_MS ? MOST_IDLE_MS : wait;
+		wait = engine_idle_ms(&e->idle);
 		/* woken, or by a signal */
 		if (poll(&wake, 1, wait < left ? wait : left))
 			return NULL;
