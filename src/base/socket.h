@@ -7,6 +7,8 @@
 #include <stddef.h>
 
 bool socket_send_all(int fd, const void *bytes, size_t n);
+/* one behind the other in one call: the other side is woken once */
+bool socket_send_both(int fd, const void *head, size_t n_head, const void *body, size_t n_body);
 bool socket_receive_all(int fd, void *bytes, size_t n);
 
 #endif

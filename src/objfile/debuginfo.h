@@ -143,10 +143,10 @@ struct err *debuginfo_vars(struct debuginfo *d, const struct di_func *f,
 			   struct type_table *tt, struct arena *a, const struct di_var **vars,
 			   uint32_t *n) ERR_MUST;
 /* of an inlined instance: addresses just behind it at which it has returned, and the caller's variable that then holds
- * the result, if there is one (languages.md 1.3) */
+ * the result, if there is one (languages.md 1.3). They live as long as d */
 struct err *debuginfo_inline_exits(struct debuginfo *d, const struct di_func *f,
-				   const struct di_instance *i, struct arena *a,
-				   const uint64_t **exits, uint32_t *n) ERR_MUST;
+				   const struct di_instance *i, const uint64_t **exits,
+				   uint32_t *n) ERR_MUST;
 /* the function's signature for listings: "i: i32, len: usize) -> i32" parts with types, no locations */
 struct err *debuginfo_signature(struct debuginfo *d, const struct di_func *f, struct type_table *tt,
 				struct arena *a, const struct di_var **vars, uint32_t *n) ERR_MUST;

@@ -339,10 +339,11 @@ static uint64_t move_to(const struct exits *x, uint64_t exit, uint64_t begin)
 	return at == begin ? begin : exit;
 }
 
-struct err *dwarf_do_inline_exits(struct dwarf_file *f, struct wire_in *in, struct wire_out *out)
+/* the next one of the question */
+static struct err *answer_instance(struct dwarf_file *f, struct wire_in *in, struct wire_out *out)
 {
 	struct exits *x = arena_new(&f->scratch, struct exits);
-	uint64_t id = wire_get_u64(in), outer_entry = wire_get_u64(in), begin, *entries;
+	uint64_t id = wire_get_u64(in), begin, *entries;
 	Dwarf_Die die, outer, var;
 	struct di_range *ranges;
 
@@ -361,7 +362,6 @@ struct err *dwarf_do_inline_exits(struct dwarf_file *f, struct wire_in *in, stru
 		wire_put_u32(out, 0);
 		return NULL;
 	}
-	(void)outer_entry;
 	x->around = around_of(f, &outer);
 	if (x->around->is_known)
 		find_exits(x);
@@ -372,5 +372,14 @@ struct err *dwarf_do_inline_exits(struct dwarf_file *f, struct wire_in *in, stru
 		wire_put_u64(out, dwexit_result_var(f, &die, &outer, x->found[i], &var, &begin)
 					  ? move_to(x, x->found[i], begin)
 					  : x->found[i]);
+	return NULL;
+}
+
+struct err *dwarf_do_inline_exits(struct dwarf_file *f, struct wire_in *in, struct wire_out *out)
+{
+	uint32_t n = wire_get_count(in, 8 + 4);
+
+	for (uint32_t i = 0; i < n && !in->b.bad; i++)
+		TRY(answer_instance(f, in, out));
 	return NULL;
 }

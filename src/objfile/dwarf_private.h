@@ -110,6 +110,9 @@ struct debuginfo {
 	char *dead;            /* why it cannot be asked any more */
 	uint8_t *answer;       /* of the last question */
 	size_t answer_cap;
+	/* what is kept of answers, in kept: where copies end (dwarf_exit_client.c) */
+	struct arena kept;
+	struct hashmap exits;
 	/* dwarf_type.c, in the tracer: the type source and what it keeps */
 	struct dwarf_types *types;
 	void (*types_free)(struct dwarf_types *t);

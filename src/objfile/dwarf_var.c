@@ -206,31 +206,3 @@ struct err *debuginfo_signature(struct debuginfo *d, const struct di_func *f, st
 	*n = q.n;
 	return NULL;
 }
-
-struct err *debuginfo_inline_exits(struct debuginfo *d, const struct di_func *f,
-				   const struct di_instance *i, struct arena *a,
-				   const uint64_t **exits, uint32_t *n)
-{
-	WIRE_OUT_AUTO out = { 0 };
-	struct wire_in in;
-	uint64_t *v;
-	uint32_t count;
-
-	(void)f;
-	*exits = NULL;
-	*n = 0;
-	wire_put_u64(&out, i->id);
-	wire_put_u64(&out, i->outer_entry);
-	wire_put_u32(&out, i->n_entries);
-	for (uint32_t k = 0; k < i->n_entries; k++)
-		wire_put_u64(&out, i->entries[k]);
-	TRY(debuginfo_ask(d, DWARF_INLINE_EXITS, &out, &in));
-	count = wire_get_count(&in, 8);
-	v = arena_array(a, uint64_t, count);
-	for (uint32_t k = 0; k < count; k++)
-		v[k] = wire_get_u64(&in);
-	TRY(debuginfo_check(d, &in));
-	*exits = v;
-	*n = count;
-	return NULL;
-}

@@ -133,17 +133,18 @@ static void set_alarm(unsigned cpu, unsigned wall)
 static bool reply(int fd, struct err *e, struct wire_out *out)
 {
 	STRBUF_AUTO text = { 0 };
-	uint8_t kind = e ? FAILURE : ANSWER;
-	uint32_t n;
+	struct {
+		uint32_t n;
+		uint8_t kind;
+	} __attribute__((packed)) head = { .kind = e ? FAILURE : ANSWER };
 	struct str body;
 
 	if (e)
 		err_format(e, &text);
 	err_free(e);
 	body = e ? strbuf_str(&text) : strbuf_str(&out->b);
-	n = (uint32_t)body.n + 1;
-	return socket_send_all(fd, &n, sizeof(n)) && socket_send_all(fd, &kind, 1) &&
-	       socket_send_all(fd, body.p, body.n);
+	head.n = (uint32_t)body.n + 1;
+	return socket_send_both(fd, &head, sizeof(head), body.p, body.n);
 }
 
 static struct err *answer(struct dwarf_file *f, struct wire_in *in, struct wire_out *out)
@@ -272,7 +273,7 @@ struct err *debuginfo_ask(struct debuginfo *d, enum dwarf_request r,
 			       d->file->path);
 	if (!d->worker)
 		TRY(start(d));
-	if (!socket_send_all(d->fd, head, sizeof(head)) || !socket_send_all(d->fd, question->b.p, question->b.n))
+	if (!socket_send_both(d->fd, head, sizeof(head), question->b.p, question->b.n))
 		return give_up(d);
 	n = receive_frame(d->fd, &d->answer, &d->answer_cap);
 	if (n < 1 || d->answer[0] < ANSWER || d->answer[0] > FAILURE)
@@ -304,6 +305,8 @@ void debuginfo_free(struct debuginfo *d)
 	}
 	if (d->debug != d->file)
 		objfile_unref(d->debug);
+	hashmap_free(&d->exits);
+	arena_free(&d->kept);
 	free(d->dead);
 	free(d->answer);
 	free(d);

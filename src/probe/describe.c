@@ -243,7 +243,7 @@ static void print_exits(struct listing *l, struct places *p, const struct di_fun
 {
 	const uint64_t *exits;
 	uint32_t n;
-	struct err *e = debuginfo_inline_exits(p->info, fn, inst, l->c->arena, &exits, &n);
+	struct err *e = debuginfo_inline_exits(p->info, fn, inst, &exits, &n);
 
 	if (e) {
 		err_free(e);
@@ -409,8 +409,8 @@ static const char *look_at_go(struct objfile *f, const struct go_site *site, str
 		ret->reason = room.reason;
 	}
 	patchable_free(&fn);
-	return room.bytes ? ", behind the check of its stack" :
-			    ", on a stack of ours: it does not check its own";
+	return room.bytes ? ", behind the check of its stack"
+			  : ", on a stack of ours: it does not check its own";
 }
 
 /* what the user engine would write over it */
@@ -430,7 +430,8 @@ static void print_patch(struct listing *l, struct places *p, const struct symbol
 		return;
 	}
 	if (patch.len)
-		strbuf_printf(&l->out, "    user engine: a jump over %u instruction%s, %u bytes%s%s\n",
+		strbuf_printf(&l->out,
+			      "    user engine: a jump over %u instruction%s, %u bytes%s%s\n",
 			      patch.n_insns, patch.n_insns == 1 ? "" : "s", patch.len,
 			      patch.address > place ? ", behind endbr64" : "", where);
 	else

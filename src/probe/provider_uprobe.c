@@ -242,8 +242,7 @@ static void add_inline_exits(struct uprobe_match *u, struct place *place)
 	if (place->addr != place->entry)
 		return;
 	if (place->fn)
-		e = debuginfo_inline_exits(u->places.info, place->fn, place->inst, u->m->c->arena,
-					   &exits, &n);
+		e = debuginfo_inline_exits(u->places.info, place->fn, place->inst, &exits, &n);
 	if (e) {
 		targets_report(u->m, e);
 		return;

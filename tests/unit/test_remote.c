@@ -231,11 +231,14 @@ TEST(memory_of_ours)
 	finish(pid);
 }
 
-/* code of ours is in use when a thread stands in it, or an address in it stands on a stack: that of an interrupted trampoline */
+/*
+ * Code of ours is in use when a thread stands in it, or a signal's frame on a stack has an address in it: that of an interrupted trampoline. An
+ * address alone is what an earlier attachment has left
+ */
 TEST(code_that_is_in_use)
 {
 	const struct remote_area_sizes sizes = { .code = PAGE, .data = PAGE };
-	uint64_t text = (uint64_t)(uintptr_t)be_a_target, *view, own, kept;
+	uint64_t text = (uint64_t)(uintptr_t)be_a_target, *view, own, kept[3];
 	pid_t pid = start();
 	int fd = make_memory(PAGE, &view);
 	struct remote_area a = { 0 };
@@ -247,14 +250,18 @@ TEST(code_that_is_in_use)
 		CHECK(remote_area_is_idle(&r, &a));
 		vec_each(t, &r.threads) {
 			uint64_t at = (t->regs.rsp & ~7ull) + 64, inside = a.code + 100;
+			const uint64_t frame[] = { inside, 0x246, 0x002b000000000033 };
 
 			own = t->regs.rip;
 			t->regs.rip = inside;
 			CHECK(!remote_area_is_idle(&r, &a));
 			t->regs.rip = own;
-			CHECK(remote_read(&r, at, &kept, 8) && remote_write(&r, at, &inside, 8));
+			CHECK(remote_read(&r, at, kept, 24) && remote_write(&r, at, frame, 24));
 			CHECK(!remote_area_is_idle(&r, &a));
-			remote_write(&r, at, &kept, 8);
+			remote_write(&r, at, kept, 24);
+			remote_write(&r, at, &inside, 8);
+			CHECK(remote_area_is_idle(&r, &a));
+			remote_write(&r, at, kept, 8);
 			t->is_stopped = false;
 			CHECK(!remote_area_is_idle(&r, &a));
 			t->is_stopped = true;

@@ -3,9 +3,12 @@
  * Whether nobody is in, or will come back to, code of ours that nothing leads to any more. What trampolines run calls nothing but code of
  * the same area, so a thread that is in one stands there itself, or was interrupted there by a signal: then the address is in the frame
  * that the kernel put on the stack of the handler, which lies above the thread's stack pointer now. All words there are
- * looked at. Helpers that were called left their return addresses in what became frames of the program: such words are told from an interrupted
- * place by what stands before the address, and beside the word. A program that parks the contexts of interrupted code elsewhere (threads of its own, switched by a timer's
- * signal) is the one that this does not see.
+ * looked at. Addresses that stand there otherwise are left-overs in frames of the program: return addresses of helpers, of this attachment or of earlier
+ * ones that had areas at the same place. A thread that sleeps keeps them for hours. They are told from an interrupted place by what the kernel
+ * always writes beside that. A program that parks the contexts of interrupted code elsewhere (threads of its own, switched by a timer's
+ * signal) is the one that this does not see. Calls that return to a trampoline: area_calls.c.
+ *
+ * Go's threads run on stacks in its heap, a mapping of any size. Where such a stack ends Go itself says, and its handlers run on stacks of that kind.
  */
 #include "engine/user/process/remote_private.h"
 
@@ -22,19 +25,6 @@ static bool is_inside(const struct remote_area *a, uint64_t address)
 	return address - a->code < a->code_bytes;
 }
 
-/* is the instruction before it a call of code of ours? */
-static bool is_behind_call(const struct remote *r, const struct remote_area *a, uint64_t address)
-{
-	uint8_t b[5];
-	int32_t distance;
-
-	if (address - a->code < sizeof(b) || !remote_read(r, address - sizeof(b), b, sizeof(b)))
-		return false;
-	memcpy(&distance, b + 1, sizeof(distance));
-	return (b[0] == 0xe8 && is_inside(a, address + (uint64_t)(int64_t)distance)) ||
-	       (b[3] == 0xff && (b[4] & 0xf8) == 0xd0);
-}
-
 /* the word at `at` as the kernel puts rip into a signal's frame: flags and the code segment follow */
 static bool is_in_signal_frame(const struct remote *r, uint64_t at)
 {
@@ -45,23 +35,59 @@ static bool is_in_signal_frame(const struct remote *r, uint64_t at)
 		(flags_and_segments[1] & 0xffff) == USER_CODE_SEGMENT);
 }
 
+/* the first words of Go's struct g, and of its struct m: the same in all versions since 1.4 */
+struct go_g {
+	uint64_t low, high, guards[2], panics, defers, m;
+};
+
+static bool read_g(const struct remote *r, uint64_t at, struct go_g *ret)
+{
+	return remote_read(r, at, ret, sizeof(*ret));
+}
+
+/* the end of Go's stack that a thread is on; 0: it is none. A g whose m has a g0 of the same m: nothing else looks like that */
+static uint64_t go_stack_end(const struct remote *r, const struct user_regs_struct *regs)
+{
+	uint64_t at, own;
+	struct go_g g, own_g;
+
+	if (!regs->fs_base || !remote_read(r, regs->fs_base - 8, &at, sizeof(at)) ||
+	    !read_g(r, at, &g) || regs->rsp - g.low >= g.high - g.low)
+		return 0;
+	return remote_read(r, g.m, &own, sizeof(own)) && read_g(r, own, &own_g) && own_g.m == g.m
+		       ? g.high
+		       : 0;
+}
+
+/* 0: not known, or too far */
+static uint64_t stack_end(const struct remote *r, const struct proc_maps *maps,
+			  const struct user_regs_struct *regs)
+{
+	const struct proc_map *m = proc_maps_find(maps, regs->rsp);
+	uint64_t end = m ? m->end : 0;
+
+	if (m && end - regs->rsp > STACK_MAX)
+		end = go_stack_end(r, regs);
+	return m && end <= m->end && end - regs->rsp <= STACK_MAX ? end : 0;
+}
+
 static bool stack_is_free(const struct remote *r, const struct remote_area *a,
-			  const struct proc_maps *maps, uint64_t sp)
+			  const struct proc_maps *maps, const struct user_regs_struct *regs)
 {
 	FREE_AUTO uint64_t *words = base_alloc(CHUNK);
-	const struct proc_map *m = proc_maps_find(maps, sp);
-	uint64_t at = sp & ~7ull; /* below it is what was, or what the thread itself put there */
+	uint64_t end = stack_end(r, maps, regs);
+	uint64_t at = regs->rsp &
+		      ~7ull; /* below it is what was, or what the thread itself put there */
 
-	if (!m || m->end - sp > STACK_MAX)
+	if (!end)
 		return false;
-	while (at < m->end) {
-		size_t n = m->end - at < CHUNK ? m->end - at : CHUNK;
+	while (at < end) {
+		size_t n = end - at < CHUNK ? end - at : CHUNK;
 
 		if (!remote_read(r, at, words, n))
 			return false;
 		for (size_t i = 0; i < n / sizeof(*words); i++)
-			if (is_inside(a, words[i]) && (!is_behind_call(r, a, words[i]) ||
-						       is_in_signal_frame(r, at + 8 * i)))
+			if (is_inside(a, words[i]) && is_in_signal_frame(r, at + 8 * i))
 				return false;
 		at += n;
 	}
@@ -80,7 +106,7 @@ bool remote_area_is_idle(const struct remote *r, const struct remote_area *a)
 	vec_each(t, &r->threads)
 		if (t->tid && is_idle)
 			is_idle = t->is_stopped && !is_inside(a, t->regs.rip) &&
-				  stack_is_free(r, a, &maps, t->regs.rsp);
+				  stack_is_free(r, a, &maps, &t->regs);
 	proc_maps_free(&maps);
 	return is_idle;
 }
