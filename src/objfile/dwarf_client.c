@@ -10,6 +10,9 @@ enum {
 	MIN_INSTANCE = 8 + 2 + 4 + 4,
 	MIN_ROW = 8 + 4 + 4 + 4 + 2,
 	MIN_FRAME = 4 * 4 + 1,
+	/* bytes of answers about functions that are kept: of one, of all */
+	KEPT_MOST = 1 << 20,
+	KEPT_IN_ALL = 16 << 20,
 };
 
 static bool get_instance(struct wire_in *in, struct arena *a, struct di_instance *i)
@@ -84,6 +87,27 @@ static struct err *get_funcs(struct debuginfo *d, struct wire_in *in, struct are
 	return debuginfo_check(d, in);
 }
 
+/* of the same question before: an entry and a return of one function ask the same */
+static ERR_MUST struct err *ask_functions(struct debuginfo *d, const struct wire_out *question,
+					  struct wire_in *answer)
+{
+	struct str key = strbuf_str(&question->b), *known = hashmap_get(&d->functions, key), got;
+
+	if (known) {
+		*answer = wire_in_make(known->p, known->n);
+		return NULL;
+	}
+	TRY(debuginfo_ask(d, DWARF_FUNCTIONS, question, answer));
+	got = str_make((const char *)answer->b.p, answer->b.n);
+	if (got.n > KEPT_MOST || d->n_kept + got.n > KEPT_IN_ALL)
+		return NULL;
+	d->n_kept += got.n;
+	known = arena_new(&d->kept, struct str);
+	*known = arena_str(&d->kept, got);
+	hashmap_put(&d->functions, arena_str(&d->kept, key), known);
+	return NULL;
+}
+
 struct err *debuginfo_functions(struct debuginfo *d, struct str pattern, struct str file,
 				struct arena *a, bool (*visit)(void *arg, const struct di_func *f),
 				void *arg)
@@ -95,7 +119,7 @@ struct err *debuginfo_functions(struct debuginfo *d, struct str pattern, struct 
 
 	wire_put_str(&question, pattern);
 	wire_put_str(&question, file);
-	TRY(debuginfo_ask(d, DWARF_FUNCTIONS, &question, &answer));
+	TRY(ask_functions(d, &question, &answer));
 	TRY(get_funcs(d, &answer, a, &funcs, &n));
 	for (uint32_t i = 0; i < n && visit(arg, &funcs[i]); i++)
 		;

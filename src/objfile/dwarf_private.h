@@ -110,9 +110,10 @@ struct debuginfo {
 	char *dead;            /* why it cannot be asked any more */
 	uint8_t *answer;       /* of the last question */
 	size_t answer_cap;
-	/* what is kept of answers, in kept: where copies end (dwarf_exit_client.c) */
+	/* what is kept of answers, in kept: where copies end (dwarf_exit_client.c), functions by question (dwarf_client.c) */
 	struct arena kept;
-	struct hashmap exits;
+	struct hashmap exits, functions;
+	size_t n_kept; /* bytes of functions */
 	/* dwarf_type.c, in the tracer: the type source and what it keeps */
 	struct dwarf_types *types;
 	void (*types_free)(struct dwarf_types *t);

@@ -306,6 +306,7 @@ void debuginfo_free(struct debuginfo *d)
 	if (d->debug != d->file)
 		objfile_unref(d->debug);
 	hashmap_free(&d->exits);
+	hashmap_free(&d->functions);
 	arena_free(&d->kept);
 	free(d->dead);
 	free(d->answer);

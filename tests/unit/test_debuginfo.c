@@ -632,7 +632,7 @@ TEST(a_dead_reader_is_an_error_that_names_the_file)
 	CHECK(d->worker > 0);
 	kill(d->worker, SIGSEGV);
 	for (int i = 0; i < 2; i++) {
-		e = debuginfo_functions(d, STR("scale"), STR(""), &a, collect, &c);
+		e = debuginfo_functions(d, STR("main"), STR(""), &a, collect, &c);
 		if (CHECK(e)) {
 			CHECK_HAS(e->msg, "counted' is malformed: its reader was ended by SIGSEGV");
 			err_free(e);

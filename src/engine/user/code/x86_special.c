@@ -151,9 +151,12 @@ void x86_nops(struct x86 *x, uint32_t n)
 
 bool x86_has_rdpid(void)
 {
+	static int has = -1; /* cpuid costs a machine's host microseconds each time */
 	unsigned a, b, c, d;
 
-	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && c >> RDPID_BIT & 1;
+	if (has < 0)
+		has = __get_cpuid_count(7, 0, &a, &b, &c, &d) && c >> RDPID_BIT & 1;
+	return has;
 }
 
 void x86_time_stamp(struct x86 *x)
