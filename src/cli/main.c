@@ -151,6 +151,17 @@ static int help(const char *about)
 	return 0;
 }
 
+/*
+ * Who closed one of the three (`>&-`) would have memory files and sockets of ours take its place, and be written to. What is
+ * put there fails when it is used, as a closed one does.
+ */
+static void fill_standard_files(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
 	struct cli_opts c;
@@ -159,6 +170,7 @@ int main(int argc, char **argv)
 	bool is_sonde = strcmp(name, "bpftrace") != 0;
 	int status;
 
+	fill_standard_files();
 	if (argc > 1 && is_sonde && !strcmp(argv[1], "demangle"))
 		return demangle_cmd(argc - 2, argv + 2);
 	if (argc > 1 && is_sonde && !strcmp(argv[1], "clean"))

@@ -45,7 +45,15 @@ struct engine_attach_result {
 	uint32_t n_attached; /* probes attached */
 	uint32_t n_failed;
 	bool has_released; /* the child that was held runs: the user engine lets it go to its first instruction */
+	uint64_t released_at; /* when it stood there with its probes in, ns of CLOCK_MONOTONIC; 0: not known */
 	uint32_t n_loaded; /* extend: programs that were loaded, because none that is there does for them */
+};
+
+/* engine_ops.hold */
+enum engine_hold {
+	ENGINE_HOLD_NONE,  /* the process is not traced, or has ended */
+	ENGINE_HOLD_READY, /* what it had mapped by then has its probes, and had them before any of it ran */
+	ENGINE_HOLD_STANDS
 };
 
 struct engine_ops {
@@ -71,10 +79,10 @@ struct engine_ops {
 	/* all user probes in a file, by the path of their points */
 	void (*drop_file)(struct engine *e, struct str path);
 	/*
-	 * A process has mapped what may be probed: it is to stand until look, or extend. False: it is not traced. NULL: the engine's probes
-	 * are in files, whoever maps them. look: true: a file is half mapped, ask again soon
+	 * A process has mapped what may be probed, at mapped_at (CLOCK_MONOTONIC; UINT64_MAX: not known, or for new probes): it is to stand
+	 * until look, or extend. NULL: the engine's probes are in files, whoever maps them. look: true: a file is half mapped, ask again soon
 	 */
-	bool (*hold)(struct engine *e, pid_t pid);
+	enum engine_hold (*hold)(struct engine *e, pid_t pid, uint64_t mapped_at);
 	bool (*look)(struct engine *e);
 	/* poll is to return when fd can be read, too (-1: none); NULL: poll_fd and fd can be waited for together */
 	void (*wake_by)(struct engine *e, int fd);

@@ -74,7 +74,9 @@ struct late {
 	bool must_look; /* the engine must: a file that it knows was mapped */
 	uint64_t held_at; /* since when what stands now may have run without probes; 0: nothing does */
 	uint64_t n_records, n_looked, n_attached, worst_ns;
-	uint32_t n_late;
+	uint32_t n_late, n_missed;
+	bool is_ending; /* nothing is probed any more */
+	uint64_t released_at;
 };
 
 /* ---- which ---- */
@@ -111,13 +113,17 @@ static bool concerns(const struct late *l, pid_t pid)
 	return !o->pids.n && !l->o.c->child;
 }
 
-/* what was mapped has, or gets, probes: where these are the process's, it stands until they are there. False: it is not traced */
-static bool hold(struct late *l, pid_t pid)
+/* what was mapped has, or gets, probes: where these are the process's, it stands until they are there */
+static enum engine_hold hold(struct late *l, pid_t pid, uint64_t mapped_at)
 {
-	bool is_traced = !l->o.ops->hold || (pid && l->o.ops->hold(l->o.engine, pid));
+	enum engine_hold h = ENGINE_HOLD_NONE;
 
-	l->must_look |= l->o.ops->hold && is_traced;
-	return is_traced;
+	if (!l->o.ops->hold)
+		return ENGINE_HOLD_READY;
+	if (pid)
+		h = l->o.ops->hold(l->o.engine, pid, mapped_at);
+	l->must_look |= h == ENGINE_HOLD_STANDS;
+	return h;
 }
 
 /* a file that is known gets its probes in one process more */
@@ -145,7 +151,7 @@ static bool is_followed(struct late *l, pid_t pid)
 	FREE_AUTO uint64_t *set = NULL;
 
 	if (l->o.c->opts->follow && l->o.ops->hold)
-		return hold(l, pid);
+		return hold(l, pid, UINT64_MAX) != ENGINE_HOLD_NONE;
 	if (!l->o.c->opts->follow || pid < 0 || pid >= IMAGE_FOLLOWED_PIDS)
 		return !l->o.c->opts->follow;
 	set = follow_read(l->o.c->image, l->o.ops, l->o.engine);
@@ -237,7 +243,7 @@ static void attach(struct late *l, const struct mapped_file *m, struct objfile *
 	struct err *err;
 	uint64_t took;
 
-	hold(l, m->pid);
+	hold(l, m->pid, UINT64_MAX);
 	late.open_path = mapped_file_path(m, fd, &l->arena);
 	objfile_cache_adopt(probe_ctx_files(&l->o.c->probes), f);
 	err = late_attach(&l->o, &late, ++l->n_groups, &res);
@@ -330,9 +336,14 @@ static void look(struct late *l, const struct mapped_file *m, const struct file_
 	strbuf_add_str(&name, m->path);
 	err_free(objfile_open_fd(fd, strbuf_cstr(&name), &f));
 	is_there = f && has_probes(l, f);
-	/* what processes had from the beginning is found by reading lists, not by records */
-	if (is_there && hold(l, m->pid) && l->o.ops->hold && l->o.c->mappings && key)
-		note_late(l, m, mapped_at, true);
+	/* what processes had from the beginning is found by reading lists, not by records: when it was mapped is not known */
+	if (is_there) {
+		bool is_told = l->o.c->mappings && key;
+
+		if (hold(l, m->pid, is_told ? mapped_at : UINT64_MAX) == ENGINE_HOLD_STANDS &&
+		    is_told)
+			note_late(l, m, mapped_at, true);
+	}
 	if (f && !is_there && fits_file(l, m->path, f)) {
 		if (!is_followed(l, m->pid)) {
 			objfile_unref(f);
@@ -406,6 +417,30 @@ static bool is_probed(struct late *l, struct str path, const struct file_key *ke
 	return false;
 }
 
+/* a process maps a file again that has probes in others, or has none yet because nobody had mapped it */
+static void on_probed(struct late *l, const struct mapped_file *m, const struct file_key *key,
+		      uint64_t mapped_at)
+{
+	bool is_new = !is_known(l, key);
+	enum engine_hold h;
+
+	if ((mapped_at <= l->released_at && m->pid == l->o.c->child) ||
+	    (l->is_ending && proc_is_alive(m->pid)))
+		return;
+	h = hold(l, m->pid, mapped_at);
+	if (l->specs.n && is_new)
+		return;
+	/* with --follow a process does not run before it has its probes, and others' are none of ours */
+	if (h == ENGINE_HOLD_NONE) {
+		l->n_missed += !l->o.c->opts->follow;
+		return;
+	}
+	if (h == ENGINE_HOLD_STANDS)
+		note_late(l, m, mapped_at, is_new);
+	if (is_new)
+		remember(l, key, true);
+}
+
 static void on_record(void *arg, const struct perf_record *r)
 {
 	const struct str deleted = STR(" (deleted)");
@@ -425,12 +460,10 @@ static void on_record(void *arg, const struct perf_record *r)
 	l->n_records++;
 	if (!concerns(l, r->pid))
 		return;
-	if (is_probed(l, r->path, &key) && hold(l, r->pid) && l->o.ops->hold &&
-	    (!l->specs.n || is_known(l, &key))) {
-		note_late(l, &m, r->time, !is_known(l, &key));
-		if (!is_known(l, &key))
-			remember(l, &key, true);
-	}
+	if (l->o.ops->hold && is_probed(l, r->path, &key))
+		on_probed(l, &m, &key, r->time);
+	if (l->is_ending)
+		return;
 	if (!l->specs.n || is_known(l, &key)) {
 		l->must_look |= !l->o.c->opts->follow;
 		return;
@@ -574,6 +607,25 @@ struct late *late_new(const struct late_opts *o)
 	if (o->ops->wake_by)
 		o->ops->wake_by(o->engine, l->epoll_fd);
 	return l;
+}
+
+void late_end(struct late *l)
+{
+	if (!l || !l->o.ops->hold || !l->o.c->mappings)
+		return;
+	l->is_ending = true;
+	perf_rings_read(l->o.c->mappings, on_record, l);
+}
+
+void late_released(struct late *l, uint64_t at)
+{
+	if (l)
+		l->released_at = at;
+}
+
+uint32_t late_missed(const struct late *l)
+{
+	return l ? l->n_missed : 0;
 }
 
 uint32_t late_files(const struct late *l, uint64_t *worst_ns)

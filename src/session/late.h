@@ -30,14 +30,20 @@ struct late_opts {
 /* NULL: the script waits for nothing. All of the following take NULL */
 struct late *late_new(const struct late_opts *o);
 void late_free(struct late *l);
+/* what the command of -c has mapped by then had its probes before it ran (engine_attach_result.released_at) */
+void late_released(struct late *l, uint64_t at);
 /* how many files got probes after programs had mapped them, and how long after, at most */
 uint32_t late_files(const struct late *l, uint64_t *worst_ns);
+/* how often a process that is traced had ended before what it had mapped got probes */
+uint32_t late_missed(const struct late *l);
 /* wait for events or for files, whichever comes first */
 void late_wait(struct late *l, int timeout_ms);
 /* how long an engine that waits for both (wake_by) may do so */
 int late_patience(const struct late *l, int timeout_ms);
 /* attach to what has come */
 void late_round(struct late *l);
+/* what has come since and ended is counted (late_missed) */
+void late_end(struct late *l);
 
 struct late_result {
 	uint32_t n_probes;

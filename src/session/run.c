@@ -171,12 +171,14 @@ static ERR_MUST struct err *trace(struct run *r)
 		TRY(r->ops->attach(r->engine, &res));
 	}
 	announce(r, &res);
+	late_released(r->late, res.released_at);
 	if (res.has_released)
 		child_is_released(&r->child);
 	child_release(&r->child);
 	if (r->o->duration_ns)
 		signals_stop_in(r->o->duration_ns);
 	err = (has_events(r->c.image) || r->late) && !r->o->is_dry_run ? loop(r) : NULL;
+	late_end(r->late);
 	/* what exit() came behind of is acted on while the probes are still there */
 	if (!err)
 		err = run_drain(r, 0);

@@ -105,6 +105,13 @@ static void say_late(const struct run *r)
 			"NOTE: %u file%s that programs mapped meanwhile got %s probes up to %.0f ms later; what was "
 			"called until then was not seen (-v names them)\n",
 			n, n == 1 ? "" : "s", n == 1 ? "its" : "their", (double)worst_ns / 1e6);
+	n = late_missed(r->late);
+	if (n && !r->o->is_quiet && !r->o->no_warnings)
+		fprintf(stderr,
+			"WARNING: %u time%s a process ended before a program that it had become, or a library that it "
+			"had loaded, got its probes: what was called there was not seen%s\n",
+			n, n == 1 ? "" : "s",
+			r->o->follow ? "" : " (with --follow, programs are probed before they begin)");
 }
 
 static void say_skipped(const struct run *r)

@@ -162,6 +162,7 @@ static struct err *both_attach(struct engine *e, struct engine_attach_result *re
 	res->n_attached += more.n_attached;
 	res->n_failed += more.n_failed;
 	res->has_released |= more.has_released;
+	res->released_at = more.released_at;
 	return NULL;
 }
 

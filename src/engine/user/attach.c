@@ -50,6 +50,7 @@ static struct err *attach_all(void *arg, struct guardian_report *report)
 	}
 	report->n_attached = target_job_attached(job, 0);
 	report->n_failed = job->refusals.n;
+	report->released_at = job->released_at;
 	refusals_take(&job->refusals, &report->text);
 	return err;
 }
@@ -147,6 +148,11 @@ static void tell_maps(void *arg, struct str news)
 		news_each(news, e->opts.mapped, e->opts.report_arg);
 }
 
+static bool is_about_others(struct str text)
+{
+	return memmem(text.p, text.n, "another tracer", strlen("another tracer"));
+}
+
 /* places that cannot be probed here are said; none at all is an error */
 static struct err *tell_refused(struct engine *e, struct guardian_report *report)
 {
@@ -154,10 +160,17 @@ static struct err *tell_refused(struct engine *e, struct guardian_report *report
 
 	if (!report->n_failed)
 		return NULL;
-	if (!report->n_attached)
-		return err_hint(err_new(0, "nothing can be probed by the user engine: %.*s",
-					STR_ARG(str_trim(text))),
-				"--engine kernel probes it");
+	if (!report->n_attached) {
+		struct err *err = err_new(0, "nothing can be probed by the user engine: %.*s",
+					  STR_ARG(str_trim(text)));
+
+		/* where a jump of another run stands a kernel's probe would destroy the process */
+		return is_about_others(text)
+			       ? err_hint(err,
+					  "wait for the end of that run; sonde clean PID takes out what a killed "
+					  "one has left")
+			       : err_hint(err, "--engine kernel probes it");
+	}
 	user_warn_refused(e, strbuf_cstr(&report->text));
 	return NULL;
 }
@@ -189,6 +202,7 @@ struct err *user_attach(struct engine *e, struct engine_attach_result *res)
 	res->n_attached += report.n_attached;
 	res->n_failed += report.n_failed;
 	res->has_released = e->opts.held_pid != 0;
+	res->released_at = report.released_at;
 	if (!err)
 		err = tell_refused(e, &report);
 	strbuf_free(&report.text);

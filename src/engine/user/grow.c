@@ -22,6 +22,7 @@ struct growth {
 	uint32_t group;
 	struct str path; /* GROWTH_DROP_FILE */
 	pid_t pid;       /* GROWTH_HOLD */
+	uint64_t mapped_at;
 	struct growth_set *sets;
 	uint32_t n_sets;
 	struct image_prog **progs; /* new ones: they follow those that the guardian has */
@@ -247,9 +248,10 @@ void user_drop_file(struct engine *e, struct str path)
 	tell(e, &(struct growth){ .kind = GROWTH_DROP_FILE, .path = path });
 }
 
-bool user_hold(struct engine *e, pid_t pid)
+enum engine_hold user_hold(struct engine *e, pid_t pid, uint64_t mapped_at)
 {
-	return tell(e, &(struct growth){ .kind = GROWTH_HOLD, .pid = pid }) > 0;
+	return tell(e, &(struct growth){
+			       .kind = GROWTH_HOLD, .pid = pid, .mapped_at = mapped_at });
 }
 
 bool user_look(struct engine *e)
@@ -321,7 +323,7 @@ static uint32_t take_off_one(struct target *t, struct target_job *j, const struc
 static uint32_t hold_one(struct target *t, struct target_job *j, const struct growth *g)
 {
 	(void)j;
-	return target_hold(t, g->pid);
+	return target_hold(t, g->pid, g->mapped_at);
 }
 
 /* places that processes may have, as far as their files say */
@@ -377,7 +379,12 @@ struct err *grow_answer(struct engine *e, struct str question, struct guardian_r
 		if (target_places_drop_file(&e->job.places, g->path))
 			(void)each_target(e, g, take_off_one);
 		break;
-	case GROWTH_HOLD: out->n_failed = each_target(e, g, hold_one); break;
+	case GROWTH_HOLD:
+		/* a program that has just begun is on its way to its first instruction */
+		if (e->opts.follow)
+			follow_settle(&e->follow, 0);
+		out->n_failed = each_target(e, g, hold_one);
+		break;
 	case GROWTH_LOOK:
 		out->n_failed = each_target(e, g, extend_one);
 		refusals_take(&e->job.refusals, &out->text);

@@ -18,6 +18,7 @@ struct guardian;
 
 struct guardian_report {
 	uint32_t n_attached, n_failed;
+	uint64_t released_at; /* engine_attach_result */
 	struct strbuf text; /* any bytes: what the two agree on. The receiver frees it */
 };
 

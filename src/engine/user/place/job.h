@@ -37,6 +37,7 @@ struct target_job {
 	size_t n_judged;                    /* sets */
 	VEC(struct site_function) functions;
 	int gate;          /* the process waits before its exec for a byte there; -1: it runs */
+	uint64_t released_at; /* engine_attach_result */
 	bool *is_attached; /* by place: in one process at least */
 	struct refusals refusals; /* places that cannot be probed */
 	struct strbuf maps;       /* code that processes have mapped (news.c), since it was taken */

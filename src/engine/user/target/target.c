@@ -5,6 +5,7 @@
  */
 #include "engine/user/target/target.h"
 
+#include "base/clock.h"
 #include "engine/user/process/filters.h"
 #include "engine/user/target/news.h"
 #include "engine/user/target/target_private.h"
@@ -103,8 +104,11 @@ static ERR_MUST struct err *attach(struct target *t, struct target_job *j)
 		TRY(remote_stop(&t->remote, STOP_MS));
 		remote_go(&t->remote);
 	}
-	if (is_held)
+	if (is_held) {
 		TRY(remote_run_to_entry(&t->remote, j->gate, START_MS));
+		t->covered_at = clock_monotonic_ns();
+		j->released_at = t->covered_at;
+	}
 	TRY(proc_maps_read(t->pid, &maps));
 	t->code = target_sum_code(&maps);
 	err = target_add_batch(t, j, &maps, is_held);
@@ -131,6 +135,7 @@ static void forget(struct target *t)
 	areas_free(&t->areas);
 	t->areas = (struct areas){ 0 };
 	t->code = 0;
+	t->covered_at = 0;
 	remote_close(&t->remote);
 }
 
@@ -194,6 +199,11 @@ struct err *target_attach(struct target_job *j, pid_t pid, struct target **ret)
 	if (!err) {
 		*ret = t;
 		return NULL;
+	}
+	/* whatever failed: there was nothing any more that it could be done to */
+	if (!proc_is_alive(pid) || proc_start_time(pid) != t->start_time) {
+		err_free(err);
+		err = err_new(ESRCH, "it has ended meanwhile");
 	}
 	remote_close(&t->remote);
 	target_free(t);
@@ -295,17 +305,26 @@ bool target_round(struct target *t, struct target_job *j)
 	return true;
 }
 
-bool target_hold(struct target *t, pid_t pid)
+enum engine_hold target_hold(struct target *t, pid_t pid, uint64_t mapped_at)
 {
 	struct err *err;
 
-	if (t->pid != pid || t->held_rounds || t->state != TARGET_TRACED || t->remote.mem_fd < 0)
-		return t->pid == pid;
+	if (t->pid != pid)
+		return ENGINE_HOLD_NONE;
+	if (mapped_at <= t->covered_at || t->state == TARGET_STARTING)
+		return ENGINE_HOLD_READY;
+	/* a program that it has become: it stands before its first instruction, if this is quick enough */
+	if (!remote_is_keeping() && !t->held_rounds && !remote_is_current(&t->remote))
+		follow_exec(t);
+	if (t->remote.mem_fd < 0 || !proc_is_alive(pid))
+		return ENGINE_HOLD_NONE;
+	if (t->held_rounds || t->state != TARGET_TRACED)
+		return ENGINE_HOLD_STANDS;
 	err = remote_stop(&t->remote, HOLD_MS);
 	if (!err)
 		t->held_rounds = HOLD_ROUNDS;
 	err_free(err);
-	return true;
+	return ENGINE_HOLD_STANDS;
 }
 
 void target_extend(struct target *t, struct target_job *j)

@@ -6,6 +6,7 @@
 #ifndef SONDE_ENGINE_USER_TARGET_H
 #define SONDE_ENGINE_USER_TARGET_H
 
+#include "engine/engine.h"
 #include "engine/user/place/job.h"
 
 #include <sys/types.h>
@@ -15,8 +16,9 @@ struct target;
 struct err *target_attach(struct target_job *j, pid_t pid, struct target **ret) ERR_MUST;
 /* looks for code that was loaded since. False: the process has ended */
 bool target_round(struct target *t, struct target_job *j);
-/* it stands until target_extend, or some rounds long at most: what it has just mapped is not to run before that has probes. False: it is not this one */
-bool target_hold(struct target *t, pid_t pid);
+/* it stands until target_extend, or some rounds long at most: what it has just mapped is not to run before that has probes */
+/* (engine_ops.hold) */
+enum engine_hold target_hold(struct target *t, pid_t pid, uint64_t mapped_at);
 /* the job has new places: those that the process has now are probed; what it maps later, by target_round */
 void target_extend(struct target *t, struct target_job *j);
 /* something of a file that is being mapped is not there yet */

@@ -6,6 +6,7 @@
  */
 #include "engine/user/target/target_private.h"
 
+#include "base/clock.h"
 #include "engine/user/memory/private.h"
 
 #include <errno.h>
@@ -121,6 +122,7 @@ struct target *target_fork(const struct target *parent, pid_t pid)
 	if (!parent)
 		return t;
 	t->code = parent->code;
+	t->covered_at = parent->covered_at;
 	t->filters = parent->filters;
 	t->state = parent->state == TARGET_BORROWING ? TARGET_LEFT : parent->state;
 	t->entry = parent->entry;
@@ -236,6 +238,7 @@ void target_execed(struct target *t, struct target_job *j)
 	t->is_partial = false;
 	target_drop_inherited(t);
 	t->code = 0;
+	t->covered_at = 0;
 	t->entry.at = 0;
 	t->state = TARGET_LEFT;
 	t->remote.leader = t->pid;
@@ -288,6 +291,7 @@ static ERR_MUST struct err *begin(struct target *t, struct target_job *j)
 		return e;
 	}
 	t->code = target_sum_code(&maps);
+	t->covered_at = clock_monotonic_ns();
 	e = target_add_batch(t, j, &maps, true);
 	proc_maps_free(&maps);
 	return e;

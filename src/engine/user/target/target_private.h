@@ -30,6 +30,7 @@ struct target {
 	uint64_t start_time; /* with pid: the process, and no later one of that number */
 	struct remote remote;
 	uint64_t n_rounds;
+	uint64_t covered_at;  /* what was mapped by then had its probes before it ran, CLOCK_MONOTONIC */
 	uint64_t filters;     /* filters_sum, when it was looked at last */
 	unsigned held_rounds; /* target_hold: 0: it runs; else for how many rounds it may stand */
 	bool is_partial;      /* they were not all there yet */
