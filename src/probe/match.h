@@ -61,6 +61,7 @@ struct probe_ctx {
 	bool (*keeps_red_zone)(
 		void); /* does a probe on a 5-byte nop leave the red zone alone? NULL: no */
 	enum return_choice return_choice; /* config return_probe */
+	bool tells_by_entry; /* a jump costs the same everywhere: calls that end in tail jumps are noted once, at the entry */
 	/* where the kernel shows its events, and more of its files; defaults are set by probe_ctx_init */
 	const char *tracefs;      /* "/sys/kernel/tracing" (or .../debug/tracing) */
 	const char *event_source; /* "/sys/bus/event_source/devices" */

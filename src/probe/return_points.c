@@ -11,6 +11,7 @@
 #include "objfile/symtab.h"
 #include "probe/go_probe.h"
 #include "probe/match_private.h"
+#include "probe/patchable.h"
 #include "probe/placement.h"
 
 static void say_one(struct match *m, struct str shown, const struct return_plan *plan)
@@ -255,7 +256,7 @@ static uint64_t entry_place(const struct planned *p)
 	return to.address;
 }
 
-static void tell_by_entry(struct match *m, struct planned *p)
+static void tell_by_entry(struct match *m, struct planned *p, const char *why)
 {
 	struct return_exit *exits = arena_array(m->c->arena, struct return_exit,
 						p->plan.n_exits + 1);
@@ -270,12 +271,8 @@ static void tell_by_entry(struct match *m, struct planned *p)
 	}
 	p->plan.exits = exits;
 	p->plan.n_exits = n;
-	p->plan.why =
-		arena_printf(
-			m->c->arena,
-			"%s; other code may jump into it, so its calls are told by their entries",
-			p->plan.why)
-			.p;
+	p->plan.only_follows = false;
+	p->plan.why = arena_printf(m->c->arena, "%s; %s", p->plan.why, why).p;
 }
 
 static void find_entered(struct match *m, struct objfile *f, struct planned *v, size_t n)
@@ -294,8 +291,31 @@ static void find_entered(struct match *m, struct objfile *f, struct planned *v, 
 		placement_foreign_find(probe_ctx_foreign(m->c), m->c, f, windows, n_windows);
 	for (size_t i = 0; i < n_windows; i++)
 		if (windows[i].is_entered)
-			tell_by_entry(m, &v[windows[i].point]);
+			tell_by_entry(
+				m, &v[windows[i].point],
+				"other code may jump into it, so its calls are told by their entries");
 	free(windows);
+}
+
+/*
+ * Where the entry is as good a place as a tail jump, and every call goes by one: a script that times calls has a probe at the entry
+ * anyway, and one place less is hit. A call that a longjmp or an exception ends leaves its note, as one does that ends behind its tail jump.
+ */
+static void note_at_entries(struct match *m, struct planned *v, size_t n)
+{
+	enum { ENDBR_BYTES = 4 };
+
+	for (size_t i = 0; i < n; i++) {
+		struct patchable to = { 0 };
+
+		if (v[i].plan.refusal || v[i].plan.way != RETURN_SITES || !v[i].plan.only_follows ||
+		    v[i].fn.lang > LANG_C)
+			continue;
+		if (patchable_find(v[i].fn.f, v[i].range.start, v[i].range.end - v[i].range.start,
+				   &to) &&
+		    to.len && to.at <= v[i].range.start + ENDBR_BYTES)
+			tell_by_entry(m, &v[i], "noted at the entry");
+	}
 }
 
 static void add_planned(struct returns_run *r, struct planned *p)
@@ -326,6 +346,8 @@ static void run_shape(struct returns_run *r)
 	vec_each(f, &r->files)
 		if (f->f)
 			find_entered(r->m, f->f, planned, n);
+	if (r->m->c->tells_by_entry)
+		note_at_entries(r->m, planned, n);
 	for (size_t i = 0; i < n; i++)
 		add_planned(r, &planned[i]);
 	free(planned);

@@ -113,6 +113,7 @@ static void use_sites(const struct return_func *fn, struct exits *e, struct aren
 	ret->exits = exits;
 	ret->n_exits = n;
 	ret->has_parts = e->has_parts;
+	ret->only_follows = e->n_followed && !e->n_rets && !e->n_lost;
 	if (e->n_followed && !e->n_rets)
 		ret->why = text(a, "%u tail jump%s followed to where they return: %s",
 				e->n_followed, e->n_followed == 1 ? "" : "s", site_reason(fn));

@@ -54,6 +54,7 @@ struct return_plan {
 	const struct return_exit *exits; /* RETURN_SITES; no address twice with the same kind */
 	uint32_t n_exits;
 	bool has_parts; /* code of it lies elsewhere and may jump back */
+	bool only_follows; /* every way out is a tail jump that is followed */
 };
 
 void returns_plan(const struct return_func *fn, struct arena *a, struct return_plan *ret);

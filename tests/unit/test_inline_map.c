@@ -163,9 +163,9 @@ static const char keyed_text[] = "r6 = *(u64 *)(r1 +112)\n*(u64 *)(r10 -8) = r6\
 		     "MAP2", "-8", "1") "r6 = r0\nif r6 == 0x0 goto end\nhave:\nr1 = 1\n"
 					"lock *(u64 *)(r6 +0) += r1\nend:\nr0 = 0\nexit\n";
 
-TEST(counts_by_key)
+static void count_by_key(bool is_dense)
 {
-	const struct rt_map_plan plan = { RT_HASH, 8, 8, 66, USER_CPUS, 0 };
+	const struct rt_map_plan plan = { RT_HASH, 8, 8, 66, USER_CPUS, 0, is_dense };
 	uint64_t counts[KEYS] = { 0 };
 	struct rt_map *m;
 
@@ -190,6 +190,90 @@ TEST(counts_by_key)
 		}
 	}
 	user_unmake(&room);
+}
+
+TEST(counts_by_key)
+{
+	count_by_key(false);
+}
+
+/* numbers that are their own hash, of which some differ in bits alone that a slot's state has no room for */
+TEST(counts_by_number)
+{
+	count_by_key(true);
+}
+
+/* ---- the logarithm of hist() ---- */
+
+/* as log2_floor in ir/build_aggregate.c comes out of the code generator; behind it what is given, at the end of which r3 is the result */
+static void logarithm_text(struct strbuf *out, const char *behind)
+{
+	strbuf_printf(out, "r6 = *(u64 *)(r1 +112)\nr3 = r6\nr3 >>= 32\nr0 = 0\nr0 -= r3\nr3 = r0\n"
+			   "r3 >>= 63\nr3 <<= 5\nr2 = r6\nr2 >>= r3\n");
+	for (int shift = 16, bits = 4; bits; shift /= 2, bits--)
+		strbuf_printf(out,
+			      "r7 = r2\nr7 >>= %d\nr0 = 0\nr0 -= r7\nr7 = r0\nr7 >>= 63\n"
+			      "r7 <<= %d\nr2 >>= r7\nr3 += r7\n",
+			      shift, bits);
+	strbuf_printf(out,
+		      "r2 >>= 1\nr0 = 0\nr0 -= r2\nr2 = r0\nr2 >>= 63\nr3 += r2\n%s"
+		      "r1 = VAL0\n*(u64 *)(r1 +16) = r3\nr2 = 0\nr7 = 0\nr0 = 0\nexit\n",
+		      behind);
+}
+
+static bool is_replaced(void)
+{
+	for (size_t i = blob_bytes(); i + 4 <= room.x.code.n; i++)
+		if (!memcmp(room.x.code.p + i, "\x48\x0f\xbd", 3))
+			return true;
+	return false;
+}
+
+static uint64_t logarithm(uint64_t n)
+{
+	return n ? 63 - (uint64_t)__builtin_clzll(n) : 0;
+}
+
+static void check_logarithms(const char *behind, bool is_recognised, uint64_t more)
+{
+	STRBUF_AUTO text = { 0 };
+	volatile uint64_t *results;
+
+	logarithm_text(&text, behind);
+	if (start() && add((const void *)probed, 0, TRAMPOLINE_ENTRY, strbuf_cstr(&text), NULL)) {
+		CHECK_INT(is_replaced(), is_recognised);
+		results = (volatile uint64_t *)(uintptr_t)(room.maps[0].at + 4096 + 64);
+		user_install(&room);
+		for (unsigned i = 0; i < 64; i++)
+			for (int k = -1; k < 4; k++) {
+				uint64_t n = (1ull << i) + (uint64_t)(int64_t)k;
+
+				n = k == 3 ? 1ull << i | (any(1u << 31) & ((1ull << i) - 1)) : n;
+				probed(n);
+				if (!CHECK_INT(results[2], logarithm(n) + more))
+					printf("# of %llx\n", (unsigned long long)n);
+			}
+	}
+	user_unmake(&room);
+}
+
+TEST(logarithms)
+{
+	check_logarithms("", true, 0);
+	/* the way goes past a place where others come in, and by a call */
+	check_logarithms("r2 = 0\nif r6 == 0x0 goto on\non:\n", false, 0);
+	check_logarithms("r2 = 7\nr7 = 0\nr0 = 1\nif r6 == 0x0 goto on\non:\n", true, 0);
+	check_logarithms("r1 = 1\nr2 = 1\nr4 = 1\nr5 = 1\nr8 = r3\ncall bpf_x#5\nr3 = r8\n", true,
+			 0);
+}
+
+/* somebody looks at what is left in other registers, or another number is in it: as it is written */
+TEST(what_is_no_logarithm)
+{
+	check_logarithms("r3 += r0\nr3 -= r0\n", false, 0);
+	check_logarithms("r3 += r7\nr3 -= r7\n", false, 0);
+	check_logarithms("r3 += r2\nr3 -= r2\n", false, 0);
+	check_logarithms("r3 += 5\n", true, 5);
 }
 
 /* ---- clocks ---- */

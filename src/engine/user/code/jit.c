@@ -285,6 +285,7 @@ static uint32_t replace(struct jit *j, uint32_t start, uint32_t i, uint32_t end)
 		.insns = j->insns,
 		.i = i,
 		.room = 1,
+		.end = end,
 		.is_entered = i == start || j->is_entered[i],
 		.below = (int32_t)j->stack,
 		.is_piece = start == 0 && !j->env->is_function,

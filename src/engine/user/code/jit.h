@@ -20,6 +20,7 @@ struct jit_place {
 	const struct bpf_insn *insns;
 	uint32_t i;
 	uint32_t room; /* instructions from i on, into the middle of which no branch leads */
+	uint32_t end;  /* of the function */
 	bool is_entered; /* i by a branch, or as the first of a function: what stands before it may not have been executed */
 	/* bytes of stack that lie between r10 and rsp; and whether this is the piece itself, whose r10 is rsp as it was in front of it */
 	int32_t below;

@@ -245,6 +245,29 @@ void x86_imul_imm(struct x86 *x, bool is_wide, enum x86_reg dst, enum x86_reg sr
 	wrote(x, dst);
 }
 
+void x86_alu_mem(struct x86 *x, bool is_wide, enum x86_alu op, enum x86_reg dst, enum x86_reg base,
+		 int32_t disp)
+{
+	put_rm(x, is_wide, op << 3 | 3, dst, base, disp);
+	if (op != X_CMP)
+		wrote(x, dst);
+}
+
+void x86_cmp_mem_imm(struct x86 *x, bool is_wide, enum x86_reg base, int32_t disp, int32_t imm)
+{
+	put_rm(x, is_wide, imm == (int8_t)imm ? 0x83 : 0x81, X_CMP, base, disp);
+	if (imm == (int8_t)imm)
+		put(x, (uint8_t)imm);
+	else
+		put32(x, (uint32_t)imm);
+}
+
+void x86_bsr(struct x86 *x, bool is_wide, enum x86_reg dst, enum x86_reg src)
+{
+	put_rr(x, is_wide, TWO_BYTE | 0xbd, dst, src);
+	wrote(x, dst);
+}
+
 void x86_bswap(struct x86 *x, bool is_wide, enum x86_reg reg)
 {
 	put_opcode(x, is_wide, TWO_BYTE | 0xc8 | (reg & 7), 0, reg, false);

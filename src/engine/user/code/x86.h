@@ -98,6 +98,12 @@ void x86_shift_cl(struct x86 *x, bool is_wide, enum x86_shift op, enum x86_reg d
 void x86_unary(struct x86 *x, bool is_wide, enum x86_unary op, enum x86_reg reg);
 void x86_imul(struct x86 *x, bool is_wide, enum x86_reg dst, enum x86_reg src);
 void x86_imul_imm(struct x86 *x, bool is_wide, enum x86_reg dst, enum x86_reg src, int32_t imm);
+/* with 4 or 8 bytes at base + disp */
+void x86_alu_mem(struct x86 *x, bool is_wide, enum x86_alu op, enum x86_reg dst, enum x86_reg base,
+		 int32_t disp);
+void x86_cmp_mem_imm(struct x86 *x, bool is_wide, enum x86_reg base, int32_t disp, int32_t imm);
+/* the number of the highest bit that is set; src must not be 0 */
+void x86_bsr(struct x86 *x, bool is_wide, enum x86_reg dst, enum x86_reg src);
 void x86_bswap(struct x86 *x, bool is_wide, enum x86_reg reg);
 void x86_sign_extend(struct x86 *x, bool is_wide, enum x86_reg dst, enum x86_reg src,
 		     unsigned from_bytes);

@@ -34,6 +34,7 @@ static bool plan_of(const struct image_map *m, uint32_t n_cpus, struct rt_map_pl
 	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
 		ret->kind = RT_HASH;
 		ret->n_tables = n_cpus;
+		ret->is_dense = m->is_scalar && m->key_size == 8; /* numbers of buckets */
 		return true;
 	case BPF_MAP_TYPE_HASH:
 	case BPF_MAP_TYPE_LRU_HASH:

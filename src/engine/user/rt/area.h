@@ -16,6 +16,7 @@
 struct rt_clock {
 	uint64_t tsc, ns, scale;
 	uint64_t boot_offset, tai_offset; /* of those clocks from CLOCK_MONOTONIC, in ns */
+	uint64_t padding[3];              /* to a power of two: code finds them by a shift */
 };
 
 struct rt_area {
@@ -52,11 +53,17 @@ enum { RT_SURE_RANGES = 4, RT_TIDS_BITS = 7, RT_TIDS = 1 << RT_TIDS_BITS };
 
 /* how threads' entries are found and written, for code that looks at them without a call (inline_thread.c) */
 enum {
-	RT_TID_BITS = 22, /* the kernel's PID_MAX_LIMIT */
+	RT_TID_BITS = 22,         /* the kernel's PID_MAX_LIMIT */
 	RT_THREAD_ALIGN_BITS = 6, /* control blocks are aligned so */
-	RT_THREAD_PAGE_SHIFT = 20,
+	RT_PAGE_BITS = 12,
 };
-#define RT_THREAD_FACTOR 0x9e3779b97f4a7c15ull
+#define RT_THREAD_FACTOR 0x9e3779b1u
+
+/* of threads that lie at equal distances both numbers grow alike: added up they differ */
+static inline uint32_t rt_thread_hash(uint64_t base, uint64_t page)
+{
+	return (uint32_t)((base >> RT_PAGE_BITS) + page) * RT_THREAD_FACTOR >> (32 - RT_TIDS_BITS);
+}
 
 /* what was found out about a thread; both words carry its tid, so that halves of two entries never match: see rt/thread.c */
 struct rt_thread {

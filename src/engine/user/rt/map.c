@@ -53,6 +53,7 @@ void rt_map_init(struct rt_map *m, const struct rt_map_plan *p, void *tables)
 		.table_bytes = table_bytes(p),
 		.tables = (int64_t)((uintptr_t)tables - (uintptr_t)m),
 		.n_own = p->n_own,
+		.is_dense = p->is_dense,
 	};
 }
 

@@ -29,8 +29,9 @@ struct rt_map {
 	uint32_t stride;      /* bytes from one slot to the next */
 	uint32_t value_at;    /* bytes from a slot to its value */
 	uint64_t table_bytes;
-	int64_t tables;     /* bytes from this struct to the first table */
-	uint32_t n_own;     /* slots behind the tables, each of one key for ever; 0, or a power of two */
+	int64_t tables; /* bytes from this struct to the first table */
+	uint32_t n_own; /* slots behind the tables, each of one key for ever; 0, or a power of two */
+	uint32_t is_dense; /* keys of 8 bytes are small numbers, one after the other: each is its own hash */
 	uint64_t n_refused; /* updates for which there was no room */
 };
 
@@ -40,6 +41,7 @@ struct rt_map_plan {
 	uint32_t key_size, value_size, max_entries;
 	uint32_t n_tables;
 	uint32_t n_own; /* see struct rt_own: hash maps of one table, keys of 8 or 16 bytes, values of 8 */
+	bool is_dense; /* keys of 8 bytes */
 };
 
 /*

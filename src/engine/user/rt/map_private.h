@@ -120,8 +120,11 @@ static inline struct wanted want(const struct rt_map *m, const void *key)
 
 	if (m->key_size == 8) {
 		w.word = word_of(key);
-		w.hash = (w.word ^ RT_HASH_START) * RT_HASH_FACTOR;
-		w.hash ^= w.hash >> 32;
+		w.hash = w.word;
+		if (!m->is_dense) {
+			w.hash = (w.word ^ RT_HASH_START) * RT_HASH_FACTOR;
+			w.hash ^= w.hash >> 32;
+		}
 	} else {
 		w.hash = hash_of(key, m->key_size);
 	}

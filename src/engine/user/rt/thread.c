@@ -24,15 +24,13 @@ enum {
 	TID_MASK = (1 << TID_BITS) - 1,
 	ALIGN_BITS = RT_THREAD_ALIGN_BITS,
 	ADDRESS_BITS = 47,
-	PAGE_BITS = 12,
+	PAGE_BITS = RT_PAGE_BITS,
 	MAX_TRIES = 64 /* of finding the word; then this is a program without */
 };
 
 static inline struct rt_thread *entry_of(struct rt_private *p, uint64_t base, uint64_t page)
 {
-	uint64_t h = ((base >> ALIGN_BITS) ^ (page << RT_THREAD_PAGE_SHIFT)) * RT_THREAD_FACTOR;
-
-	return &p->threads[h >> (64 - RT_TIDS_BITS)];
+	return &p->threads[rt_thread_hash(base, page)];
 }
 
 static inline uint32_t load_word(uint64_t at)

@@ -134,6 +134,8 @@ uint32_t inline_helper(const struct inline_at *at, const struct jit_place *p, st
 		n = put_lookup(at->env, p, x);
 		return n ? n : inline_map_call(at, p, x);
 	}
+	if (in->code == (BPF_ALU64 | BPF_MOV | BPF_X))
+		return inline_log2(p, x);
 	if (in->code != (BPF_JMP | BPF_CALL) || in->src_reg)
 		return 0;
 	switch (in->imm) {

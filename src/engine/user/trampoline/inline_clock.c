@@ -9,7 +9,9 @@ enum {
 	NOW = offsetof(struct rt_area, clock_now),
 	CLOCKS = offsetof(struct rt_area, clocks),
 	NO_OFFSET = -1,
+	CLOCK_SHIFT = 6,
 };
+_Static_assert(sizeof(struct rt_clock) == 1 << CLOCK_SHIFT, "shifted");
 
 /* where what is added to CLOCK_MONOTONIC stands in struct rt_clock */
 static int32_t offset_of(int32_t helper)
@@ -19,12 +21,6 @@ static int32_t offset_of(int32_t helper)
 	case BPF_FUNC_ktime_get_tai_ns: return offsetof(struct rt_clock, tai_offset);
 	default: return NO_OFFSET;
 	}
-}
-
-static void add_word(struct x86 *x, int32_t at)
-{
-	x86_load(x, 8, X_RDX, X_R11, CLOCKS + at);
-	x86_alu(x, true, X_ADD, X_RAX, X_RDX);
 }
 
 uint32_t inline_clock(const struct inline_at *at, struct x86 *x, int32_t helper)
@@ -38,21 +34,19 @@ uint32_t inline_clock(const struct inline_at *at, struct x86 *x, int32_t helper)
 	x86_load(x, 8, X_RSI, X_RDI, NOW);
 	x86_mov(x, false, X_R11, X_RSI);
 	x86_alu_imm(x, false, X_AND, X_R11, 1);
-	x86_imul_imm(x, true, X_R11, X_R11, sizeof(struct rt_clock));
+	x86_shift_imm(x, false, X_SHL, X_R11, CLOCK_SHIFT);
 	x86_alu(x, true, X_ADD, X_R11, X_RDI);
 	x86_load(x, 8, X_RCX, X_R11, CLOCKS + (int32_t)offsetof(struct rt_clock, scale));
 	x86_test(x, true, X_RCX, X_RCX);
 	x86_jump(x, X_E, slow);
 	x86_time_stamp(x);
-	x86_load(x, 8, X_RDX, X_R11, CLOCKS + (int32_t)offsetof(struct rt_clock, tsc));
-	x86_alu(x, true, X_SUB, X_RAX, X_RDX);
+	x86_alu_mem(x, true, X_SUB, X_RAX, X_R11, CLOCKS + (int32_t)offsetof(struct rt_clock, tsc));
 	x86_imul_shift32(x, X_RCX);
-	add_word(x, offsetof(struct rt_clock, ns));
+	x86_alu_mem(x, true, X_ADD, X_RAX, X_R11, CLOCKS + (int32_t)offsetof(struct rt_clock, ns));
 	if (offset != NO_OFFSET)
-		add_word(x, offset);
+		x86_alu_mem(x, true, X_ADD, X_RAX, X_R11, CLOCKS + offset);
 	/* changed meanwhile: what was read may be of two changes */
-	x86_load(x, 8, X_RDX, X_RDI, NOW);
-	x86_alu(x, true, X_CMP, X_RDX, X_RSI);
+	x86_alu_mem(x, true, X_CMP, X_RSI, X_RDI, NOW);
 	x86_jump(x, X_E, done);
 	x86_place(x, slow);
 	if (!at->call(at->arg, x, helper))

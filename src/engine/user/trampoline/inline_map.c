@@ -10,7 +10,12 @@
 
 #include <stddef.h>
 
-enum { LINE_SHIFT = 6, KEY = offsetof(struct rt_own, key), VALUE = offsetof(struct rt_own, value) };
+enum {
+	LINE_SHIFT = 6,
+	NEAR = 16,
+	KEY = offsetof(struct rt_own, key),
+	VALUE = offsetof(struct rt_own, value)
+};
 _Static_assert(sizeof(struct rt_own) == 1 << LINE_SHIFT, "a line");
 
 /* what a call of a map's helper is made of: r1 = map, r2 = r10 + key, and for updates r3 = r10 + value, r4 = flags */
@@ -20,6 +25,7 @@ struct map_call {
 	int32_t helper;
 	int32_t key, value; /* from rsp */
 	int32_t flags;
+	uint8_t key_reg; /* that still holds the key, of 8 bytes; R10: none is known to */
 	uint32_t n_insns;
 };
 
@@ -41,7 +47,7 @@ static bool is_map_call(const struct inline_at *at, const struct jit_place *p, s
 	const struct bpf_insn *in = &p->insns[p->i];
 	uint32_t i = 2;
 
-	*c = (struct map_call){ 0 };
+	*c = (struct map_call){ .key_reg = R10 };
 	c->map = inline_map(at->env, in, &c->at);
 	if (!c->map || in->dst_reg != R1 || !is_stack(p, i, R2, &c->key))
 		return false;
@@ -57,9 +63,24 @@ static bool is_map_call(const struct inline_at *at, const struct jit_place *p, s
 		return false;
 	c->helper = in[i].imm;
 	c->n_insns = i + 1;
+	/* what was stored a moment ago is still at hand: nothing of the call has been executed yet */
+	if (!p->is_entered && in[-1].code == (BPF_STX | BPF_MEM | BPF_DW) &&
+	    in[-1].dst_reg == R10 && p->below + in[-1].off == c->key)
+		c->key_reg = in[-1].src_reg;
 	return (c->helper == BPF_FUNC_map_update_elem) == (i == 7) &&
 	       (i == 7 || c->helper == BPF_FUNC_map_lookup_elem ||
 		c->helper == BPF_FUNC_map_delete_elem);
+}
+
+/* the shorter form, where code lies as near as it does in a process */
+static void put_address(struct x86 *x, enum x86_reg dst, uint64_t address)
+{
+	int64_t rel = (int64_t)(address - (x->base + x86_here(x)));
+
+	if (rel > INT32_MIN + NEAR && rel < INT32_MAX - NEAR)
+		(void)x86_lea_at(x, dst, address);
+	else
+		x86_mov_imm(x, dst, address);
 }
 
 /*
@@ -88,18 +109,16 @@ static void put_slot(struct x86 *x, const struct map_call *c, uint32_t elsewhere
 	}
 	x86_alu_imm(x, false, X_AND, X_R11, (int32_t)m->n_own - 1);
 	x86_shift_imm(x, false, X_SHL, X_R11, LINE_SHIFT);
-	x86_mov_imm(x, X_RDI, slots);
+	put_address(x, X_RDI, slots);
 	x86_alu(x, true, X_ADD, X_R11, X_RDI);
 	for (uint32_t i = 0; i < n_halves; i++) {
 		static const enum x86_reg halves[] = { X_RAX, X_RSI, X_RDX, X_RCX };
 
-		x86_load(x, 4, X_RDI, X_R11, KEY + 4 * (int32_t)i);
-		x86_alu(x, false, X_CMP, X_RDI, halves[i]);
+		x86_alu_mem(x, false, X_CMP, halves[i], X_R11, KEY + 4 * (int32_t)i);
 		x86_jump(x, X_NE, elsewhere);
 	}
-	/* rdi = its state: claimed ones may not be complete yet, free ones may be taken for the key 0 */
-	x86_load(x, 8, X_RDI, X_R11, 0);
-	x86_alu_imm(x, true, X_CMP, X_RDI, RT_OWN_ABSENT);
+	/* its state: claimed ones may not be complete yet, free ones may be taken for the key 0 */
+	x86_cmp_mem_imm(x, true, X_R11, 0, RT_OWN_ABSENT);
 	x86_jump(x, X_B, elsewhere);
 }
 
@@ -130,6 +149,22 @@ static void put_work(struct x86 *x, const struct map_call *c)
 	x86_place(x, is_done);
 }
 
+/* rax = the hash of rsi */
+static void put_hash(struct x86 *x, const struct rt_map *m)
+{
+	if (m->is_dense) {
+		x86_mov(x, true, X_RAX, X_RSI);
+		return;
+	}
+	x86_mov_imm(x, X_RAX, RT_HASH_START);
+	x86_alu(x, true, X_XOR, X_RAX, X_RSI);
+	x86_mov_imm(x, X_RDX, RT_HASH_FACTOR);
+	x86_imul(x, true, X_RAX, X_RDX);
+	x86_mov(x, true, X_RDX, X_RAX);
+	x86_shift_imm(x, true, X_SHR, X_RDX, 32);
+	x86_alu(x, true, X_XOR, X_RAX, X_RDX);
+}
+
 /* r11 = the key's home in the table of this processor; elsewhere: where to go if it is not there. As want() and find() in rt/map.c */
 static void put_home(struct x86 *x, const struct map_call *c, uint32_t elsewhere)
 {
@@ -139,21 +174,20 @@ static void put_home(struct x86 *x, const struct map_call *c, uint32_t elsewhere
 		inline_table_offset(x, m);
 		x86_mov(x, true, X_R11, X_RAX);
 	}
-	x86_load(x, 4, X_RAX, X_RSP, c->key);
-	x86_load(x, 4, X_RSI, X_RSP, c->key + 4);
-	x86_shift_imm(x, true, X_SHL, X_RSI, 32);
-	x86_alu(x, true, X_OR, X_RSI, X_RAX);
-	x86_mov_imm(x, X_RAX, RT_HASH_START);
-	x86_alu(x, true, X_XOR, X_RAX, X_RSI);
-	x86_mov_imm(x, X_RDX, RT_HASH_FACTOR);
-	x86_imul(x, true, X_RAX, X_RDX);
-	x86_mov(x, true, X_RDX, X_RAX);
-	x86_shift_imm(x, true, X_SHR, X_RDX, 32);
-	x86_alu(x, true, X_XOR, X_RAX, X_RDX);
+	/* rsi = the key, rax = its hash, later the state that its slot has */
+	if (c->key_reg != R10) {
+		x86_mov(x, true, X_RSI, jit_reg(c->key_reg));
+	} else {
+		x86_load(x, 4, X_RAX, X_RSP, c->key);
+		x86_load(x, 4, X_RSI, X_RSP, c->key + 4);
+		x86_shift_imm(x, true, X_SHL, X_RSI, 32);
+		x86_alu(x, true, X_OR, X_RSI, X_RAX);
+	}
+	put_hash(x, m);
 	x86_mov(x, false, X_RCX, X_RAX);
 	x86_alu_imm(x, false, X_AND, X_RCX, (int32_t)m->n_slots - 1);
 	x86_imul_imm(x, true, X_RCX, X_RCX, (int32_t)m->stride);
-	x86_mov_imm(x, X_RDX, c->at + (uint64_t)m->tables + RT_TABLE_HEAD);
+	put_address(x, X_RDX, c->at + (uint64_t)m->tables + RT_TABLE_HEAD);
 	x86_alu(x, true, X_ADD, X_RDX, X_RCX);
 	if (m->n_tables > 1)
 		x86_alu(x, true, X_ADD, X_R11, X_RDX);
@@ -161,11 +195,9 @@ static void put_home(struct x86 *x, const struct map_call *c, uint32_t elsewhere
 		x86_mov(x, true, X_R11, X_RDX);
 	x86_shift_imm(x, true, X_SHL, X_RAX, RT_STATE_BITS);
 	x86_alu_imm(x, true, X_OR, X_RAX, RT_STATE_READY);
-	x86_load(x, 8, X_RDX, X_R11, 0);
-	x86_alu(x, true, X_CMP, X_RDX, X_RAX);
+	x86_alu_mem(x, true, X_CMP, X_RAX, X_R11, 0);
 	x86_jump(x, X_NE, elsewhere);
-	x86_load(x, 8, X_RDX, X_R11, 8);
-	x86_alu(x, true, X_CMP, X_RDX, X_RSI);
+	x86_alu_mem(x, true, X_CMP, X_RSI, X_R11, 8);
 	x86_jump(x, X_NE, elsewhere);
 }
 

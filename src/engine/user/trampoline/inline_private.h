@@ -14,6 +14,8 @@ void inline_table_offset(struct x86 *x, const struct rt_map *m);
 bool inline_thread(const struct inline_at *at, struct x86 *x);
 /* a clock's helper: 1, or 0 where it cannot be here */
 uint32_t inline_clock(const struct inline_at *at, struct x86 *x, int32_t helper);
+/* floor(log2()) as hist() has it: how many instructions it stands for, 0: these are others */
+uint32_t inline_log2(const struct jit_place *p, struct x86 *x);
 /* how many instructions it stands for, 0: it is not for this place */
 uint32_t inline_map_call(const struct inline_at *at, const struct jit_place *p, struct x86 *x);
 
