@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Four threads that call functions with known answers, as fast as they can, until SIGTERM; then says how many answers there were and
- * how many were wrong, and ends with status 0 when none was. Functions begin in ways that are hard to probe: with a loop's head, a jump,
+ * Four threads that call functions with known answers (four_threads.h), which begin in ways that are hard to probe: with a loop's head, a jump,
  * a call, three bytes of code, an address relative to the instruction.
  */
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
-#include <sys/prctl.h>
-#include <unistd.h>
+#include "four_threads.h"
 
-#define NEVER_COPIED __attribute__((noinline, noclone))
-
-enum { THREADS = 4 };
-
-static volatile sig_atomic_t is_done;
 static volatile int table[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
-static struct {
-	unsigned long n, wrong;
-	char apart[48];
-} counts[THREADS];
 
 NEVER_COPIED int by_address(int i)
 {
@@ -93,10 +79,11 @@ static int expected(int i)
 	return answers[i & 7];
 }
 
-static int is_right(int i)
+static int is_right(unsigned me, unsigned n_th)
 {
-	int n = i & 7, loops;
+	int i = n_th & 0xffff, n = i & 7, loops;
 
+	(void)me;
 	__asm__ volatile("xor %%eax, %%eax\n\tcall by_loop" : "=a"(loops), "+D"(n)::"rcx", "rdx", "rsi",
 			 "r8", "r9", "r10", "r11", "memory", "cc");
 	n = i & 7;
@@ -104,42 +91,4 @@ static int is_right(int i)
 	       by_branch(i) == (i & 1 ? (n + 1 + i) * 3 : (i ^ 5)) &&
 	       by_recursion(n) == 1 + n * (n + 1) / 2 && by_float(2.0, n) == 2.0 * n + 0.5 &&
 	       by_table(i) == expected(i) && by_little(i) == i;
-}
-
-static void *work(void *arg)
-{
-	unsigned me = (unsigned)(unsigned long)arg;
-
-	for (int i = 0; !is_done; i = (i + 1) & 0xffff) {
-		counts[me].n++;
-		counts[me].wrong += !is_right(i);
-	}
-	return NULL;
-}
-
-static void end(int signal)
-{
-	(void)signal;
-	is_done = 1;
-}
-
-int main(void)
-{
-	unsigned long n = 0, wrong = 0;
-	pthread_t t[THREADS];
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGTERM, end);
-	(void)!nice(5);
-	for (unsigned long i = 0; i < THREADS; i++)
-		pthread_create(&t[i], NULL, work, (void *)i);
-	printf("ready\n");
-	fflush(stdout);
-	for (unsigned i = 0; i < THREADS; i++) {
-		pthread_join(t[i], NULL);
-		n += counts[i].n;
-		wrong += counts[i].wrong;
-	}
-	printf("%lu rounds, %lu wrong\n", n, wrong);
-	return wrong != 0;
 }

@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Four threads that ask a C library for what they know the answers of, until SIGTERM; then says how many answers there were and how many
- * were wrong. For soak.py: built with musl, static, all of the library is in the program.
+ * Four threads that ask a C library for what they know the answers of (four_threads.h). For soak.py: built with musl, static, all of the
+ * library is in the program.
  */
-#include <pthread.h>
+#include "../progs/four_threads.h"
+
 #include <setjmp.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#define NEVER_COPIED __attribute__((noinline, noclone))
-
-enum { THREADS = 4, NUMBERS = 40, ROUNDS_PER_FORK = 4096 };
-
-static volatile sig_atomic_t is_done;
-static unsigned long rounds[THREADS], wrong[THREADS];
+enum { NUMBERS = 40, ROUNDS_PER_FORK = 4096 };
 
 static int compare(const void *a, const void *b)
 {
@@ -90,41 +82,8 @@ NEVER_COPIED int child_answers(unsigned n)
 	return pid < 0 || (waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == (int)(n & 63));
 }
 
-static void *work(void *arg)
+static int is_right(unsigned me, unsigned n)
 {
-	unsigned long me = (unsigned long)arg;
-
-	for (unsigned n = 0; !is_done; n++) {
-		rounds[me]++;
-		wrong[me] += !(are_sorted(n) && is_printed(n) && is_copied(n) && jumps(n) &&
-			       (me || n % ROUNDS_PER_FORK || child_answers(n / ROUNDS_PER_FORK)));
-	}
-	return NULL;
-}
-
-static void end(int signal)
-{
-	(void)signal;
-	is_done = 1;
-}
-
-int main(void)
-{
-	unsigned long n = 0, n_wrong = 0;
-	pthread_t t[THREADS];
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGTERM, end);
-	(void)!nice(5);
-	for (unsigned long i = 0; i < THREADS; i++)
-		pthread_create(&t[i], NULL, work, (void *)i);
-	printf("ready\n");
-	fflush(stdout);
-	for (unsigned i = 0; i < THREADS; i++) {
-		pthread_join(t[i], NULL);
-		n += rounds[i];
-		n_wrong += wrong[i];
-	}
-	printf("%lu rounds, %lu wrong\n", n, n_wrong);
-	return n_wrong != 0;
+	return are_sorted(n) && is_printed(n) && is_copied(n) && jumps(n) &&
+	       (me || n % ROUNDS_PER_FORK || child_answers(n / ROUNDS_PER_FORK));
 }

@@ -5,6 +5,7 @@
  */
 #include "tap.h"
 #include "err_help.h"
+#include "random.h"
 #include "trampoline_help.h"
 
 #include <alloca.h>
@@ -43,15 +44,6 @@ struct model {
 	bool is_there;
 	uint64_t value;
 };
-
-static uint64_t seed = 88172645463325252ull;
-static uint32_t any(uint32_t n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed >> 20) % n;
-}
 
 NEVER_COPIED static long probed(uint64_t what)
 {
@@ -102,7 +94,7 @@ static void work(const struct rt_map_plan *small, const struct rt_map_plan *larg
 
 		user_install(&room);
 		for (unsigned i = 0; i < STEPS; i++) {
-			unsigned what = any(3), key = any(KEYS);
+			unsigned what = random_below(3), key = random_below(KEYS);
 			uint64_t arg = what | key << 2 | (uint64_t)i << 40;
 			uint64_t want = wanted(&model[key], what, arg);
 
@@ -173,7 +165,7 @@ static void count_by_key(bool is_dense)
 	    add((const void *)probed, 0, TRAMPOLINE_ENTRY, keyed_text, NULL)) {
 		user_install(&room);
 		for (unsigned i = 0; i < STEPS; i++) {
-			uint64_t key = any(KEYS);
+			uint64_t key = random_below(KEYS);
 
 			probed(key << 60 | key);
 			counts[key]++;

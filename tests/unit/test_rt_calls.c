@@ -6,6 +6,7 @@
  */
 #include "engine/user/rt/calls.h"
 
+#include "random.h"
 #include "tap.h"
 
 #include <pthread.h>
@@ -34,10 +35,7 @@ struct model {
 
 static uint64_t next(struct model *m)
 {
-	m->random ^= m->random << 13;
-	m->random ^= m->random >> 7;
-	m->random ^= m->random << 17;
-	return m->random;
+	return random_next(&m->random);
 }
 
 static void open_at(struct model *m, unsigned at, uint64_t back)
@@ -119,7 +117,7 @@ static struct rt_calls *make(uint32_t n_buckets)
 TEST(as_the_model)
 {
 	for (uint32_t n_buckets = 1; n_buckets <= MAX_BUCKETS; n_buckets *= 2) {
-		struct model m = { .calls = make(n_buckets), .random = 88172645463325252ull };
+		struct model m = { .calls = make(n_buckets), .random = RANDOM_SEED };
 
 		for (unsigned i = 0; i < STEPS; i++)
 			step(&m);

@@ -5,6 +5,7 @@
  */
 #include "engine/user/rt/map.h"
 
+#include "random.h"
 #include "tap.h"
 
 #include <poll.h>
@@ -25,15 +26,6 @@ static struct rt_map *make(const struct rt_map_plan *p)
 	CHECK(rt_map_bytes(p) + 4096 <= ROOM && rt_map_bytes(p) % 64 == 0);
 	rt_map_init(m, p, (char *)m + 4096);
 	return m;
-}
-
-static uint64_t seed = 88172645463325252ull;
-static uint32_t any(uint32_t n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed >> 20) % n;
 }
 
 /* ---- against a model ---- */
@@ -75,7 +67,7 @@ TEST(like_a_model)
 	unsigned n = 0, n_refused = 0;
 
 	for (unsigned step = 0; step < 200000; step++) {
-		uint32_t i = any(MODEL_KEYS), what = any(10);
+		uint32_t i = random_below(MODEL_KEYS), what = random_below(10);
 		struct key k = key_of(i);
 		uint64_t v = step, *found = rt_map_lookup(m, &k, 0);
 		int got;
@@ -83,7 +75,7 @@ TEST(like_a_model)
 		CHECK((found != NULL) == is_there[i]);
 		CHECK(!found || *found == model[i]);
 		if (what < 6) {
-			uint32_t flags = any(3);
+			uint32_t flags = random_below(3);
 
 			got = rt_map_update(m, &k, &v, flags, 0);
 			if (flags == RT_NOEXIST && is_there[i])

@@ -2,6 +2,7 @@
 /* Pieces of one direction put in order: in order, overtaken, lost with and without a word. */
 #include "stream_model.h"
 
+#include "random.h"
 #include "tap.h"
 
 struct seen {
@@ -154,16 +155,14 @@ TEST(memory_is_bounded)
 
 TEST(whatever_happens_each_byte_is_at_its_place)
 {
-	uint64_t random = 88172645463325252ull;
+	uint64_t random = RANDOM_SEED;
 	uint64_t fed = 0, gaps = 0;
 
 	for (int round = 0; round < 300; round++) {
 		struct model m = { .pos = (uint64_t)round };
 
 		for (int i = 0; i < 400; i++) {
-			random ^= random << 13;
-			random ^= random >> 7;
-			random ^= random << 17;
+			random_next(&random);
 			model_step(&m, (uint8_t)(random >> 8), (uint8_t)random,
 				   (uint64_t)i * 1000000);
 		}

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "tap.h"
 #include "err_help.h"
+#include "random.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -34,10 +35,7 @@ enum {
 static uint64_t seed = 0x9e3779b97f4a7c15ull;
 static uint64_t any(void)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
+	return random_next(&seed);
 }
 
 /* ---- an image by hand ---- */

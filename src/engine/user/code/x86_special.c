@@ -22,14 +22,20 @@ static bool put_distance(struct x86 *x, uint64_t address, unsigned behind)
 	return rel == rel32;
 }
 
-bool x86_cmp_zero_at(struct x86 *x, uint64_t address)
+/* an instruction with an operand at an address, and behind it a byte that is 0 */
+static bool put_at_with_zero(struct x86 *x, const char *opcode, size_t n, uint64_t address)
 {
 	bool is_near;
 
-	x86_bytes(x, "\x83\x3d", 2);
+	x86_bytes(x, opcode, n);
 	is_near = put_distance(x, address, 1);
 	put(x, 0);
 	return is_near;
+}
+
+bool x86_cmp_zero_at(struct x86 *x, uint64_t address)
+{
+	return put_at_with_zero(x, "\x83\x3d", 2, address);
 }
 
 /* an instruction of 8 bytes at an address */
@@ -77,12 +83,7 @@ bool x86_store_imm_at(struct x86 *x, uint64_t address, int32_t imm)
 
 bool x86_lock_bts_at(struct x86 *x, uint64_t address)
 {
-	bool is_near;
-
-	x86_bytes(x, "\xf0\x0f\xba\x2d", 4);
-	is_near = put_distance(x, address, 1);
-	put(x, 0);
-	return is_near;
+	return put_at_with_zero(x, "\xf0\x0f\xba\x2d", 4, address);
 }
 
 void x86_lock_bts(struct x86 *x, enum x86_reg base)
