@@ -3,9 +3,9 @@
  * mmsg PORT PATH, uring PORT PATH: fetches a page of 127.0.0.1 over HTTP/1.0, by sendmmsg and recvmmsg (the request in three
  * messages) or by io_uring, and prints how many bytes the answer had.
  */
-#include <arpa/inet.h>
+#include "dial.h"
+
 #include <linux/io_uring.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,17 +15,6 @@
 #include <unistd.h>
 
 static char page[1 << 20];
-
-static int dial(int port)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
-		exit(2);
-	return fd;
-}
 
 static long by_messages(int fd, char *request)
 {

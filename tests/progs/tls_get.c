@@ -3,24 +3,12 @@
  * PORT PATH FILE: fetches a page of 127.0.0.1 by a TLS library that no tool of the distribution uses, its body into a file. Which
  * library the compiler is told: -DWITH_WOLFSSL, -DWITH_MBEDTLS, -DWITH_BORINGSSL. Nothing is verified; it is a client for tests.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include "dial.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-static int dial(int port)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
-		exit(2);
-	return fd;
-}
 
 #if defined(WITH_WOLFSSL)
 #include <wolfssl/options.h>

@@ -9,12 +9,10 @@
 
 #include <sys/stat.h>
 
-/* the error of opening path, "" when there is none; valid until the next call */
-static const char *open_error(const char *path)
+/* what opening a file has said, "" when nothing; valid until the next call */
+static const char *error_of(struct err *e, struct objfile *f)
 {
 	static struct strbuf text;
-	struct objfile *f = NULL;
-	struct err *e = objfile_open(path, &f);
 
 	strbuf_clear(&text);
 	if (e)
@@ -25,21 +23,23 @@ static const char *open_error(const char *path)
 	return strbuf_cstr(&text);
 }
 
+static const char *open_error(const char *path)
+{
+	struct objfile *f = NULL;
+	struct err *e = objfile_open(path, &f);
+
+	return error_of(e, f);
+}
+
 /* the same for a file that is still being built */
 static const char *build_error(struct build *b)
 {
-	static struct strbuf text;
 	struct objfile *f = NULL;
 	struct err *e = build_open(b, &f);
+	const char *text = error_of(e, f);
 
-	strbuf_clear(&text);
-	if (e)
-		err_format(e, &text);
-	else
-		objfile_unref(f);
-	err_free(e);
 	build_free(b);
-	return strbuf_cstr(&text);
+	return text;
 }
 
 TEST(refusals_name_the_reason)

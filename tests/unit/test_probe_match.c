@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "attach_point.h"
 #include "tap.h"
 
 static struct arena arena;
@@ -33,33 +34,10 @@ static void fresh(void)
 	diag_list_init(&diags, &arena);
 }
 
-/* as the parser cuts: at ':' outside quotes */
-static struct attach_point *cut(const char *text)
-{
-	struct attach_point *ap = arena_new(&arena, struct attach_point);
-	STRBUF_AUTO part = { 0 };
-	bool quoted = false;
-
-	ap->text = arena_str(&arena, str_from(text));
-	ap->at = SPAN_NONE;
-	for (const char *p = text;; p++) {
-		if (*p && *p == '"') {
-			quoted = !quoted;
-		} else if (*p && (*p != ':' || quoted)) {
-			strbuf_putc(&part, *p);
-		} else {
-			ap->parts[ap->n_parts++] = arena_str(&arena, strbuf_str(&part));
-			strbuf_clear(&part);
-			if (!*p)
-				return ap;
-		}
-	}
-}
-
 static struct probe_shape *match(const char *text)
 {
 	diag_list_init(&diags, &arena);
-	return probe_match(&ctx, cut(text), false, &diags);
+	return probe_match(&ctx, attach_point_cut(&arena, text), false, &diags);
 }
 
 static const char *first_message(void)
@@ -190,7 +168,7 @@ TEST(tracepoint_wildcards_and_misses)
 	CHECK(s && s->n_points == 1 && s->next && s->next->n_points == 2 && !s->next->next);
 	CHECK_VIEW(s->next->points[1].name, "tracepoint:disk:disk_c");
 	CHECK_INT(s->next->points[1].cookie, 1);
-	s = probe_match(&ctx, cut("t:d*:*"), true, &diags);
+	s = probe_match(&ctx, attach_point_cut(&arena, "t:d*:*"), true, &diags);
 	CHECK(s && s->n_points == 3 && !s->next && !s->args);
 	CHECK(!match("tracepoint:disk:z*"));
 	CHECK_INT(diags.n_errors + diags.n_warnings, 0);
@@ -417,7 +395,7 @@ TEST(usdt_places_and_operands)
 	      s->operands[0].size == 4);
 	CHECK(s->next->operands[0].kind == USDT_ARG_CONST && s->next->operands[0].value == 7);
 	CHECK(s->next->operands[1].kind == USDT_ARG_MEM && s->next->operands[1].value == 8);
-	s = probe_match(&ctx, cut(text), true, &diags);
+	s = probe_match(&ctx, attach_point_cut(&arena, text), true, &diags);
 	CHECK(s && !s->next && s->n_points == 3 && !s->operands);
 	snprintf(text, sizeof(text), "usdt:%s:*", bin);
 	s = match(text);
@@ -568,7 +546,7 @@ TEST(functions_inlined_into_their_caller)
 	CHECK(!match("kprobe:do_execve"));
 	CHECK_STR(first_message(),
 		  "do_execve is inlined into __x64_sys_execve in this kernel, its arguments cannot be read");
-	ap = cut("kprobe:do_execve");
+	ap = attach_point_cut(&arena, "kprobe:do_execve");
 	ap->needs = (struct probe_needs){ .is_known = true };
 	diag_list_init(&diags, &arena);
 	s = probe_match(&ctx, ap, false, &diags);
@@ -660,8 +638,8 @@ TEST(lists)
 	CHECK_STR(list(&b, "disk_b", false), "tracepoint:disk:disk_b\n");
 	CHECK_HAS(list(&b, "asdf:x", false), "no probe type");
 	CHECK_HAS(list(&b, "", false), "tracepoint:disk:disk_a\n");
-	ap = cut("interval:ms:10");
-	ap->next = cut("tracepoint:disk:disk_b");
+	ap = attach_point_cut(&arena, "interval:ms:10");
+	ap->next = attach_point_cut(&arena, "tracepoint:disk:disk_b");
 	strbuf_clear(&b);
 	CHECK(!probe_list_points(&ctx, ap, &o));
 	CHECK_STR(strbuf_cstr(&b), "interval:ms:\ntracepoint:disk:disk_b\n");

@@ -2,36 +2,15 @@
 /* Attach points taken apart: parts, numbers, and the messages for what is wrong with them. */
 #include "probe/spec.h"
 
+#include "attach_point.h"
 #include "tap.h"
 
 static struct arena arena;
 static struct diag_list diags;
 
-/* as the parser cuts: at ':' outside quotes */
-static struct attach_point *cut(const char *text)
-{
-	struct attach_point *ap = arena_new(&arena, struct attach_point);
-	STRBUF_AUTO part = { 0 };
-	bool quoted = false;
-
-	ap->text = str_from(text);
-	for (const char *p = text;; p++) {
-		if (*p && *p == '"') {
-			quoted = !quoted;
-		} else if (*p && (*p != ':' || quoted)) {
-			strbuf_putc(&part, *p);
-		} else {
-			ap->parts[ap->n_parts++] = arena_str(&arena, strbuf_str(&part));
-			strbuf_clear(&part);
-			if (!*p)
-				return ap;
-		}
-	}
-}
-
 static bool parse(const char *text, bool has_pid, struct probe_spec *s)
 {
-	struct attach_point *ap = cut(text);
+	struct attach_point *ap = attach_point_cut(&arena, text);
 
 	diag_list_init(&diags, &arena);
 	return probe_spec_parse(ap, provider_find(ap->parts[0]), has_pid, &arena, &diags, s);
