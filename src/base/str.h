@@ -45,6 +45,15 @@ static inline bool str_is(struct str a, const char *b)
 	return str_eq(a, str_from(b));
 }
 
+static inline bool str_is_one_of(struct str a, const char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_is(a, words[i]))
+			return true;
+	return false;
+}
+#define STR_IS_ONE_OF(a, words) str_is_one_of((a), (words), sizeof(words) / sizeof(*(words)))
+
 /* byte order, shorter first on a common prefix: <0, 0, >0 */
 int str_cmp(struct str a, struct str b);
 bool str_eq_nocase(struct str a, struct str b);

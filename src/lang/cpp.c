@@ -233,10 +233,7 @@ static bool is_system_header(struct str path)
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
 		if (str_starts(path, str_from(folders[i])))
 			return true;
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-		if (str_is(path, files[i]))
-			return true;
-	return false;
+	return STR_IS_ONE_OF(path, files);
 }
 
 static bool read_file(struct arena *arena, struct str path, struct str *text)

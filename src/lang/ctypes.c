@@ -151,10 +151,7 @@ const struct ctype_base *ctype_find_base(struct str name)
 
 bool ctype_is_language_type(struct str name)
 {
-	for (size_t i = 0; i < sizeof(language_types) / sizeof(*language_types); i++)
-		if (str_is(name, language_types[i]))
-			return true;
-	return false;
+	return STR_IS_ONE_OF(name, language_types);
 }
 
 bool ctype_is_word(struct str word)
@@ -187,9 +184,8 @@ bool ctype_add_word(struct ctype_words *w, struct str word)
 		{ "double", offsetof(struct ctype_words, n_double) },
 	};
 
-	for (size_t i = 0; i < sizeof(qualifiers) / sizeof(*qualifiers); i++)
-		if (str_is(word, qualifiers[i]))
-			return true;
+	if (STR_IS_ONE_OF(word, qualifiers))
+		return true;
 	for (size_t i = 0; i < sizeof(bases_words) / sizeof(*bases_words); i++) {
 		uint8_t *count = (uint8_t *)w + bases_words[i].offset;
 

@@ -284,10 +284,7 @@ static bool is_abbreviated(struct str s)
 		"TLS",      "guard",    "variable",  "shim",         "vtable",
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (str_is(s, names[i]))
-			return true;
-	return false;
+	return STR_IS_ONE_OF(s, names);
 }
 
 /* the longest identifier of the path outside of all brackets; none when an operator is meant */

@@ -264,10 +264,7 @@ static bool is_text_error(struct str name)
 	static const char *const names[] = { "*errors.errorString", "*fmt.wrapError",
 					     "*fmt.wrapErrors" };
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (str_is(name, names[i]))
-			return true;
-	return false;
+	return STR_IS_ONE_OF(name, names);
 }
 
 /* numbers and strings, which the data word leads to; false: something else */

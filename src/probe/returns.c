@@ -17,10 +17,7 @@ bool returns_is_twice(struct str symbol)
 		"__getcontext1", "savectx", "qsetjmp",      "__builtin_setjmp",
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (str_is(symbol, names[i]))
-			return true;
-	return false;
+	return STR_IS_ONE_OF(symbol, names);
 }
 
 /* leave their frame for one that is not their caller's: a replaced return address would stay behind, or be carried along */
@@ -55,10 +52,7 @@ static bool goes_elsewhere(struct str symbol)
 		"co_switch",
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (str_is(symbol, names[i]))
-			return true;
-	return false;
+	return STR_IS_ONE_OF(symbol, names);
 }
 
 static enum return_danger danger_of(const struct return_func *fn, const char **why)

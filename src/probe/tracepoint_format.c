@@ -158,10 +158,7 @@ static bool is_integer_typedef(struct str s)
 		"mqd_t",   "time64_t", "rwf_t",    "aio_context_t", "key_serial_t",
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (str_is(s, names[i]))
-			return true;
-	return false;
+	return STR_IS_ONE_OF(s, names);
 }
 
 /* the text without const, volatile and restrict, and without its stars, which are counted */

@@ -158,10 +158,7 @@ static bool is_unasked(const struct redis_state *st, const struct redis_side *s)
 		return true;
 	if (s->type != '*' || !st->is_subscribed)
 		return false;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (str_is(word, words[i]))
-			return true;
-	return false;
+	return STR_IS_ONE_OF(word, words);
 }
 
 static void take_reply(struct redis_state *st, struct proto_conn *c, struct redis_side *s,

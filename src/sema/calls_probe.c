@@ -173,11 +173,7 @@ static bool is_register(struct str name)
 		"dx", "si", "di",  "bp",  "sp",  "ip",  "pc",  "flags", "cs", "ss", "orig_rax",
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (str_is(name, names[i]))
-			return true;
-	}
-	return false;
+	return STR_IS_ONE_OF(name, names);
 }
 
 static const struct type *call_reg(struct sema *s, struct node *call)
