@@ -41,7 +41,7 @@ MAY = {
     "engine/user/trampoline": [RT, CODE, PATCH, "arch", "ebpf/insn.h"],
     "engine/user/place": [PATCH, "image", "types", "objfile", *PROBE],
     "engine/user/batch": [RT, MEMORY, PROCESS, CODE, PATCH, TRAMPOLINE, PLACE, "image", "types", "objfile", *PROBE],
-    "engine/user/target": [MEMORY, PROCESS, PLACE, BATCH, "image", "types", "objfile"],
+    "engine/user/target": ["engine/engine.h", MEMORY, PROCESS, PLACE, BATCH, "image", "types", "objfile"],
     "engine/user/guardian": [PROCESS, PATCH, "objfile"],
     "engine/user": [MEMORY, CODE, PLACE, TARGET, GUARDIAN, "engine/engine.h", "image", "types", "objfile", *PROBE],
     "engine/both": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "engine/user/place/sites.h",
