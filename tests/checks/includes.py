@@ -42,7 +42,7 @@ MAY = {
     "engine/user/place": [PATCH, "image", "types", "objfile", *PROBE],
     "engine/user/batch": [RT, MEMORY, PROCESS, CODE, PATCH, TRAMPOLINE, PLACE, "image", "types", "objfile", *PROBE],
     "engine/user/target": ["engine/engine.h", MEMORY, PROCESS, PLACE, BATCH, "image", "types", "objfile"],
-    "engine/user/guardian": [PROCESS, PATCH, "objfile"],
+    "engine/user/guardian": [PROCESS, PATCH, "engine/user/batch/area.h", "objfile"],
     "engine/user": [MEMORY, CODE, PLACE, TARGET, GUARDIAN, "engine/engine.h", "image", "types", "objfile", *PROBE],
     "engine/both": ["engine/engine.h", "image", "types", "objfile", "probe/point.h", "engine/user/place/sites.h",
                     "engine/user/user_refusal.h"],

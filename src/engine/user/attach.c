@@ -6,6 +6,7 @@
 #include "engine/user/user.h"
 
 #include "engine/user/grow.h"
+#include "engine/user/guardian/leftovers.h"
 #include "engine/user/target/news.h"
 
 #include <unistd.h>
@@ -93,8 +94,12 @@ static void detach_all(void *arg)
 
 	if (e->opts.follow)
 		follow_stop(&e->follow);
-	vec_each(t, &e->targets)
+	vec_each(t, &e->targets) {
+		pid_t pid = target_pid(*t);
+
 		target_detach(*t);
+		leftovers_take_out(pid);
+	}
 	vec_free(&e->targets);
 	target_job_free(&e->job);
 }

@@ -42,19 +42,7 @@ static bool is_of(const struct proc_map *m, const struct clean_file *file)
 
 /* ---- the areas of a process ---- */
 
-struct area {
-	uint64_t code;
-	struct patches_head head;
-	uint8_t *bytes; /* its code, which begins with the table */
-	size_t n_bytes;
-	bool is_ours; /* of the file that is asked for, and nobody uses it */
-};
-
-struct areas {
-	VEC(struct area) v;
-};
-
-static void areas_free(struct areas *a)
+void clean_areas_free(struct clean_areas *a)
 {
 	vec_each(i, &a->v)
 		free(i->bytes);
@@ -63,7 +51,7 @@ static void areas_free(struct areas *a)
 
 /* the code of the area whose data are mapping k: of the mappings in front of it, without a gap, the one with a table */
 static bool find_area(const struct remote *r, const struct proc_maps *maps, uint32_t k,
-		      struct area *ret)
+		      struct clean_area *ret)
 {
 	uint64_t data = maps->v[k].start;
 
@@ -75,7 +63,7 @@ static bool find_area(const struct remote *r, const struct proc_maps *maps, uint
 		if (!m->exec || n > CODE_MAX || !remote_read(r, m->start, &head, sizeof(head)) ||
 		    head.magic != PATCHES_MAGIC)
 			continue;
-		*ret = (struct area){ .code = m->start, .bytes = base_alloc(n), .n_bytes = n };
+		*ret = (struct clean_area){ .code = m->start, .bytes = base_alloc(n), .n_bytes = n };
 		if (remote_read(r, m->start, ret->bytes, n) &&
 		    patches_parse(ret->bytes, n, m->start, data, &ret->head))
 			return true;
@@ -90,18 +78,19 @@ static bool is_alive(const struct patches_head *h)
 	       proc_start_time(h->guardian) == h->guardian_start && proc_is_alive(h->guardian);
 }
 
-static ERR_MUST struct err *find_areas(const struct remote *r, const struct clean_file *file,
-				       bool is_forced, struct areas *out, struct clean_counts *ret)
+struct err *clean_find_areas(const struct remote *r, const struct clean_file *file, bool is_forced,
+			     struct clean_areas *out, struct clean_counts *ret)
 {
 	struct proc_maps maps;
 
-	areas_free(out);
+	clean_areas_free(out);
 	TRY(proc_maps_read(r->leader, &maps));
 	for (uint32_t k = 0; k < maps.n; k++) {
-		struct area a;
+		struct clean_area a;
 
 		if (!is_data(&maps.v[k]) || !find_area(r, &maps, k, &a))
 			continue;
+		a.data_end = maps.v[k].end;
 		a.is_ours = is_of(&maps.v[k], file);
 		if (a.is_ours && !is_forced && is_alive(&a.head)) {
 			ret->guardian = a.head.guardian;
@@ -117,7 +106,7 @@ static ERR_MUST struct err *find_areas(const struct remote *r, const struct clea
 
 enum state { STATE_OURS, STATE_OWN, STATE_FOREIGN };
 
-static bool is_in_area(const struct areas *areas, uint64_t address)
+static bool is_in_area(const struct clean_areas *areas, uint64_t address)
 {
 	vec_each(a, &areas->v)
 		if (address - a->code < a->n_bytes)
@@ -146,7 +135,7 @@ static void lower_semaphore(const struct remote *r, uint64_t address, uint64_t e
 	remote_write(r, address, &n, sizeof(n));
 }
 
-static enum state look(const struct remote *r, const struct areas *areas,
+static enum state look(const struct remote *r, const struct clean_areas *areas,
 		       const struct patches_entry *e)
 {
 	uint8_t now[PATCH_JUMP];
@@ -170,7 +159,8 @@ static enum state look(const struct remote *r, const struct areas *areas,
 /* at: address of the entry */
 typedef void entry_fn(void *arg, const struct patches_entry *e, uint64_t at, enum state s);
 
-static void each_entry(const struct remote *r, const struct areas *areas, entry_fn *fn, void *arg)
+static void each_entry(const struct remote *r, const struct clean_areas *areas, entry_fn *fn,
+		       void *arg)
 {
 	struct patches_entry e;
 	size_t at;
@@ -224,15 +214,22 @@ static void on_count(void *arg, const struct patches_entry *e, uint64_t at, enum
 	vec_push(&c->foreign, e->site);
 }
 
+bool clean_has_jumps(const struct remote *r, const struct clean_areas *areas)
+{
+	struct cleaning c = { 0 };
+
+	each_entry(r, areas, on_look, &c);
+	return c.is_any;
+}
+
 /* its areas are looked at again when it is stopped; without a jump of ours it is not stopped at all */
 static ERR_MUST struct err *clean(struct cleaning *c, const struct clean_file *file, bool is_forced,
-				  struct areas *areas)
+				  struct clean_areas *areas)
 {
-	TRY(find_areas(&c->r, file, is_forced, areas, c->counts));
-	each_entry(&c->r, areas, on_look, c);
-	if (c->is_any) {
+	TRY(clean_find_areas(&c->r, file, is_forced, areas, c->counts));
+	if (clean_has_jumps(&c->r, areas)) {
 		TRY(remote_stop_most(&c->r, STOP_MS));
-		TRY(find_areas(&c->r, file, is_forced, areas, c->counts));
+		TRY(clean_find_areas(&c->r, file, is_forced, areas, c->counts));
 		each_entry(&c->r, areas, on_restore, c);
 	}
 	each_entry(&c->r, areas, on_count, c);
@@ -246,13 +243,13 @@ struct err *clean_process(pid_t pid, const struct clean_file *file, bool is_forc
 			  struct clean_counts *ret)
 {
 	struct cleaning c = { .counts = ret };
-	struct areas areas = { 0 };
+	struct clean_areas areas = { 0 };
 	struct err *e = remote_open(pid, &c.r);
 
 	if (!e)
 		e = clean(&c, file, is_forced, &areas);
 	remote_close(&c.r);
-	areas_free(&areas);
+	clean_areas_free(&areas);
 	vec_free(&c.foreign);
 	return e;
 }

@@ -8,6 +8,8 @@
 #define SONDE_ENGINE_USER_CLEAN_H
 
 #include "base/err.h"
+#include "base/vec.h"
+#include "engine/user/patch/patches.h"
 
 #include <sys/types.h>
 
@@ -32,5 +34,26 @@ struct err *clean_process(pid_t pid, const struct clean_file *file, bool is_forc
 /* every process that maps the file, until there is none with a jump of ours; those that cannot be stopped are tried thrice */
 struct err *clean_mappers(const struct clean_file *file, bool is_forced,
 			  struct clean_counts *ret) ERR_MUST;
+
+/* ---- for leftovers.c ---- */
+
+struct clean_area {
+	uint64_t code;
+	struct patches_head head;
+	uint8_t *bytes; /* its code, which begins with the table */
+	size_t n_bytes;
+	uint64_t data_end; /* of what lies behind its private pages */
+	bool is_ours;      /* of the file that is asked for, and nobody uses it */
+};
+
+struct clean_areas {
+	VEC(struct clean_area) v; /* of a process */
+};
+
+struct err *clean_find_areas(const struct remote *r, const struct clean_file *file, bool is_forced,
+			     struct clean_areas *out, struct clean_counts *ret) ERR_MUST;
+void clean_areas_free(struct clean_areas *a);
+/* does a jump lead to one of those that nobody uses, or is a semaphore raised? */
+bool clean_has_jumps(const struct remote *r, const struct clean_areas *areas);
 
 #endif

@@ -24,6 +24,7 @@ struct err *patches_begin(const struct remote *r, const struct remote_area *a, u
 					   .capacity = capacity,
 					   .code_bytes = a->code_bytes,
 					   .private_bytes = a->private_bytes,
+					   .layout = PATCHES_LAYOUT,
 					   .guardian = getpid(),
 					   .guardian_start = proc_start_time(getpid()) };
 

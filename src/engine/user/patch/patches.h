@@ -11,13 +11,16 @@
 
 #define PATCHES_MAGIC 0x3173656863746170ull
 
+/* of areas, open calls included (batch/area.h, rt/calls.h): another number when that changes */
+enum { PATCHES_LAYOUT = 1 };
+
 struct patches_head {
 	uint64_t magic;
 	uint32_t n, capacity;
 	uint64_t code_bytes, private_bytes; /* of the area; its data follow these */
 	uint64_t guardian_start; /* clock ticks since boot, so that the number says who */
 	int32_t guardian;        /* who patches here */
-	uint32_t reserved;
+	uint32_t layout;         /* PATCHES_LAYOUT: whoever finds the area knows what lies in it */
 };
 
 /* a jump; or, with len 0, a semaphore of USDT probes that was raised by one, whose address is site. site 0: settled */

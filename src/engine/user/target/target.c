@@ -388,6 +388,11 @@ static void remove_all(struct target *t)
 	err_free(err);
 }
 
+pid_t target_pid(const struct target *t)
+{
+	return t->pid;
+}
+
 void target_detach(struct target *t)
 {
 	/* threads come out of the code as soon as they get a processor */

@@ -25,6 +25,7 @@ void target_extend(struct target *t, struct target_job *j);
 bool target_is_partial(const struct target *t);
 /* jumps to what has been switched off, or dropped from the job, are taken out */
 void target_take_off(struct target *t, struct target_job *j);
+pid_t target_pid(const struct target *t);
 /* the process's code is the file's again; frees it */
 void target_detach(struct target *t);
 
