@@ -37,7 +37,7 @@ struct engine_opts {
 	void *report_arg;
 };
 
-/* one event record; data stays valid during the call. Of an image of others (is_foreign) head is NULL */
+/* one event record; data stays valid during the call. The head of an image of others (is_foreign): EVENT_LINE */
 typedef void engine_event_fn(void *arg, const struct event_head *head, const void *payload,
 			     uint32_t size);
 

@@ -282,6 +282,17 @@ struct event_head {
 	uint32_t prog; /* index into image.progs: the program, or the first one of its clause in an earlier generation */
 };
 
+/*
+ * Of an image of others the consumer makes the head: layout is the number that the programs have for the buffer, or this, for what bpf_printk says;
+ * then the payload is a struct event_line with its text, at most n bytes.
+ */
+enum { EVENT_BUFFERS = 15 }; /* numbers from 0 on */
+#define EVENT_LINE UINT32_MAX
+struct event_line {
+	uint32_t tid, n;
+	char comm[16];
+};
+
 struct event_layout {
 	enum event_kind kind;
 	struct span at;
@@ -385,7 +396,7 @@ struct image {
 	bool has_no_books; /* the elements of IMAGE_CALLS stay 0 */
 	/* the kernel's records begin with the time when they were made, ns of CLOCK_MONOTONIC: those of two engines have to be put in order */
 	bool has_times;
-	bool is_foreign; /* programs of others (sonde run): the ring's records are theirs, without struct event_head */
+	bool is_foreign; /* programs of others (sonde run): the ring's records are theirs, without struct event_head. See EVENT_LINE */
 	void *btf; /* minimal BTF for functions, or NULL */
 	uint32_t btf_size;
 	struct str license;

@@ -332,6 +332,8 @@ struct err *object_put_maps(struct object *o)
 		if (bpf_map__is_internal(m)) {
 			if (has_suffix(m, ".bss") || has_suffix(m, ".data"))
 				TRY(put_globals(o, m));
+		} else if (bpf_map__type(m) == BPF_MAP_TYPE_STACK_TRACE) {
+			TRY(object_put_stacks(o, m));
 		} else if (is_printed(m)) {
 			TRY(put_map(o, m));
 		}

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/strbuf.h"
+#include "output/symbols.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -46,6 +47,9 @@ struct object_opts {
 
 /* opens, makes the maps, loads the programs */
 struct err *object_open(const struct object_opts *o, struct object **ret) ERR_MUST;
+/* it keeps stacks, for which symbols are wanted: object_set_symbols, before it is attached */
+bool object_has_stacks(const struct object *o);
+void object_set_symbols(struct object *o, const struct output_symbols *symbols);
 /* all programs that can be attached; *n: to how many places. An error when it is none */
 struct err *object_attach(struct object *o, uint32_t *n) ERR_MUST;
 /* the child that was held runs already */

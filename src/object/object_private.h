@@ -109,8 +109,19 @@ struct err *object_user_each(struct object *o, const struct bpf_map *m,
 struct err *object_budget_begin(struct object *o) ERR_MUST;
 void object_budget_free(struct object *o);
 
-/* printk.c */
+/* printk.c. Does a program call bpf_printk? */
+bool object_says_lines(const struct object *o);
 void object_pipe_open(struct object *o);
 void object_pipe_read(struct object *o);
+/* a struct event_line with its text, n bytes in all */
+void object_put_printk(struct object *o, const void *data, uint32_t n);
+
+/* stacks.c: a map of stacks. In a process its values begin so (engine/user/rt/area.h) */
+struct object_stack {
+	uint64_t state; /* 0: free, 1: being written */
+	uint32_t pid, n;
+	uint64_t frames[];
+};
+struct err *object_put_stacks(struct object *o, struct bpf_map *m) ERR_MUST;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What programs say by bpf_printk: it goes to the kernel's one trace pipe, which every program of the machine shares and
+ * What programs say by bpf_printk. In a process it comes by the ring. In the kernel it goes to the kernel's one trace pipe, which every program of the machine shares and
  * which gives each line to one reader. It is read only when a program of the object calls the helper, and lines from
  * before the attachment are dropped.
  */
@@ -9,6 +9,7 @@
 #include "output/json.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 static bool calls_printk(const struct bpf_program *p)
 {
@@ -20,6 +21,14 @@ static bool calls_printk(const struct bpf_program *p)
 		    (insns[i].imm == BPF_FUNC_trace_printk ||
 		     insns[i].imm == BPF_FUNC_trace_vprintk))
 			return true;
+	return false;
+}
+
+bool object_says_lines(const struct object *o)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, o->bpf) if (calls_printk(p)) return true;
 	return false;
 }
 
@@ -35,10 +44,8 @@ void object_pipe_open(struct object *o)
 {
 	static const char *const paths[] = { "/sys/kernel/tracing/trace_pipe",
 					     "/sys/kernel/debug/tracing/trace_pipe" };
-	struct bpf_program *p;
-	bool is_wanted = false;
+	bool is_wanted = object_says_lines(o);
 
-	bpf_object__for_each_program(p, o->bpf) is_wanted |= calls_printk(p);
 	for (size_t i = 0; is_wanted && o->pipe < 0 && i < sizeof(paths) / sizeof(*paths); i++)
 		o->pipe = open(paths[i], O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (o->pipe >= 0)
@@ -69,13 +76,10 @@ static bool cut_line(struct str line, struct str *comm, struct str *pid, struct 
 	return true;
 }
 
-static void put_line(struct object *o, struct str line)
+static void put_text(struct object *o, struct str comm, struct str pid, struct str text)
 {
-	struct str comm, pid, text;
 	STRBUF_AUTO out = { 0 };
 
-	if (!cut_line(line, &comm, &pid, &text))
-		return;
 	if (o->opts.is_json) {
 		strbuf_puts(&out, "{\"type\": \"printk\", \"comm\": ");
 		json_put_string(&out, comm);
@@ -87,6 +91,35 @@ static void put_line(struct object *o, struct str line)
 			      STR_ARG(text));
 	}
 	o->opts.write(o->opts.arg, strbuf_str(&out));
+}
+
+static void put_line(struct object *o, struct str line)
+{
+	struct str comm, pid, text;
+
+	if (cut_line(line, &comm, &pid, &text))
+		put_text(o, comm, pid, text);
+}
+
+/* what is in a record a process can have written as it likes */
+void object_put_printk(struct object *o, const void *data, uint32_t n)
+{
+	const struct event_line *line = data;
+	struct str comm, text;
+	STRBUF_AUTO pid = { 0 };
+
+	if (n < sizeof(*line))
+		return;
+	n -= (uint32_t)sizeof(*line);
+	text = str_make((const char *)(line + 1), line->n < n ? line->n : n);
+	comm = str_make(line->comm, strnlen(line->comm, sizeof(line->comm)));
+	strbuf_printf(&pid, "%u", line->tid);
+	/* a line in the pipe ends, whether its text does or not */
+	do {
+		struct str one = str_split(&text, '\n');
+
+		put_text(o, comm, strbuf_str(&pid), one);
+	} while (text.n);
 }
 
 void object_pipe_read(struct object *o)

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { LEAST_RING = 256 << 10, MOST_RING = 64 << 20 };
+enum { LEAST_RING = 256 << 10, LINES_RING = 1 << 20, MOST_RING = 64 << 20 };
 
 static void report(void *arg, struct span at, const char *severity, const char *text)
 {
@@ -25,8 +25,10 @@ static void report(void *arg, struct span at, const char *severity, const char *
 
 static uint64_t ring_bytes(const struct object_user *u)
 {
-	uint64_t wanted = u->buffer ? bpf_map__max_entries(u->buffer->map) : 0, n = LEAST_RING;
+	uint64_t wanted = object_says_lines(u->o) ? LINES_RING : 0, n = LEAST_RING;
 
+	vec_each(b, &u->buffers)
+		wanted += bpf_map__max_entries((*b)->map);
 	while (n < wanted && n < MOST_RING)
 		n *= 2;
 	return n;
@@ -133,8 +135,10 @@ static void on_record(void *arg, const struct event_head *head, const void *data
 {
 	struct object_user *u = arg;
 
-	if (u->buffer)
-		object_put_event(u->buffer, data, n);
+	if (head->layout == EVENT_LINE)
+		object_put_printk(u->o, data, n);
+	else if (head->layout < u->buffers.n)
+		object_put_event(u->buffers.v[head->layout], data, n);
 }
 
 struct err *object_user_poll(struct object *o, int timeout_ms)
@@ -162,6 +166,7 @@ void object_user_free(struct object *o)
 	if (u->engine)
 		engine_user.close(u->engine);
 	vec_free(&u->maps);
+	vec_free(&u->buffers);
 	vec_free(&u->specs);
 	probe_ctx_free(&u->probes);
 	btfsrc_free(u->kernel_types);

@@ -9,7 +9,8 @@
 
 struct object_user_map {
 	const struct bpf_map *map;
-	uint32_t index; /* in the image */
+	uint32_t index; /* in the image; of a buffer: its number */
+	bool is_buffer;
 	int fd;         /* of the kernel's: instructions name it by that */
 };
 
@@ -29,7 +30,7 @@ struct object_user {
 	struct sources sources; /* none: programs have no text */
 	struct image *image;
 	VEC(struct object_user_map) maps;
-	struct object_buffer *buffer; /* whose records are in the ring; NULL: the programs have none */
+	VEC(struct object_buffer *) buffers; /* whose records are in the ring, by their numbers */
 	VEC(struct object_spec) specs;
 	struct engine *engine;
 	bool reads_result;   /* the program that is being placed: the return value's register */

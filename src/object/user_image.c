@@ -14,19 +14,23 @@ static bool is_buffer(const struct bpf_map *m)
 	       bpf_map__type(m) == BPF_MAP_TYPE_PERF_EVENT_ARRAY;
 }
 
-/* all processes write to one ring, in which records do not say which map they were for */
+/* all processes write to one ring, in which a record carries the number of its buffer: it stands where programs name the map */
 static ERR_MUST struct err *add_buffer(struct object_user *u, const struct bpf_map *m)
 {
-	if (u->buffer)
+	uint32_t number = (uint32_t)u->buffers.n;
+
+	if (number == EVENT_BUFFERS)
 		return err_hint(
 			err_new(0,
-				"'%s' and '%s': in a process there is one buffer for records, and the object has more",
-				bpf_map__name(u->buffer->map), bpf_map__name(m)),
+				"in a process there are %d buffers for records, and the object has more",
+				EVENT_BUFFERS),
 			"--engine kernel can");
 	vec_each(b, &u->o->buffers)
 		if ((*b)->map == m)
-			u->buffer = *b;
-	vec_push(&u->maps, ((struct object_user_map){ m, u->image->ring_map, bpf_map__fd(m) }));
+			vec_push(&u->buffers, *b);
+	vec_push(&u->maps,
+		 ((struct object_user_map){
+			 .map = m, .index = number, .is_buffer = true, .fd = bpf_map__fd(m) }));
 	return NULL;
 }
 
@@ -60,8 +64,11 @@ static ERR_MUST struct err *add_map(struct object_user *u, const struct bpf_map 
 		return add_buffer(u, m);
 	if (bpf_map__is_internal(m) && im.bpf_type == BPF_MAP_TYPE_ARRAY && im.max_entries == 1)
 		TRY(read_section(u, m, &im.init));
+	if (im.bpf_type == BPF_MAP_TYPE_STACK_TRACE)
+		im.value_size += (uint32_t)sizeof(struct object_stack);
 	vec_push(&u->maps,
-		 ((struct object_user_map){ m, image_add_map(u->image, im), bpf_map__fd(m) }));
+		 ((struct object_user_map){
+			 .map = m, .index = image_add_map(u->image, im), .fd = bpf_map__fd(m) }));
 	return NULL;
 }
 
@@ -94,6 +101,12 @@ static ERR_MUST struct err *add_reloc(struct object_user *u, const struct bpf_pr
 	vec_each(m, &u->maps) {
 		if (m->fd != in->imm)
 			continue;
+		if (m->is_buffer) {
+			ip->insns[i].src_reg = 0;
+			ip->insns[i].imm = (int32_t)m->index;
+			ip->insns[i + 1].imm = 0;
+			return NULL;
+		}
 		r.index = m->index;
 		ip->relocs[ip->n_relocs++] = r;
 		return NULL;

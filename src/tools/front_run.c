@@ -11,6 +11,7 @@
 #include "output/sink.h"
 #include "session/child.h"
 #include "session/signals.h"
+#include "session/symbols.h"
 #include "tools/front_private.h"
 
 #include <errno.h>
@@ -29,6 +30,8 @@ struct object_run {
 	struct sink out;
 	uint64_t end_ns; /* 0: never */
 	uint64_t n_lines;
+	struct symbols names; /* of stacks; symbolizer NULL: the object has none */
+	struct output_symbols symbols;
 };
 
 static void write_line(void *arg, struct str text)
@@ -150,12 +153,54 @@ static bool should_stop(struct object_run *r)
 	return s->pids.n > 0;
 }
 
+/* ---- names of stacks ---- */
+
+/* all processes have left addresses: the kernel's maps do not say which */
+static bool is_wanted(void *arg, pid_t pid)
+{
+	return true;
+}
+
+static void names_open(struct object_run *r, struct object *o)
+{
+	struct procwatch_opts po = { .only = r->opts.pids,
+				     .n_only = r->opts.n_pids,
+				     .is_wanted = is_wanted };
+	ERR_AUTO err = NULL;
+
+	if (!object_has_stacks(o))
+		return;
+	r->names.symbolizer = symbolizer_new(&(struct symbolizer_opts){ .demangle = true });
+	po.symbolizer = r->names.symbolizer;
+	if (r->opts.n_pids)
+		err = procwatch_new(&po, &r->names.watch);
+	for (uint32_t i = 0; i < r->opts.n_pids; i++)
+		symbolizer_note_process(r->names.symbolizer, r->opts.pids[i]);
+	symbols_init(&r->symbols, &r->names);
+	object_set_symbols(o, &r->symbols);
+}
+
+static void names_round(struct object_run *r)
+{
+	r->names.is_fresh = false;
+	procwatch_catch_up(r->names.watch);
+	procwatch_round(r->names.watch);
+}
+
+static void names_close(struct object_run *r)
+{
+	procwatch_free(r->names.watch);
+	if (r->names.symbolizer)
+		symbolizer_free(r->names.symbolizer);
+}
+
 static ERR_MUST struct err *trace(struct object_run *r, struct object *o)
 {
 	const struct session_opts *s = &r->a->session;
 	struct err *err = NULL;
 	uint32_t n;
 
+	names_open(r, o);
 	TRY(object_attach(o, &n));
 	if (r->a->says_attached || r->a->verbose)
 		fprintf(stderr, "Attached %u %s\n", n, n == 1 ? "program" : "programs");
@@ -170,8 +215,10 @@ static ERR_MUST struct err *trace(struct object_run *r, struct object *o)
 		err = object_poll(o, POLL_MS);
 		if (!err)
 			err = object_budget_round(o);
+		names_round(r);
 		sink_batch_end(&r->out);
 	}
+	r->names.is_fresh = false;
 	object_detach(o);
 	if (!err)
 		err = object_poll(o, 0);
@@ -218,6 +265,7 @@ struct err *front_run(struct tool_args *a, int *status)
 	sink_flush(&r.out);
 	child_stop(&r.child);
 	object_free(o);
+	names_close(&r);
 	if (r.out.fd > STDERR_FILENO)
 		close(r.out.fd);
 	sink_free(&r.out);

@@ -347,10 +347,7 @@ TEST(texts_compared)
 
 /* ---- how much stack they need ---- */
 
-enum {
-	PAINTED = 16384,
-	MARGIN = 48
-}; /* of the C function that calls the program */
+enum { PAINTED = 16384, MARGIN = 48 }; /* of the C function that calls the program */
 
 static struct room *painted_room;
 static void *painted_ctx;
@@ -399,6 +396,12 @@ TEST(stack)
 		{ 16, "r2 = 16\ncall bpf_x#16\nexit\n" },
 		{ 112, "r3 = r1\nr1 += 64\nr2 = 100\ncall bpf_x#112\nexit\n" },
 		{ 114, "r3 = r1\nr1 += 64\nr2 = 100\ncall bpf_x#114\nexit\n" },
+		/* a line of four arguments, and of three */
+		{ 177,
+		  "r6 = r1\nr1 += 320\nr2 = 24\nr3 = r6\nr3 += 240\nr4 = 40\ncall bpf_x#177\nexit\n" },
+		{ 6, "r3 = r1\nr1 += 320\nr2 = 13\nr4 = 7\nr5 = 8\ncall bpf_x#6\nexit\n" },
+		{ 27, "r2 = MAP\nr3 = 256\nr4 = 3\ncall bpf_x#27\nexit\n" },
+		{ 67, "r2 = r1\nr2 += 64\nr3 = 64\nr4 = 256\nr5 = 3\ncall bpf_x#67\nexit\n" },
 		{ 130, "r2 = r1\nr1 = 1\nr3 = 24\nr4 = 0\ncall bpf_x#130\nexit\n" },
 		/* callbacks that read texts and put keys */
 		{ 181, "r3 = r1\nr1 = 2\nr2 = subprog each\nr4 = 0\ncall bpf_x#181\nexit\n"
@@ -420,14 +423,21 @@ TEST(stack)
 	};
 
 	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		const struct rt_map_plan p = { RT_HASH, 8, 8, 100, CPUS };
+		/* maps of stacks are arrays */
+		const struct rt_map_plan p = { table[i].helper == 27 ? RT_ARRAY : RT_HASH,
+					       table[i].helper == 27 ? 4 : 8,
+					       table[i].helper == 27 ? 1040 : 8, 100,
+					       table[i].helper == 27 ? 1 : CPUS };
 		struct room *r = room_make();
 		struct rt_map *m = (struct rt_map *)(void *)(r->data + MAPS_AT);
 		uint64_t ctx[64] = { 12345, 777 }, key = 99;
 		uint32_t used;
 
+		strcpy((char *)&ctx[40], "%s %020llx %px %pI6 %d");
+		ctx[30] = ctx[33] = (uint64_t)(uintptr_t)&ctx[40];
 		rt_map_init(m, &p, r->data + MAPS_AT + 4096);
-		rt_map_update(m, &key, &key, RT_ANY, 0);
+		if (p.kind == RT_HASH)
+			rt_map_update(m, &key, &key, RT_ANY, 0);
 		r->own->has_fsgsbase = getauxval(AT_HWCAP2) >> 1 & 1;
 		if (room_load(r, table[i].text, m)) {
 			used = stack_used(r, ctx);
@@ -437,4 +447,249 @@ TEST(stack)
 		}
 		room_free(r);
 	}
+}
+
+/* ---- lines ---- */
+
+/* what a format makes of three numbers; the result of the call */
+static int64_t line_of(const char *format, const uint64_t args[3], struct strbuf *out)
+{
+	struct room *r = room_make();
+	uint64_t ctx[5] = { (uint64_t)(uintptr_t)format, strlen(format) + 1, args[0], args[1],
+			    args[2] };
+	int64_t ret = INT64_MIN;
+
+	strbuf_clear(out);
+	r->own->has_fsgsbase = getauxval(AT_HWCAP2) >> 1 & 1;
+	if (room_load(r,
+		      "r6 = r1\nr1 = *(u64 *)(r6 +0)\nr2 = *(u64 *)(r6 +8)\nr3 = *(u64 *)(r6 +16)\n"
+		      "r4 = *(u64 *)(r6 +24)\nr5 = *(u64 *)(r6 +32)\ncall bpf_x#6\nexit\n",
+		      NULL))
+		ret = (int64_t)r->run(ctx);
+	for (unsigned i = 0; i < CPUS; i++) {
+		struct rt_ring_reader reader;
+		const struct rt_line *line;
+		char comm[16] = "";
+		uint64_t time;
+		uint32_t n;
+
+		rt_ring_open(
+			&reader,
+			(struct rt_ring *)(void *)(r->data + RINGS_AT + i * r->area->ring_stride),
+			RING);
+		line = rt_ring_peek(&reader, &n, &time);
+		if (!line)
+			continue;
+		CHECK_INT(reader.kind, RT_RING_LINE);
+		CHECK(line->n + sizeof(*line) < n);
+		CHECK_INT(line->tid, syscall(SYS_gettid));
+		CHECK(!prctl(PR_GET_NAME, comm) && !strcmp(line->comm, comm));
+		strbuf_add(out, line + 1, line->n);
+	}
+	room_free(r);
+	return ret;
+}
+
+TEST(lines_as_printf_has_them)
+{
+	static const char *const formats[] = {
+		"",          "%d %u %x", "%lld|%20lld|%-20lld", "%020lx %X %lu", "%+d % d %05d",
+		"[%s] %c%%", "%016llx",  "%ld%ld%ld",           "%5s|%-8s|%1s",  "%d\n",
+	};
+	static const uint64_t numbers[] = { 0,          1,          0x7fffffff, 0x80000000,
+					    0xffffffff, 1ull << 63, UINT64_MAX, 12345 };
+	STRBUF_AUTO got = { 0 };
+	char want[2048];
+
+	for (unsigned f = 0; f < sizeof(formats) / sizeof(*formats); f++)
+		for (unsigned k = 0; k < sizeof(numbers) / sizeof(*numbers); k++) {
+			uint64_t v[3] = { numbers[k], numbers[(k + 3) % 8], numbers[(k + 5) % 8] };
+
+			if (strstr(formats[f], "s")) {
+				v[0] = v[2] = (uintptr_t) "text";
+				v[1] = strstr(formats[f], "%c") ? 'c' : (uintptr_t) "";
+			}
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+			snprintf(want, sizeof(want), formats[f], v[0], v[1], v[2]);
+#pragma GCC diagnostic pop
+			CHECK_INT(line_of(formats[f], v, &got), strlen(want));
+			if (!CHECK(str_is(strbuf_str(&got), want)))
+				printf("# '%s': '%s', '%s'\n", formats[f], strbuf_cstr(&got), want);
+		}
+}
+
+TEST(lines_that_are_none_and_long_ones)
+{
+	static const char *const none[] = { "%",   "%q",    "%d %d %d %d", "%lld%", "%l",
+					    "%sx", "%lllx", "%pz",         "%hd",   "%-" };
+	uint64_t v[3] = { 1, 2, 3 };
+	STRBUF_AUTO got = { 0 };
+	char text[2000];
+
+	for (unsigned i = 0; i < sizeof(none) / sizeof(*none); i++) {
+		CHECK_INT(line_of(none[i], v, &got), RT_EINVAL);
+		CHECK_INT(got.n, 0);
+	}
+	memset(text, 'a', sizeof(text) - 1);
+	text[sizeof(text) - 1] = 0;
+	v[0] = v[1] = v[2] = (uintptr_t)text;
+	CHECK_INT(line_of("%s", v, &got), 511);
+	CHECK_INT(line_of("%s%s%s", v, &got), 1022);
+	CHECK_INT(got.n, 1022);
+	CHECK_INT(line_of("%512d %500d %9d", v, &got), 1023);
+	CHECK_INT(line_of(text, v, &got), 1023);
+	/* what is no address */
+	v[0] = 8;
+	CHECK_INT(line_of("<%s>", v, &got), 2);
+}
+
+/* ---- stacks ---- */
+
+enum { CHAIN = 12, KEPT = 8 };
+
+struct stack_room {
+	struct room *room;
+	struct rt_map *map;
+	uint64_t regs[21], chain[2 * CHAIN];
+};
+
+/* frames k, k + 1, ...: chain[2 * k] leads to the next one, and returns to 1000 + k */
+static bool stack_make(struct stack_room *s)
+{
+	const struct rt_map_plan p = { RT_ARRAY, 4, sizeof(struct rt_kept_stack) + 8 * KEPT, 16,
+				       1 };
+
+	s->room = room_make();
+	s->map = (struct rt_map *)(void *)(s->room->data + MAPS_AT);
+	rt_map_init(s->map, &p, s->room->data + MAPS_AT + 4096);
+	for (unsigned i = 0; i < CHAIN; i++) {
+		s->chain[2 * i] = i + 1 < CHAIN ? (uint64_t)(uintptr_t)&s->chain[2 * i + 2] : 0;
+		s->chain[2 * i + 1] = 1000 + i;
+	}
+	s->regs[4] = (uint64_t)(uintptr_t)&s->chain[0];
+	s->regs[19] = (uint64_t)(uintptr_t)&s->chain[1];
+	s->regs[16] = 77;
+	return room_load(
+		s->room,
+		"r6 = r1\nr1 = *(u64 *)(r6 +0)\nr2 = *(u64 *)(r6 +8)\nr3 = *(u64 *)(r6 +16)\n"
+		"r4 = *(u64 *)(r6 +24)\ncall bpf_x#27\nexit\n",
+		NULL);
+}
+
+static int64_t stack_id(struct stack_room *s, uint64_t flags, uint64_t from)
+{
+	uint64_t ctx[4] = { (uint64_t)(uintptr_t)s->regs, (uint64_t)(uintptr_t)s->map, flags,
+			    from };
+
+	return (int64_t)s->room->run(ctx);
+}
+
+static const struct rt_kept_stack *stack_at(struct stack_room *s, int64_t id)
+{
+	uint32_t at = (uint32_t)id;
+
+	return id < 0 ? NULL : rt_map_lookup_in(s->map, &at, 0);
+}
+
+TEST(stacks_by_frame_pointers)
+{
+	struct stack_room s;
+	const struct rt_kept_stack *k;
+	int64_t id, other;
+
+	if (stack_make(&s)) {
+		/* rsp below the chain: inside of a function, entry, return */
+		s.regs[19] = (uint64_t)(uintptr_t)s.regs;
+		s.regs[0] = 555;
+		id = stack_id(&s, 256, RT_FROM_IP);
+		k = stack_at(&s, id);
+		if (CHECK(k != NULL)) {
+			CHECK_INT(k->n, KEPT);
+			CHECK_INT(k->pid, getpid());
+			CHECK_INT(k->frames[0], 77);
+			CHECK_INT(k->frames[1], 1000);
+			CHECK_INT(k->frames[KEPT - 1], 1000 + KEPT - 2);
+		}
+		CHECK_INT(stack_id(&s, 256, RT_FROM_IP), id);
+		other = stack_id(&s, 256, RT_FROM_IP | RT_FROM_SLOT);
+		k = stack_at(&s, other);
+		CHECK(other != id && k && k->frames[0] == 77 && k->frames[1] == 555 &&
+		      k->frames[2] == 1000);
+		k = stack_at(&s, stack_id(&s, 256, RT_FROM_SLOT));
+		CHECK(k && k->frames[0] == 555 && k->frames[1] == 1000);
+		k = stack_at(&s, stack_id(&s, 256 + 9, RT_FROM_IP));
+		CHECK(k && k->n == 4 && k->frames[0] == 1008 && k->frames[3] == 1011);
+		CHECK_INT(stack_id(&s, 256 + 200, RT_FROM_IP), -14);
+		CHECK_INT(stack_id(&s, 0, RT_FROM_IP), -14);
+		CHECK_INT(stack_id(&s, 256 | 1 << 11, RT_FROM_IP), RT_EINVAL);
+	}
+	room_free(s.room);
+}
+
+/* what a frame pointer can hold where it is none */
+TEST(chains_that_are_none)
+{
+	struct stack_room s;
+	const struct rt_kept_stack *k;
+
+	if (stack_make(&s)) {
+		static const uint64_t nothing[] = {
+			0, 8, 1, UINT64_MAX, UINT64_MAX - 7, 1ull << 63, 0x7ffffffff000
+		};
+
+		s.regs[19] = (uint64_t)(uintptr_t)s.regs;
+		for (unsigned i = 0; i < sizeof(nothing) / sizeof(*nothing); i++) {
+			s.regs[4] = nothing[i];
+			k = stack_at(&s, stack_id(&s, 256, RT_FROM_IP));
+			CHECK(k && k->n == 1 && k->frames[0] == 77);
+			s.regs[4] = (uint64_t)(uintptr_t)&s.chain[0];
+			s.chain[2] = nothing[i];
+			k = stack_at(&s, stack_id(&s, 256, RT_FROM_IP));
+			CHECK(k && k->n == 3 && k->frames[2] == 1001);
+		}
+		/* to itself, and back */
+		s.chain[2] = (uint64_t)(uintptr_t)&s.chain[2];
+		k = stack_at(&s, stack_id(&s, 256, RT_FROM_IP));
+		CHECK(k && k->n == 3);
+		s.chain[2] = (uint64_t)(uintptr_t)&s.chain[0];
+		k = stack_at(&s, stack_id(&s, 256, RT_FROM_IP));
+		CHECK(k && k->n == 3);
+		s.regs[19] = 8;
+		CHECK_INT(stack_id(&s, 256, RT_FROM_SLOT), -14);
+	}
+	room_free(s.room);
+}
+
+/* a full map refuses; one that a killed thread has begun is passed by, and both leave the others as they are */
+TEST(maps_of_stacks_that_are_full)
+{
+	struct stack_room s;
+	unsigned n_kept = 0, n_refused = 0;
+	int64_t ids[64];
+
+	if (stack_make(&s)) {
+		s.regs[19] = (uint64_t)(uintptr_t)s.regs;
+		for (uint32_t i = 0; i < 3; i++) {
+			struct rt_kept_stack *k = rt_map_lookup_in(s.map, &i, 0);
+
+			k->state = RT_STACK_BUSY;
+		}
+		for (unsigned i = 0; i < 64; i++) {
+			s.regs[16] = 5000 + i;
+			ids[i] = stack_id(&s, 256, RT_FROM_IP);
+			n_kept += ids[i] >= 3;
+			n_refused += ids[i] == RT_EEXIST;
+		}
+		CHECK_INT(n_kept, 13);
+		CHECK_INT(n_refused, 51);
+		for (unsigned i = 0; i < 64; i++) {
+			const struct rt_kept_stack *k = stack_at(&s, ids[i]);
+
+			s.regs[16] = 5000 + i;
+			CHECK_INT(stack_id(&s, 256, RT_FROM_IP), ids[i]);
+			CHECK(ids[i] < 0 || k->frames[0] == 5000 + i);
+		}
+	}
+	room_free(s.room);
 }

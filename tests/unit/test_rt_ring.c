@@ -126,7 +126,18 @@ TEST(full_and_discarded)
 	CHECK(!rt_ring_peek(&reader, &n, &time));
 	rt_ring_commit(room, true);
 	CHECK(rt_ring_peek(&reader, &n, &time) && n == 0 && time == 9);
+	CHECK_INT(reader.kind, 0);
 	rt_ring_advance(&reader);
+	/* of which buffer: that is no part of the length */
+	for (uint32_t kind = 0; kind < 16; kind++) {
+		room = rt_ring_reserve(r, SIZE, OWNER, 8 * kind, 10, 0);
+		rt_ring_set_kind(room, kind);
+		CHECK(!rt_ring_peek(&reader, &n, &time));
+		rt_ring_commit(room, true);
+		CHECK(rt_ring_peek(&reader, &n, &time) && n == 8 * kind && time == 10);
+		CHECK_INT(reader.kind, kind);
+		rt_ring_advance(&reader);
+	}
 	CHECK_INT(rt_ring_pending(r), 0);
 	munmap(r, 4096 + SIZE);
 }

@@ -102,7 +102,8 @@ static uint32_t read_rings(struct engine *e, engine_event_fn *fn, void *arg)
 	uint64_t most = e->shared.n_cpus * e->shared.ring_bytes, bytes = 0, time;
 	struct rt_clock now = { 0 };
 	struct rt_ring_reader *r;
-	uint32_t n = 0, length;
+	uint32_t n = 0, length, kind;
+	struct event_head foreign = { 0 };
 	const void *record;
 
 	while (bytes < most && (r = oldest(e, &record, &length, &time))) {
@@ -116,10 +117,12 @@ static uint32_t read_rings(struct engine *e, engine_event_fn *fn, void *arg)
 		head = (const struct event_head *)(const void *)e->record.v;
 		memcpy(e->record.v, record, length);
 		bytes += r->record;
+		kind = r->kind;
 		rt_ring_advance(r);
 		n++;
+		foreign.layout = kind == RT_RING_LINE ? EVENT_LINE : kind;
 		if (e->image->is_foreign)
-			fn(arg, NULL, head, length);
+			fn(arg, &foreign, head, length);
 		else if (length >= sizeof(*head) && head->layout < e->image->n_events &&
 			 head->prog < e->image->n_progs)
 			fn(arg, head, head + 1, length - (uint32_t)sizeof(*head));

@@ -11,7 +11,8 @@ static const struct {
 	int32_t helper;
 	const char *what;
 } kernel_only[] = {
-	{ BPF_FUNC_trace_printk, "debugf() (bpf_printk) writes to the kernel's trace_pipe" },
+	{ BPF_FUNC_trace_printk, "debugf() writes to the kernel's trace_pipe" },
+	{ BPF_FUNC_trace_vprintk, "debugf() writes to the kernel's trace_pipe" },
 	{ BPF_FUNC_get_stackid, "its stacks are walked by the kernel" },
 	{ BPF_FUNC_get_stack,
 	  "its stacks are walked by the kernel (kstack; ustack by frame pointers)" },
@@ -78,9 +79,17 @@ static const char *why_not_kind(enum probe_kind k)
 	}
 }
 
+/* what programs of others are given and scripts are not: these name by it what is the kernel's */
+static bool is_foreign_only(int32_t helper)
+{
+	return helper == BPF_FUNC_trace_printk || helper == BPF_FUNC_trace_vprintk ||
+	       helper == BPF_FUNC_get_stackid || helper == BPF_FUNC_get_stack;
+}
+
 static const char *why_not_map(const struct image_map *m)
 {
 	switch (m->bpf_type) {
+	case BPF_MAP_TYPE_STACK_TRACE:
 	case BPF_MAP_TYPE_ARRAY:
 	case BPF_MAP_TYPE_PERCPU_ARRAY:
 	case BPF_MAP_TYPE_HASH:
@@ -133,7 +142,8 @@ struct err *user_refusal_of(const struct image *im, const struct image_prog *p)
 			continue;
 		if (in->src_reg)
 			return refuse(p, "it calls a function inside of the kernel (kfunc)");
-		if (blob_helper(in->imm) < 0 && !is_inline(in->imm))
+		if ((blob_helper(in->imm) < 0 && !is_inline(in->imm)) ||
+		    (is_foreign_only(in->imm) && !im->is_foreign))
 			return refuse_helper(p, in->imm);
 	}
 	if (p->reads_kernel)

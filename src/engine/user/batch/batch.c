@@ -47,6 +47,26 @@ static void copies_free(struct copies *c)
 	vec_free(&c->returns);
 }
 
+/* at entries, RETs, and jumps that end the function rsp points to where it returns to */
+static bool has_slot(const struct site *s)
+{
+	const struct code_insn *i = code_at(&s->function->code, s->address - s->bias);
+	bool is_exit = i && i->kind == CODE_RET;
+
+	vec_each(u, &s->uses)
+		is_exit |= u->point->exit != EXIT_RET;
+	return s->is_entry || is_exit;
+}
+
+/* where a function returns the kernel shows its caller; so does a trampoline that it is called through */
+static uint32_t stack_from(const struct target_job *j, const struct site *s,
+			   const struct site_use *u)
+{
+	if (u->is_return || !has_slot(s))
+		return RT_FROM_IP;
+	return j->image->progs[u->prog]->shape->is_return ? RT_FROM_SLOT : RT_FROM_IP | RT_FROM_SLOT;
+}
+
 static void copy_programs(const struct target_job *j, const struct site *s,
 			  const struct remote_area *a, struct copies *out)
 {
@@ -56,7 +76,8 @@ static void copy_programs(const struct target_job *j, const struct site *s,
 		struct trampoline_prog t = { .insns = insns,
 					     .n_insns = p->n_insns,
 					     .cookie = u->point->cookie,
-					     .func_ip = s->address };
+					     .func_ip = s->address,
+					     .stack_from = stack_from(j, s, u) };
 
 		shared_relocate(j->shared, p, a->data, insns);
 		if (u->is_return)
@@ -86,17 +107,6 @@ static ERR_MUST struct err *put_go_trampoline(struct site *s, const struct code 
 	}
 	t->is_on_ours = true;
 	return trampoline_emit(x, &s->patch, c, s->function->bytes, t, env);
-}
-
-/* at entries, RETs, and jumps that end the function rsp points to where it returns to */
-static bool has_slot(const struct site *s)
-{
-	const struct code_insn *i = code_at(&s->function->code, s->address - s->bias);
-	bool is_exit = i && i->kind == CODE_RET;
-
-	vec_each(u, &s->uses)
-		is_exit |= u->point->exit != EXIT_RET;
-	return s->is_entry || is_exit;
 }
 
 static ERR_MUST struct err *make_trampoline(const struct target_job *j, struct site *s,

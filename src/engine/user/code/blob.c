@@ -50,5 +50,12 @@ uint64_t blob_call_close(void)
 
 uint32_t blob_stack(int32_t helper)
 {
-	return helper == BPF_FUNC_for_each_map_elem ? BLOB_STACK_OF_EACH : BLOB_STACK;
+	switch (helper) {
+	case BPF_FUNC_for_each_map_elem: return BLOB_STACK_OF_EACH;
+	case BPF_FUNC_trace_printk:
+	case BPF_FUNC_trace_vprintk: return BLOB_STACK_OF_LINE;
+	case BPF_FUNC_get_stackid:
+	case BPF_FUNC_get_stack: return BLOB_STACK_OF_WALK;
+	default: return BLOB_STACK;
+	}
 }

@@ -15,7 +15,12 @@ void blob_copy(void *to, uint64_t area, uint64_t private);
 /* offset of the function for a helper by its number; -1: there is none */
 int64_t blob_helper(int32_t helper);
 /* bytes of stack that a helper needs at most, its return address included; while it calls a function back: JIT_STACK_OF_* */
-enum { BLOB_STACK = 256, BLOB_STACK_OF_EACH = 384 };
+enum {
+	BLOB_STACK = 256,
+	BLOB_STACK_OF_EACH = 384,
+	BLOB_STACK_OF_LINE = 512,
+	BLOB_STACK_OF_WALK = 1536
+};
 uint32_t blob_stack(int32_t helper);
 /* offsets of what trampolines call: rt/calls.h */
 uint64_t blob_call_open(void);

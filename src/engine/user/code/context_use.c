@@ -13,6 +13,10 @@ enum {
 	ARGUMENTS = 1 << R1 | 1 << R2 | 1 << R3 | 1 << R4 | 1 << R5,
 	CLOBBERED = 1 << R0 | ARGUMENTS,
 	VISITED = 1 << EBPF_N_REGS, /* beside the registers' bits */
+	/* of struct pt_regs */
+	WORD_BP = 4,
+	WORD_IP = 16,
+	WORD_SP = 19,
 };
 
 struct tracing {
@@ -67,12 +71,25 @@ static bool takes_nothing(int32_t helper)
 	}
 }
 
+/* helpers that are given the context itself: words that they read. None is left for another argument */
+static uint32_t words_of(int32_t helper)
+{
+	switch (helper) {
+	case BPF_FUNC_perf_event_output: return 0;
+	case BPF_FUNC_get_stackid:
+	case BPF_FUNC_get_stack: return 1u << WORD_IP | 1u << WORD_SP | 1u << WORD_BP;
+	default: return CONTEXT_ALL;
+	}
+}
+
 static unsigned after_call(struct tracing *t, uint32_t i, unsigned held)
 {
 	const struct bpf_insn *in = &t->insns[i];
 
 	if (in->src_reg == BPF_PSEUDO_CALL)
 		flow(t, (int64_t)i + 1 + in->imm, held & ARGUMENTS);
+	else if ((held & ARGUMENTS) == 1u << R1 && !in->src_reg && !takes_nothing(in->imm))
+		t->words |= words_of(in->imm);
 	else if (held & ARGUMENTS && (in->src_reg || !takes_nothing(in->imm)))
 		t->words = CONTEXT_ALL;
 	return held & ~(unsigned)CLOBBERED;

@@ -29,6 +29,7 @@ static bool plan_of(const struct image_map *m, uint32_t n_cpus, struct rt_map_pl
 				     .n_tables = 1 };
 	switch (m->bpf_type) {
 	case BPF_MAP_TYPE_PERCPU_ARRAY: ret->n_tables = n_cpus; return true;
+	case BPF_MAP_TYPE_STACK_TRACE: /* of struct rt_kept_stack */
 	case BPF_MAP_TYPE_ARRAY: return true;
 	case BPF_MAP_TYPE_PERCPU_HASH:
 	case BPF_MAP_TYPE_LRU_PERCPU_HASH:

@@ -34,6 +34,10 @@ static const struct {
 } of_helpers[] = {
 	{ BPF_FUNC_probe_read_user, READ },
 	{ BPF_FUNC_probe_read_user_str, READ },
+	{ BPF_FUNC_get_stackid, READ },
+	{ BPF_FUNC_get_stack, READ },
+	{ BPF_FUNC_trace_printk, READ | TID | NAME },
+	{ BPF_FUNC_trace_vprintk, READ | TID | NAME },
 	{ BPF_FUNC_copy_from_user, READ },
 	{ BPF_FUNC_probe_write_user, WRITE },
 	{ BPF_FUNC_get_current_pid_tgid, READ | TID },

@@ -98,6 +98,19 @@ struct rt_private {
 _Static_assert(sizeof(struct rt_private) <= 4096, "one page");
 
 /*
+ * A stack in a map of stacks: the values of an array, the number is the index. Written once, by who has made it RT_STACK_BUSY; complete when
+ * state is the stack's hash.
+ */
+struct rt_kept_stack {
+	uint64_t state; /* RT_STACK_FREE, RT_STACK_BUSY, or the hash */
+	uint32_t pid, n; /* of the process, as the tracer sees it; frames */
+	uint64_t frames[]; /* innermost first */
+};
+enum { RT_STACK_FREE, RT_STACK_BUSY, RT_STACK_FRAMES = 127 };
+/* where a walk begins: bits */
+enum { RT_FROM_IP = 1, RT_FROM_SLOT = 2 }; /* the context's ip; where rsp points to, which is the return address */
+
+/*
  * The functions behind eBPF's helpers, as the JIT calls them: arguments and results of bpf-helpers(7). A map is the address of its struct
  * rt_map, the ring any number. They touch general registers only, and no memory of the process but its stack.
  */
@@ -106,14 +119,17 @@ _Static_assert(sizeof(struct rt_private) <= 4096, "one page");
 	X(map_update_elem, 2)           \
 	X(map_delete_elem, 3)           \
 	X(ktime_get_ns, 5)              \
+	X(trace_printk, 6)              \
 	X(get_prandom_u32, 7)           \
 	X(get_smp_processor_id, 8)      \
 	X(get_current_pid_tgid, 14)     \
 	X(get_current_uid_gid, 15)      \
 	X(get_current_comm, 16)         \
 	X(perf_event_output, 25)        \
+	X(get_stackid, 27)              \
 	X(probe_write_user, 36)         \
 	X(get_numa_node_id, 42)         \
+	X(get_stack, 67)                \
 	X(get_current_cgroup_id, 80)    \
 	X(send_signal, 109)             \
 	X(probe_read_user, 112)         \
@@ -130,6 +146,7 @@ _Static_assert(sizeof(struct rt_private) <= 4096, "one page");
 	X(ringbuf_query, 134)           \
 	X(copy_from_user, 148)          \
 	X(for_each_map_elem, 164)       \
+	X(trace_vprintk, 177)           \
 	X(loop, 181)                    \
 	X(strncmp, 182)                 \
 	X(map_lookup_percpu_elem, 195)  \

@@ -192,7 +192,7 @@ uint64_t rt_get_numa_node_id(void)
 }
 
 /* as the tracer numbers them. In another pid namespace it refuses programs that ask for threads */
-static uint32_t tracers_tid(void)
+uint32_t rt_tracers_tid(void)
 {
 	uint32_t tid = rt_thread_id();
 
@@ -201,7 +201,7 @@ static uint32_t tracers_tid(void)
 
 uint64_t rt_get_current_pid_tgid(void)
 {
-	return (uint64_t)own()->pid << 32 | tracers_tid();
+	return (uint64_t)own()->pid << 32 | rt_tracers_tid();
 }
 
 /* struct bpf_pidns_info: pid (the thread), tgid */
@@ -211,7 +211,7 @@ uint64_t rt_get_ns_current_pid_tgid(uint64_t dev, uint64_t ino, uint32_t *info, 
 		rt_zero(info, n);
 		return (uint64_t)(int64_t)RT_EINVAL;
 	}
-	info[0] = tracers_tid();
+	info[0] = rt_tracers_tid();
 	info[1] = own()->pid;
 	return 0;
 }
@@ -273,19 +273,21 @@ uint64_t rt_strncmp(const char *a, uint32_t n, const char *b)
 
 /* ---- records ---- */
 
-static struct rt_ring *ring(void)
+/* the number of an object's buffer stands where a map would; a script has one ring, and that is a map */
+static void *reserve(const void *map, uint64_t n)
 {
-	struct rt_area *a = area();
+	void *to = rt_ring_reserve(ring(), area()->ring_size, own()->pid, (uint32_t)n, time_stamp(),
+				   0);
 
-	return (struct rt_ring *)((char *)a + a->rings + a->ring_stride * processor());
+	if (to && (uintptr_t)map < RT_RING_LINE && map)
+		rt_ring_set_kind(to, (uint32_t)(uintptr_t)map);
+	return to;
 }
 
 uint64_t rt_ringbuf_reserve(const void *map, uint64_t n, uint64_t flags)
 {
-	(void)map;
 	(void)flags;
-	return (uint64_t)(uintptr_t)rt_ring_reserve(ring(), area()->ring_size, own()->pid,
-						    (uint32_t)n, time_stamp(), 0);
+	return (uint64_t)(uintptr_t)reserve(map, n);
 }
 
 uint64_t rt_ringbuf_submit(void *record, uint64_t flags)
@@ -305,10 +307,8 @@ uint64_t rt_ringbuf_discard(void *record, uint64_t flags)
 uint64_t rt_ringbuf_output(const void *map, const void *bytes, uint64_t n, uint64_t flags)
 {
 	const volatile uint8_t *from = bytes;
-	uint8_t *to = rt_ring_reserve(ring(), area()->ring_size, own()->pid, (uint32_t)n,
-				      time_stamp(), 0);
+	uint8_t *to = reserve(map, n);
 
-	(void)map;
 	(void)flags;
 	if (!to)
 		return (uint64_t)(int64_t)RT_E2BIG;

@@ -106,11 +106,26 @@ static inline uint64_t time_stamp(void)
 	return (uint64_t)high << 32 | low;
 }
 
+static inline struct rt_ring *ring(void)
+{
+	struct rt_area *a = area();
+
+	return (struct rt_ring *)((char *)a + a->rings + a->ring_stride * processor());
+}
+
+/* ---- helpers.c ---- */
+
+uint32_t rt_tracers_tid(void); /* of this thread, as the tracer numbers it */
+
 /* ---- read.c ---- */
 
 /* the process's memory, by the kernel: an address that is not there is an error. Bytes, or a negative number */
 int64_t rt_read_by_kernel(void *to, uint64_t n, const void *from);
 void rt_zero(void *at, uint64_t n);
+/* the helpers of these names */
+uint64_t rt_probe_read_user(void *to, uint32_t n, const void *from);
+uint64_t rt_probe_read_user_str(char *to, uint32_t n, const char *from);
+uint64_t rt_get_current_comm(char *to, uint32_t n);
 
 /* ---- thread.c ---- */
 

@@ -80,10 +80,17 @@ void *rt_ring_reserve(struct rt_ring *r, uint64_t size, uint32_t owner, uint32_t
 	return rec + 1;
 }
 
+void rt_ring_set_kind(void *payload, uint32_t kind)
+{
+	struct rt_record *rec = (struct rt_record *)payload - 1;
+
+	put_length(rec, rec->length | (kind << RT_RING_KIND_SHIFT & RT_RING_KIND));
+}
+
 void rt_ring_commit(void *payload, bool is_wanted)
 {
 	struct rt_record *rec = (struct rt_record *)payload - 1;
-	uint32_t length = rec->length & RT_RING_LENGTH;
+	uint32_t length = rec->length & (RT_RING_LENGTH | RT_RING_KIND);
 
 	put_length(rec, length | (is_wanted ? RT_RING_READY : RT_RING_SKIP));
 }
@@ -163,6 +170,7 @@ const void *rt_ring_peek(struct rt_ring_reader *r, uint32_t *length, uint64_t *t
 			continue;
 		}
 		*length = got & RT_RING_LENGTH;
+		r->kind = (got & RT_RING_KIND) >> RT_RING_KIND_SHIFT;
 		*time = __atomic_load_n(&rec->time, __ATOMIC_RELAXED);
 		r->record = HEADER + padded(*length);
 		return rec + 1;

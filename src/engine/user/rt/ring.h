@@ -24,7 +24,16 @@ struct rt_record {
 #define RT_RING_BUSY (1u << 31)
 #define RT_RING_SKIP (1u << 30)
 #define RT_RING_READY (1u << 29)
-#define RT_RING_LENGTH (RT_RING_READY - 1)
+/* which buffer of an object it was written to, or RT_RING_LINE (rt_ring_set_kind); 0 unless somebody says otherwise */
+#define RT_RING_KIND (15u << RT_RING_KIND_SHIFT)
+#define RT_RING_LENGTH ((1u << RT_RING_KIND_SHIFT) - 1)
+enum { RT_RING_KIND_SHIFT = 25, RT_RING_LINE = 15 };
+
+/* the payload of a RT_RING_LINE: what bpf_printk says, the text behind it up to its NUL, or to the record's end */
+struct rt_line {
+	uint32_t tid, n; /* the thread; bytes of the text */
+	char comm[16];
+};
 
 /* the data follow: their size, a power of two, is not told here. Whoever uses the ring was told it by somebody it trusts */
 struct rt_ring {
@@ -43,6 +52,8 @@ void *rt_ring_reserve(struct rt_ring *r, uint64_t size, uint32_t owner, uint32_t
 		      uint64_t time, uint64_t headroom);
 /* what rt_ring_reserve gave; is_wanted false: it is as if it had never been */
 void rt_ring_commit(void *payload, bool is_wanted);
+/* of a record that is not committed */
+void rt_ring_set_kind(void *payload, uint32_t kind);
 /* bytes that are not read yet, as the writers have it */
 uint64_t rt_ring_pending(const struct rt_ring *r);
 
@@ -57,6 +68,7 @@ struct rt_ring_reader {
 	uint64_t size;
 	uint64_t tail;
 	uint64_t record; /* bytes of what rt_ring_peek gave; 0: nothing */
+	uint32_t kind;   /* of that */
 };
 
 /* of a ring from which nothing was read yet */

@@ -146,6 +146,13 @@ uint32_t inline_helper(const struct inline_at *at, const struct jit_place *p, st
 	case BPF_FUNC_ktime_get_boot_ns:
 	case BPF_FUNC_ktime_get_tai_ns: return inline_clock(at, x, in->imm);
 	case BPF_FUNC_probe_read_user: return put_read(at, p, x);
+	/* where the walk begins is one argument more */
+	case BPF_FUNC_get_stackid:
+		x86_mov_imm(x, jit_reg(R4), at->prog->stack_from);
+		return at->call(at->arg, x, in->imm);
+	case BPF_FUNC_get_stack:
+		x86_mov_imm(x, jit_reg(R5), at->prog->stack_from);
+		return at->call(at->arg, x, in->imm);
 	default: return 0;
 	}
 }

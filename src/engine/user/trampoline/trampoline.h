@@ -22,6 +22,7 @@ struct trampoline_prog {
 	uint32_t n_insns;
 	uint64_t cookie;
 	uint64_t func_ip; /* the place as it is named: entry, or address inside; returns: the function's entry */
+	uint32_t stack_from; /* RT_FROM_*: where its walks of the stack begin */
 };
 
 enum trampoline_kind {
