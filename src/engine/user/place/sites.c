@@ -17,8 +17,7 @@ struct half {
 struct search {
 	struct target_job *job;
 	const struct proc_maps *maps;
-	sites_known_fn *is_known;
-	void *arg;
+	const struct sites_known *known;
 	struct sites *out;
 	VEC(struct half) halves;
 };
@@ -207,7 +206,9 @@ static void add_place(struct search *s, uint32_t number, uint32_t k)
 
 	if (f->obj && !f->is_changed)
 		at = sites_address_of(s->maps, f, p->file_offset, true);
-	if (!at || s->is_known(s->arg, at)) /* this process does not have it, or has it already */
+	if (!at ||
+	    s->known->has(s->known->arg, at,
+			  set->first + k)) /* this process does not have it, or has it already */
 		return;
 	if (p->ref_ctr_offset) {
 		semaphore = sites_address_of(s->maps, f, p->ref_ctr_offset, false);
@@ -251,9 +252,10 @@ static void site_free(struct site *s)
 }
 
 /* two jumps need room for both */
-static bool overlaps(const struct site *before, const struct site *s)
+static bool overlaps(const struct search *s, const struct site *before, const struct patch *p)
 {
-	return before && before->patch.site + before->patch.len > s->patch.site;
+	return (before && before->patch.site + before->patch.len > p->site) ||
+	       s->known->has_jump(s->known->arg, p->site, p->site + p->len);
 }
 
 /* the shape of the returns that a set serves, by RETs, at entries, or at tail jumps; NULL: none */
@@ -279,12 +281,19 @@ static bool is_half(const struct search *s, const struct site_use *u)
 	return false;
 }
 
+/* it is not looked at again when more code comes: what stands in its way would be taken for another tracer's, and it be told twice */
+static void note_refused(struct search *s, const struct site *site, const struct site_use *u)
+{
+	vec_push(&s->out->refused, ((struct site_refused){ site->address, u->place }));
+}
+
 static void refuse(struct search *s, struct site *site, const char *why)
 {
 	sites_refuse(s->job, site, why);
 	vec_each(u, &site->uses) {
 		const struct probe_shape *shape = returns_of(s, u->set);
 
+		note_refused(s, site, u);
 		if (shape && !is_half(s, u))
 			vec_push(&s->halves, ((struct half){ shape, u->point->function }));
 	}
@@ -310,7 +319,7 @@ static void choose(struct search *s)
 								 ? site.function->start + site.bias
 								 : 0,
 					     .allgs = site.allgs };
-		if (!site.place.len || overlaps(before, &site)) {
+		if (!site.place.len || overlaps(s, before, &site.patch)) {
 			refuse(s, &site,
 			       site.place.len ? "another probe stands too near"
 					      : site.place.reason);
@@ -334,6 +343,8 @@ static void drop_halves(struct search *s)
 		for (size_t k = 0; k < site->uses.n; k++)
 			if (!is_half(s, &site->uses.v[k]))
 				site->uses.v[left++] = site->uses.v[k];
+			else
+				note_refused(s, site, &site->uses.v[k]);
 		s->job->refusals.n += (uint32_t)(site->uses.n - left);
 		site->uses.n = left;
 		if (left)
@@ -344,10 +355,10 @@ static void drop_halves(struct search *s)
 	s->out->v.n = n;
 }
 
-void sites_find(struct target_job *j, const struct proc_maps *maps, sites_known_fn *is_known,
-		void *arg, struct sites *ret)
+void sites_find(struct target_job *j, const struct proc_maps *maps, const struct sites_known *known,
+		struct sites *ret)
 {
-	struct search s = { .job = j, .maps = maps, .is_known = is_known, .arg = arg, .out = ret };
+	struct search s = { .job = j, .maps = maps, .known = known, .out = ret };
 
 	*ret = (struct sites){ 0 };
 	target_places_check_files(&j->places);
@@ -411,5 +422,6 @@ void sites_free(struct sites *s)
 	vec_each(site, &s->v)
 		site_free(site);
 	vec_free(&s->v);
+	vec_free(&s->refused);
 	vec_free(&s->semaphores);
 }

@@ -39,10 +39,16 @@ struct semaphore {
 	bool is_raised;
 };
 
+struct site_refused {
+	uint64_t address;
+	uint32_t place;
+};
+
 struct sites {
 	VEC(struct site)
 	v; /* by address; places that cannot be probed are left out, and told to the job */
 	VEC(struct semaphore) semaphores;
+	VEC(struct site_refused) refused; /* those places */
 	bool is_partial; /* places were left out for now: a semaphore of theirs is not mapped yet */
 };
 
@@ -50,11 +56,18 @@ struct sites {
 uint64_t sites_address_of(const struct proc_maps *maps, const struct place_file *f, uint64_t offset,
 			  bool is_code);
 
-/* is this address of the process probed already? */
-typedef bool sites_known_fn(void *arg, uint64_t address);
+/* what is in the process already */
+struct sites_known {
+	void *arg;
+	/* this place is probed at that address, or cannot be and that has been told */
+	bool (*has)(void *arg, uint64_t address, uint32_t place);
+	/* a jump was put over some of these bytes, or of the instructions whose first bytes it took */
+	bool (*has_jump)(void *arg, uint64_t from, uint64_t to);
+};
+
 /* all that the process has now and is not known yet */
-void sites_find(struct target_job *j, const struct proc_maps *maps, sites_known_fn *is_known,
-		void *arg, struct sites *ret);
+void sites_find(struct target_job *j, const struct proc_maps *maps, const struct sites_known *known,
+		struct sites *ret);
 /* what a place's file says of it */
 struct site_verdict {
 	const struct probe_point *point;

@@ -38,16 +38,33 @@ uint64_t target_sum_code(const struct proc_maps *maps)
 	return sum;
 }
 
-static bool is_known(void *arg, uint64_t address)
+static bool has_place(void *arg, uint64_t address, uint32_t place)
 {
 	const struct target *t = arg;
 
+	vec_each(r, &t->refused)
+		if (r->address == address && r->place == place)
+			return true;
 	vec_each(b, &t->batches)
 		vec_each(s, &b->sites.v)
 			if (s->address == address && !s->is_gone)
 				return true;
 	vec_each(s, &t->inherited.sites)
 		if (s->address == address)
+			return true;
+	return false;
+}
+
+static bool has_jump(void *arg, uint64_t from, uint64_t to)
+{
+	const struct target *t = arg;
+
+	vec_each(b, &t->batches)
+		vec_each(s, &b->sites.v)
+			if (!s->is_gone && s->patch.site < to && s->patch.site + s->patch.len > from)
+				return true;
+	vec_each(s, &t->inherited.sites)
+		if (s->jump < to && s->jump + s->len > from)
 			return true;
 	return false;
 }
@@ -75,11 +92,14 @@ struct err *target_add_batch(struct target *t, struct target_job *j, const struc
 			     bool is_held)
 {
 	struct batch b = { .remote = &t->remote, .areas = &t->areas, .is_held = is_held };
+	const struct sites_known known = { t, has_place, has_jump };
 	struct err *err;
 	size_t n;
 
 	news_add_maps(&j->maps, t->pid, !t->batches.n, maps);
-	sites_find(j, maps, is_known, t, &b.sites);
+	sites_find(j, maps, &known, &b.sites);
+	vec_each(r, &b.sites.refused)
+		vec_push(&t->refused, *r);
 	n = b.sites.v.n;
 	t->is_partial = b.sites.is_partial;
 	drop_known_semaphores(t, &b.sites);
@@ -122,6 +142,7 @@ static void target_free(struct target *t)
 		batch_free(b);
 	vec_free(&t->batches);
 	areas_free(&t->areas);
+	vec_free(&t->refused);
 	target_drop_inherited(t);
 	free(t);
 }
@@ -134,6 +155,7 @@ static void forget(struct target *t)
 	t->batches.n = 0;
 	areas_free(&t->areas);
 	t->areas = (struct areas){ 0 };
+	vec_free(&t->refused);
 	t->code = 0;
 	t->covered_at = 0;
 	remote_close(&t->remote);

@@ -56,6 +56,7 @@ void target_forget(struct target *t)
 		batch_free(b);
 	vec_free(&t->batches);
 	areas_free(&t->areas);
+	vec_free(&t->refused);
 	target_drop_inherited(t);
 	remote_close(&t->remote);
 	free(t);
@@ -101,7 +102,8 @@ static void inherit(const struct target *parent, struct inherited *out)
 		vec_each(s, &b->sites.v)
 			if (!s->is_gone && s->patch.trampoline)
 				vec_push(&out->sites,
-					 ((struct inherited_site){ s->address, s->patch.site }));
+					 ((struct inherited_site){ s->address, s->patch.site,
+								   s->patch.len }));
 		vec_each(s, &b->sites.semaphores)
 			if (s->is_raised)
 				vec_push(&out->semaphores, s->address);
@@ -123,6 +125,8 @@ struct target *target_fork(const struct target *parent, pid_t pid)
 		return t;
 	t->code = parent->code;
 	t->covered_at = parent->covered_at;
+	vec_each(r, &parent->refused)
+		vec_push(&t->refused, *r);
 	t->filters = parent->filters;
 	t->state = parent->state == TARGET_BORROWING ? TARGET_LEFT : parent->state;
 	t->entry = parent->entry;
@@ -237,6 +241,7 @@ void target_execed(struct target *t, struct target_job *j)
 	t->areas = (struct areas){ 0 };
 	t->is_partial = false;
 	target_drop_inherited(t);
+	vec_free(&t->refused);
 	t->code = 0;
 	t->covered_at = 0;
 	t->entry.at = 0;

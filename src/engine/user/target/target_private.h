@@ -16,6 +16,7 @@ enum target_state {
 
 struct inherited_site {
 	uint64_t address, jump;
+	uint32_t len; /* from the jump on, of the instructions that it took */
 };
 
 /* what a fork's child has of its parent: it goes with the child's memory, and clean.h takes the jumps out of it in the end */
@@ -37,6 +38,7 @@ struct target {
 	uint64_t code;        /* of its executable mappings, when places were looked for last */
 	struct areas areas;
 	VEC(struct batch) batches;
+	VEC(struct site_refused) refused; /* and told */
 	enum target_state state;
 	struct remote_entry entry;  /* STARTING */
 	struct inherited inherited; /* --follow */
