@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Waits in functions of known names, in two threads: blocks FILE. FILE gets for each function how many microseconds its waits took by the
- * clock, and for each thread its number, its life and its processor time.
+ * clock ("each" for each of the short ones), and for each thread its number, its life, its processor time, and how long the kernel says that
+ * it has been there.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,10 +51,27 @@ __attribute__((noinline, noclone)) static void work(double us)
 			sink += (unsigned long)i;
 }
 
+/* by /proc, in hundredths of a second */
+static double age(void)
+{
+	char path[64], line[1024] = "", *end;
+	unsigned long long ticks = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", gettid());
+	f = fopen(path, "r");
+	if (f && fgets(line, sizeof(line), f) && (end = strrchr(line, ')')))
+		sscanf(end, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &ticks);
+	if (f)
+		fclose(f);
+	return now(CLOCK_BOOTTIME) - (double)ticks * 1e4;
+}
+
 static void put_thread(double start)
 {
-	fprintf(truth, "thread %d %.0f %.0f\n", gettid(), now(CLOCK_MONOTONIC) - start,
-		now(CLOCK_THREAD_CPUTIME_ID));
+	double life = now(CLOCK_MONOTONIC) - start, on = now(CLOCK_THREAD_CPUTIME_ID);
+
+	fprintf(truth, "thread %d %.0f %.0f %.0f\n", gettid(), life, on, age());
 }
 
 static void *second(void *arg)
@@ -69,7 +88,7 @@ static void *second(void *arg)
 
 int main(int argc, char **argv)
 {
-	double start = now(CLOCK_MONOTONIC), l = 0, s = 0;
+	double start = now(CLOCK_MONOTONIC), l = 0, s = 0, each[10];
 	pthread_t t;
 
 	truth = fopen(argc > 1 ? argv[1] : "/dev/stdout", "w");
@@ -81,12 +100,14 @@ int main(int argc, char **argv)
 		l += wait_long();
 	pthread_mutex_unlock(&lock);
 	for (int i = 0; i < 10; i++)
-		s += wait_short();
+		s += each[i] = wait_short();
 	if (write(ends[1], "x", 1) != 1)
 		return 1;
 	work(100000);
 	pthread_join(t, NULL);
 	fprintf(truth, "wait_long %.0f\nwait_short %.0f\n", l, s);
+	for (int i = 0; i < 10; i++)
+		fprintf(truth, "each %.0f\n", each[i]);
 	put_thread(start);
 	return fclose(truth);
 }

@@ -7,7 +7,7 @@
  *	twice    own() until somebody has created the file `go`: "own PID I" for each call, at the end
  *	many     400 functions f0 ... f399, once each: "many 400"
  *
- * A probe is seen by what it is: the instructions are not those of the file any more. After 20 s it goes on without.
+ * A probe is seen by what it is: the instructions are not those of the file any more. After two minutes it goes on without.
  */
 #include <dlfcn.h>
 #include <stdint.h>
@@ -18,7 +18,7 @@
 
 #define KEEP __attribute__((noinline, noclone, used))
 
-enum { LOOKED_AT = 16, WAITS = 20000, BREAKPOINT = 0xcc, JUMP = 0xe9 };
+enum { LOOKED_AT = 16, WAITS = 120000, BREAKPOINT = 0xcc, JUMP = 0xe9 };
 
 KEEP int own(int i)
 {
@@ -40,7 +40,11 @@ KEEP int own(int i)
 	TEN(X, n##3) TEN(X, n##4) TEN(X, n##5) TEN(X, n##6) TEN(X, n##7) TEN(X, n##8) TEN(X, n##9)
 #define ALL(X) HUNDRED(X, 1) HUNDRED(X, 2) HUNDRED(X, 3) HUNDRED(X, 4)
 #define CALL(n) sum += f##n(n);
+#define NAME(n) f##n,
 ALL(FUNCTION)
+
+static int (*const all[])(int) = { ALL(NAME) };
+static unsigned char all_before[sizeof(all) / sizeof(*all)][LOOKED_AT];
 
 /* the file's instructions, copied at the beginning, are compared with what is there now */
 static void wait_for_probe(int (*function)(int), const unsigned char *before)
@@ -103,13 +107,15 @@ int main(int argc, char **argv)
 	int count = argc > 2 ? atoi(argv[2]) : 5, sum = 0;
 
 	setlinebuf(stdout);
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		memcpy(all_before[i], (const void *)(uintptr_t)all[i], LOOKED_AT);
 	if (!strcmp(what, "dlopen"))
 		return open_later(argc > 3 ? argv[3] : "./liblater.so", count);
 	if (!strcmp(what, "twice")) {
 		call_until_told(count);
 	} else if (!strcmp(what, "many")) {
-		call(f100, "first", 0);
-		usleep(300000); /* all of them are attached in one step */
+		for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+			wait_for_probe(all[i], all_before[i]);
 		ALL(CALL)
 		printf("many 400\n");
 	} else {

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX = 256, THREADS = 4, LOOKED_AT = 16, WAITS = 20000, CALLS = 200, AGAIN = 7 };
+enum { MAX = 256, THREADS = 4, LOOKED_AT = 16, WAITS = 120000, CALLS = 200, AGAIN = 7 };
 
 typedef int work_fn(int i);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Traced program: calls paced_call, so many times a millisecond as long as the machine lets it, and says at the end how many calls
- * there were, the sum of their arguments, and the first byte of that function as it is then. paced CALLS CALLS_PER_MS
+ * there were, the sum of their arguments, the first byte of that function as it is then, and how many milliseconds it took. paced CALLS CALLS_PER_MS
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,5 +40,6 @@ int main(int argc, char **argv)
 		nanosleep(&nap, NULL);
 	}
 	printf("calls %ld sum %ld byte %02x\n", done, sum, *(const unsigned char *)paced_call);
+	printf("took %ld\n", now_ms() - start);
 	return 0;
 }

@@ -2,6 +2,8 @@
 /*
  * Traced program that turns on its tracer: calls hit(n) 100 times, then writes anything over the memory that it shares with the tracer, for
  * MS milliseconds (default 500), and tries to make the file shorter. It never calls hit() again, so only the tracer reads what it wrote.
+ *
+ *   scribbles [MS [FILE]]	it waits until FILE, what the tracer prints, has the last of its calls
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -66,9 +68,25 @@ static size_t find_globals(const uint64_t *words, size_t n)
 	return n;
 }
 
+static void wait_for_last(const char *path)
+{
+	static char line[512];
+
+	for (int i = 0; path && i < 12000; i++) {
+		FILE *f = fopen(path, "r");
+
+		while (f && fgets(line, sizeof(line), f))
+			if (!strncmp(line, "hit 99 ", 7))
+				path = NULL;
+		if (f)
+			fclose(f);
+		usleep(10000);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	double end = now() + (argc > 1 ? atof(argv[1]) : 500);
+	double end;
 	uint64_t *words, n_writes = 0;
 	size_t globals;
 	size_t bytes;
@@ -76,7 +94,8 @@ int main(int argc, char **argv)
 	for (long n = 0; n < 100; n++)
 		hit(n);
 	/* what was sent till then is to be read as it was */
-	usleep(400000);
+	wait_for_last(argc > 2 ? argv[2] : NULL);
+	end = now() + (argc > 1 ? atof(argv[1]) : 500);
 	words = find_shared(&bytes);
 	globals = find_globals(words, bytes / 8);
 	while (bytes && now() < end)

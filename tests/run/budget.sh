@@ -6,7 +6,7 @@
 sonde=$1 name=$2
 shift 2
 await() {
-	for i in $(seq 200); do
+	for i in $(seq 1200); do
 		grep -Eq "$1" "$name.err" && break
 		sleep 0.1
 	done

@@ -25,7 +25,7 @@ pid $PWD/nginx.pid;
 error_log $PWD/error.log;
 events { worker_connections 64; }
 http {
-	log_format plain '\$status \$request_time \$upstream_header_time \$request';
+	log_format plain '\$status \$request_time \$upstream_header_time \$request \$pid';
 	access_log $PWD/log plain;
 	client_body_temp_path $PWD/t1; proxy_temp_path $PWD/t2; fastcgi_temp_path $PWD/t3; uwsgi_temp_path $PWD/t4; scgi_temp_path $PWD/t5;
 	server {

@@ -154,7 +154,7 @@ is_patched() { python3 "$here/own_bytes.py" "$1" "$PWD" >/dev/null; [ $? = 1 ]; 
 
 # a traced process that writes anything into what it shares with the tracer
 hostile() {
-    timeout 30 "$sonde" -q --engine user -c "$program 500" -e "uprobe:$program:hit { @n[arg0] = count(); @s = hist(arg0); @p = avg(arg0); @k[str(arg0), comm] = max(arg0); printf(\"hit %d %s\n\", arg0, comm); }
+    timeout 200 "$sonde" -q --engine user -c "$program 500 out" -e "uprobe:$program:hit { @n[arg0] = count(); @s = hist(arg0); @p = avg(arg0); @k[str(arg0), comm] = max(arg0); printf(\"hit %d %s\n\", arg0, comm); }
 interval:ms:5 { @i[nsecs % 50] = stats(nsecs); for (\$x : @n) { @f = count(); } print(@n, 3); print(@s); print(@k, 2); } end { printf(\"the end\n\"); }" >out 2>err
     local status=$?
     # it may have written over its exit code
