@@ -61,7 +61,9 @@ static double age(void)
 	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", gettid());
 	f = fopen(path, "r");
 	if (f && fgets(line, sizeof(line), f) && (end = strrchr(line, ')')))
-		sscanf(end, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &ticks);
+		sscanf(end,
+		       ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+		       &ticks);
 	if (f)
 		fclose(f);
 	return now(CLOCK_BOOTTIME) - (double)ticks * 1e4;
