@@ -65,14 +65,23 @@ static bool compile_for_both(struct run *r, const struct groups *g)
 	return compile_for(r, ENGINE_KERNEL);
 }
 
-static void say_kernel(const struct err *why)
+static const char *why_not_processes(const struct session_opts *o)
+{
+	if (o->cgroup_id)
+		return "processes of a cgroup or container are known to the kernel alone";
+	if (o->follow)
+		return "children are followed: the kernel does it without staying attached to them";
+	return "no process is named (-p, -c)";
+}
+
+static void say_kernel(const struct run *r, const struct err *why)
 {
 	STRBUF_AUTO text = { 0 };
 
 	if (why)
 		err_format(why, &text);
 	log_verbose("engine: kernel, since %s",
-		    why ? strbuf_cstr(&text) : "no process is named, or others are traced, too");
+		    why ? strbuf_cstr(&text) : why_not_processes(r->o));
 	if (why && !engine_kernel_is_permitted())
 		fprintf(stderr,
 			"NOTE: without root, probes run inside of the process, and this script cannot: %s\n",
@@ -111,7 +120,7 @@ static bool compile_by_groups(struct run *r)
 		for (uint32_t i = 0; i < g.n && (!why || !g.n_in_process); i++)
 			if (g.v[i].why)
 				why = g.v[i].why;
-		say_kernel(why);
+		say_kernel(r, why);
 		compile_anew(r);
 		is_fine = compile_for(r, ENGINE_KERNEL);
 	}
@@ -131,6 +140,6 @@ bool run_compile(struct run *r)
 	if ((o->pids.n || r->child.pid) && !o->cgroup_id &&
 	    (!o->follow || !engine_kernel_is_permitted()))
 		return compile_for(r, ENGINE_USER) && compile_by_groups(r);
-	say_kernel(NULL);
+	say_kernel(r, NULL);
 	return compile_for(r, ENGINE_KERNEL);
 }
