@@ -57,6 +57,7 @@ struct object {
 	struct ring_buffer *ring;
 	uint64_t n_lost;
 	int pipe;                 /* of bpf_printk, -1: no program calls it */
+	struct strbuf instance;   /* folder of a buffer of its own; empty: it is the machine's */
 	struct strbuf lines;      /* of it: the last one may be a part */
 	struct object_user *user; /* opts.is_user, once it is attached */
 };
@@ -112,6 +113,7 @@ void object_budget_free(struct object *o);
 /* printk.c. Does a program call bpf_printk? */
 bool object_says_lines(const struct object *o);
 void object_pipe_open(struct object *o);
+void object_pipe_close(struct object *o);
 void object_pipe_read(struct object *o);
 /* a struct event_line with its text, n bytes in all */
 void object_put_printk(struct object *o, const void *data, uint32_t n);

@@ -199,8 +199,7 @@ void object_free(struct object *o)
 	object_user_free(o);
 	object_budget_free(o);
 	object_buffers_free(o);
-	if (o->pipe >= 0)
-		close(o->pipe);
+	object_pipe_close(o);
 	bpf_object__close(o->bpf);
 	btfsrc_free(o->btf);
 	if (o->types.arena)

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What programs say by bpf_printk. In a process it comes by the ring. In the kernel it goes to the kernel's one trace pipe, which every program of the machine shares and
- * which gives each line to one reader. It is read only when a program of the object calls the helper, and lines from
- * before the attachment are dropped.
+ * What programs say by bpf_printk. In a process it comes by the ring. In the kernel it goes to the buffers of its tracing, as an event that every
+ * program of the machine makes. Such a buffer gives each line to one reader, so we make one of our own (an instance) and take it away at the
+ * end; what a killed run has left is taken away by the next one. Where that cannot be made it is the machine's one trace pipe, and lines from before
+ * the attachment are dropped. Nothing is read unless a program of the object calls the helper.
  */
 #include "object/object_private.h"
 
 #include "output/json.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define INSTANCE "sonde-"
 
 static bool calls_printk(const struct bpf_program *p)
 {
@@ -40,20 +47,88 @@ static void drop_old(struct object *o)
 		;
 }
 
+/* "sonde-4711" of a process that has ended. One that is read by somebody in another pid namespace cannot be taken away */
+static void remove_left(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	const struct dirent *d;
+
+	while (dir && (d = readdir(dir))) {
+		struct str name = str_from(d->d_name);
+		uint64_t pid;
+
+		if (str_starts(name, STR(INSTANCE)) &&
+		    str_to_u64(str_sub(name, sizeof(INSTANCE) - 1, name.n), &pid) && pid &&
+		    pid <= INT32_MAX && kill((pid_t)pid, 0) && errno == ESRCH)
+			unlinkat(dirfd(dir), d->d_name, AT_REMOVEDIR);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static bool write_one(const char *folder, const char *file)
+{
+	STRBUF_AUTO path = { 0 };
+	FD_AUTO fd = -1;
+
+	strbuf_printf(&path, "%s/%s", folder, file);
+	fd = open(strbuf_cstr(&path), O_WRONLY | O_CLOEXEC);
+	return fd >= 0 && write(fd, "1", 1) == 1;
+}
+
+static int open_pipe(const char *folder)
+{
+	STRBUF_AUTO path = { 0 };
+
+	strbuf_printf(&path, "%s/trace_pipe", folder);
+	return open(strbuf_cstr(&path), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+/* a buffer of our own under a folder of the kernel's tracing */
+static void make_instance(struct object *o, const char *tracing)
+{
+	struct strbuf *path = &o->instance;
+
+	strbuf_printf(path, "%s/instances", tracing);
+	remove_left(strbuf_cstr(path));
+	strbuf_printf(path, "/" INSTANCE "%d", (int)getpid());
+	if (mkdir(strbuf_cstr(path), 0700)) {
+		strbuf_free(path);
+		return;
+	}
+	if (write_one(strbuf_cstr(path), "events/bpf_trace/bpf_trace_printk/enable"))
+		o->pipe = open_pipe(strbuf_cstr(path));
+	if (o->pipe < 0)
+		object_pipe_close(o);
+}
+
 void object_pipe_open(struct object *o)
 {
-	static const char *const paths[] = { "/sys/kernel/tracing/trace_pipe",
-					     "/sys/kernel/debug/tracing/trace_pipe" };
+	static const char *const folders[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
 	bool is_wanted = object_says_lines(o);
 
-	for (size_t i = 0; is_wanted && o->pipe < 0 && i < sizeof(paths) / sizeof(*paths); i++)
-		o->pipe = open(paths[i], O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (o->pipe >= 0)
-		drop_old(o);
-	else if (is_wanted)
+	for (size_t i = 0; is_wanted && o->pipe < 0 && i < sizeof(folders) / sizeof(*folders); i++)
+		make_instance(o, folders[i]);
+	for (size_t i = 0; is_wanted && o->pipe < 0 && i < sizeof(folders) / sizeof(*folders);
+	     i++) {
+		o->pipe = open_pipe(folders[i]);
+		if (o->pipe >= 0)
+			drop_old(o);
+	}
+	if (is_wanted && o->pipe < 0)
 		object_remark(
 			o,
 			"what the programs say by bpf_printk is not shown: the trace pipe cannot be opened");
+}
+
+void object_pipe_close(struct object *o)
+{
+	if (o->pipe >= 0)
+		close(o->pipe);
+	o->pipe = -1;
+	if (o->instance.n)
+		rmdir(strbuf_cstr(&o->instance));
+	strbuf_free(&o->instance);
 }
 
 /* "   name-with blanks-4711   [001] d..31  9.123456: bpf_trace_printk: text" */
