@@ -13,7 +13,7 @@
 
 /* ---- in the processes: run by the guardian ---- */
 
-/* all places count: processes that have them may come yet */
+/* all places count that can be probed: processes that have them may come yet */
 static struct err *follow_all(struct engine *e, struct guardian_report *report)
 {
 	const struct follow_names names = { .pids = e->opts.pids,
@@ -25,9 +25,7 @@ static struct err *follow_all(struct engine *e, struct guardian_report *report)
 	e->follow.job = &e->job;
 	err = follow_start(&e->follow, &names);
 	report->n_failed = e->job.refusals.n;
-	report->n_attached = target_job_all(&e->job, 0);
-	report->n_attached -= report->n_failed < report->n_attached ? report->n_failed
-								    : report->n_attached;
+	report->n_attached = target_job_possible(&e->job, 0);
 	refusals_take(&e->job.refusals, &report->text);
 	return err;
 }
@@ -132,8 +130,13 @@ static bool has_places(const struct image *im)
 
 void user_warn_refused(struct engine *e, const char *text)
 {
+	struct str trimmed = str_trim(str_from(text));
+	STRBUF_AUTO lines = { 0 };
+
+	strbuf_add_str(&lines, trimmed);
 	if (!e->opts.ignore_missing)
-		e->opts.report(e->opts.report_arg, e->image->progs[0]->at, "WARNING", text);
+		e->opts.report(e->opts.report_arg, e->image->progs[0]->at, "WARNING",
+			       strbuf_cstr(&lines));
 }
 
 /* in libraries that were opened since, and after exec */

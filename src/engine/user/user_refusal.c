@@ -47,7 +47,7 @@ static struct err *refuse(const struct image_prog *p, const char *what)
 	struct str name = p->shape->n_points ? p->shape->points[0].name : p->name;
 	struct err *e = err_new(0, "'%.*s' cannot run in the process: %s", STR_ARG(name), what);
 
-	return err_hint(e, "--engine kernel can");
+	return err_hint(e, "--engine kernel can; --engine auto divides the script between the two");
 }
 
 static struct err *refuse_helper(const struct image_prog *p, int32_t helper)

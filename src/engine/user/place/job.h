@@ -49,7 +49,6 @@ void target_job_init(struct target_job *j, const struct image *im, const struct 
 void target_job_free(struct target_job *j);
 /* places of sets from here on, but for repeated ones */
 uint32_t target_job_attached(const struct target_job *j, size_t from_set);
-uint32_t target_job_all(const struct target_job *j,
-			size_t from_set); /* whether they are in any or not */
+uint32_t target_job_possible(const struct target_job *j, size_t from_set); /* whether they are in any or not */
 
 #endif

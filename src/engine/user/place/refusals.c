@@ -29,7 +29,7 @@ static bool is_new(struct refusals *r, struct str text)
 static bool is_shown(struct refusals *r, const char *why)
 {
 	if (!r->is_later)
-		return r->n_lines < SHOWN_FIRST;
+		return r->n_lines < (log_level < 1 ? SHOWN_FIRST : SHOWN_VERBOSE);
 	/* in any case: a reason that -v has shown is known */
 	if (!is_new(r, str_from(why)) && log_level < 1)
 		return false;
@@ -42,8 +42,12 @@ void refusals_add(struct refusals *r, struct str place, const char *why)
 
 	strbuf_printf(&line, "%.*s: %s\n", STR_ARG(place), why);
 	r->n++;
-	if (!is_new(r, strbuf_str(&line)) || !is_shown(r, why))
+	if (!is_new(r, strbuf_str(&line)))
 		return;
+	if (!is_shown(r, why)) {
+		r->n_untold += !r->is_later;
+		return;
+	}
 	r->n_lines++;
 	strbuf_add_str(&r->text, strbuf_str(&line));
 }
@@ -51,6 +55,10 @@ void refusals_add(struct refusals *r, struct str place, const char *why)
 void refusals_take(struct refusals *r, struct strbuf *out)
 {
 	strbuf_add_str(out, strbuf_str(&r->text));
+	if (r->n_untold)
+		strbuf_printf(out, "and %u more%s\n", r->n_untold,
+			      log_level < 1 ? " (-v names them)" : "");
+	r->n_untold = 0;
 	strbuf_clear(&r->text);
 	if (!r->is_later)
 		r->n_lines = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Places that cannot be probed, and why, as lines for the user. When a run begins the first few are said; of what comes later (libraries
+ * Places that cannot be probed, and why, as lines for the user. When a run begins the first few are said, and how many more there are; of what comes later (libraries
  * that are opened, programs that a process becomes) the first place for each reason, with -v each place. A place that is looked at again
  * and refused for the same reason is not said again. Owned by a struct target_job.
  */
@@ -15,6 +15,7 @@ struct refusals {
 	uint32_t n;         /* all of them */
 	struct strbuf text; /* lines that nobody has taken yet */
 	uint32_t n_lines;   /* that were ever made */
+	uint32_t n_untold;  /* when the run begins */
 	bool is_later;
 	struct arena names; /* what the table's keys are: place and reason, and reasons alone */
 	struct hashmap said;

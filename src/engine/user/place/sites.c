@@ -129,6 +129,14 @@ void target_job_free(struct target_job *j)
 	strbuf_free(&j->maps);
 }
 
+/* by its file alone. Of one that could not be read yet nothing is known */
+static bool is_possible(const struct target_job *j, uint32_t place)
+{
+	const struct place_verdict *v = place < j->verdicts.n ? &j->verdicts.v[place] : NULL;
+
+	return !v || !v->function || v->place.len;
+}
+
 static uint32_t count(const struct target_job *j, size_t from_set, bool is_all)
 {
 	uint32_t n = 0;
@@ -137,7 +145,8 @@ static uint32_t count(const struct target_job *j, size_t from_set, bool is_all)
 		const struct place_set *s = &j->places.sets.v[i];
 
 		for (uint32_t k = 0; k < s->shape->n_points; k++)
-			n += (is_all || j->is_attached[s->first + k]) &&
+			n += (is_all ? is_possible(j, s->first + k)
+				     : j->is_attached[s->first + k]) &&
 			     !s->shape->points[k].is_repeat;
 	}
 	return n;
@@ -148,7 +157,7 @@ uint32_t target_job_attached(const struct target_job *j, size_t from_set)
 	return count(j, from_set, false);
 }
 
-uint32_t target_job_all(const struct target_job *j, size_t from_set)
+uint32_t target_job_possible(const struct target_job *j, size_t from_set)
 {
 	return count(j, from_set, true);
 }
