@@ -106,7 +106,6 @@ void diag_hint(struct diag_list *l, struct diag *d, const char *fmt, ...)
 void diag_add_text(struct strbuf *out, struct str text);
 /* errors first, then warnings, each with its source line; colour: ANSI red/yellow */
 void diag_render(const struct diag_list *l, struct sources *s, bool colour, struct strbuf *out);
-void diag_render_one(const struct diag *d, struct sources *s, bool colour, struct strbuf *out);
 /* one message in the same form, for faults at run time (sev text given: "WARNING");
  * info, if not empty, is a line of its own between the message and the source line */
 void diag_render_at(struct sources *s, struct span at, const char *severity, struct str msg,

@@ -157,7 +157,8 @@ void diag_render_at(struct sources *s, struct span at, const char *severity, str
 	render_chain(s, at, severity, seq, out);
 }
 
-void diag_render_one(const struct diag *d, struct sources *s, bool colour, struct strbuf *out)
+static void diag_render_one(const struct diag *d, struct sources *s, bool colour,
+			    struct strbuf *out)
 {
 	const char *severity = d->sev == SEV_ERROR ? "ERROR" : "WARNING";
 	const char *seq = colour ? severity_colour(severity) : NULL;

@@ -257,30 +257,3 @@ struct err *ebpf_interp_run(struct ebpf_interp *it, uint64_t ctx, uint64_t *ret)
 	it->depth = 0;
 	return run_frame(it, 0, arg, ret);
 }
-
-struct err *ebpf_interp_callback(struct ebpf_interp *it, uint64_t func, const uint64_t arg[5],
-				 uint64_t *ret)
-{
-	if ((func & ~0xffffffffull) != FUNC_TAG)
-		return err_new(0, "interpreter: 0x%" PRIx64 " is no function", func);
-	return run_frame(it, (uint32_t)func, arg, ret);
-}
-
-struct bpf_insn *ebpf_interp_relocate(const struct image_prog *p, struct arena *arena,
-				      const uint64_t *map_ptr, const uint64_t *values)
-{
-	struct bpf_insn *insns = arena_array(arena, struct bpf_insn, p->n_insns);
-
-	memcpy(insns, p->insns, p->n_insns * sizeof(*insns));
-	for (uint32_t i = 0; i < p->n_relocs; i++) {
-		const struct image_reloc *r = &p->relocs[i];
-		struct bpf_insn *in = &insns[r->insn];
-		uint64_t v = r->kind == RELOC_MAP ? map_ptr[r->index]
-						  : values[r->index] + (uint32_t)in[1].imm;
-
-		in[0].src_reg = 0;
-		in[0].imm = (int32_t)(uint32_t)v;
-		in[1].imm = (int32_t)(uint32_t)(v >> 32);
-	}
-	return insns;
-}

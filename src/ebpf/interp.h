@@ -37,14 +37,5 @@ struct ebpf_interp {
 
 /* run from the first instruction with R1 = ctx; *ret is R0 at the exit */
 struct err *ebpf_interp_run(struct ebpf_interp *it, uint64_t ctx, uint64_t *ret) ERR_MUST;
-/* for helpers: call a function whose address came in an argument (from ld_imm64 of a function) */
-struct err *ebpf_interp_callback(struct ebpf_interp *it, uint64_t func, const uint64_t arg[5],
-				 uint64_t *ret) ERR_MUST;
-/*
- * A copy of a program's instructions in the arena with the map relocations filled in: RELOC_MAP gives map_ptr[index],
- * RELOC_MAP_VALUE gives values[index] + offset.
- */
-struct bpf_insn *ebpf_interp_relocate(const struct image_prog *p, struct arena *arena,
-				      const uint64_t *map_ptr, const uint64_t *values);
 
 #endif

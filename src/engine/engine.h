@@ -158,7 +158,4 @@ static inline int engine_idle_ms(uint64_t *idle)
 	return ms < ENGINE_IDLE_MS ? (int)ms : ENGINE_IDLE_MS;
 }
 
-/* why the user engine cannot run this, all of it, in a process that has its files; NULL: it can */
-struct err *user_engine_refusal(const struct image *im) ERR_MUST;
-
 #endif

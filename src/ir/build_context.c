@@ -126,7 +126,8 @@ static uint32_t usdt_value(struct builder *b, const struct usdt_operand *o)
 	}
 }
 
-uint32_t build_arg(struct builder *b, uint32_t n)
+/* argument N of the probe in a vreg, by the shape's form */
+static uint32_t build_arg(struct builder *b, uint32_t n)
 {
 	switch (b->shape->args_form) {
 	case ARGS_USDT:

@@ -309,7 +309,8 @@ static struct value call_len(struct builder *b, struct node *call)
 
 /* ---- all calls ---- */
 
-build_call_fn *call_builder_misc(enum builtin_id id)
+/* symbols, addresses, signals, keys of maps */
+static build_call_fn *call_builder_misc(enum builtin_id id)
 {
 	static build_call_fn *const table[BUILTIN_N] = {
 		[BUILTIN_KSYM] = call_sym,

@@ -48,7 +48,7 @@ enum {
 	MAX_SLOT_BYTES = 224, /* slots of one function, besides spills */
 	MAX_SLOT_OBJECT = 64, /* larger objects go to scratch */
 	MAX_FRAME_BYTES = 160,
-	SCRATCH_HEAD = 8, /* sizeof(struct image_scratch_head) */
+	SCRATCH_HEAD = sizeof(struct image_scratch_head),
 	SCRATCH_MAX = 32768,
 	SCRATCH_ELEMENTS = 4, /* nested: program, preempted by another, by an interrupt, by an NMI */
 	MAX_ENTRY_REGS = 6,   /* kept from the entry for the return */
@@ -257,7 +257,6 @@ void build_stmt(struct builder *b, struct node *n);
 void build_stmts(struct builder *b, struct node *first);
 void build_for_map(struct builder *b, struct node *n);
 void build_for_range(struct builder *b, struct node *n);
-void build_leave(struct builder *b, struct node *result); /* return */
 void fn_set_result(struct builder *b, struct node *from); /* of the fn whose body is being built */
 void build_leave_reg(struct builder *b, uint32_t result);
 /* a new function for a callback; emit its body between the two calls */
@@ -297,12 +296,7 @@ uint32_t map_bucket_key(struct builder *b, const struct map_info *m, struct node
 
 /* ---- build_event.c ---- */
 
-/* build, fill and send: values are evaluated already; is_control events pass when data events are held back */
-struct event_writer {
-	uint32_t layout;
-	struct value *values;
-	uint32_t n;
-};
+/* build, fill and send: values are evaluated already; control events pass when data events are held back */
 void event_send(struct builder *b, enum event_kind kind, struct event_layout layout,
 		const struct value *values, uint32_t n);
 void event_call(struct builder *b, struct node *call); /* printf, print, time, clear, ... */
@@ -327,7 +321,6 @@ typedef struct value build_call_fn(struct builder *b, struct node *call);
 /* NULL when not handled by this table */
 build_call_fn *call_builder_context(enum builtin_id id); /* pid, comm, args, retval, stacks, ... */
 build_call_fn *call_builder_string(enum builtin_id id);  /* str, buf, strncmp, ... */
-build_call_fn *call_builder_misc(enum builtin_id id); /* symbols, addresses, signals, keys of maps */
 struct value build_call(struct builder *b, struct node *call);
 /* process or thread id as `pid` and `tid` give it */
 uint32_t build_current_pid(struct builder *b, bool is_tid);
@@ -341,8 +334,6 @@ bool unwind_is_on(struct builder *b);
  */
 void unwind_user_stack(struct builder *b, struct value to, struct value buf, uint32_t limit,
 		       uint32_t pid, uint32_t none, uint32_t sent);
-/* argument N of the probe in a vreg, by the shape's form */
-uint32_t build_arg(struct builder *b, uint32_t n);
 /* where the probed file is loaded: to be added to the file's addresses. Known by where the probe was hit. */
 uint32_t build_load_bias(struct builder *b);
 /*
@@ -416,7 +407,6 @@ uint32_t build_message_word(struct builder *b, size_t off, uint32_t size);
 
 /* ---- build_prog.c ---- */
 
-void build_program(struct builder *b, const struct clause_inst *inst);
 /* a program of our own: between the two, code is emitted into its entry function */
 void program_begin(struct builder *b, const struct probe_shape *shape, struct str name,
 		   struct span at);

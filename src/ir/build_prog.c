@@ -439,7 +439,7 @@ static uint32_t leave_before_setup(struct builder *b, uint32_t from)
 	return f->n;
 }
 
-void build_program(struct builder *b, const struct clause_inst *inst)
+static void build_program(struct builder *b, const struct clause_inst *inst)
 {
 	struct mem_mark mark;
 	uint32_t result, setup_at;

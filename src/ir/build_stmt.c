@@ -93,7 +93,8 @@ static void loop_jump(struct builder *b, bool is_break)
 		put_ret(b, put_imm(b, is_break));
 }
 
-void build_leave(struct builder *b, struct node *result)
+/* return */
+static void build_leave(struct builder *b, struct node *result)
 {
 	struct inline_fn *fn = b->inlined;
 

@@ -60,7 +60,6 @@ bool c_parse_constant(struct c_parser *p, int64_t *value, const char *what);
 /* behind the keyword and the tag */
 const struct type *c_parse_struct(struct c_parser *p, bool is_union, bool *defines);
 const struct type *c_parse_enum(struct c_parser *p, bool *defines);
-struct str c_tag_key(struct cdecl *d, char keyword, struct str name);
 
 /* ---- layout: cdecl_layout.c ---- */
 

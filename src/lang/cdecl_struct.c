@@ -2,7 +2,7 @@
 /* Bodies of struct, union and enum definitions: members into fields, enumerators into constants. */
 #include "lang/cdecl_private.h"
 
-struct str c_tag_key(struct cdecl *d, char keyword, struct str name)
+static struct str c_tag_key(struct cdecl *d, char keyword, struct str name)
 {
 	return arena_printf(d->arena, "%c%.*s", keyword, STR_ARG(name));
 }

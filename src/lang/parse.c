@@ -7,7 +7,7 @@
 
 #include "lang/cpp.h"
 
-void parser_init(struct parser *p, const struct parse_opts *opts, uint16_t file)
+static void parser_init(struct parser *p, const struct parse_opts *opts, uint16_t file)
 {
 	*p = (struct parser){ .o = opts, .arena = opts->arena, .diags = opts->diags };
 	lexer_init(&p->lex, opts->arena, opts->sources, file);
@@ -15,7 +15,7 @@ void parser_init(struct parser *p, const struct parse_opts *opts, uint16_t file)
 	p->last.file = file;
 }
 
-void parser_free(struct parser *p)
+static void parser_free(struct parser *p)
 {
 	vec_free(&p->ahead);
 }
@@ -115,7 +115,8 @@ struct token parser_take(struct parser *p)
 	return t;
 }
 
-void parser_rewind(struct parser *p)
+/* forget the tokens looked at: lex.pos is where the text goes on */
+static void parser_rewind(struct parser *p)
 {
 	if (p->head < p->ahead.n)
 		p->lex.pos = p->ahead_from;

@@ -47,7 +47,7 @@ static struct node *parse_call(struct parser *p, struct token name)
 }
 
 /* map: MAP ('[' expr (',' expr)* ']')? */
-struct node *parse_map(struct parser *p)
+static struct node *parse_map(struct parser *p)
 {
 	struct token name = parser_take(p);
 	struct node *n, *key = NULL;
@@ -231,7 +231,7 @@ void parser_expect_bare_end(struct parser *p)
 }
 
 /* if: "if" ('(' expr ')' | unary) block ("else" (if | block))? */
-struct node *parse_if(struct parser *p)
+static struct node *parse_if(struct parser *p)
 {
 	struct node *first = NULL, **slot = &first;
 	unsigned count = 0;

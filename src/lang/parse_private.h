@@ -35,8 +35,6 @@ struct parser {
 };
 
 /* ---- parse.c: tokens, faults ---- */
-void parser_init(struct parser *p, const struct parse_opts *opts, uint16_t file);
-void parser_free(struct parser *p);
 const struct token *parser_peek(struct parser *p,
 				size_t n); /* 0 is the next one; good until the next call */
 struct token parser_take(struct parser *p);
@@ -45,8 +43,6 @@ bool parser_at_word(struct parser *p, const char *word);
 bool parser_accept(struct parser *p, enum token_kind kind);
 /* take a token of that kind; else "expected ')' <where>, found 'x'" (where may be "") */
 bool parser_expect(struct parser *p, enum token_kind kind, const char *where);
-/* forget the tokens looked at: lex.pos is where the text goes on */
-void parser_rewind(struct parser *p);
 /* a fault at a place; NULL in panic, else to be given a hint */
 struct diag *parser_error(struct parser *p, enum diag_code code, struct span at, const char *fmt,
 			  ...) __attribute__((format(printf, 4, 5)));
@@ -71,8 +67,6 @@ bool parser_chain_grows(struct parser *p, unsigned *count);
 
 /* ---- parse_primary.c ---- */
 struct node *parse_primary(struct parser *p);
-struct node *parse_if(struct parser *p);
-struct node *parse_map(struct parser *p);
 void parser_expect_bare_end(struct parser *p);
 bool node_is_variable_or_map(const struct node *n);
 

@@ -300,7 +300,8 @@ static bool is_of_all(const struct object *o, const struct bpf_program *p)
 	return bpf_program__type(p) != BPF_PROG_TYPE_PERF_EVENT && !object_user_place(o, p, &at);
 }
 
-struct err *object_check_given(const struct object *o)
+/* --attach names programs of the object */
+static ERR_MUST struct err *object_check_given(const struct object *o)
 {
 	for (uint32_t i = 0; i < o->opts.n_attach; i++)
 		if (!bpf_object__find_program_by_name(o->bpf, o->opts.attach[i].program))

@@ -89,8 +89,6 @@ bool object_user_place(const struct object *o, const struct bpf_program *p,
 		       struct object_place *ret);
 /* path of the program that a process of opts.pids runs, or will run */
 void object_put_program(const struct object *o, pid_t pid, struct strbuf *out);
-/* --attach names programs of the object */
-struct err *object_check_given(const struct object *o) ERR_MUST;
 
 /* set.c: what opts.set says, in an object that is not loaded yet */
 struct err *object_set_variables(struct object *o) ERR_MUST;

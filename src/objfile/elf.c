@@ -17,7 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *objfile_machine_name(unsigned machine, char buf[32])
+/* "arm64", "arm", "riscv", ... or "machine 123" for e_machine */
+static const char *objfile_machine_name(unsigned machine, char buf[32])
 {
 	static const struct {
 		uint16_t machine;

@@ -93,8 +93,6 @@ bool objfile_is_exec_vaddr(const struct objfile *f, uint64_t vaddr); /* in an ex
 uint64_t objfile_base_vaddr(const struct objfile *f);
 /* which languages left marks in the file's sections (symbols are not read): OBJFILE_LANG_* */
 unsigned objfile_langs(struct objfile *f);
-/* "arm64", "arm", "riscv", ... or "machine 123" for e_machine */
-const char *objfile_machine_name(unsigned machine, char buf[32]);
 
 /*
  * Do both stand for one file, to the kernel's probes? An overlay (of containers) shows the file of a layer below under a device of

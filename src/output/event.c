@@ -467,7 +467,7 @@ static void emit_skb(struct output *o, const struct event_layout *l, const char 
 				     str_make(payload + f->offset + sizeof(n) + skip, n - skip)));
 }
 
-void output_map(struct output *o, uint32_t map, int64_t top, int64_t div)
+static void output_map(struct output *o, uint32_t map, int64_t top, int64_t div)
 {
 	struct mapdump d = {
 		.print_empty_scalar = true,

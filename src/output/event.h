@@ -95,7 +95,6 @@ void output_attached_probes(struct output *o, uint64_t n, bool waits);
 void output_end(struct output *o);
 /* every script map that is printed at exit, by name */
 void output_maps(struct output *o);
-void output_map(struct output *o, uint32_t map, int64_t top, int64_t div);
 /* --svg, --speedscope: the files, when all maps are printed */
 struct err *output_pictures(struct output *o) ERR_MUST;
 

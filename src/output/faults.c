@@ -166,7 +166,8 @@ static uint64_t load(const uint64_t *p)
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
-uint64_t faults_lost(const struct output *o)
+/* events and hits lost so far */
+static uint64_t faults_lost(const struct output *o)
 {
 	const struct image_fault_count *c = counters(o);
 	uint64_t lost = 0;

@@ -12,6 +12,5 @@
 void faults_poll(struct output *o);
 /* at the end: all that was lost, by probe; sites that failed more than once, with how often; hits the kernel skipped */
 void faults_report_totals(struct output *o);
-uint64_t faults_lost(const struct output *o); /* events and hits lost so far */
 
 #endif

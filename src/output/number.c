@@ -152,7 +152,8 @@ void number_put_wide(enum value_form form, bool is_signed, const void *data, str
 		strbuf_add(out, text + at, sizeof(text) - at);
 }
 
-void number_put_utf8(uint32_t c, struct strbuf *out)
+/* UTF-8 of a code point; what is none becomes U+FFFD */
+static void number_put_utf8(uint32_t c, struct strbuf *out)
 {
 	if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
 		c = 0xfffd;

@@ -15,8 +15,6 @@ void number_put_float(enum value_form form, enum type_lang lang, uint32_t size, 
 void number_put_wide(enum value_form form, bool is_signed, const void *data, struct strbuf *out);
 /* quoted as Rust and C write it: 'x' */
 void number_put_char(enum value_form form, uint32_t code, struct strbuf *out);
-/* UTF-8 of a code point; what is none becomes U+FFFD */
-void number_put_utf8(uint32_t code, struct strbuf *out);
 /* whether Rust's Debug writes this code point as \u{..} */
 bool number_is_unprintable(uint32_t code);
 

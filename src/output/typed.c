@@ -107,7 +107,7 @@ void typed_cut(struct typed *t)
 	strbuf_puts(t->out, t->form == VALUE_JSON ? "\"...\"" : "...");
 }
 
-void typed_fault(struct typed *t, uint64_t addr)
+static void typed_fault(struct typed *t, uint64_t addr)
 {
 	strbuf_printf(t->out,
 		      t->form == VALUE_JSON ? "\"<fault at 0x%" PRIx64 ">\""

@@ -51,7 +51,6 @@ struct typed_segment typed_follow(const struct typed *t, const struct look *l, u
 				  struct typed_at at);
 struct typed_at typed_elem(const struct typed_segment *s, uint32_t i);
 void typed_cut(struct typed *t); /* "..." */
-void typed_fault(struct typed *t, uint64_t addr);
 /* what stands for elements that are not there: faults by their address */
 void typed_absent(struct typed *t, const struct typed_segment *s, uint64_t addr);
 void typed_word(struct typed *t, struct str s); /* as it is; JSON: a string */

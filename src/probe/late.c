@@ -73,7 +73,8 @@ static bool has_after_all(const struct probe_spec *spec, struct objfile *f)
 	       symtab_find(objfile_symtab(f), spec->func);
 }
 
-bool late_may_have(const struct probe_spec *spec, struct objfile *f)
+/* can the file have what the attach point names? Cheap, never wrong when it says no */
+static bool late_may_have(const struct probe_spec *spec, struct objfile *f)
 {
 	if (spec->kind == PROBE_USDT)
 		return quick_has_usdt(f, spec->ns, spec->func);

@@ -42,10 +42,8 @@ void late_add_specs(const struct probe_ctx *c, const struct attach_point *ap, st
 bool late_is_pattern(const struct probe_ctx *c, const struct probe_spec *spec);
 /* does the target mean a file of this path, as a process sees it? */
 bool late_path_fits(const struct probe_spec *spec, struct str path);
-/* has[i]: late_may_have of each, by one look at the file for all */
+/* has[i]: can the file have what this attach point names? Cheap, never wrong when it says no */
 void late_look(const struct late_specs *specs, struct objfile *f, bool *has);
-/* can the file have what the attach point names? Cheap, never wrong when it says no */
-bool late_may_have(const struct probe_spec *spec, struct objfile *f);
 /* the files of a pattern; see targets_find */
 struct err *late_find(struct match *m, struct target_files *ret) ERR_MUST;
 /* all has been matched: what has nothing is closed */

@@ -22,7 +22,8 @@ struct asked_vars {
 	struct shape_group found;
 };
 
-bool shapes_wants_vars(const struct match *m)
+/* what the script may read by name at these points: nothing needs to be asked when it reads nothing */
+static bool shapes_wants_vars(const struct match *m)
 {
 	const struct probe_needs *needs = &m->spec->ap->needs;
 

@@ -21,8 +21,6 @@ struct uprobe_shapes {
 	bool is_full;   /* there were more than SHAPES_MAX: reported */
 };
 
-/* what the script may read by name at these points: nothing needs to be asked when it reads nothing */
-bool shapes_wants_vars(const struct match *m);
 /*
  * The index of the match's shape for a point. base: the shape that it would have without variables. pc: where
  * debug information is asked about (0: at a return by the kernel's way). *locs: by the shape's vars, or NULL.

@@ -14,7 +14,8 @@
 
 #include <stdlib.h>
 
-bool path_ends_with(struct str path, struct str end)
+/* are the last components of path these? "src/a.c" and "a.c" of "/home/x/src/a.c" */
+static bool path_ends_with(struct str path, struct str end)
 {
 	if (!path.n || !end.n || !str_ends(path, end))
 		return false;
@@ -44,7 +45,8 @@ void symbol_print_quoted(struct str name, struct str also, struct strbuf *out)
 		      also.n ? ", " : "", STR_ARG(also), needs_quotes ? "\"" : "");
 }
 
-bool symbols_looks_demangled(struct str name)
+/* could this be a name as the programmer wrote it, not a symbol? It has "::", a parenthesis, a blank or '<' */
+static bool symbols_looks_demangled(struct str name)
 {
 	return str_find(name, STR("::")) >= 0 || str_find_char(name, '(', 0) >= 0 ||
 	       str_find_char(name, ' ', 0) >= 0 || str_find_char(name, '<', 0) >= 0;

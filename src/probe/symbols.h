@@ -33,9 +33,5 @@ void symbols_each(struct symbol_query *q);
 struct str symbol_spelled(struct probe_ctx *c, const struct symbol *s);
 /* a function's name as an attach point takes it: in quotes when it needs them; also: other names of the same code */
 void symbol_print_quoted(struct str name, struct str also, struct strbuf *out);
-/* are the last components of path these? "src/a.c" and "a.c" of "/home/x/src/a.c" */
-bool path_ends_with(struct str path, struct str end);
-/* could this be a name as the programmer wrote it, not a symbol? It has "::", a parenthesis, a blank or '<' */
-bool symbols_looks_demangled(struct str name);
 
 #endif

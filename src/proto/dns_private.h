@@ -8,7 +8,6 @@
 #include "proto/text.h"
 
 #define DNS_HEAD 12
-#define DNS_MAX_NAME 1024 /* a name of 255 bytes with all of them written as \DDD */
 
 struct dns_message {
 	uint16_t id, type;

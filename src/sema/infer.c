@@ -213,7 +213,7 @@ void infer_condition(struct sema *s, struct node **slot, struct span at)
 		sema_error(s, D_SEMA_CONDITION, at, "Invalid condition: %s", kind_word(t));
 }
 
-const struct type *infer_block(struct sema *s, struct node *n, unsigned want)
+static const struct type *infer_block(struct sema *s, struct node *n, unsigned want)
 {
 	infer_chain(s, &n->block.stmts);
 	if (!n->block.value)

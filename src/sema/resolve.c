@@ -137,7 +137,7 @@ static void resolve_var(struct sema *s, struct node *n)
 
 /* ---- maps ---- */
 
-struct map_state *map_of(struct sema *s, struct node *n)
+static struct map_state *map_of(struct sema *s, struct node *n)
 {
 	struct map_state *m = hashmap_get(&s->maps, n->map.name);
 	struct unit *u = s->unit;

@@ -189,7 +189,6 @@ const struct type *infer_call(struct sema *s, struct node **slot, unsigned want)
 void infer_statement(struct sema *s, struct node **slot);
 void infer_assign(struct sema *s, struct node *n);
 void infer_let(struct sema *s, struct node *n);
-const struct type *infer_block(struct sema *s, struct node *block, unsigned want);
 void infer_chain(struct sema *s, struct node **first);
 void check_fn_returns(struct sema *s); /* of a fn: on every path */
 /* a condition: bool, integer, pointer, or cast to one */
@@ -203,7 +202,6 @@ void var_joins(struct sema *s, struct var_state *v, const struct type *t);
 const struct type *map_value(struct map_state *m); /* the present estimate */
 const struct type *map_key(struct map_state *m);
 const struct type *var_type(struct var_state *v);
-struct map_state *map_of(struct sema *s, struct node *map);
 /* space of memory that a pointer of type t points into, here */
 enum space pointee_space(struct sema *s, const struct type *t);
 enum space default_space(struct sema *s);

@@ -180,7 +180,8 @@ void report_error(const struct compilation *c, const struct err *e)
 		fprintf(stderr, "HINT: %s\n", hint);
 }
 
-bool compile_report(struct compilation *c)
+/* print the collected diagnostics on stderr; true when there are errors */
+static bool compile_report(struct compilation *c)
 {
 	STRBUF_AUTO text = { 0 };
 	uint32_t errors = c->diags.n_errors;

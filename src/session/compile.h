@@ -92,8 +92,6 @@ void compile_build_opts(struct compilation *c, const struct sema_world *world,
 bool compile_is_in_process(const struct compilation *c, struct span at);
 /* --probe-filter, where there is one */
 void compile_filter_unit(struct compilation *c);
-/* print the collected diagnostics on stderr; true when there are errors */
-bool compile_report(struct compilation *c);
 /* "ERROR: text" with the hint, on stderr */
 void report_error(const struct compilation *c, const struct err *e);
 

@@ -15,7 +15,8 @@
 
 static const struct type *make(struct btfsrc *s, uint32_t id, unsigned depth);
 
-uint32_t btfsrc_strip(const struct btfsrc *s, uint32_t id, bool *is_user)
+/* typedefs, const, volatile, restrict and type tags taken off; *is_user when a tag said "user". 0 is void */
+static uint32_t btfsrc_strip(const struct btfsrc *s, uint32_t id, bool *is_user)
 {
 	for (unsigned i = 0; i < MAX_CHAIN && id; i++) {
 		const struct btf_type *t = btfsrc_by_id(s, id);

@@ -78,8 +78,6 @@ void btfsrc_raw_close(struct btfsrc_raw *r);
 
 /* BTF that the kernel did not make: may it be followed? (btf_check.c) */
 bool btfsrc_is_sound(const struct btf *btf);
-/* typedefs, const, volatile, restrict and type tags taken off; *is_user when a tag said "user". 0 is void */
-uint32_t btfsrc_strip(const struct btfsrc *s, uint32_t id, bool *is_user);
 enum btfsrc_kind btfsrc_kind_of(const struct btf_type *t);
 struct str btfsrc_string(const struct btfsrc *s, uint32_t off);
 /* fill the fields of a struct: the complete operation of the source (btf_build.c) */

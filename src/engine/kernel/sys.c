@@ -17,7 +17,8 @@
 
 #define TRACEFS_MAGIC_NUMBER 0x74726163
 
-long sys_bpf(int command, void *attr, uint32_t size)
+/* bpf(2) with whatever attribute layout the caller built; -1 and errno */
+static long sys_bpf(int command, void *attr, uint32_t size)
 {
 	return syscall(SYS_bpf, command, attr, size);
 }

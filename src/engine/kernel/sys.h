@@ -21,8 +21,6 @@ struct sys_ints {
 	size_t n, cap;
 };
 
-/* bpf(2) with whatever attribute layout the caller built; -1 and errno */
-long sys_bpf(int command, void *attr, uint32_t size);
 /* perf_event_open(2), close-on-exec; -1 and errno */
 int sys_perf_event_open(struct perf_event_attr *attr, pid_t pid, int cpu);
 /* expected_attach_type and link attributes of kernels newer than the headers that we build with */

@@ -94,12 +94,6 @@ static struct err *user_open(const struct image *im, struct sources *s,
 	return NULL;
 }
 
-struct err *user_engine_refusal(const struct image *im)
-{
-	TRY(user_refusal(im));
-	return sites_refusal(im);
-}
-
 static struct err *user_run_once(struct engine *e, uint32_t prog, uint32_t repeat, uint64_t *retval,
 				 uint64_t *ns)
 {

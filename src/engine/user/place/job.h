@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What all processes of a run have in common: the programs, the places that they go to, and what the files say of each place, read once.
- * Made by attach.c before any process is stopped; the code is in sites.c.
+ * Made by attach.c before any process is stopped.
  */
 #ifndef SONDE_ENGINE_USER_JOB_H
 #define SONDE_ENGINE_USER_JOB_H
@@ -47,6 +47,8 @@ struct target_job {
 void target_job_init(struct target_job *j, const struct image *im, const struct shared *s,
 		     pid_t home);
 void target_job_free(struct target_job *j);
+/* places that were added since are judged by their files */
+void target_job_judge(struct target_job *j);
 /* places of sets from here on, but for repeated ones */
 uint32_t target_job_attached(const struct target_job *j, size_t from_set);
 uint32_t target_job_possible(const struct target_job *j, size_t from_set); /* whether they are in any or not */

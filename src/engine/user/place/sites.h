@@ -78,8 +78,6 @@ struct site_verdict {
 typedef void sites_judge_fn(void *arg, const struct site_verdict *v);
 /* all places whose files can be read */
 void sites_judge(const struct image *im, sites_judge_fn *fn, void *arg);
-/* by the files alone: the first place that cannot be probed, and why */
-struct err *sites_refusal(const struct image *im) ERR_MUST;
 void sites_free(struct sites *s);
 /* one place that is not probed, and why */
 void sites_refuse(struct target_job *j, const struct site *s, const char *why);

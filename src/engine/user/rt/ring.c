@@ -102,7 +102,8 @@ void rt_ring_open(struct rt_ring_reader *r, struct rt_ring *ring, uint64_t size)
 	*r = (struct rt_ring_reader){ .ring = ring, .size = size };
 }
 
-uint64_t rt_ring_unread(const struct rt_ring_reader *r)
+/* bytes that are not read yet: a multiple of 8, the ring's size at most */
+static uint64_t rt_ring_unread(const struct rt_ring_reader *r)
 {
 	uint64_t n = __atomic_load_n(&r->ring->head, __ATOMIC_ACQUIRE) - r->tail;
 

@@ -73,8 +73,6 @@ struct rt_ring_reader {
 
 /* of a ring from which nothing was read yet */
 void rt_ring_open(struct rt_ring_reader *r, struct rt_ring *ring, uint64_t size);
-/* bytes that are not read yet: a multiple of 8, the ring's size at most */
-uint64_t rt_ring_unread(const struct rt_ring_reader *r);
 
 /* the oldest record of a ring: its payload, *length bytes, which can change at any time; NULL: there is none that is complete */
 const void *rt_ring_peek(struct rt_ring_reader *r, uint32_t *length, uint64_t *time);
