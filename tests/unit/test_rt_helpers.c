@@ -279,6 +279,32 @@ TEST(texts)
 	free(c);
 }
 
+/* programs make keys of buffers that they have cleared: what stands behind a text in memory is not in them */
+TEST(nothing_behind_a_text)
+{
+	struct reading *c = calloc(1, sizeof(*c));
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	memset(page, 'q', 4096);
+	strcpy(page + 100, "ab");
+	for (unsigned sure = 0; sure < 2; sure++) {
+		struct room *r = room_make();
+
+		if (sure)
+			r->own->sure[0] = (struct rt_range){ (uintptr_t)page,
+							     (uintptr_t)page + 4096 };
+		c->from = (uintptr_t)page + 100;
+		memset(c->bytes, 0, sizeof(c->bytes));
+		if (room_load(r, READ(16, 114), NULL))
+			r->run(c);
+		CHECK_INT(c->result, 3);
+		CHECK(!strcmp(c->bytes, "ab") && !memchr(c->bytes, 'q', sizeof(c->bytes)));
+		room_free(r);
+	}
+	munmap(page, 4096);
+	free(c);
+}
+
 TEST(near_the_stack)
 {
 	struct reading c = { .result = -1 };

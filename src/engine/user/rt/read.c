@@ -126,8 +126,11 @@ uint64_t rt_probe_read_user_str(char *to, uint32_t n, const char *from)
 		if (rt_read_by_kernel(to + done, want, from + done) != (int64_t)want)
 			return fail(to, n);
 		for (uint32_t i = 0; i < want; i++)
-			if (!to[done + i])
+			if (!to[done + i]) {
+				/* programs of others make keys of what they have cleared and then read a text to: no byte behind it */
+				rt_zero(to + done + i + 1, want - i - 1);
 				return done + i + 1;
+			}
 		done += want;
 	}
 	if (n)
