@@ -247,12 +247,7 @@ static ERR_MUST struct err *unattachable(const struct bpf_program *p)
 	case BPF_PROG_TYPE_KPROBE:
 	case BPF_PROG_TYPE_TRACEPOINT:
 	case BPF_PROG_TYPE_RAW_TRACEPOINT:
-	case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE:
-		if (strchr(section, '/'))
-			return NULL;
-		return err_hint(err_new(0, "'%s': its section \"%s\" does not say where it belongs",
-					name, section),
-				"say it with --attach %s=%s:...", name, section);
+	case BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE: return NULL;
 	case BPF_PROG_TYPE_PERF_EVENT:
 	case BPF_PROG_TYPE_TRACING: return NULL;
 	case BPF_PROG_TYPE_LSM:
@@ -270,6 +265,54 @@ static ERR_MUST struct err *unattachable(const struct bpf_program *p)
 				name, section),
 			"network programs are attached by ip, tc or bpftool");
 	}
+}
+
+/* neither its section nor --attach says where it belongs */
+static bool is_unplaced(const struct object *o, const struct bpf_program *p)
+{
+	enum bpf_prog_type t = bpf_program__type(p);
+
+	return (t == BPF_PROG_TYPE_KPROBE || t == BPF_PROG_TYPE_TRACEPOINT ||
+		t == BPF_PROG_TYPE_RAW_TRACEPOINT || t == BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE) &&
+	       !strchr(bpf_program__section_name(p), '/') && !given_place(o, bpf_program__name(p));
+}
+
+/* one error for all such: their loaders know, and we do not. NULL: there are none */
+static struct err *unplaced(const struct object *o)
+{
+	const struct bpf_program *first = NULL;
+	STRBUF_AUTO names = { 0 };
+	struct bpf_program *p;
+	const char *section;
+	uint32_t n = 0;
+
+	bpf_object__for_each_program(p, o->bpf)
+	{
+		if (!bpf_program__autoload(p) || !is_unplaced(o, p))
+			continue;
+		first = first ? first : p;
+		strbuf_printf(&names, n++ ? ", %s" : "%s", bpf_program__name(p));
+	}
+	if (!n)
+		return NULL;
+	section = bpf_program__section_name(first);
+	return err_hint(
+		n > 1 ? err_new(0, "the sections of %u programs do not say where they belong: %s",
+				n, strbuf_cstr(&names))
+		      : err_new(0, "'%s': its section \"%s\" does not say where it belongs",
+				strbuf_cstr(&names), section),
+		"say it with --attach %s=%s:...", bpf_program__name(first), section);
+}
+
+static void tell(struct object *o, struct err *err)
+{
+	STRBUF_AUTO text = { 0 };
+
+	err_format(err, &text);
+	if (err_get_hint(err))
+		strbuf_printf(&text, " (%s)", err_get_hint(err));
+	object_remark(o, "%s", strbuf_cstr(&text));
+	err_free(err);
 }
 
 static ERR_MUST struct err *attach_by_section(struct object *o, struct bpf_program *p)
@@ -303,43 +346,45 @@ static bool is_of_all(const struct object *o, const struct bpf_program *p)
 /* --attach names programs of the object */
 static ERR_MUST struct err *object_check_given(const struct object *o)
 {
+	STRBUF_AUTO names = { 0 };
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, o->bpf)
+		strbuf_printf(&names, names.n ? ", %s" : "%s", bpf_program__name(p));
 	for (uint32_t i = 0; i < o->opts.n_attach; i++)
 		if (!bpf_object__find_program_by_name(o->bpf, o->opts.attach[i].program))
-			return err_new(0, "the object has no program '%s'",
-				       o->opts.attach[i].program);
+			return err_hint(err_new(0, "the object has no program '%s'",
+						o->opts.attach[i].program),
+					"it has %s", strbuf_cstr(&names));
 	return NULL;
 }
 
 struct err *object_attach(struct object *o, uint32_t *n)
 {
-	struct err *first = NULL;
+	struct err *first;
 	struct bpf_program *p;
 	bool has_all = false;
 
 	*n = 0;
-	TRY(object_check_given(o));
 	if (o->opts.is_user)
 		return object_user_attach(o, n);
 	TRY(object_budget_begin(o));
 	object_pipe_open(o);
+	first = unplaced(o);
 	bpf_object__for_each_program(p, o->bpf)
 	{
 		size_t before = o->links.n;
 		struct err *err;
 
-		if (!bpf_program__autoload(p)) /* it was said */
+		/* it was said */
+		if (!bpf_program__autoload(p) || is_unplaced(o, p))
 			continue;
 		err = attach_program(o, p);
 		has_all |= o->links.n > before && is_of_all(o, p);
-		if (err && first) {
-			STRBUF_AUTO text = { 0 };
-
-			err_format(err, &text);
-			object_remark(o, "%s", strbuf_cstr(&text));
-			err_free(err);
-		} else if (err) {
+		if (err && first)
+			tell(o, err);
+		else if (err)
 			first = err;
-		}
 	}
 	*n = (uint32_t)o->links.n;
 	if (has_all && o->opts.n_pids)
@@ -348,13 +393,7 @@ struct err *object_attach(struct object *o, uint32_t *n)
 			"-p and -c restrict user probes and samples; programs of kernel events see every process");
 	/* one that is attached is worth a run; the others are told */
 	if (first && o->links.n) {
-		STRBUF_AUTO text = { 0 };
-
-		err_format(first, &text);
-		if (err_get_hint(first))
-			strbuf_printf(&text, " (%s)", err_get_hint(first));
-		object_remark(o, "%s", strbuf_cstr(&text));
-		err_free(first);
+		tell(o, first);
 		first = NULL;
 	}
 	return first || o->links.n ? first : err_new(0, "'%s' has no programs", o->opts.path);

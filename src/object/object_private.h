@@ -93,7 +93,9 @@ void object_put_program(const struct object *o, pid_t pid, struct strbuf *out);
 /* set.c: what opts.set says, in an object that is not loaded yet */
 struct err *object_set_variables(struct object *o) ERR_MUST;
 
-/* user.c: the operations of object.h where the programs run in the processes */
+/* user.c: one error for all programs that neither their section nor --attach gives a place in a process; NULL: there are none */
+struct err *object_user_unplaced(const struct object *o, bool *is_any_placed) ERR_MUST;
+/* the operations of object.h where the programs run in the processes */
 struct err *object_user_attach(struct object *o, uint32_t *n) ERR_MUST;
 struct err *object_user_poll(struct object *o, int timeout_ms) ERR_MUST;
 void object_user_detach(struct object *o);

@@ -144,6 +144,18 @@ static void size_maps(struct object *o)
 	}
 }
 
+/* nothing is loaded for nothing */
+static ERR_MUST struct err *check_user(const struct object *o)
+{
+	bool is_any_placed = true;
+	struct err *err = o->opts.is_user ? object_user_unplaced(o, &is_any_placed) : NULL;
+
+	if (!is_any_placed)
+		return err;
+	err_free(err);
+	return NULL;
+}
+
 struct err *object_open(const struct object_opts *opts, struct object **ret)
 {
 	struct object *o = base_alloc(sizeof(*o));
@@ -160,7 +172,9 @@ struct err *object_open(const struct object_opts *opts, struct object **ret)
 	open_types(o);
 	object_buffers_find(o);
 	libbpf_set_print(keep_message); /* reading types has switched it off */
+	TRY(object_check_given(o));
 	TRY(object_set_variables(o));
+	TRY(check_user(o));
 	leave_out(o);
 	size_maps(o);
 	strbuf_clear(&o->log);

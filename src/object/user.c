@@ -64,17 +64,58 @@ static void tell(struct object *o, struct err *err)
 	err_free(err);
 }
 
+struct err *object_user_unplaced(const struct object *o, bool *is_any_placed)
+{
+	const struct bpf_program *first = NULL;
+	STRBUF_AUTO names = { 0 };
+	struct object_place at;
+	struct bpf_program *p;
+	const char *section;
+	uint32_t n = 0;
+	struct err *err;
+
+	*is_any_placed = false;
+	bpf_object__for_each_program(p, o->bpf)
+	{
+		if (object_user_place(o, p, &at)) {
+			*is_any_placed = true;
+			continue;
+		}
+		first = first ? first : p;
+		strbuf_printf(&names, n++ ? ", %s" : "%s", bpf_program__name(p));
+	}
+	if (!n)
+		return NULL;
+	section = bpf_program__section_name(first);
+	if (n > 1)
+		return err_hint(
+			err_new(0,
+				"the sections of %u programs name no user probe, they are left out: %s",
+				n, strbuf_cstr(&names)),
+			"--attach %s=... says where, or --engine kernel runs those of the kernel's events",
+			bpf_program__name(first));
+	err = err_new(0, "'%s' cannot run in the process: its section \"%s\" names no user probe",
+		      strbuf_cstr(&names), section);
+	return err_hint(err, "--attach %s=%s says where, or --engine kernel runs it",
+			strbuf_cstr(&names),
+			str_starts(str_from(section), STR("usdt")) ? "usdt:FILE:PROVIDER:NAME"
+								   : "uprobe:FILE:FUNCTION");
+}
+
 /* what cannot run is told, and the rest runs */
 static ERR_MUST struct err *add_programs(struct object_user *u)
 {
-	struct err *first = NULL;
+	struct err *first = NULL, *rest;
 	struct bpf_program *p;
+	bool is_any_placed;
 
 	bpf_object__for_each_program(p, u->o->bpf)
 	{
 		struct probe_shape *shape = NULL;
 		struct err *err = object_user_find(u, p, &shape);
 
+		if (!err && !shape)
+			continue;
 		for (; !err && shape; shape = shape->next)
 			err = object_user_add_program(u, p, shape);
 		u->n_programs += !err;
@@ -83,6 +124,11 @@ static ERR_MUST struct err *add_programs(struct object_user *u)
 		else if (err)
 			first = err;
 	}
+	rest = object_user_unplaced(u->o, &is_any_placed);
+	if (rest && (first || u->image->n_progs))
+		tell(u->o, rest);
+	else if (rest)
+		first = rest;
 	if (first && u->image->n_progs) {
 		tell(u->o, first);
 		return NULL;

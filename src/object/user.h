@@ -47,7 +47,7 @@ struct err *object_user_add_program(struct object_user *u, struct bpf_program *p
 				    struct probe_shape *shape) ERR_MUST;
 /* user_reach.c: what constants keep from ever running becomes exit: what it calls does not matter */
 void object_user_cut(const struct object_user *u, struct image_prog *p);
-/* user_places.c: the places of a program; those that the process could be probed at by code of ours only are refused */
+/* user_places.c: the places of a program, NULL: its section names none; those that the process could be probed at by code of ours only are refused */
 struct err *object_user_find(struct object_user *u, struct bpf_program *p,
 			     struct probe_shape **ret) ERR_MUST;
 

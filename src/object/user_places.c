@@ -172,15 +172,7 @@ struct err *object_user_find(struct object_user *u, struct bpf_program *p, struc
 
 	*ret = NULL;
 	if (!object_user_place(u->o, p, &at))
-		return err_hint(
-			err_new(0,
-				"'%s' cannot run in the process: its section \"%s\" names no user probe",
-				bpf_program__name(p), bpf_program__section_name(p)),
-			"--attach %s=%s says where, or --engine kernel runs it",
-			bpf_program__name(p),
-			str_starts(str_from(bpf_program__section_name(p)), STR("usdt"))
-				? "usdt:FILE:PROVIDER:NAME"
-				: "uprobe:FILE:FUNCTION");
+		return NULL;
 	u->reads_result = context_use(bpf_program__insns(p), (uint32_t)bpf_program__insn_cnt(p)) &
 			  1u << RESULT_WORD;
 	err = at.file.n ? match(u, &at, at.file, &ret) : match_programs(u, &at, &ret);
