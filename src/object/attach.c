@@ -344,7 +344,7 @@ static bool is_of_all(const struct object *o, const struct bpf_program *p)
 }
 
 /* --attach names programs of the object */
-static ERR_MUST struct err *object_check_given(const struct object *o)
+struct err *object_check_given(const struct object *o)
 {
 	STRBUF_AUTO names = { 0 };
 	struct bpf_program *p;

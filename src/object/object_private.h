@@ -93,6 +93,9 @@ void object_put_program(const struct object *o, pid_t pid, struct strbuf *out);
 /* set.c: what opts.set says, in an object that is not loaded yet */
 struct err *object_set_variables(struct object *o) ERR_MUST;
 
+/* --attach names programs of the object */
+struct err *object_check_given(const struct object *o) ERR_MUST;
+
 /* user.c: one error for all programs that neither their section nor --attach gives a place in a process; NULL: there are none */
 struct err *object_user_unplaced(const struct object *o, bool *is_any_placed) ERR_MUST;
 /* the operations of object.h where the programs run in the processes */
