@@ -162,21 +162,31 @@ static ERR_MUST struct err *trim(struct area *a, struct remote *r)
 	return unmap(r, page_from(a->next), m->code + m->code_bytes);
 }
 
-bool areas_give_back(struct areas *l, struct remote *r)
+static bool give_back(struct area *a, struct remote *r, bool is_last)
+{
+	enum area_calls calls;
+
+	if (!remote_area_is_idle(r, &a->remote))
+		return false;
+	calls = area_settle_calls(a, r);
+	if (calls == AREA_CALLS_OPEN && !is_last)
+		return false;
+	if (calls == AREA_CALLS_SETTLED)
+		err_free(remote_area_unmap(r, &a->remote));
+	else
+		err_free(trim(a, r));
+	return true;
+}
+
+bool areas_give_back(struct areas *l, struct remote *r, bool is_last)
 {
 	bool is_all = true;
 
 	vec_each(p, &l->v) {
 		struct area *a = *p;
 
-		if (!a->remote.code || a->n_batches || a->is_trimmed)
-			continue;
-		if (!remote_area_is_idle(r, &a->remote))
-			is_all = false;
-		else if (area_settle_calls(a, r))
-			err_free(remote_area_unmap(r, &a->remote));
-		else
-			err_free(trim(a, r));
+		if (a->remote.code && !a->n_batches && !a->is_trimmed)
+			is_all &= give_back(a, r, is_last);
 	}
 	return is_all;
 }

@@ -46,11 +46,16 @@ struct err *area_get(struct areas *l, struct remote *r, const struct area_wish *
 		     struct area **ret) ERR_MUST;
 /*
  * Areas without batches are unmapped, unless a thread is in one, or can come back to it. All threads must be stopped. False: somebody is in
- * one, which may be over soon. Of an area that calls may come back to, nobody knows from where, code and the table of these calls stay
+ * one, or has its address, which may be over soon; is_last: it is not waited for that. Of an area that calls may come back to, nobody knows from where, code and the table of these calls stay
  */
-bool areas_give_back(struct areas *l, struct remote *r);
-/* nobody is in it: calls that will return to its trampolines are made to return where they came from. False: not all of them can be (area_calls.c) */
-bool area_settle_calls(const struct area *a, const struct remote *r);
+bool areas_give_back(struct areas *l, struct remote *r, bool is_last);
+/* nobody is in it: calls that will return to its trampolines are made to return where they came from (area_calls.c) */
+enum area_calls {
+	AREA_CALLS_SETTLED, /* nothing returns to the area any more */
+	AREA_CALLS_OPEN, /* something may; perhaps it is only what returned calls left on a stack */
+	AREA_CALLS_UNKNOWN
+};
+enum area_calls area_settle_calls(const struct area *a, const struct remote *r);
 /* those without batches that no jump has ever led to; a thread must be stopped */
 void areas_drop_unused(struct areas *l, struct remote *r);
 void areas_free(struct areas *l); /* the list: what is in the process stays there */

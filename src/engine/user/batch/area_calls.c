@@ -4,7 +4,9 @@
  * a call still holds the trampoline's address, the program's own is put back, and the area can go. All threads stand, none of them in the area.
  *
  * Where the slot holds something else, the call was left by longjmp, or its stack was copied to somewhere (greenlets do), from where it can come
- * back: the area has to stay. So it has to where the processor checks returns against a shadow stack, which has our address, too.
+ * back. Then the address that it returns to stands elsewhere in the process's memory: where it does not, nothing comes back. Where it does, or the
+ * memory is too much to be looked through, the area has to stay. So it has to where the processor checks returns against a shadow stack, which
+ * has our address, too.
  */
 #include "engine/user/batch/area.h"
 
@@ -59,7 +61,20 @@ static bool settle(const struct open_calls *o, const struct rt_call *c)
 	       remote_write(o->r, c->slot, &own, sizeof(own));
 }
 
-bool area_settle_calls(const struct area *a, const struct remote *r)
+/* one that calls return to, other than where it stood: there it is what is left of a call that has returned */
+static bool is_copy(void *arg, uint64_t at, uint64_t word)
+{
+	const struct open_calls *o = arg;
+
+	if (!holds_trampoline(o, word))
+		return false;
+	for (size_t i = 0; at && i < o->n; i++)
+		if ((o->v[i].slot & ~(uint64_t)CLOSED) == at && o->v[i].back == (uint32_t)word)
+			return false;
+	return true;
+}
+
+enum area_calls area_settle_calls(const struct area *a, const struct remote *r)
 {
 	size_t n = rt_calls_bytes(AREA_CALL_BUCKETS) - sizeof(struct rt_calls);
 	FREE_AUTO struct rt_call *v = base_alloc(n);
@@ -71,11 +86,17 @@ bool area_settle_calls(const struct area *a, const struct remote *r)
 
 	if (proc_status(r->pid, "x86_Thread_features", features, sizeof(features)) &&
 	    strstr(features, "shstk"))
-		return false;
+		return AREA_CALLS_UNKNOWN;
 	if (!remote_read(r, a->remote.private + AREA_PRIVATE_BYTES + sizeof(struct rt_calls), v, n))
-		return false;
+		return AREA_CALLS_UNKNOWN;
 	for (size_t i = 0; i < o.n; i++)
 		if (is_open(&v[i]))
 			is_all &= settle(&o, &v[i]);
-	return is_all;
+	if (is_all)
+		return AREA_CALLS_SETTLED;
+	switch (remote_search(r, &a->remote, is_copy, &o)) {
+	case REMOTE_FOUND_NONE: return AREA_CALLS_SETTLED;
+	case REMOTE_FOUND_ONE: return AREA_CALLS_OPEN;
+	default: return AREA_CALLS_UNKNOWN;
+	}
 }

@@ -21,7 +21,8 @@ enum {
 	THREADS_LOOKED_AT = 16, /* for filters, in each round */
 	CHECK_ROUNDS = 4, /* of 50 ms, between looks at whether the jumps still are what we wrote */
 	GIVE_BACK_MS = 200,
-	ATTEMPTS = 20, /* to attach to a process that becomes another program meanwhile */
+	CALLS_MS = 100, /* the nap from which on calls that are open stay so */
+	ATTEMPTS = 20,  /* to attach to a process that becomes another program meanwhile */
 	HOLD_MS = 100,
 	HOLD_ROUNDS = 3,
 	START_MS =
@@ -383,11 +384,12 @@ void target_take_off(struct target *t, struct target_job *j)
 		batch_take_off(b, j);
 }
 
-/* false: threads were still in the code of the probes */
-static bool give_back(struct target *t)
+/* false: threads were still in the code of the probes, or did not stop in time */
+static bool give_back(struct target *t, bool is_last)
 {
 	struct err *err = remote_stop(&t->remote, GIVE_BACK_MS);
-	bool is_all = err || areas_give_back(&t->areas, &t->remote);
+	bool is_all = err ? !proc_is_alive(t->pid)
+			  : areas_give_back(&t->areas, &t->remote, is_last);
 
 	remote_go(&t->remote);
 	err_free(err);
@@ -431,7 +433,7 @@ void target_detach(struct target *t)
 	remote_go(&t->remote);
 	for (size_t i = 0; t->batches.n && !err && i < sizeof(naps_ms) / sizeof(*naps_ms); i++) {
 		poll(NULL, 0, naps_ms[i]);
-		if (give_back(t))
+		if (give_back(t, naps_ms[i] >= CALLS_MS))
 			break;
 	}
 	err_free(err);
