@@ -5,6 +5,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -100,13 +101,23 @@ class Attached:
         return time.perf_counter() - start, self.buf.decode(errors="replace")
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 class Redis:
-    """A private redis-server on a unix socket"""
+    """A private redis-server on a unix socket, and where it is wanted on a port of 127.0.0.1"""
+
+    def __init__(self, has_port=False):
+        self.port = free_port() if has_port else 0
 
     def __enter__(self):
         self.dir = tempfile.mkdtemp(prefix="sonde-bench-")
         self.socket = os.path.join(self.dir, "s")
-        self.p = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", self.socket, "--save", "",
+        self.p = subprocess.Popen(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
+                                   "--unixsocket", self.socket, "--save", "",
                                    "--appendonly", "no", "--dir", self.dir], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(200):
