@@ -149,8 +149,8 @@ void x86_processor(struct x86 *x, enum x86_reg dst);
 bool x86_has_rdpid(void);
 /* rax = the time stamp counter; rdx is written */
 void x86_time_stamp(struct x86 *x);
-/* rax = rax * by >> 32, of the product's 128 bits, signed; rdx is written */
-void x86_imul_shift32(struct x86 *x, enum x86_reg by);
+/* rdx, rax = the 128 bits of rax * by, signed */
+void x86_imul_both(struct x86 *x, enum x86_reg by);
 /* where fs points: only if the kernel lets programs ask */
 void x86_fs_base(struct x86 *x, enum x86_reg dst);
 bool x86_has_fs_base(void);

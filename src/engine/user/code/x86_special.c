@@ -166,12 +166,11 @@ void x86_time_stamp(struct x86 *x)
 	x->written |= 1u << X_RAX | 1u << X_RDX;
 }
 
-void x86_imul_shift32(struct x86 *x, enum x86_reg by)
+void x86_imul_both(struct x86 *x, enum x86_reg by)
 {
 	put(x, REX_W | (by & 8 ? REX_B : 0));
 	put(x, 0xf7);
 	put(x, 0xe8 | (by & 7));
-	x86_bytes(x, "\x48\x0f\xac\xd0\x20", 5); /* shrd rax, rdx, 32 */
 	x->written |= 1u << X_RAX | 1u << X_RDX;
 }
 

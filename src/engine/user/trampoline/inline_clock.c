@@ -10,6 +10,8 @@ enum {
 	CLOCKS = offsetof(struct rt_area, clocks),
 	NO_OFFSET = -1,
 	CLOCK_SHIFT = 6,
+	/* of the scale's 32 bits behind the point; all of them would make it negative where a tick is longer than half a nanosecond */
+	EARLY_SHIFT = 29,
 };
 _Static_assert(sizeof(struct rt_clock) == 1 << CLOCK_SHIFT, "shifted");
 
@@ -39,12 +41,16 @@ uint32_t inline_clock(const struct inline_at *at, struct x86 *x, int32_t helper)
 	x86_load(x, 8, X_RCX, X_R11, CLOCKS + (int32_t)offsetof(struct rt_clock, scale));
 	x86_test(x, true, X_RCX, X_RCX);
 	x86_jump(x, X_E, slow);
+	x86_shift_imm(x, true, X_SHL, X_RCX, EARLY_SHIFT);
 	x86_time_stamp(x);
 	x86_alu_mem(x, true, X_SUB, X_RAX, X_R11, CLOCKS + (int32_t)offsetof(struct rt_clock, tsc));
-	x86_imul_shift32(x, X_RCX);
-	x86_alu_mem(x, true, X_ADD, X_RAX, X_R11, CLOCKS + (int32_t)offsetof(struct rt_clock, ns));
+	/* the product's bits 32 and above come out as its upper half: shifting both halves takes three times as long */
+	x86_shift_imm(x, true, X_SHL, X_RAX, 32 - EARLY_SHIFT);
+	x86_imul_both(x, X_RCX);
+	x86_alu_mem(x, true, X_ADD, X_RDX, X_R11, CLOCKS + (int32_t)offsetof(struct rt_clock, ns));
 	if (offset != NO_OFFSET)
-		x86_alu_mem(x, true, X_ADD, X_RAX, X_R11, CLOCKS + offset);
+		x86_alu_mem(x, true, X_ADD, X_RDX, X_R11, CLOCKS + offset);
+	x86_mov(x, true, X_RAX, X_RDX);
 	/* changed meanwhile: what was read may be of two changes */
 	x86_alu_mem(x, true, X_CMP, X_RSI, X_RDI, NOW);
 	x86_jump(x, X_E, done);
