@@ -162,7 +162,8 @@ bool x86_has_rdpid(void)
 
 void x86_time_stamp(struct x86 *x)
 {
-	x86_bytes(x, "\x0f\x31\x48\xc1\xe2\x20\x48\x09\xd0", 9); /* rdtsc; shl rdx, 32; or rax, rdx */
+	x86_bytes(x, "\x0f\x31\x48\xc1\xe2\x20\x48\x09\xd0",
+		  9); /* rdtsc; shl rdx, 32; or rax, rdx */
 	x->written |= 1u << X_RAX | 1u << X_RDX;
 }
 

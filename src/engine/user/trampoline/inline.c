@@ -82,18 +82,25 @@ static uint32_t put_lookup(const struct trampoline_env *env, const struct jit_pl
 	return LOOKUP_INSNS;
 }
 
-/* a thread stays the same for as long as a hit lasts: it is asked for once */
+/*
+ * A thread stays the same for as long as a hit lasts: it is asked for once. Where the first code for that was jumped around, the helper is called:
+ * the same code again would only stand between what is executed.
+ */
 static uint32_t put_thread(const struct inline_at *at, struct x86 *x)
 {
 	uint32_t is_known = x86_label(x);
 
 	if (at->tid_at < 0)
 		return inline_thread(at, x);
-	x86_load(x, 8, X_RAX, X_RSP, at->tid_at);
-	x86_test(x, true, X_RAX, X_RAX);
-	x86_jump(x, X_NE, is_known);
-	if (!inline_thread(at, x))
+	if (*at->has_tid) {
+		x86_load(x, 8, X_RAX, X_RSP, at->tid_at);
+		x86_test(x, true, X_RAX, X_RAX);
+		x86_jump(x, X_NE, is_known);
+	}
+	if (*at->has_tid ? !at->call(at->arg, x, BPF_FUNC_get_current_pid_tgid)
+			 : !inline_thread(at, x))
 		return 0;
+	*at->has_tid = true;
 	x86_store(x, 8, X_RSP, at->tid_at, X_RAX);
 	x86_place(x, is_known);
 	return 1;

@@ -17,6 +17,7 @@ struct inline_at {
 	bool is_on_ours; /* rsp is on a stack of ours */
 	int32_t slot_at; /* from rsp to the return address of the function, which can be read; -1: that is not known */
 	int32_t tid_at; /* from rsp to a word for the answer of get_current_pid_tgid, 0 at first; -1: there is none */
+	bool *has_tid; /* tid_at: code that finds it out stands in front of this already */
 };
 
 /* the result is in R0: how many instructions from p->i on it stands for, 0: none */

@@ -29,6 +29,7 @@ struct trampoline {
 	struct frame entry, back;
 	struct stack_switch own; /* site.is_on_ours */
 	uint32_t helper_stack;   /* of the helper that needs most */
+	bool has_tid; /* in this frame code that asks for the thread stands already */
 	bool is_far;
 	struct err *error;
 };
@@ -62,6 +63,7 @@ static uint32_t replace(void *arg, struct x86 *x, const struct jit_place *p)
 				   ? p->below + f->bytes
 				   : -1,
 		.tid_at = f && f->has_tid && p->is_piece ? p->below + f->tid_at : -1,
+		.has_tid = &t->has_tid,
 	};
 
 	return inline_helper(&at, p, x);
@@ -119,6 +121,7 @@ static void put_programs(struct trampoline *t, const struct frame *f,
 	struct x86 *x = t->x;
 
 	t->frame = f;
+	t->has_tid = false;
 	if (f->has_tid && n)
 		x86_store_imm(x, 8, X_RSP, f->tid_at, 0);
 	for (uint32_t i = 0; i < n && !t->error; i++) {
