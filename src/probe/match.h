@@ -60,6 +60,7 @@ struct probe_ctx {
 		void); /* is a probe on a function's own 5-byte nop called, without a trap? NULL: no */
 	bool (*keeps_red_zone)(
 		void); /* does a probe on a 5-byte nop leave the red zone alone? NULL: no */
+	bool is_in_process; /* by a jump, not by a trap of the kernel's: nothing of what that cannot do matters */
 	enum return_choice return_choice; /* config return_probe */
 	bool tells_by_entry; /* a jump costs the same everywhere: calls that end in tail jumps are noted once, at the entry */
 	/* where the kernel shows its events, and more of its files; defaults are set by probe_ctx_init */

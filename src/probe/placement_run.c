@@ -224,7 +224,8 @@ static bool settle(struct match *m, struct objfile *f, const struct probe_shape 
 	bool is_kernel_return = shape->is_return && shape->return_way == RETURN_KERNEL;
 
 	if (shape->kind == PROBE_USDT || !is_entry(p))
-		return is_kernel_return || placement_avoid_nop5(m, f, p);
+		return is_kernel_return || m->c->is_in_process ||
+		       placement_avoid_nop5(m, f, p);
 	if (!p->entry_address)
 		p->entry_address = p->address - p->place_delta;
 	if (m->c->placement != PROBE_PLACEMENT_OFF && m->spec->ap->needs.is_known &&
@@ -335,5 +336,6 @@ void placement_run(struct match *m, struct probe_shape *shape)
 	}
 	undo_entered(m, f, shape, &moved);
 	shape->n_points = n;
-	drop_refused(m, shape);
+	if (!m->c->is_in_process)
+		drop_refused(m, shape);
 }

@@ -38,6 +38,7 @@ static void choose_places(struct compilation *c, struct span at)
 	c->probes.placement = main->kernel_placement;
 	c->probes.return_choice = main->kernel_return;
 	c->probes.tells_by_entry = c->is_match_in_process;
+	c->probes.is_in_process = c->is_match_in_process;
 	if (!c->is_match_in_process)
 		return;
 	/* a jump costs the same everywhere, and reaches the entry itself */
