@@ -137,6 +137,8 @@ static ERR_MUST struct err *attach_user_once(struct object *o, struct bpf_progra
 	if (!at->file.n)
 		object_put_program(o, pid, &file);
 	if (str_is(at->kind, "usdt"))
+		TRY(object_check_operands(o, p));
+	if (str_is(at->kind, "usdt"))
 		return add_link(o, p,
 				bpf_program__attach_usdt(p, pid, strbuf_cstr(&file),
 							 strbuf_cstr(&func), strbuf_cstr(&name),
@@ -222,10 +224,8 @@ static ERR_MUST struct err *attach_given(struct object *o, struct bpf_program *p
 	struct str rest = str_from(text), kind = str_split(&rest, ':');
 	struct object_place at;
 
-	if (!place_parse(kind, rest, &at))
-		return err_hint(
-			err_new(0, "--attach %s=%s names no place", bpf_program__name(p), text),
-			"uprobe:FILE:FUNCTION, usdt:FILE:PROVIDER:NAME, tracepoint:CATEGORY:NAME, kprobe:FUNCTION");
+	if (!place_parse(kind, rest, &at)) /* object_check_given has said so */
+		return NULL;
 	return is_user(kind) ? attach_user(o, p, &at) : attach_kernel(o, p, &at);
 }
 
@@ -351,11 +351,19 @@ struct err *object_check_given(const struct object *o)
 
 	bpf_object__for_each_program(p, o->bpf)
 		strbuf_printf(&names, names.n ? ", %s" : "%s", bpf_program__name(p));
-	for (uint32_t i = 0; i < o->opts.n_attach; i++)
-		if (!bpf_object__find_program_by_name(o->bpf, o->opts.attach[i].program))
-			return err_hint(err_new(0, "the object has no program '%s'",
-						o->opts.attach[i].program),
+	for (uint32_t i = 0; i < o->opts.n_attach; i++) {
+		const struct object_attach *a = &o->opts.attach[i];
+		struct str rest = str_from(a->place), kind = str_split(&rest, ':');
+		struct object_place at;
+
+		if (!bpf_object__find_program_by_name(o->bpf, a->program))
+			return err_hint(err_new(0, "the object has no program '%s'", a->program),
 					"it has %s", strbuf_cstr(&names));
+		if (!place_parse(kind, rest, &at))
+			return err_hint(
+				err_new(0, "--attach %s=%s names no place", a->program, a->place),
+				"uprobe:FILE:FUNCTION, usdt:FILE:PROVIDER:NAME, tracepoint:CATEGORY:NAME, kprobe:FUNCTION");
+	}
 	return NULL;
 }
 

@@ -15,6 +15,10 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+/* the map of the operands of usdt probes, by libbpf's usdt.bpf.h; an operand's bytes before libbpf 1.7, and since */
+#define OBJECT_USDT_SPECS "__bpf_usdt_specs"
+enum { OBJECT_SPEC_ARGS = 12, OBJECT_SPEC_ARG_BYTES = 16, OBJECT_SPEC_WIDE_BYTES = 24 };
+
 struct object_user; /* user.c: the programs run in the processes */
 
 /* "uprobe:FILE:FUNCTION", "usdt:FILE:PROVIDER:NAME", "tracepoint:CATEGORY:NAME", "kprobe:FUNCTION", ... */
@@ -95,6 +99,9 @@ struct err *object_set_variables(struct object *o) ERR_MUST;
 
 /* --attach names programs of the object */
 struct err *object_check_given(const struct object *o) ERR_MUST;
+
+/* operands.c: can it read the operands that libbpf writes? */
+struct err *object_check_operands(const struct object *o, const struct bpf_program *p) ERR_MUST;
 
 /* user.c: one error for all programs that neither their section nor --attach gives a place in a process; NULL: there are none */
 struct err *object_user_unplaced(const struct object *o, bool *is_any_placed) ERR_MUST;

@@ -168,7 +168,8 @@ struct err *object_user_attach(struct object *o, uint32_t *n)
 	TRY(open_engine(u));
 	TRY(engine_user.attach(u->engine, &res));
 	u->has_released = res.has_released;
-	*n = u->n_programs;
+	/* of one, all places may have been refused */
+	*n = res.n_attached < u->n_programs ? res.n_attached : u->n_programs;
 	return NULL;
 }
 

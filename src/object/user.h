@@ -38,9 +38,6 @@ struct object_user {
 	bool is_detached, has_released;
 };
 
-/* the map of the operands of usdt probes, by libbpf's usdt.bpf.h */
-#define OBJECT_USDT_SPECS "__bpf_usdt_specs"
-
 /* user_image.c: the object's maps, with what stands in its data sections; then its programs, at a place each */
 struct err *object_user_add_maps(struct object_user *u) ERR_MUST;
 struct err *object_user_add_program(struct object_user *u, struct bpf_program *p,

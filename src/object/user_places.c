@@ -11,35 +11,58 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* struct __bpf_usdt_spec and its arguments, the same in all versions of usdt.bpf.h as far as they go here */
-enum { SPEC_ARGS = 12, SPEC_ARG_BYTES = 16, SPEC_BYTES = SPEC_ARGS * SPEC_ARG_BYTES + 16 };
+/*
+ * struct __bpf_usdt_spec of usdt.bpf.h: arguments, a cookie, their number. The arguments have had two forms: libbpf 1.7 added a register for an
+ * index, and the compiler's rules for its bit-fields moved what stands behind. The map's size tells which one an object was compiled with.
+ */
+enum { SPEC_ARGS = OBJECT_SPEC_ARGS, SPEC_TAIL = 16, MOST_ARG_BYTES = 24 };
 enum { RESULT_WORD = 10 }; /* of struct pt_regs: rax */
-enum { ARG_CONST, ARG_REG, ARG_REG_DEREF };
-struct spec_arg {
-	uint64_t val_off;
-	uint32_t arg_type;
-	int16_t reg_off;
-	uint8_t arg_signed, arg_bitshift;
+enum { ARG_CONST, ARG_REG, ARG_REG_DEREF, ARG_INDEXED };
+struct spec_form {
+	uint8_t bytes; /* of an argument: its value or offset first, its kind at 8 */
+	uint8_t index, reg, is_signed, shift;
 };
-_Static_assert(sizeof(struct spec_arg) == SPEC_ARG_BYTES, "as in usdt.bpf.h");
+static const struct spec_form forms[] = {
+	{ OBJECT_SPEC_ARG_BYTES, 0, 12, 14, 15 }, /* index 0: there is none */
+	{ OBJECT_SPEC_WIDE_BYTES, 10, 14, 16, 17 },
+};
 
-static ERR_MUST struct err *put_operand(const struct usdt_operand *op, struct spec_arg *ret)
+static const struct spec_form *form_of(const struct bpf_map *map)
 {
-	bool is_plain = !op->has_index && !op->is_file_addr && !op->reg_shift && !op->is_float;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++)
+		if (bpf_map__value_size(map) == forms[i].bytes * (uint32_t)SPEC_ARGS + SPEC_TAIL)
+			return &forms[i];
+	return NULL;
+}
 
-	*ret = (struct spec_arg){ .arg_signed = op->is_signed,
-				  .arg_bitshift = (uint8_t)(64 - 8 * op->size),
-				  .reg_off = (int16_t)op->reg_offset,
-				  .val_off = (uint64_t)op->value };
+static void put_16(uint8_t *to, uint16_t v)
+{
+	memcpy(to, &v, sizeof(v));
+}
+
+static ERR_MUST struct err *put_operand(const struct usdt_operand *op, const struct spec_form *f,
+					uint8_t *to)
+{
+	bool is_plain = !op->is_file_addr && !op->reg_shift && !op->is_float;
+
 	if (op->kind == USDT_ARG_CONST)
-		ret->arg_type = ARG_CONST;
-	else if (op->kind == USDT_ARG_REG && is_plain)
-		ret->arg_type = ARG_REG;
-	else if (op->kind == USDT_ARG_MEM && is_plain && op->has_base)
-		ret->arg_type = ARG_REG_DEREF;
+		to[8] = ARG_CONST;
+	else if (op->kind == USDT_ARG_REG && is_plain && !op->has_index)
+		to[8] = ARG_REG;
+	else if (op->kind == USDT_ARG_MEM && is_plain && op->has_base && !op->has_index)
+		to[8] = ARG_REG_DEREF;
+	else if (op->kind == USDT_ARG_MEM && is_plain && op->has_base && f->index)
+		to[8] = ARG_INDEXED;
 	else
 		return err_new(0, "its operand '%.*s' is none that libbpf's programs can read",
 			       STR_ARG(op->text));
+	memcpy(to, &op->value, sizeof(op->value));
+	if (to[8] == ARG_INDEXED)
+		put_16(to + f->index, (uint16_t)(op->index_offset |
+						 (op->scale ? __builtin_ctz(op->scale) : 0) << 12));
+	put_16(to + f->reg, op->reg_offset);
+	to[f->is_signed] = op->is_signed;
+	to[f->shift] = (uint8_t)(64 - 8 * op->size);
 	return NULL;
 }
 
@@ -55,25 +78,21 @@ static const struct bpf_map *specs_map(const struct object_user *u)
 static ERR_MUST struct err *add_spec(struct object_user *u, struct probe_shape *s)
 {
 	const struct bpf_map *map = specs_map(u);
+	const struct spec_form *f = map ? form_of(map) : NULL;
 	struct object_spec spec = { (uint32_t)u->specs.n, NULL };
-	uint16_t n = (uint16_t)s->n_argn;
 
 	if (!map) /* no program asks for operands */
 		return NULL;
-	if (bpf_map__value_size(map) != SPEC_BYTES || spec.index >= bpf_map__max_entries(map))
+	if (!f || spec.index >= bpf_map__max_entries(map))
 		return err_new(0, "the map '%s' is none of libbpf's, or too small",
 			       OBJECT_USDT_SPECS);
 	if (s->n_argn > SPEC_ARGS)
 		return err_new(0, "it has more than %d operands", SPEC_ARGS);
-	spec.bytes = arena_alloc(&u->arena, SPEC_BYTES);
-	memset(spec.bytes, 0, SPEC_BYTES);
-	for (uint32_t i = 0; i < s->n_argn; i++) {
-		struct spec_arg arg;
-
-		TRY(put_operand(&s->operands[i], &arg));
-		memcpy(spec.bytes + (size_t)i * SPEC_ARG_BYTES, &arg, sizeof(arg));
-	}
-	memcpy(spec.bytes + SPEC_ARGS * SPEC_ARG_BYTES + 8, &n, sizeof(n));
+	spec.bytes = arena_alloc(&u->arena, bpf_map__value_size(map));
+	memset(spec.bytes, 0, bpf_map__value_size(map));
+	for (uint32_t i = 0; i < s->n_argn; i++)
+		TRY(put_operand(&s->operands[i], f, spec.bytes + (size_t)i * f->bytes));
+	put_16(spec.bytes + SPEC_ARGS * f->bytes + 8, (uint16_t)s->n_argn);
 	for (uint32_t i = 0; i < s->n_points; i++)
 		s->points[i].cookie = spec.index;
 	vec_push(&u->specs, spec);
