@@ -86,10 +86,9 @@ static bool is_foreign_only(int32_t helper)
 	       helper == BPF_FUNC_get_stackid || helper == BPF_FUNC_get_stack;
 }
 
-static const char *why_not_map(const struct image_map *m)
+static const char *why_not_map(const struct image *im, const struct image_map *m)
 {
 	switch (m->bpf_type) {
-	case BPF_MAP_TYPE_STACK_TRACE:
 	case BPF_MAP_TYPE_ARRAY:
 	case BPF_MAP_TYPE_PERCPU_ARRAY:
 	case BPF_MAP_TYPE_HASH:
@@ -102,6 +101,8 @@ static const char *why_not_map(const struct image_map *m)
 	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
 		return m->role == MAP_UNWIND_TABLES ? NULL
 						    : "is of a type that only the kernel has";
+	case BPF_MAP_TYPE_STACK_TRACE:
+		return im->is_foreign ? NULL : "is of a type that only the kernel has";
 	default: return "is of a type that only the kernel has";
 	}
 }
@@ -116,7 +117,7 @@ static struct err *refuse_map(const struct image_prog *p, const struct image *im
 		if (p->relocs[i].index >= im->n_maps)
 			return refuse(p, "it names a map that is not there");
 		m = im->maps[p->relocs[i].index];
-		why = why_not_map(m);
+		why = why_not_map(im, m);
 		if (!why)
 			continue;
 		snprintf(text, sizeof(text), "its map '%.*s' %s", STR_ARG(m->name), why);
