@@ -168,8 +168,10 @@ struct err *object_user_attach(struct object *o, uint32_t *n)
 	TRY(open_engine(u));
 	TRY(engine_user.attach(u->engine, &res));
 	u->has_released = res.has_released;
-	/* of one, all places may have been refused */
-	*n = res.n_attached < u->n_programs ? res.n_attached : u->n_programs;
+	*n = u->n_programs;
+	/* of one, all places may have been refused; others wait for files */
+	if (res.n_failed && res.n_attached && res.n_attached < *n)
+		*n = res.n_attached;
 	return NULL;
 }
 

@@ -64,6 +64,11 @@ static ERR_MUST struct err *add_map(struct object_user *u, const struct bpf_map 
 		return add_buffer(u, m);
 	if (bpf_map__is_internal(m) && im.bpf_type == BPF_MAP_TYPE_ARRAY && im.max_entries == 1)
 		TRY(read_section(u, m, &im.init));
+	if (im.bpf_type == BPF_MAP_TYPE_LRU_HASH || im.bpf_type == BPF_MAP_TYPE_LRU_PERCPU_HASH)
+		object_remark(
+			u->o,
+			"'%s': in a process its elements do not make way: when there are %u, new ones are refused",
+			bpf_map__name(m), bpf_map__max_entries(m));
 	if (im.bpf_type == BPF_MAP_TYPE_STACK_TRACE)
 		im.value_size += (uint32_t)sizeof(struct object_stack);
 	vec_push(&u->maps,

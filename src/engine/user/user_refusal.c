@@ -96,8 +96,11 @@ static const char *why_not_map(const struct image *im, const struct image_map *m
 	case BPF_MAP_TYPE_RINGBUF: return NULL;
 	/* full ones forget in the kernel, here they refuse: the same for a note of which processes there are */
 	case BPF_MAP_TYPE_LRU_HASH:
-		return m->role == MAP_PRIVATE ? NULL : "has elements that make way for new ones";
-	case BPF_MAP_TYPE_LRU_PERCPU_HASH: return "has elements that make way for new ones";
+		return m->role == MAP_PRIVATE || im->is_foreign
+			       ? NULL
+			       : "has elements that make way for new ones";
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+		return im->is_foreign ? NULL : "has elements that make way for new ones";
 	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
 		return m->role == MAP_UNWIND_TABLES ? NULL
 						    : "is of a type that only the kernel has";

@@ -84,12 +84,15 @@ struct {
 	__type(value, __u64);
 } recent SEC(".maps");
 
+long refused;
+
 SEC("uprobe/" PROGS "/calls:add")
 int forgets(struct pt_regs *ctx)
 {
 	__u64 a = PT_REGS_PARM1(ctx);
 
-	bpf_map_update_elem(&recent, &a, &a, 0);
+	if (bpf_map_update_elem(&recent, &a, &a, 0))
+		refused++;
 	return 0;
 }
 #endif
