@@ -14,11 +14,18 @@ struct half {
 	uint32_t function;
 };
 
+/* a place that the process has; there can be a hundred thousand */
+struct found {
+	uint64_t address;
+	uint32_t set, k; /* of target_job.places, of its shape's points */
+};
+
 struct search {
 	struct target_job *job;
 	const struct proc_maps *maps;
 	const struct sites_known *known;
 	struct sites *out;
+	VEC(struct found) found;
 	VEC(struct half) halves;
 };
 
@@ -47,13 +54,23 @@ uint64_t sites_address_of(const struct proc_maps *maps, const struct place_file 
 
 /* ---- places ---- */
 
+/* places at one address in the order of the script */
+static int by_found(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+
+	if (x->address != y->address)
+		return x->address < y->address ? -1 : 1;
+	if (x->set != y->set)
+		return x->set < y->set ? -1 : 1;
+	return x->k < y->k ? -1 : x->k > y->k;
+}
+
 static struct site *site_at(struct sites *all, uint64_t address)
 {
-	vec_each(s, &all->v)
-		if (s->address == address)
-			return s;
-	vec_push(&all->v, ((struct site){ .address = address }));
-	return &all->v.v[all->v.n - 1];
+	if (!all->v.n || vec_last(&all->v).address != address)
+		vec_push(&all->v, ((struct site){ .address = address }));
+	return &vec_last(&all->v);
 }
 
 static void add_semaphore(struct search *s, const struct place_file *f, uint64_t offset,
@@ -71,7 +88,6 @@ static void add_place(struct search *s, uint32_t number, uint32_t k)
 	const struct probe_point *p = &set->shape->points[k];
 	const struct place_file *f = set->files[k];
 	uint64_t semaphore = 0, at = 0;
-	struct site *site;
 
 	if (f->obj && !f->is_changed)
 		at = sites_address_of(s->maps, f, p->file_offset, true);
@@ -87,10 +103,22 @@ static void add_place(struct search *s, uint32_t number, uint32_t k)
 			return;
 		add_semaphore(s, f, p->ref_ctr_offset, semaphore);
 	}
-	site = site_at(s->out, at);
+	vec_push(&s->found, ((struct found){ at, number, k }));
+}
+
+/* in the order of addresses */
+static void add_site(struct search *s, const struct found *found)
+{
+	const struct place_set *set = &s->job->places.sets.v[found->set];
+	const struct probe_point *p = &set->shape->points[found->k];
+	const struct place_file *f = set->files[found->k];
+	struct site *site = site_at(s->out, found->address);
+	uint32_t k = found->k;
+	uint64_t at = found->address;
+
 	vec_push(&site->uses,
 		 ((struct site_use){ .point = p,
-				     .set = number,
+				     .set = found->set,
 				     .prog = set->prog,
 				     .place = set->first + k,
 				     .is_return = probe_is_kernel_return(set->shape) }));
@@ -106,13 +134,6 @@ static void add_place(struct search *s, uint32_t number, uint32_t k)
 	if (site->is_go && objfile_go_allgs(f->obj))
 		site->allgs = objfile_go_allgs(f->obj) + site->bias;
 	site->is_entry = p->address == site->function->start;
-}
-
-static int by_address(const void *a, const void *b)
-{
-	const struct site *x = a, *y = b;
-
-	return x->address < y->address ? -1 : x->address > y->address;
 }
 
 static void site_free(struct site *s)
@@ -175,8 +196,6 @@ static void choose(struct search *s)
 	struct site *before = NULL;
 	size_t n = 0;
 
-	if (s->out->v.n)
-		qsort(s->out->v.v, s->out->v.n, sizeof(*s->out->v.v), by_address);
 	for (size_t i = 0; i < s->out->v.n; i++) {
 		struct site site = s->out->v.v[i];
 
@@ -238,6 +257,11 @@ void sites_find(struct target_job *j, const struct proc_maps *maps, const struct
 		for (uint32_t k = 0; !set->is_off && k < set->shape->n_points; k++)
 			add_place(&s, i, k);
 	}
+	if (s.found.n)
+		qsort(s.found.v, s.found.n, sizeof(*s.found.v), by_found);
+	vec_each(found, &s.found)
+		add_site(&s, found);
+	vec_free(&s.found);
 	choose(&s);
 	if (s.halves.n)
 		drop_halves(&s);

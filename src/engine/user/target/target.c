@@ -25,6 +25,7 @@ enum {
 	ATTEMPTS = 20,  /* to attach to a process that becomes another program meanwhile */
 	HOLD_MS = 100,
 	HOLD_ROUNDS = 3,
+	JUMP_REACH = 64, /* between a place and what its jump takes, at most */
 	START_MS =
 		20000, /* from exec to the first instruction: the dynamic linker, and what libraries do first */
 };
@@ -39,34 +40,86 @@ uint64_t target_sum_code(const struct proc_maps *maps)
 	return sum;
 }
 
+/* a process can have a hundred thousand places, and they are looked for again whenever it loads code: all of these are sorted */
+static int by_refused(const void *a, const void *b)
+{
+	const struct site_refused *x = a, *y = b;
+
+	if (x->address != y->address)
+		return x->address < y->address ? -1 : 1;
+	return x->place < y->place ? -1 : x->place > y->place;
+}
+
+/* the first that is not below; or the end */
+static const struct site *first_site(const struct batch *b, uint64_t address)
+{
+	size_t low = 0, high = b->sites.v.n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (b->sites.v.v[mid].address < address)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return b->sites.v.v + low;
+}
+
+static size_t first_inherited(const struct target *t, uint64_t address)
+{
+	size_t low = 0, high = t->inherited.sites.n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (t->inherited.sites.v[mid].address < address)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 static bool has_place(void *arg, uint64_t address, uint32_t place)
 {
+	const struct site_refused key = { address, place };
 	const struct target *t = arg;
+	size_t at;
 
-	vec_each(r, &t->refused)
-		if (r->address == address && r->place == place)
-			return true;
-	vec_each(b, &t->batches)
-		vec_each(s, &b->sites.v)
-			if (s->address == address && !s->is_gone)
+	vec_each(b, &t->batches) {
+		const struct site *s = first_site(b, address);
+
+		for (; s < b->sites.v.v + b->sites.v.n && s->address == address; s++)
+			if (!s->is_gone)
 				return true;
-	vec_each(s, &t->inherited.sites)
-		if (s->address == address)
-			return true;
-	return false;
+	}
+	if (t->refused.n && bsearch(&key, t->refused.v, t->refused.n, sizeof(key), by_refused))
+		return true;
+	at = first_inherited(t, address);
+	return at < t->inherited.sites.n && t->inherited.sites.v[at].address == address;
 }
 
 static bool has_jump(void *arg, uint64_t from, uint64_t to)
 {
 	const struct target *t = arg;
 
-	vec_each(b, &t->batches)
-		vec_each(s, &b->sites.v)
+	/* a jump begins at its place, or some instructions before it */
+	vec_each(b, &t->batches) {
+		const struct site *s = first_site(b, from - JUMP_REACH);
+
+		for (; s < b->sites.v.v + b->sites.v.n && s->address < to + JUMP_REACH; s++)
 			if (!s->is_gone && s->patch.site < to && s->patch.site + s->patch.len > from)
 				return true;
-	vec_each(s, &t->inherited.sites)
+	}
+	for (size_t i = first_inherited(t, from - JUMP_REACH); i < t->inherited.sites.n; i++) {
+		const struct inherited_site *s = &t->inherited.sites.v[i];
+
+		if (s->address >= to + JUMP_REACH)
+			break;
 		if (s->jump < to && s->jump + s->len > from)
 			return true;
+	}
 	return false;
 }
 
@@ -101,6 +154,8 @@ struct err *target_add_batch(struct target *t, struct target_job *j, const struc
 	sites_find(j, maps, &known, &b.sites);
 	vec_each(r, &b.sites.refused)
 		vec_push(&t->refused, *r);
+	if (b.sites.refused.n)
+		qsort(t->refused.v, t->refused.n, sizeof(*t->refused.v), by_refused);
 	n = b.sites.v.n;
 	t->is_partial = b.sites.is_partial;
 	drop_known_semaphores(t, &b.sites);

@@ -87,6 +87,13 @@ bool target_is_starting(const struct target *t)
 
 /* ---- children ---- */
 
+static int by_address(const void *a, const void *b)
+{
+	const struct inherited_site *x = a, *y = b;
+
+	return x->address < y->address ? -1 : x->address > y->address;
+}
+
 static void inherit(const struct target *parent, struct inherited *out)
 {
 	const struct inherited *old = &parent->inherited;
@@ -108,6 +115,8 @@ static void inherit(const struct target *parent, struct inherited *out)
 			if (s->is_raised)
 				vec_push(&out->semaphores, s->address);
 	}
+	if (out->sites.n)
+		qsort(out->sites.v, out->sites.n, sizeof(*out->sites.v), by_address);
 	vec_each(a, &parent->areas.v)
 		if ((*a)->remote.private)
 			vec_push(&out->privates, (*a)->remote.private);
