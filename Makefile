@@ -14,11 +14,12 @@ all: $(BUILD)/build.ninja
 # Meson's own options per build folder; each is set up once and then kept
 SETUP_build        =
 SETUP_build-clang  = CC=$(CLANG)
-SETUP_build-asan   =
+SETUP_build-asan   = CC=$(CLANG)
 FLAGS_build        = -Dwerror=true
 FLAGS_build-clang  = -Dwerror=true
-# -O1: half the time to compile, and stacks that can be read
-FLAGS_build-asan   = -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
+# -O1: half the time to compile, and stacks that can be read. With the second compiler: both are asked for warnings and run all unit tests
+# without a build more
+FLAGS_build-asan   = -Dwerror=true -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
 FLAGS_build-fuzz   = -Doptimization=1 -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
 FLAGS_build-static = -Dstatic=true -Dzydis_dir=$(CURDIR)/build-static/zydis
 

@@ -3,7 +3,7 @@
 """All tests of sonde, one after the other, and one line of counts at the end: N passed, N failed, N skipped.
 
   tests/all.py check               no root, under a minute: unit, golden, what tests/checks looks at
-  tests/all.py test                check + second compiler + sanitizers + runtime tests + Debian's kernels + fuzzers + soak
+  tests/all.py test                check + second compiler with sanitizers + runtime tests + Debian's kernels + fuzzers + soak
   tests/all.py soak --seconds N    servers under load, the runtime tests over and over under ASan and UBSan, hundreds of kills,
                                    all tests on Debian's kernels, the fuzzers: what has no end of its own, N seconds each
 
@@ -24,7 +24,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = 30       # of the short versions of long runs
-FUZZ_SECONDS = 15  # of each of some 25 fuzzers
+FUZZ_SECONDS = 40  # of each of some 25 fuzzers, which get what the tests beside them leave: 4 s of a processor or so
 # those whose programs and files are the test's own: an empty root has no shell, no redis, no libssl
 EMPTY_ROOT_TESTS = (r"^(uprobe\.(?!child_command)|usdt\.(?!a_probe_that_lets)|end\.(exit_|output_|sig(int_prints|term))|"
                     r"scripts\.(exec_counts|interval|syscalls|begin|profile))")
@@ -190,7 +190,7 @@ def golden(tally, folder, name, env=None):
 
 def runtime(tally, folder, name, env=None, more=()):
     script(tally, name, [sys.executable, "tests/run/runner.py", "--sonde", sonde(folder),
-                         "--progs", os.path.join(folder, "tests", "progs"), *more], env)
+                         "--progs", "build/tests/progs", *more], env)
 
 
 def format_report():
@@ -261,13 +261,24 @@ def fuzzers_beside():
     return beside(["nice", "-n", "19", "make", "--no-print-directory", "fuzzers"], lambda status, text: None)
 
 
+FUZZ = ["make", "--no-print-directory", "fuzz"]
+
+
 def fuzz(tally, seconds):
-    status, out = run(["make", "--no-print-directory", "fuzz", f"SECONDS={seconds}"])
+    status, out = run([*FUZZ, f"SECONDS={seconds}"])
     tally.step(f"fuzz, {seconds} s each", tap(tally, status, out, "fuzz"))
 
 
-def soak(tally, seconds, more=(), cycles=0):
-    """servers and other programs under load, then rounds of the runtime tests under the sanitizers, each until the time is over"""
+def fuzz_beside(tally, seconds):
+    """of least importance: what others do not want of the processors"""
+    def end(status, text):
+        print("".join(f"  {line}\n" for line in text.splitlines() if is_told(line)), end="")
+        tally.step(f"fuzz, {seconds} s each", tap(tally, status, text, "fuzz"))
+    return beside(["nice", "-n", "19", *FUZZ, f"SECONDS={seconds}"], end)
+
+
+def servers_and_programs(tally, seconds, cycles=0):
+    """under load, while probes come and go"""
     servers = [sys.executable, "tests/soak/soak.py", "--sonde", sonde("build"), "--seconds", str(seconds)]
     name = f"programs under the user engine, {seconds} s" + (f" and {cycles} cycles" if cycles else "")
 
@@ -278,6 +289,10 @@ def soak(tally, seconds, more=(), cycles=0):
     few = ["--cycles", str(cycles), "--jobs", "3"] if cycles else []
     with beside([*servers, "--engine", "user", "--no-leak-check", *few], end):
         script(tally, f"servers under load, {seconds} s", servers)
+
+
+def sanitized_rounds(tally, seconds, more=()):
+    """of the runtime tests, until the time is over; one at least"""
     finish, n = time.time() + seconds, 0
     while n == 0 or time.time() < finish:
         n += 1
@@ -317,12 +332,10 @@ def static(tally):
 def test(tally):
     if not check(tally):
         return
-    if build(tally, "clang", "build with clang, no warnings"):
-        unit(tally, "build-clang", "unit, clang")
-        golden(tally, "build-clang", "golden, clang")
-    if build(tally, "asan", "build with ASan and UBSan"):
-        unit(tally, "build-asan", "unit, sanitizers", SANITIZER_ENV)
-        golden(tally, "build-asan", "golden, sanitizers", SANITIZER_ENV)
+    # one build for both: the second compiler's warnings and code, and its sanitizers
+    if build(tally, "asan", "build with clang, ASan and UBSan, no warnings"):
+        unit(tally, "build-asan", "unit, clang with sanitizers", SANITIZER_ENV)
+        golden(tally, "build-asan", "golden, clang with sanitizers", SANITIZER_ENV)
     with vm_beside(tally, "chosen tests", "--chosen"):
         runtime(tally, "build", "runtime")
         # alone: a kernel uprobe in a file that a process of the user engine has mapped would destroy that process
@@ -331,8 +344,9 @@ def test(tally):
                [sys.executable, "tests/matrix/matrix.py", "--sonde", sonde("build")])
         static(tally)
         with fuzzers_beside():
-            soak(tally, SECONDS, ("-k", NOT_SCRIPTS_OF_SERVERS))
-    fuzz(tally, FUZZ_SECONDS)
+            servers_and_programs(tally, SECONDS)
+    with fuzz_beside(tally, FUZZ_SECONDS):
+        sanitized_rounds(tally, 0, ("-k", NOT_SCRIPTS_OF_SERVERS))
 
 
 def main():
@@ -348,7 +362,8 @@ def main():
         test(tally)
     else:
         with random_programs(tally, o.seconds):
-            soak(tally, o.seconds, cycles=o.cycles)
+            servers_and_programs(tally, o.seconds, o.cycles)
+            sanitized_rounds(tally, o.seconds)
             kills(tally)
         vm(tally, "all tests", "--loads")
         fuzz(tally, o.seconds)

@@ -117,7 +117,7 @@ void placement_choose(const struct code *c, uint64_t from, const struct placemen
 		      const struct placement_needs *needs, struct placement *ret)
 {
 	struct walk w = { .c = c, .edges = e, .needs = needs, .from = from };
-	const struct code_insn *first = code_at(c, from), *end = c->insn + c->n;
+	const struct code_insn *first = code_at(c, from), *end = c->n ? c->insn + c->n : NULL;
 
 	*ret = (struct placement){ .address = from, .insn = first };
 	for (const struct code_insn *i = first; i && i < end && i - first < WALK_MAX; i++) {

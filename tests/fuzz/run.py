@@ -156,16 +156,16 @@ def fuzz(o, folder, findings, name):
     binary = os.path.join(folder, name)
     old = os.path.join(HERE, "findings", name)
     if os.path.isdir(old):
-        status, out = run([binary, *(os.path.join(old, f) for f in sorted(os.listdir(old)))], 120)
+        status, out = run([binary, *(os.path.join(old, f) for f in sorted(os.listdir(old)))], 600)
         if status:
             return status, out
     with tempfile.TemporaryDirectory(prefix="sonde-fuzz-") as corpus:
         seeds(kind, o.build, corpus)
-        cmd = [binary, corpus, f"-max_total_time={o.seconds}", f"-max_len={longest}", f"-timeout={10 * share_of(o)}",
+        cmd = [binary, corpus, f"-max_total_time={o.seconds}", f"-max_len={longest}", f"-timeout={30 * share_of(o)}",
                "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={findings}/{name}-"]
         if words:
             cmd.append("-dict=" + os.path.join(HERE, words))
-        return run(cmd, o.seconds + 120)
+        return run(cmd, o.seconds + 60 * share_of(o))
 
 
 def share_of(o):

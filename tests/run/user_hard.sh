@@ -55,7 +55,7 @@ another_world() {
     until_true has_line said ready
     local pid
     pid=$(tr -d ' ' <"/proc/$outer/task/$outer/children")
-    "$sonde" -q --engine user -p "$pid" --duration 100ms -e 'uprobe:/checks:by_float { @ = count(); }' | sed 's/[1-9][0-9]*/N/'
+    "$sonde" -q --engine user -p "$pid" -e 'uprobe:/checks:by_float { @ = count(); } interval:ms:50 { if (@ > 0) { exit(); } }' | sed 's/[1-9][0-9]*/N/'
     own_bytes "$pid" /
     kill "$pid"
     wait "$outer" && sed 's/^[0-9]* rounds/rounds/' said

@@ -48,7 +48,7 @@ struct model {
 NEVER_COPIED static long probed(uint64_t what)
 {
 	__asm__ volatile("" : "+r"(what));
-	return (long)what + 1;
+	return (long)(what + 1);
 }
 
 static uint64_t wanted(struct model *m, unsigned what, uint64_t value)
