@@ -25,12 +25,16 @@ struct rt_area {
 	uint64_t rings;  /* offset of the first struct rt_ring */
 	uint64_t ring_stride; /* bytes from one to the next */
 	uint64_t ring_size;   /* of each one's data, a power of two */
-	struct rt_clock clocks[2];
-	uint64_t clock_now;      /* counts changes; clocks[clock_now % 2] is used */
+	/* counts changes; clocks[clock_now % 2] is used. Beside is_on, so that a hit which asks for the time touches two lines here */
+	uint64_t clock_now;
+	uint64_t padding[3];
+	struct rt_clock clocks[2]; /* a line each */
 	uint64_t bytes;          /* of the memory, from here on */
 	uint64_t n_missed_calls; /* whose return is not noticed: no room in the table of open calls */
 	uint64_t n_missed_hits; /* no program ran: all of our own stacks were in use */
 };
+
+_Static_assert(offsetof(struct rt_area, clocks) == 64, "lines of the cache");
 
 /*
  * A stack of ours, on which programs run where the traced program's own may have no room: see trampoline_stack.c. They lie one after the
@@ -82,6 +86,9 @@ struct rt_private {
 	uint32_t has_other_pids; /* another pid namespace than the tracer's: of threads only the first is known */
 	uint32_t has_other_users; /* another user namespace: uid_gid stands for all threads, for ever */
 	uint32_t has_fsgsbase;   /* AT_HWCAP2 bit 1: fs's base can be read by an instruction */
+	/* how threads are known again, with what stands at the end; 0 at first. On the line that every hit looks at */
+	uint32_t thread_offset; /* from fs's base to where the kernel keeps the tid; 0: not known yet */
+	uint32_t n_thread_misses;
 	uint64_t uid_gid;        /* gid << 32 | uid, of the tracer's user namespace */
 	uint64_t cgroup_id;      /* as bpf_get_current_cgroup_id gives it */
 	uint64_t ns_dev, ns_ino; /* the tracer's pid namespace: stat of its /proc/self/ns/pid */
@@ -90,9 +97,7 @@ struct rt_private {
 	int64_t g_offset; /* from fs's base to where Go has the address of the goroutine; 0: it is no Go program, or not known */
 	/* the first struct rt_stack, and where the last stack ends; both 0: there are none */
 	uint64_t stacks, stacks_end;
-	/* how threads are known again; all 0 at first */
-	uint32_t thread_offset; /* from fs's base to where the kernel keeps the tid; 0: not known yet */
-	uint32_t n_thread_misses;
+	uint64_t padding[4]; /* threads begin on a line */
 	struct rt_thread threads[RT_TIDS];
 };
 _Static_assert(sizeof(struct rt_private) <= 4096, "one page");
