@@ -114,7 +114,7 @@ bool object_user_place(const struct object *o, const struct bpf_program *p,
 	return place_parse(kind, rest, ret) && is_user(kind);
 }
 
-static ERR_MUST struct err *add_link(struct object *o, struct bpf_program *p, struct bpf_link *l)
+struct err *object_add_link(struct object *o, struct bpf_program *p, struct bpf_link *l)
 {
 	if (!l)
 		return object_failed(o, errno, "attach '%s' (section \"%s\")", bpf_program__name(p),
@@ -137,14 +137,12 @@ static ERR_MUST struct err *attach_user_once(struct object *o, struct bpf_progra
 	if (!at->file.n)
 		object_put_program(o, pid, &file);
 	if (str_is(at->kind, "usdt"))
-		TRY(object_check_operands(o, p));
-	if (str_is(at->kind, "usdt"))
-		return add_link(o, p,
-				bpf_program__attach_usdt(p, pid, strbuf_cstr(&file),
-							 strbuf_cstr(&func), strbuf_cstr(&name),
-							 NULL));
+		return object_add_link(o, p,
+				       bpf_program__attach_usdt(p, pid, strbuf_cstr(&file),
+								strbuf_cstr(&func),
+								strbuf_cstr(&name), NULL));
 	opts.func_name = strbuf_cstr(&func);
-	return add_link(
+	return object_add_link(
 		o, p,
 		bpf_program__attach_uprobe_opts(p, pid, strbuf_cstr(&file), at->offset, &opts));
 }
@@ -157,6 +155,8 @@ static ERR_MUST struct err *attach_user(struct object *o, struct bpf_program *p,
 					bpf_program__name(p), STR_ARG(at->func)),
 				"--attach %s=%.*s:FILE:%.*s, or -p PID for the program that it runs",
 				bpf_program__name(p), STR_ARG(at->kind), STR_ARG(at->func));
+	if (str_is(at->kind, "usdt") && object_operands_are_ours(o))
+		return object_attach_operands(o, p);
 	if (!o->opts.n_pids)
 		return attach_user_once(o, p, at, -1);
 	for (uint32_t i = 0; i < o->opts.n_pids; i++)
@@ -181,7 +181,7 @@ static ERR_MUST struct err *sample_once(struct object *o, struct bpf_program *p,
 	if (fd < 0)
 		return err_new(errno, "sample for '%s'", bpf_program__name(p));
 	vec_push(&o->samplers, fd);
-	return add_link(o, p, bpf_program__attach_perf_event(p, dup(fd)));
+	return object_add_link(o, p, bpf_program__attach_perf_event(p, dup(fd)));
 }
 
 static ERR_MUST struct err *attach_samples(struct object *o, struct bpf_program *p)
@@ -206,14 +206,15 @@ static ERR_MUST struct err *attach_kernel(struct object *o, struct bpf_program *
 	strbuf_add_str(&group, at->file);
 	strbuf_add_str(&func, at->func);
 	if (is_kind(at->kind, "tracepoint", "tp"))
-		return add_link(
+		return object_add_link(
 			o, p,
 			bpf_program__attach_tracepoint(p, strbuf_cstr(&group), strbuf_cstr(&func)));
 	if (is_kind(at->kind, "kprobe", "kretprobe"))
-		return add_link(o, p,
-				bpf_program__attach_kprobe_opts(p, strbuf_cstr(&func), &opts));
+		return object_add_link(
+			o, p, bpf_program__attach_kprobe_opts(p, strbuf_cstr(&func), &opts));
 	if (is_kind(at->kind, "raw_tracepoint", "raw_tp") || str_is(at->kind, "rawtracepoint"))
-		return add_link(o, p, bpf_program__attach_raw_tracepoint(p, strbuf_cstr(&func)));
+		return object_add_link(o, p,
+				       bpf_program__attach_raw_tracepoint(p, strbuf_cstr(&func)));
 	return err_hint(
 		err_new(0, "--attach knows no '%.*s'", STR_ARG(at->kind)),
 		"it takes uprobe:, uretprobe:, usdt:, tracepoint:, rawtracepoint:, kprobe:, kretprobe:");
@@ -324,7 +325,7 @@ static ERR_MUST struct err *attach_by_section(struct object *o, struct bpf_progr
 		return attach_samples(o, p);
 	if (place_of_section(bpf_program__section_name(p), &at) && is_user(at.kind))
 		return attach_user(o, p, &at);
-	return add_link(o, p, bpf_program__attach(p));
+	return object_add_link(o, p, bpf_program__attach(p));
 }
 
 static ERR_MUST struct err *attach_program(struct object *o, struct bpf_program *p)

@@ -82,7 +82,8 @@ static bool is_printed(const struct bpf_map *m)
 
 	if (str_starts(str_from(bpf_map__name(m)), STR("__bpf_usdt_")))
 		return false;
-	return object_map_is_per_cpu(t) || is_array(t) || t == BPF_MAP_TYPE_HASH || t == BPF_MAP_TYPE_LRU_HASH;
+	return object_map_is_per_cpu(t) || is_array(t) || t == BPF_MAP_TYPE_HASH ||
+	       t == BPF_MAP_TYPE_LRU_HASH;
 }
 
 static bool is_zero(const uint8_t *p, size_t n)
@@ -223,11 +224,14 @@ static ERR_MUST struct err *put_map(struct object *o, struct bpf_map *m)
 			   .value = object_type(o, bpf_map__btf_value_type_id(m)),
 			   .key_size = bpf_map__key_size(m),
 			   .value_size = bpf_map__value_size(m),
-			   .n_cpus = object_map_is_per_cpu(type) ? (uint32_t)libbpf_num_possible_cpus() : 1 };
+			   .n_cpus = object_map_is_per_cpu(type)
+					     ? (uint32_t)libbpf_num_possible_cpus()
+					     : 1 };
 	STRBUF_AUTO text = { 0 };
 	struct err *err;
 
-	t.stride = t.n_cpus > 1 || object_map_is_per_cpu(type) ? (t.value_size + 7) & ~7u : t.value_size;
+	t.stride = t.n_cpus > 1 || object_map_is_per_cpu(type) ? (t.value_size + 7) & ~7u
+							       : t.value_size;
 	arena_init(&t.arena);
 	err = read_elements(&t);
 	if (!err && t.elements.n) {

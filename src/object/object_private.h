@@ -64,6 +64,7 @@ struct object {
 	struct strbuf instance;   /* folder of a buffer of its own; empty: it is the machine's */
 	struct strbuf lines;      /* of it: the last one may be a part */
 	struct object_user *user; /* opts.is_user, once it is attached */
+	struct object_user *usdt; /* operands.c; NULL: libbpf attaches usdt programs */
 };
 
 /* one sentence through opts.remark */
@@ -100,8 +101,11 @@ struct err *object_set_variables(struct object *o) ERR_MUST;
 /* --attach names programs of the object */
 struct err *object_check_given(const struct object *o) ERR_MUST;
 
-/* operands.c: can it read the operands that libbpf writes? */
-struct err *object_check_operands(const struct object *o, const struct bpf_program *p) ERR_MUST;
+/* attach.c: a link of a program; NULL: libbpf has failed */
+struct err *object_add_link(struct object *o, struct bpf_program *p, struct bpf_link *l) ERR_MUST;
+/* operands.c: the object's operands are not in libbpf's form, and its usdt programs are attached by the second */
+bool object_operands_are_ours(const struct object *o);
+struct err *object_attach_operands(struct object *o, struct bpf_program *p) ERR_MUST;
 
 /* user.c: one error for all programs that neither their section nor --attach gives a place in a process; NULL: there are none */
 struct err *object_user_unplaced(const struct object *o, bool *is_any_placed) ERR_MUST;
@@ -109,7 +113,7 @@ struct err *object_user_unplaced(const struct object *o, bool *is_any_placed) ER
 struct err *object_user_attach(struct object *o, uint32_t *n) ERR_MUST;
 struct err *object_user_poll(struct object *o, int timeout_ms) ERR_MUST;
 void object_user_detach(struct object *o);
-void object_user_free(struct object *o);
+void object_user_free(struct object_user *u);
 /* elements of a map, as engine_ops.map_each gives them */
 struct err *object_user_each(struct object *o, const struct bpf_map *m,
 			     bool (*fn)(void *arg, const void *key, const void *value,

@@ -210,7 +210,8 @@ void object_free(struct object *o)
 	if (!o)
 		return;
 	object_detach(o);
-	object_user_free(o);
+	object_user_free(o->user);
+	object_user_free(o->usdt);
 	object_budget_free(o);
 	object_buffers_free(o);
 	object_pipe_close(o);

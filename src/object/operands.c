@@ -1,37 +1,72 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Operands of usdt probes under the kernel engine. libbpf writes them into a map of the object, in the form of its own usdt.bpf.h; an object that was
- * compiled with another form's would read numbers that are none. That is told before anything is attached. (In processes we write
- * them: user_places.c.)
+ * usdt probes under the kernel engine whose operands libbpf cannot provide: it writes them into a map of the object, in the form of its own
+ * usdt.bpf.h, and an object that was compiled with another form's would read numbers that are none. For such an object we do what libbpf would:
+ * a uprobe at each place of the probe, which carries the number of its operands in the map, by which the program finds them.
  */
-#include "object/object_private.h"
+#include "object/user.h"
 
-static bool names_map(const struct bpf_program *p, const struct bpf_map *m)
-{
-	const struct bpf_insn *in = bpf_program__insns(p);
-	size_t n = bpf_program__insn_cnt(p);
+#include <errno.h>
 
-	for (size_t i = 0; i < n; i++)
-		if (in[i].code == (BPF_LD | BPF_IMM | BPF_DW) &&
-		    in[i].src_reg == BPF_PSEUDO_MAP_FD && in[i].imm == bpf_map__fd(m))
-			return true;
-	return false;
-}
-
-struct err *object_check_operands(const struct object *o, const struct bpf_program *p)
+bool object_operands_are_ours(const struct object *o)
 {
 	const struct bpf_map *m = bpf_object__find_map_by_name(o->bpf, OBJECT_USDT_SPECS);
 	bool is_wide = libbpf_major_version() > 1 ||
 		       (libbpf_major_version() == 1 && libbpf_minor_version() >= 7);
-	uint32_t wide = OBJECT_SPEC_ARGS * OBJECT_SPEC_WIDE_BYTES;
 
-	if (!m || bpf_map__fd(m) < 0 || (bpf_map__value_size(m) > wide) == is_wide ||
-	    !names_map(p, m))
-		return NULL;
-	return err_hint(
-		err_new(0,
-			"'%s' reads operands in the form of libbpf %s 1.7, and this is libbpf %s: they would be wrong",
-			bpf_program__name(p), is_wide ? "before" : "since",
-			libbpf_version_string() + 1),
-		"--engine user reads both forms");
+	return m && bpf_map__fd(m) >= 0 &&
+	       (bpf_map__value_size(m) > OBJECT_SPEC_ARGS * OBJECT_SPEC_WIDE_BYTES) != is_wide;
+}
+
+/* what finds places and operands for processes does it here */
+static struct object_user *finder(struct object *o)
+{
+	const struct bpf_map *m = bpf_object__find_map_by_name(o->bpf, OBJECT_USDT_SPECS);
+
+	if (!o->usdt) {
+		o->usdt = object_user_new(o);
+		vec_push(&o->usdt->maps,
+			 ((struct object_user_map){ .map = m, .fd = bpf_map__fd(m) }));
+	}
+	return o->usdt;
+}
+
+static ERR_MUST struct err *write_operands(const struct object_user *u, size_t first)
+{
+	for (size_t i = first; i < u->specs.n; i++)
+		if (bpf_map_update_elem(u->maps.v[0].fd, &u->specs.v[i].index, u->specs.v[i].bytes,
+					BPF_ANY))
+			return err_new(errno, "write the operands of a usdt probe");
+	return NULL;
+}
+
+static ERR_MUST struct err *attach_at(struct object *o, struct bpf_program *p,
+				      const struct probe_point *at, pid_t pid)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .ref_ctr_offset = at->ref_ctr_offset,
+		    .bpf_cookie = at->cookie);
+	STRBUF_AUTO path = { 0 };
+
+	strbuf_add_str(&path, at->path);
+	return object_add_link(o, p,
+			       bpf_program__attach_uprobe_opts(p, pid, strbuf_cstr(&path),
+							       at->file_offset, &opts));
+}
+
+struct err *object_attach_operands(struct object *o, struct bpf_program *p)
+{
+	struct object_user *u = finder(o);
+	struct probe_shape *shape;
+	size_t first = u->specs.n;
+
+	TRY(object_user_find(u, p, &shape));
+	TRY(write_operands(u, first));
+	for (; shape; shape = shape->next)
+		for (uint32_t k = 0; k < shape->n_points; k++) {
+			for (uint32_t i = 0; i < o->opts.n_pids; i++)
+				TRY(attach_at(o, p, &shape->points[k], o->opts.pids[i]));
+			if (!o->opts.n_pids)
+				TRY(attach_at(o, p, &shape->points[k], -1));
+		}
+	return NULL;
 }

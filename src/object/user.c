@@ -34,7 +34,7 @@ static uint64_t ring_bytes(const struct object_user *u)
 	return n;
 }
 
-static struct object_user *user_new(struct object *o)
+struct object_user *object_user_new(struct object *o)
 {
 	struct object_user *u = base_alloc(sizeof(*u));
 
@@ -160,7 +160,7 @@ static ERR_MUST struct err *open_engine(struct object_user *u)
 struct err *object_user_attach(struct object *o, uint32_t *n)
 {
 	struct engine_attach_result res = { 0 };
-	struct object_user *u = user_new(o);
+	struct object_user *u = object_user_new(o);
 
 	o->user = u;
 	TRY(object_user_add_maps(u));
@@ -206,10 +206,8 @@ void object_user_detach(struct object *o)
 		o->user->is_detached = true;
 }
 
-void object_user_free(struct object *o)
+void object_user_free(struct object_user *u)
 {
-	struct object_user *u = o->user;
-
 	if (!u)
 		return;
 	if (u->engine)
@@ -222,7 +220,6 @@ void object_user_free(struct object *o)
 	type_table_free(&u->types);
 	arena_free(&u->arena);
 	free(u);
-	o->user = NULL;
 }
 
 struct err *object_user_each(struct object *o, const struct bpf_map *m,

@@ -11,7 +11,7 @@ struct object_user_map {
 	const struct bpf_map *map;
 	uint32_t index; /* in the image; of a buffer: its number */
 	bool is_buffer;
-	int fd;         /* of the kernel's: instructions name it by that */
+	int fd; /* of the kernel's: instructions name it by that */
 };
 
 /* operands of a usdt probe as the programs want them, in an element of libbpf's map of specs */
@@ -38,6 +38,8 @@ struct object_user {
 	bool is_detached, has_released;
 };
 
+/* user.c: finds places for the object's programs; freed by object_user_free */
+struct object_user *object_user_new(struct object *o);
 /* user_image.c: the object's maps, with what stands in its data sections; then its programs, at a place each */
 struct err *object_user_add_maps(struct object_user *u) ERR_MUST;
 struct err *object_user_add_program(struct object_user *u, struct bpf_program *p,
