@@ -462,7 +462,7 @@ class Report:
                 left = leaks.left(self.baseline)
                 if left:
                     reason = (reason + "\n" if status in ("fail", "broken") else "") + \
-                        "left in the kernel after " + ", ".join(self.since) + ": " + "; ".join(left)
+                        "left in the kernel after " + ", ".join(self.since) + ": " + "; ".join(left[:20]) + f" and {len(left) - 20} more" * (len(left) > 20)
                     status = "broken"
                     self.baseline = leaks.snapshot()
                 self.since = []
