@@ -117,6 +117,8 @@ struct engine_ops {
 	struct err *(*unwatch)(struct engine *e, uint64_t address); /* remove a watchpoint */
 	/* hits that the kernel did not deliver (recursion_misses of programs, missed of links) per program */
 	uint64_t (*missed)(struct engine *e, uint32_t prog);
+	/* those are returns for which there was no room, of any program; NULL: they are hits */
+	bool (*misses_returns)(struct engine *e, uint32_t prog);
 	/* hits for which there was no stack to run on, of all programs together; or NULL */
 	uint64_t (*without_stack)(struct engine *e);
 	/* of an image of others, whose programs count nothing for us: records that the rings had no room for */

@@ -56,9 +56,8 @@ static void put_message(const struct output *o, const struct image_fault *f, int
 	switch (f->kind) {
 	case FAULT_MAP_FULL:
 		if (!is_script_map(o, f->map) && is_call_map(o->image->maps[f->map])) {
-			strbuf_puts(out,
-				    "More calls are open than config max_pending allows. The "
-				    "returns of some are not seen.");
+			strbuf_puts(out, "More calls are open than config max_pending allows. The "
+					 "returns of some are not seen.");
 			break;
 		}
 		if (!is_script_map(o, f->map)) {
@@ -98,14 +97,16 @@ static void put_message(const struct output *o, const struct image_fault *f, int
 			      str_is(f->helper, "kstack") ? "kstack" : "ustack");
 		break;
 	case FAULT_NO_ENTRY:
-		strbuf_puts(out, "A call was met that had begun before the probe was there. What is "
-				 "computed from its entry is not known: it is left out.");
+		strbuf_puts(out,
+			    "A call was met that had begun before the probe was there. What is "
+			    "computed from its entry is not known: it is left out.");
 		break;
 	case FAULT_STREAM:
-		strbuf_printf(out,
-			      "Bytes of a connection could not be read (%s): their memory was not there at "
-			      "that moment. At the end of the call it is.",
-			      text);
+		strbuf_printf(
+			out,
+			"Bytes of a connection could not be read (%s): their memory was not there at "
+			"that moment. At the end of the call it is.",
+			text);
 		break;
 	default: strbuf_puts(out, text);
 	}
@@ -287,13 +288,23 @@ static void report_repeated(struct output *o, const struct image_fault *f, uint6
 	output_message(o, strbuf_str(&text));
 }
 
+/* the user engine counts them for all programs of returns together */
+static bool has_others(const struct output *o, uint32_t prog)
+{
+	for (uint32_t i = prog + 1; i < o->image->n_progs; i++)
+		if (probe_is_kernel_return(o->image->progs[i]->shape))
+			return true;
+	return false;
+}
+
 static void report_missed(struct output *o)
 {
 	uint64_t all = o->ops->without_stack ? o->ops->without_stack(o->engine) : 0;
 
 	if (all)
-		output_complain(o, "WARNING: %" PRIu64 " hits in Go code were skipped: no stack was free\n",
-				all);
+		output_complain(
+			o, "WARNING: %" PRIu64 " hits in Go code were skipped: no stack was free\n",
+			all);
 	for (uint32_t i = 0; o->ops->missed && i < o->image->n_progs; i++) {
 		uint64_t n = o->ops->missed(o->engine, i);
 		STRBUF_AUTO probes = { 0 };
@@ -301,8 +312,15 @@ static void report_missed(struct output *o)
 		if (!n)
 			continue;
 		put_probes(o, i, BY_PROGRAM, &probes);
-		output_complain(o, "WARNING: The kernel skipped %" PRIu64 " hits of %s\n", n,
-				strbuf_cstr(&probes));
+		if (o->ops->misses_returns && o->ops->misses_returns(o->engine, i))
+			output_complain(
+				o,
+				"WARNING: %" PRIu64
+				" returns were not noticed, too many calls were open at once: %s%s\n",
+				n, strbuf_cstr(&probes), has_others(o, i) ? " or others" : "");
+		else
+			output_complain(o, "WARNING: The kernel skipped %" PRIu64 " hits of %s\n",
+					n, strbuf_cstr(&probes));
 	}
 }
 
@@ -315,9 +333,11 @@ static void report_unread(struct output *o, const struct image_fault_count *c)
 		if (o->image->faults[i].kind == FAULT_READ && o->image->faults[i].is_quiet)
 			total += load(&c[i].count);
 	if (total)
-		output_complain(o,
-				"%" PRIu64 " read%s of memory that was not there gave empty text or 0 (-k shows where)\n",
-				total, total == 1 ? "" : "s");
+		output_complain(
+			o,
+			"%" PRIu64
+			" read%s of memory that was not there gave empty text or 0 (-k shows where)\n",
+			total, total == 1 ? "" : "s");
 }
 
 void faults_report_totals(struct output *o)

@@ -27,6 +27,10 @@ static ERR_MUST struct err *add_pid(struct session_opts *o, struct str text)
 				hint);
 	if (pid <= 0 || pid > PID_MAX)
 		return err_hint(err_new(0, "Pid out of range: %s", word), hint);
+	/* twice the same is one process */
+	vec_each(have, &o->pids)
+		if (*have == (pid_t)pid)
+			return NULL;
 	vec_push(&o->pids, (pid_t)pid);
 	return NULL;
 }

@@ -201,6 +201,11 @@ static struct err *both_unwatch(struct engine *e, uint64_t address)
 	return engine_kernel.unwatch(e->kernel, address);
 }
 
+static bool both_misses_returns(struct engine *e, uint32_t prog)
+{
+	return is_user(e, prog);
+}
+
 static uint64_t both_missed(struct engine *e, uint32_t prog)
 {
 	return is_user(e, prog) ? engine_user.missed(e->user, prog)
@@ -269,6 +274,7 @@ const struct engine_ops engine_both = {
 	.n_cpus = both_n_cpus,
 	.unwatch = both_unwatch,
 	.missed = both_missed,
+	.misses_returns = both_misses_returns,
 	.lost = both_lost,
 	.way_ns = both_way_ns,
 	.drop_clause = both_drop_clause,

@@ -133,6 +133,13 @@ static uint64_t user_missed(struct engine *e, uint32_t prog)
 	return 0;
 }
 
+static bool user_misses_returns(struct engine *e, uint32_t prog)
+{
+	(void)e;
+	(void)prog;
+	return true;
+}
+
 static uint64_t user_without_stack(struct engine *e)
 {
 	return shared_area(&e->shared)->n_missed_hits;
@@ -214,6 +221,7 @@ const struct engine_ops engine_user = {
 	.faults = user_faults,
 	.n_cpus = user_n_cpus,
 	.missed = user_missed,
+	.misses_returns = user_misses_returns,
 	.without_stack = user_without_stack,
 	.lost = user_lost,
 	.way_ns = user_way_ns,
