@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { PERF_PAGES = 64 };
+enum { PERF_PAGES = 64, LEAST_TEXT = 4 };
 
 static bool is_buffer(const struct bpf_map *m)
 {
@@ -93,6 +93,28 @@ static bool is_cut_in_text(const struct type *t, uint32_t n)
 	return last && type_is_char_array(last->type) && n >= last->offset && n < t->size;
 }
 
+static bool is_print(uint8_t c)
+{
+	return c >= ' ' && c < 127;
+}
+
+/* bytes of which nobody knows what they are: with a text among them, that is shown, too */
+static void put_characters(const uint8_t *p, uint32_t n, struct strbuf *out)
+{
+	uint32_t run = 0, longest = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		run = is_print(p[i]) ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	if (longest < LEAST_TEXT)
+		return;
+	strbuf_puts(out, "  |");
+	for (uint32_t i = 0; i < n; i++)
+		strbuf_putc(out, is_print(p[i]) ? (char)p[i] : '.');
+	strbuf_putc(out, '|');
+}
+
 void object_put_event(struct object_buffer *b, const void *data, uint32_t n)
 {
 	struct object *o = b->o;
@@ -132,6 +154,8 @@ void object_put_event(struct object_buffer *b, const void *data, uint32_t n)
 	}
 	/* perf records are padded to a multiple of 8 bytes */
 	object_put_value(o, t, data, t && b->perf && n - t->size < 8 ? t->size : n, false, &text);
+	if (!t && !o->opts.is_json)
+		put_characters(data, n, &text);
 	strbuf_puts(&text, o->opts.is_json ? "}\n" : "\n");
 	o->opts.write(o->opts.arg, strbuf_str(&text));
 }

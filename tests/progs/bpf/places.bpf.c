@@ -38,7 +38,11 @@ static __always_inline int hit(const char name[8])
 SEC("uprobe")
 int plain(struct pt_regs *ctx)
 {
+#ifdef WORD
+	__u8 bytes[9] = { 1, 'a', ' ', 'w', 'o', 'r', 'd', 0, 0xab };
+#else
 	__u8 bytes[3] = { 1, 0xab, PT_REGS_PARM2(ctx) };
+#endif
 	char name[8] = "plain";
 
 	bpf_ringbuf_output(&raw, bytes, sizeof(bytes), 0);
