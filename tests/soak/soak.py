@@ -165,6 +165,7 @@ def run(s, o, tmp):
         if o.engine == "user" and o.cycles:
             tracer.look_for_hot()
         s.memory[0] = state.memory(s.worker())
+        s.prepared = time.time() - begun
         while not s.fault and (s.cycles < max(1, o.cycles) or time.time() < begun + o.seconds):
             tracer.once()
             if s.cycles % 100 == 0:
@@ -189,7 +190,7 @@ def report(n, s):
     kept = f"; {s.kept[0]} areas of code stay, {s.kept[1] >> 10} KB" if s.kept[0] else ""
     kept += f"; memory {s.memory[0] >> 10} -> {s.memory[1] >> 10} KB"
     print(f"{'not ok' if s.fault else 'ok'} {n} - soak {s.name}: {s.cycles} cycles of {s.probes // max(1, s.cycles)} probes in "
-          f"{s.seconds:.0f} s, {s.hits} hits, {s.answers} answers right, {s.wrong} wrong, {s.crashes} crashes{kept}", flush=True)
+          f"{s.seconds:.0f} s ({s.prepared:.0f} before), {s.hits} hits, {s.answers} answers right, {s.wrong} wrong, {s.crashes} crashes{kept}", flush=True)
     if s.fault:
         print("".join(f"# {line}\n" for line in s.fault.splitlines()), end="", flush=True)
 

@@ -101,7 +101,7 @@ class Target:
         self.__dict__.update(more)
         self.answers = self.wrong = self.crashes = self.cycles = self.probes = self.hits = 0
         self.fault, self.stop, self.port = None, False, 0
-        self.kept, self.skip, self.seconds, self.memory = (0, 0), None, 0, [0, 0]
+        self.kept, self.skip, self.seconds, self.prepared, self.memory = (0, 0), None, 0, 0, [0, 0]
 
     def fail(self, why):
         self.fault = self.fault or why
@@ -287,11 +287,9 @@ def targets():
         Server("python", ["/usr/bin/python3"], "/usr/bin/python3",
                ["/usr/bin/python3", os.path.join(HERE, "server.py"), "{port}"], path=query,
                want=lambda n: b"[%d, %d, %d]\n" % (n % 200, twice(n), n % 50), is_steady=True),
-        Server("go", ["go"], "{tmp}/server", ["{tmp}/server", "{port}"],
-               build("go", "build", "-o", "{tmp}/server", os.path.join(HERE, "server.go")), path=query,
+        Server("go", ["{progs}/soak-go"], "{progs}/soak-go", ["{progs}/soak-go", "{port}"], path=query,
                want=lambda n: b"%d %d\n" % (n % 500, twice(n))),
-        Server("rust", ["rustc"], "{tmp}/server", ["{tmp}/server", "{port}"],
-               build("rustc", "--edition", "2021", "-O", "-o", "{tmp}/server", os.path.join(HERE, "server.rs")), path=query,
+        Server("rust", ["{progs}/soak-rust"], "{progs}/soak-rust", ["{progs}/soak-rust", "{port}"], path=query,
                want=lambda n: three(n % 300, twice(n), n % 20).encode(), is_steady=True),
         Server("tokio", ["{progs}/tokio-server"], "{progs}/tokio-server", ["{progs}/tokio-server", "{port}"], path=query,
                want=lambda n: three(n % 300, twice(n), n % 20).encode(), engines=("user",)),
