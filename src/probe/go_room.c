@@ -14,7 +14,7 @@
 /* StackNosplit: 752 in old versions, 800 in later ones; where the function's frame is not made yet, or not there any more, StackSmall more */
 enum { NOSPLIT = 752, SMALL = 128, TELLS_ASSEMBLY = 18 };
 
-enum { SCRATCH = 1 << 12 | 1 << 13 };
+enum { SCRATCH = 1 << 12 | 1 << 13, GO_G = 14 /* r14: the goroutine's record */ };
 
 /* what every goroutine returns to in the end: its second byte, where nobody calls from */
 static bool is_goroutines_end(const struct go_func *fn)
@@ -50,4 +50,33 @@ void go_room_at(struct objfile *f, const struct patchable_function *fn, uint64_t
 			"inside of Go's assembly there may be no room on the stack, and no register is free for certain";
 	else if (!is_known && ret->has_flags)
 		ret->reason = "the function looks at the flags that it is called with";
+}
+
+/* memory other than the stack, variables of the program and what r14 points to, the goroutine's own record */
+static bool may_fault(const struct code_insn *i)
+{
+	if (!(i->flags & (CODE_MEM_READ | CODE_MEM_WRITE)) ||
+	    i->flags & (CODE_RIP_RELATIVE | CODE_TLS))
+		return false;
+	if (i->mem_base == CODE_NO_REG && i->mem_index == CODE_NO_REG)
+		return !i->sp_delta && i->kind != CODE_RET;
+	return i->mem_base != CODE_RSP && i->mem_base != GO_G;
+}
+
+const char *go_fault_at(const struct patchable_function *fn, const struct patchable *place)
+{
+	const struct code_insn *i = code_at(&fn->code, place->address);
+	const struct code_insn *end = fn->code.insn + fn->code.n;
+	uint64_t checked = fn->start;
+	bool is_entry = place->address == fn->start ||
+			(go_entry_place(&fn->code, fn->start, &checked) &&
+			 place->address == checked);
+
+	/* where rsp points to the return address still */
+	for (; i && i < end && i->addr < place->address + place->len; i++) {
+		if (may_fault(i) && !is_entry)
+			return "Go must find the place where a nil pointer is used";
+		is_entry &= !i->sp_delta && !(i->flags & CODE_SP_UNKNOWN);
+	}
+	return NULL;
 }

@@ -16,6 +16,11 @@ struct go_room {
 	const char *reason; /* nothing can be probed there: why. Else NULL */
 };
 
+/*
+ * Go makes a panic of a fault, and looks for the function in which the instruction stands. An instruction that is executed elsewhere is in none: at an
+ * entry Go takes its caller instead, and anywhere else ends the program. NULL: nothing of what a patch displaces can fault there; else why not
+ */
+const char *go_fault_at(const struct patchable_function *fn, const struct patchable *place);
 void go_room_at(struct objfile *f, const struct patchable_function *fn, uint64_t address,
 		struct go_room *ret);
 

@@ -91,6 +91,16 @@ static bool returns_there(const struct code_insn *i)
 	return i->kind == CODE_CALL || i->kind == CODE_CALL_INDIRECT || i->kind == CODE_SYSCALL;
 }
 
+/* is i come to by falling through from the instruction before it only? */
+static bool is_fallen_into(const struct code *c, const struct placement_edges *e,
+			   const struct code_insn *i)
+{
+	const struct code_insn *before = i - 1;
+
+	return before->addr + before->len == i->addr && code_falls_through(before) &&
+	       !returns_there(before) && !is_loop_head(c, e, i->addr);
+}
+
 /* the jump some instructions before the place: they run in their new place, then the probe, then the rest */
 static bool try_before(const struct code *c, const uint8_t *bytes, const struct placement_edges *e,
 		       const struct code_insn *place, struct patchable *ret)
@@ -99,9 +109,7 @@ static bool try_before(const struct code *c, const uint8_t *bytes, const struct 
 		const struct code_insn *before = i - 1;
 
 		/* the place itself is entered by falling through only, and so is what stands between */
-		if (before->addr + before->len != i->addr || !code_falls_through(before) ||
-		    returns_there(before) || is_loop_head(c, e, i->addr) ||
-		    place->addr - before->addr > PATCH_BEFORE)
+		if (!is_fallen_into(c, e, i) || place->addr - before->addr > PATCH_BEFORE)
 			return false;
 		ret->address = before->addr;
 		try_from(c, bytes, e, before, ret);
@@ -109,6 +117,28 @@ static bool try_before(const struct code *c, const uint8_t *bytes, const struct 
 			return true;
 	}
 	return false;
+}
+
+bool patchable_ahead(const struct patchable_function *fn, uint64_t address, struct patchable *ret)
+{
+	const struct code *c = &fn->code;
+	const struct code_insn *place = code_at(c, address), *i;
+	struct patchable p = { .at = address };
+
+	if (!fn->bytes || !place)
+		return false;
+	for (i = place; i > c->insn && address - i->addr < PATCH_BYTES; i--)
+		if (!is_fallen_into(c, fn->edges, i) || address - i[-1].addr > PATCH_BEFORE)
+			return false;
+	if (address - i->addr < PATCH_BYTES)
+		return false;
+	p.address = i->addr;
+	p.len = (uint8_t)(address - i->addr);
+	for (; i < place; i++, p.n_insns++)
+		if (refuse(c, fn->bytes, fn->edges, i, p.address))
+			return false;
+	*ret = p;
+	return true;
 }
 
 void patchable_choose(const struct code *c, const uint8_t *bytes, uint64_t from,

@@ -16,7 +16,7 @@ struct placement_edges;
 
 struct patchable {
 	uint64_t address; /* where the jump would stand: the place, or behind its endbr64, or some instructions before it */
-	uint64_t at; /* the instruction in front of which the probe runs: address, or a later one of those displaced */
+	uint64_t at; /* the instruction in front of which the probe runs: address, a later one of those displaced, or the one behind them */
 	uint8_t len; /* bytes that are displaced, whole instructions; 0: it cannot be patched */
 	uint8_t n_insns;
 	const struct code_insn *blocker; /* why not, or NULL; of the code that was asked */
@@ -46,6 +46,11 @@ struct patchable_function {
 void patchable_read(struct objfile *f, uint64_t address, struct patchable_function *ret);
 void patchable_free(struct patchable_function *fn);
 void patchable_at(const struct patchable_function *fn, uint64_t address, struct patchable *ret);
+/*
+ * A jump that ends where the place begins: what stands there is executed where it is, behind the probe. false: there is no room for it, or control comes
+ * to the place in other ways than from the instructions before it
+ */
+bool patchable_ahead(const struct patchable_function *fn, uint64_t address, struct patchable *ret);
 
 /* a place of a function of one file */
 struct patchable_span {

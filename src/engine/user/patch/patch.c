@@ -42,7 +42,7 @@ struct err *patch_emit(struct x86 *x, struct patch *p, const struct code *c, con
 	bool goes_on = true;
 
 	if (!i || p->len < PATCH_JUMP || p->len > PATCH_LONGEST || p->site + p->len > c->end ||
-	    (p->at && (p->at < p->site || p->at >= p->site + p->len || !code_at(c, p->at))))
+	    (p->at && (p->at < p->site || p->at > p->site + p->len || !code_at(c, p->at))))
 		return err_new(EINVAL, "0x%llx is no place for a patch",
 			       (unsigned long long)p->site);
 	while (x86_here(x) % ALIGNMENT)
@@ -58,6 +58,8 @@ struct err *patch_emit(struct x86 *x, struct patch *p, const struct code *c, con
 		if (!(i->flags & CODE_PADDING))
 			TRY(emit_displaced(x, p, i, bytes + (i->addr - c->start)));
 	}
+	if (goes_on && p->at == p->site + p->len)
+		body(arg, x);
 	if (goes_on && !x86_jump_to(x, p->site + p->len))
 		return err_new(0, "the trampoline is too far from 0x%llx",
 			       (unsigned long long)p->site);

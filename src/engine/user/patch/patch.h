@@ -22,7 +22,7 @@ enum {
 
 struct patch {
 	uint64_t site; /* address in the process */
-	uint64_t at; /* the displaced instruction in front of which the probe runs; 0: the first */
+	uint64_t at; /* the displaced instruction in front of which the probe runs, or the one behind them; 0: the first */
 	uint8_t len; /* bytes displaced, whole instructions, PATCH_JUMP at least */
 	uint8_t n_insns;              /* of them that count: threads can stand at each */
 	uint8_t offsets[PATCH_INSNS]; /* of the displaced instructions from the site */

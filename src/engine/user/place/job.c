@@ -30,6 +30,8 @@ static void judge(struct target_job *j, const struct place_set *set, uint32_t k,
 {
 	const struct place_file *f = set->files[k];
 	uint64_t address = set->shape->points[k].address;
+	struct patchable ahead;
+	const char *why;
 
 	*ret = (struct place_verdict){ 0 };
 	if (!f->obj)
@@ -39,9 +41,15 @@ static void judge(struct target_job *j, const struct place_set *set, uint32_t k,
 	if (!set->shape->is_go || !ret->place.len)
 		return;
 	go_room_at(f->obj, ret->function, address, &ret->room);
-	if (ret->room.reason) {
+	why = ret->room.reason;
+	if (!why && go_fault_at(ret->function, &ret->place)) {
+		if (patchable_ahead(ret->function, address, &ahead))
+			ret->place = ahead;
+		why = go_fault_at(ret->function, &ret->place);
+	}
+	if (why) {
 		ret->place.len = 0;
-		ret->place.reason = ret->room.reason;
+		ret->place.reason = why;
 	}
 }
 
