@@ -46,7 +46,7 @@ static struct str cut_number(struct str func, uint64_t *offset)
 }
 
 /* the words behind the kind; false: there are too few */
-static bool place_parse(struct str kind, struct str rest, struct object_place *p)
+bool object_place_parse(struct str kind, struct str rest, struct object_place *p)
 {
 	*p = (struct object_place){ .kind = kind,
 				    .is_return = str_starts(kind, STR("uretprobe")) ||
@@ -82,7 +82,7 @@ static bool place_of_section(const char *section, struct object_place *p)
 	struct str rest = str_from(section), kind = str_split(&rest, '/');
 	ptrdiff_t dot = str_find_char(kind, '.', 0);
 
-	return place_parse(dot < 0 ? kind : str_sub(kind, 0, (size_t)dot), rest, p);
+	return object_place_parse(dot < 0 ? kind : str_sub(kind, 0, (size_t)dot), rest, p);
 }
 
 static const char *given_place(const struct object *o, const char *program)
@@ -111,7 +111,7 @@ bool object_user_place(const struct object *o, const struct bpf_program *p,
 		return place_of_section(bpf_program__section_name(p), ret) && is_user(ret->kind);
 	rest = str_from(given);
 	kind = str_split(&rest, ':');
-	return place_parse(kind, rest, ret) && is_user(kind);
+	return object_place_parse(kind, rest, ret) && is_user(kind);
 }
 
 struct err *object_add_link(struct object *o, struct bpf_program *p, struct bpf_link *l)
@@ -225,7 +225,7 @@ static ERR_MUST struct err *attach_given(struct object *o, struct bpf_program *p
 	struct str rest = str_from(text), kind = str_split(&rest, ':');
 	struct object_place at;
 
-	if (!place_parse(kind, rest, &at)) /* object_check_given has said so */
+	if (!object_place_parse(kind, rest, &at)) /* object_check_given has said so */
 		return NULL;
 	return is_user(kind) ? attach_user(o, p, &at) : attach_kernel(o, p, &at);
 }
@@ -342,30 +342,6 @@ static bool is_of_all(const struct object *o, const struct bpf_program *p)
 	struct object_place at;
 
 	return bpf_program__type(p) != BPF_PROG_TYPE_PERF_EVENT && !object_user_place(o, p, &at);
-}
-
-/* --attach names programs of the object */
-struct err *object_check_given(const struct object *o)
-{
-	STRBUF_AUTO names = { 0 };
-	struct bpf_program *p;
-
-	bpf_object__for_each_program(p, o->bpf)
-		strbuf_printf(&names, names.n ? ", %s" : "%s", bpf_program__name(p));
-	for (uint32_t i = 0; i < o->opts.n_attach; i++) {
-		const struct object_attach *a = &o->opts.attach[i];
-		struct str rest = str_from(a->place), kind = str_split(&rest, ':');
-		struct object_place at;
-
-		if (!bpf_object__find_program_by_name(o->bpf, a->program))
-			return err_hint(err_new(0, "the object has no program '%s'", a->program),
-					"it has %s", strbuf_cstr(&names));
-		if (!place_parse(kind, rest, &at))
-			return err_hint(
-				err_new(0, "--attach %s=%s names no place", a->program, a->place),
-				"uprobe:FILE:FUNCTION, usdt:FILE:PROVIDER:NAME, tracepoint:CATEGORY:NAME, kprobe:FUNCTION");
-	}
-	return NULL;
 }
 
 struct err *object_attach(struct object *o, uint32_t *n)

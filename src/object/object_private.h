@@ -98,10 +98,14 @@ void object_put_program(const struct object *o, pid_t pid, struct strbuf *out);
 /* set.c: what opts.set says, in an object that is not loaded yet */
 struct err *object_set_variables(struct object *o) ERR_MUST;
 
+/* given.c: --attach PROGRAM=none, where PROGRAM can be a pattern */
+bool object_is_unwanted(const struct object *o, const struct bpf_program *p);
 /* --attach names programs of the object */
 struct err *object_check_given(const struct object *o) ERR_MUST;
 
-/* attach.c: a link of a program; NULL: libbpf has failed */
+/* attach.c: the words of a place behind its kind; false: there are too few */
+bool object_place_parse(struct str kind, struct str rest, struct object_place *p);
+/* a link of a program; NULL: libbpf has failed */
 struct err *object_add_link(struct object *o, struct bpf_program *p, struct bpf_link *l) ERR_MUST;
 /* operands.c: the object's operands are not in libbpf's form, and its usdt programs are attached by the second */
 bool object_operands_are_ours(const struct object *o);

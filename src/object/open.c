@@ -109,18 +109,20 @@ static void leave_out(struct object *o)
 	struct bpf_program *p;
 	unsigned n_left = 0;
 
-	bpf_object__for_each_program(p, o->bpf) n_left +=
-		!missing_function(p) && (!o->opts.is_user || object_user_place(o, p, &at));
+	bpf_object__for_each_program(p, o->bpf)
+		n_left += !missing_function(p) && !object_is_unwanted(o, p) &&
+			  (!o->opts.is_user || object_user_place(o, p, &at));
 	if (!n_left)
 		return; /* loading says why */
 	bpf_object__for_each_program(p, o->bpf)
 	{
 		const char *missing = missing_function(p);
+		bool is_unwanted = object_is_unwanted(o, p);
 
-		if (missing && !o->opts.is_user)
+		if (missing && !is_unwanted && !o->opts.is_user)
 			object_remark(o, "'%s' is left out: the kernel has no function '%s'",
 				      bpf_program__name(p), missing);
-		if (missing || (o->opts.is_user && !object_user_place(o, p, &at)))
+		if (missing || is_unwanted || (o->opts.is_user && !object_user_place(o, p, &at)))
 			bpf_program__set_autoload(p, false);
 	}
 	strbuf_clear(&o->log);

@@ -77,6 +77,8 @@ struct err *object_user_unplaced(const struct object *o, bool *is_any_placed)
 	*is_any_placed = false;
 	bpf_object__for_each_program(p, o->bpf)
 	{
+		if (object_is_unwanted(o, p))
+			continue;
 		if (object_user_place(o, p, &at)) {
 			*is_any_placed = true;
 			continue;
@@ -112,7 +114,8 @@ static ERR_MUST struct err *add_programs(struct object_user *u)
 	bpf_object__for_each_program(p, u->o->bpf)
 	{
 		struct probe_shape *shape = NULL;
-		struct err *err = object_user_find(u, p, &shape);
+		struct err *err = object_is_unwanted(u->o, p) ? NULL
+							      : object_user_find(u, p, &shape);
 
 		if (!err && !shape)
 			continue;
