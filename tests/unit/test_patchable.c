@@ -72,6 +72,48 @@ TEST(returns)
 	expect(try_at(call, sizeof(call), START + 5, 0), 5, 0, "the function is too short");
 }
 
+/* what may fault stays where it is: the jump ends in front of it. len 0: there is none */
+static struct patchable try_ahead(const uint8_t *bytes, size_t n, uint64_t from, uint64_t target)
+{
+	struct placement_edges e = { .is_complete = true };
+	struct patchable_function fn = {
+		.start = START, .size = n, .bytes = (uint8_t *)bytes, .edges = &e
+	};
+	struct patchable p = { 0 };
+	CODE_AUTO c;
+
+	code_decode(bytes, n, START, &c);
+	fn.code = c;
+	if (target)
+		vec_push(&e.targets, target);
+	if (!patchable_ahead(&fn, from, &p))
+		p = (struct patchable){ .address = from };
+	placement_edges_free(&e);
+	return p;
+}
+
+/* a Go function's inside: patchable_at would move the instruction that uses rax, or rcx */
+TEST(ahead_of_the_place)
+{
+	/* 0: push rbp; 1: mov [rsp+88], rax; 6: mov rdx, [rax+64]; 10: ret */
+	static const uint8_t plain[] = { 0x55, 0x48, 0x89, 0x44, 0x24, 0x58,
+					 0x48, 0x8b, 0x50, 0x40, 0xc3 };
+	/* 0: call far; 5: mov rcx, [rsp+8]; 10: mov rcx, [rcx+16]; 14: ret: the call comes back to the jump */
+	static const uint8_t called[] = { 0xe8, 0, 0x10, 0,    0,    0x48, 0x8b, 0x4c,
+					  0x24, 8, 0x48, 0x8b, 0x49, 0x10, 0xc3 };
+	struct patchable p = try_ahead(plain, sizeof(plain), START + 6, 0);
+
+	expect(p, 1, 5, "");
+	CHECK_INT(p.at, START + 6);
+	CHECK_INT(p.n_insns, 1);
+	expect(try_ahead(called, sizeof(called), START + 10, 0), 5, 5, "");
+	/* who jumps to the place would pass the probe by; who jumps between would land in the jump */
+	expect(try_ahead(plain, sizeof(plain), START + 6, START + 6), 6, 0, "");
+	/* nothing is moved over a call, nor from before the function */
+	expect(try_ahead(called, sizeof(called), START + 5, 0), 5, 0, "");
+	expect(try_ahead(plain, sizeof(plain), START + 1, 0), 1, 0, "");
+}
+
 TEST(branches_into_it)
 {
 	/* 0: inc eax; 2: dec edi; 4: jnz 2; 6: ret */
