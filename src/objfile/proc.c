@@ -81,7 +81,8 @@ pid_t proc_task(pid_t pid)
 		if (!found && *tid != pid && can_run(*tid))
 			found = *tid;
 	vec_free(&threads);
-	return found;
+	/* the last one may have executed a program meanwhile: then it has the first one's number */
+	return !found && can_run(pid) ? pid : found;
 }
 
 /* for names of files; of a process that has ended, its own */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Programs stopped at their first instruction: children that wait on a pipe before exec, as the session's do. Nothing of the program
- * has run then (it has said nothing), its libraries are there, and its entry is the file's again.
+ * has run then (it has said nothing), its libraries are there, and its entry is the file's again. And one whose threads execute it again.
  */
 #include "engine/user/process/remote.h"
 
@@ -14,9 +14,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
-enum { WAIT_MS = 20000, PAGE = 4096 };
+enum { WAIT_MS = 20000, PAGE = 4096, N_EXECS = 100, N_IDLE = 3 };
 
 struct start {
 	pid_t pid;
@@ -140,4 +142,96 @@ TEST(a_program_that_does_not_start)
 	waitpid(s.pid, NULL, 0);
 	close(s.gate);
 	close(s.out);
+}
+
+/* ---- a program that executes itself, which is this file ---- */
+
+#define EXECS_LEFT "TEST_EXECS_LEFT"
+
+static void *idle(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+static void *execute(void *arg)
+{
+	char *const argv[] = { "execs", NULL };
+
+	execv("/proc/self/exe", argv);
+	_exit(127);
+	return arg;
+}
+
+/* before main() of what start_execs has begun, and of none else: threads, one of which executes the file; the last one says that it is there */
+__attribute__((constructor)) static void go_on(void)
+{
+	const char *left = getenv(EXECS_LEFT);
+	char text[16];
+	pthread_t t;
+
+	if (!left)
+		return;
+	if (!strcmp(left, "0"))
+		_exit(write(1, "end", 3) != 3);
+	snprintf(text, sizeof(text), "%d", atoi(left) - 1);
+	setenv(EXECS_LEFT, text, true);
+	for (int i = 0; i < N_IDLE; i++)
+		pthread_create(&t, NULL, idle, NULL);
+	pthread_create(&t, NULL, execute, NULL);
+	idle(NULL);
+}
+
+static pid_t start_execs(int *out)
+{
+	char *const argv[] = { "execs", NULL };
+	char text[16];
+	int pipes[2];
+	pid_t pid;
+
+	CHECK(!pipe2(pipes, O_CLOEXEC));
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(pipes[1], 1);
+		snprintf(text, sizeof(text), "%d", N_EXECS);
+		setenv(EXECS_LEFT, text, true);
+		execv("/proc/self/exe", argv);
+		_exit(127);
+	}
+	close(pipes[1]);
+	*out = pipes[0];
+	return pid;
+}
+
+/* exec waits for the ends of threads that are ours, and PTRACE_SEIZE for exec: neither may wait for ever */
+TEST(a_program_that_is_executed_while_it_is_stopped)
+{
+	struct pollfd p = { .events = POLLIN };
+	pid_t pid = start_execs(&p.fd);
+	unsigned n_stopped = 0;
+	char text[4] = "";
+
+	alarm(2 * WAIT_MS / 1000);
+	while (!poll(&p, 1, 0)) {
+		struct remote r;
+		struct err *e = remote_open(pid, &r);
+
+		if (!e)
+			e = remote_stop(&r, WAIT_MS);
+		n_stopped += !e;
+		err_free(e);
+		remote_close(&r);
+		remote_tend();
+	}
+	alarm(0);
+	CHECK(read(p.fd, text, sizeof(text)) == 3);
+	CHECK_STR(text, "end");
+	printf("# stopped %u times during %d execs\n", n_stopped, N_EXECS);
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, __WALL) > 0)
+		;
+	close(p.fd);
 }

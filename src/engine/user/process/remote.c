@@ -95,46 +95,12 @@ void remote_undo_interruption(pid_t tid, struct user_regs_struct *regs)
 	ptrace(PTRACE_SETREGS, tid, NULL, regs);
 }
 
-/* threads that are seized and have not stopped: nothing but a stop lets us detach from them */
-static VEC(pid_t) unstopped;
-
-static bool take_unstopped(pid_t tid)
-{
-	vec_each(t, &unstopped)
-		if (*t == tid) {
-			*t = vec_last(&unstopped);
-			unstopped.n--;
-			return true;
-		}
-	return false;
-}
-
 /* a filter would judge our system calls as the program's own: kill it, perhaps */
 bool remote_is_filtered(pid_t tid)
 {
 	char mode[16];
 
 	return proc_status(tid, "Seccomp", mode, sizeof(mode)) && strcmp(mode, "0");
-}
-
-/* errno EACCES: it has a seccomp filter, and we may not suspend that */
-static enum seized seize(pid_t tid)
-{
-	if (take_unstopped(tid))
-		return SEIZED; /* since an earlier attempt */
-	if (remote_is_keeping() || kept_has(tid))
-		return kept_seize(tid);
-	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP)) {
-		if (errno == ESRCH)
-			return SEIZED_GONE;
-		if (remote_is_filtered(tid)) {
-			errno = EACCES;
-			return SEIZED_NOT;
-		}
-		if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACESYSGOOD))
-			return errno == ESRCH ? SEIZED_GONE : SEIZED_NOT;
-	}
-	return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) && errno == ESRCH ? SEIZED_GONE : SEIZED;
 }
 
 /* a stop that came is noted; false: not yet */
@@ -179,16 +145,25 @@ static struct err *refuse_wait(const struct remote *r, pid_t tid)
 static struct err *wait_for_stop(struct remote *r, struct remote_thread *t, uint64_t deadline)
 {
 	static const struct timespec nap = { .tv_nsec = NAP_NS };
+	pid_t tid = t->tid;
 
-	for (unsigned spins = 0; !look_for_stop(t); spins++) {
+	for (unsigned spins = 0, next_reap = 2 * SPINS; !look_for_stop(t); spins++) {
 		if (spins < SPINS) {
 			sched_yield();
 			continue;
 		}
 		if (clock_monotonic_ns() > deadline)
 			return refuse_wait(r, t->tid);
+		/* this one may be executing a program, and wait for the ends of others that have stopped */
+		if (spins == next_reap) {
+			remote_reap_stopped(r);
+			next_reap *= 2;
+		}
 		nanosleep(&nap, NULL);
 	}
+	/* its number is gone; is it the first thread now? */
+	if (!t->tid && tid != r->pid)
+		remote_note_exec(r);
 	return NULL;
 }
 
@@ -220,6 +195,12 @@ static struct err *refuse_seize(const struct remote *r, pid_t tid, int code)
 			"user and kernel.yama.ptrace_scope = 0");
 }
 
+/* it ends, or makes way for a thread that executes a program: that is no refusal */
+static bool is_going(const struct remote *r, pid_t tid)
+{
+	return strchr("?XZ", proc_state(tid)) || !remote_is_current(r);
+}
+
 /* seizes threads that are not known yet; *n_new of them */
 static struct err *seize_new(struct remote *r, size_t *n_new)
 {
@@ -228,22 +209,24 @@ static struct err *seize_new(struct remote *r, size_t *n_new)
 
 	*n_new = 0;
 	TRY(proc_threads(r->pid, UINT_MAX, &threads));
+	remote_seize_begin(r);
 	vec_each(tid, &threads) {
 		enum seized got;
 
 		if (e || is_known(r, *tid))
 			continue;
-		got = seize(*tid);
+		got = remote_seize(*tid);
 		if (got == SEIZED) {
 			vec_push(&r->threads, ((struct remote_thread){ .tid = *tid }));
 			++*n_new;
 		} else if (got == SEIZED_NOT) {
 			int code = errno;
 
-			if (!strchr("?XZ", proc_state(*tid)))
+			if (!is_going(r, *tid))
 				e = refuse_seize(r, *tid, code);
 		}
 	}
+	remote_seize_end();
 	vec_free(&threads);
 	return e;
 }
@@ -302,10 +285,21 @@ struct err *remote_stop_one(struct remote *r, unsigned timeout_ms)
 {
 	uint64_t deadline = deadline_in(timeout_ms);
 	struct err *e = NULL;
+	enum seized got;
 
 	vec_push(&r->threads, ((struct remote_thread){ .tid = r->leader }));
-	if (seize(r->leader) != SEIZED) {
+	remote_seize_begin(r);
+	got = remote_seize(r->leader);
+	if (got != SEIZED) {
 		e = refuse_seize(r, r->leader, errno);
+		if (got == SEIZED_GONE || is_going(r, r->leader)) {
+			err_free(e);
+			e = err_new(ESRCH, "process %d has ended, or become another program",
+				    (int)r->pid);
+		}
+	}
+	remote_seize_end();
+	if (e) {
 		vec_free(&r->threads);
 		return e;
 	}
@@ -335,27 +329,6 @@ struct err *remote_stop_one(struct remote *r, unsigned timeout_ms)
 	return e;
 }
 
-bool remote_tend(void)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < unstopped.n; i++) {
-		int status, signal;
-		pid_t tid = unstopped.v[i], got = waitpid(tid, &status, __WALL | WNOHANG);
-
-		if (got == 0) {
-			unstopped.v[n++] = tid;
-		} else if (got > 0 && WIFSTOPPED(status)) {
-			signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
-			ptrace(PTRACE_DETACH, tid, NULL, (void *)(intptr_t)signal);
-		}
-	}
-	unstopped.n = n;
-	if (!n)
-		vec_free(&unstopped);
-	return !n;
-}
-
 /* a thread that has not stopped yet is waited for, shortly; else it is for remote_tend */
 static void detach(struct remote *r, struct remote_thread *t)
 {
@@ -367,10 +340,8 @@ static void detach(struct remote *r, struct remote_thread *t)
 	}
 	if (!t->is_stopped)
 		err_free(wait_for_stop(r, t, deadline_in(LAST_WAIT_MS)));
-	if (t->tid && !t->is_stopped)
-		vec_push(&unstopped, t->tid);
-	else if (t->tid)
-		ptrace(PTRACE_DETACH, t->tid, NULL, (void *)(intptr_t)t->signal);
+	if (t->tid)
+		remote_let_go(r, t);
 }
 
 void remote_go(struct remote *r)
@@ -383,6 +354,7 @@ void remote_go(struct remote *r)
 		if (!t->is_stopped)
 			detach(r, t);
 	vec_free(&r->threads);
+	remote_tend_killed();
 	r->is_frozen = false;
 }
 

@@ -26,6 +26,7 @@ enum {
 struct kept {
 	pid_t tid, pid;
 	bool is_stopped;
+	bool has_ended;   /* kept_look_for_ends has seen it */
 	bool is_stopping; /* somebody waits for its stop */
 	bool is_held;     /* by a signal like SIGSTOP: it must not run */
 	bool is_inside;   /* of vfork, whose child runs in its place */
@@ -156,6 +157,20 @@ void kept_note_end(pid_t tid)
 
 	if (k)
 		end(k);
+}
+
+void kept_look_for_ends(void)
+{
+	vec_each(k, &threads)
+		if (k->tid != k->pid && !k->has_ended)
+			k->has_ended = remote_has_ended(k->tid);
+}
+
+void kept_note_ends(void)
+{
+	for (size_t i = threads.n; i--;)
+		if (threads.v[i].has_ended)
+			drop(&threads.v[i]);
 }
 
 /* a new thread says for itself whose it is */
@@ -299,7 +314,7 @@ enum seized kept_seize(pid_t tid)
 {
 	struct kept *k = find(tid);
 
-	if (!k && ptrace(PTRACE_SEIZE, tid, NULL, TELLS)) {
+	if (!k && !remote_ptrace_seize(tid, TELLS)) {
 		int code = errno;
 
 		if (code == ESRCH)

@@ -37,6 +37,23 @@ struct err *remote_call_checked(struct remote *r, const char *what, long nr, con
 /* a descriptor of ours becomes one of the process; scratch: a page of ours in it that it can write */
 struct err *remote_pass_fd(struct remote *r, uint64_t scratch, int fd, int64_t *ret) ERR_MUST;
 
+/* ---- remote_seize.c ---- */
+
+/* around calls of remote_seize for threads of one process */
+void remote_seize_begin(struct remote *r);
+void remote_seize_end(void);
+/* errno EACCES with SEIZED_NOT: it has a seccomp filter, and we may not suspend that */
+enum seized remote_seize(pid_t tid);
+bool remote_ptrace_seize(pid_t tid, unsigned long options);
+void remote_let_go(const struct remote *r, const struct remote_thread *t);
+/* true once, and the kernel knows that we know; or it is none of ours */
+bool remote_has_ended(pid_t tid);
+/* threads that have died in our hands: of r, which stand; of processes that were let go */
+void remote_reap_stopped(struct remote *r);
+void remote_tend_killed(void);
+/* a thread of ours may have become the first one by an exec */
+void remote_note_exec(const struct remote *r);
+
 /* ---- remote_kept.c: threads that stay ours between stops ---- */
 
 bool kept_has(pid_t tid);
@@ -45,6 +62,9 @@ enum seized kept_seize(pid_t tid);
 bool kept_look_for_stop(struct remote_thread *t);
 /* somebody has seen its end */
 void kept_note_end(pid_t tid);
+/* in a signal's handler; what was seen there is noted by the other */
+void kept_look_for_ends(void);
+void kept_note_ends(void);
 /* its filter is suspended for a system call of ours. False: it has one, and we may not */
 bool kept_suspend_filter(pid_t tid);
 void kept_resume_filter(pid_t tid);
