@@ -298,10 +298,10 @@ static struct value call_str_concat(struct builder *b, struct node *call)
 
 	put_zero(b, to.reg, to.off, room > size ? room : size);
 	got = mem_read_text(b, value_address(b, to), put_imm(b, p.type->size), value_address(b, p),
-			    SPACE_KERNEL);
+			    SPACE_BPF);
 	at = put_bound(b, put_op_imm(b, IR_SUB, got, 1), p.type->size - 1);
 	at = put_op(b, IR_ADD, value_address(b, to), at);
-	mem_read_text(b, at, put_imm(b, q.type->size), value_address(b, q), SPACE_KERNEL);
+	mem_read_text(b, at, put_imm(b, q.type->size), value_address(b, q), SPACE_BPF);
 	put_store_imm(b, to.reg, to.off + (int32_t)size - 1, 0, 1);
 	return to;
 }
@@ -312,9 +312,11 @@ static struct value bytes_at(struct builder *b, struct node *n, uint32_t size)
 	uint32_t addr = source_address(b, n, &space);
 	struct value to = mem_new_bytes(b, size);
 
+	/* by a helper: the verifier does not know that all of it is there */
 	if (space == SPACE_BPF)
-		space = SPACE_KERNEL;
-	mem_read(b, to, addr, space, size);
+		(void)mem_read_bytes(b, value_address(b, to), put_imm(b, size), addr, space);
+	else
+		mem_read(b, to, addr, space, size);
 	return to;
 }
 

@@ -234,6 +234,12 @@ static uint32_t read_by_space(struct builder *b, int user_helper, int kernel_hel
 	return ret;
 }
 
+/* our own memory is read by the helper for the kernel's */
+static bool is_own(enum space space)
+{
+	return space == SPACE_KERNEL || space == SPACE_BPF;
+}
+
 static void count_failed_read(struct builder *b, const char *helper, uint32_t ret)
 {
 	if (b->opts->warn_helpers)
@@ -251,7 +257,7 @@ uint32_t mem_read_bytes(struct builder *b, uint32_t to, uint32_t size, uint32_t 
 	uint32_t ret = read_by_space(b, BPF_FUNC_probe_read_user, BPF_FUNC_probe_read_kernel, to,
 				     size, from, space);
 
-	count_failed_read(b, space == SPACE_KERNEL ? "probe_read_kernel" : "probe_read_user", ret);
+	count_failed_read(b, is_own(space) ? "probe_read_kernel" : "probe_read_user", ret);
 	return ret;
 }
 
@@ -262,7 +268,7 @@ uint32_t mem_read_text(struct builder *b, uint32_t to, uint32_t size, uint32_t f
 				     BPF_FUNC_probe_read_kernel_str, to, size, from, space);
 
 	count_failed_read(
-		b, space == SPACE_KERNEL ? "probe_read_kernel_str" : "probe_read_user_str", ret);
+		b, is_own(space) ? "probe_read_kernel_str" : "probe_read_user_str", ret);
 	return ret;
 }
 
