@@ -36,7 +36,7 @@ struct di_instance {
 	uint64_t id; /* of the DIE with the ranges: subprogram or inlined_subroutine */
 	bool is_inlined;
 	const uint64_t *
-		entries; /* one for own code; inlined: each place where control enters it (languages.md 1.3) */
+		entries; /* one for own code; inlined: each place where control enters it (docs/internals/debuginfo.md) */
 	uint32_t n_entries;
 	bool is_approximate; /* entries were added by line (unrolled copies): see 1.3 */
 	const struct di_range
@@ -134,7 +134,7 @@ struct di_var {
 /*
  * Parameters, locals in scope (innermost scope first when names repeat), and for at_return the result, of the function or inlined
  * instance, as they lie at pc. pc is the instruction at which the probe stands. At entry (pc an entry of the instance) the
- * rules of languages.md 1.4 and 2 decide between DWARF and the calling convention. at_return: pc is a RET (or, for kernel
+ * rules of docs/internals/variables.md decide between DWARF and the calling convention. at_return: pc is a RET (or, for kernel
  * uretprobes, 0): the result lies where the convention says; parameters are not offered unless they still have a
  * location there.
  */
@@ -143,7 +143,7 @@ struct err *debuginfo_vars(struct debuginfo *d, const struct di_func *f,
 			   struct type_table *tt, struct arena *a, const struct di_var **vars,
 			   uint32_t *n) ERR_MUST;
 /* of an inlined instance: addresses just behind it at which it has returned, and the caller's variable that then holds
- * the result, if there is one (languages.md 1.3). They live as long as d */
+ * the result, if there is one (docs/internals/debuginfo.md). They live as long as d */
 struct err *debuginfo_inline_exits(struct debuginfo *d, const struct di_func *f,
 				   const struct di_instance *i, const uint64_t **exits,
 				   uint32_t *n) ERR_MUST;

@@ -11,7 +11,7 @@
 /* dwarf_inline.c: not empty, within the program's code, ascending; their number */
 uint32_t dwfile_ranges(struct dwarf_file *f, Dwarf_Die *die, struct di_range **ret);
 /*
- * The places where control enters the inlined copy die (languages.md 1.3); outer is the subprogram around it. Ascending.
+ * The places where control enters the inlined copy die (docs/internals/debuginfo.md); outer is the subprogram around it. Ascending.
  */
 uint32_t dwfile_inline_entries(struct dwarf_file *f, Dwarf_Die *die, Dwarf_Die *outer,
 			       const struct di_range *ranges, uint32_t n_ranges, uint64_t **entries,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where an inlined call is over, and who then holds its result (languages.md 1.3). Runs in the worker.
+ * Where an inlined call is over, and who then holds its result (docs/internals/debuginfo.md). Runs in the worker.
  *
  * An exit is where control leaves the copy's ranges for good: an address outside that is reached from inside, and from which
  * control cannot come back inside but through an entry (compilers mix instructions of the caller in). An address that control also

@@ -43,7 +43,7 @@ void dwarf_loc_fix_form(Dwarf_Attribute *attr);
 void dwarf_loc_of_expr(struct dwarf_loc_ctx *ctx, Dwarf_Attribute *attr, const Dwarf_Op *ops,
 		       size_t n, uint32_t size, struct dwarf_loc *out);
 
-/* ---- building, shared by dwarf_loc.c, dwarf_loc_expr.c and dwarf_loc_fold.c ---- */
+/* ---- building, shared by dwarf_loc.c, dwarf_expr.c and dwarf_loc_fold.c ---- */
 
 /* the type of an element of DWARF's stack: generic is an unsigned number of 8 bytes with signed division */
 struct dwarf_slot {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Variables at a place: what the debug information says (the worker's answer, dwarf_var_read.c), and where the calling
- * convention is to be used instead (dwarf_var_abi.c; languages.md 1.4 and 2). Runs in the tracer.
+ * convention is to be used instead (dwarf_var_abi.c; docs/internals/variables.md). Runs in the tracer.
  *
  * C, C++, Rust at an entry: the debug information first. Where it has nothing, or only the place on the frame that the
  * prologue will store the parameter to, the convention says where it is: provided that nothing hints at a changed signature

@@ -97,7 +97,7 @@ struct probe_point {
 	bool frame_by_bp;
 	uint8_t exit; /* returns by sites: enum exit_kind */
 	uint8_t exit_condition; /* 0: always; else 1 + the condition code of the conditional jump that stands there */
-	bool is_approximate; /* more entries than calls are possible (languages.md 1.3 step 3) */
+	bool is_approximate; /* more entries than calls are possible (docs/internals/debuginfo.md) */
 };
 
 struct probe_shape {

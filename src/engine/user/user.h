@@ -10,8 +10,10 @@
  *	local.c		programs that run here
  *	mapio.c		reading and changing maps
  *	grow.c		generations: programs and places that come later
- *	target.c	one traced process: what is put into it, and taken out
+ *	way.c		what the way to a program costs
+ *	user_refusal.c	what cannot run in a process, and why
  *
+ * The rest is in folders, which do not know this one: docs/internals/user-engine.md names them.
  * All that touches processes is done by the guardian, a child that outlives us (guardian.h).
  */
 #ifndef SONDE_ENGINE_USER_USER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The areas of a traced process: [ table of patches, helpers, code of places ][ private ][ the memory file ]. Places of later batches go into
- * an area that reaches them, as long as it has room: each one more costs the process some 20 KB. For batch.c and target.c.
+ * an area that reaches them, as long as it has room: each one more costs the process some 20 KB. For batch/ and target/.
  */
 #ifndef SONDE_ENGINE_USER_AREA_H
 #define SONDE_ENGINE_USER_AREA_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Places of a process that are probed together: those that it has when it is attached to, and later those of each library that it
- * loads. For target.c only.
+ * loads. For target/ only.
  */
 #ifndef SONDE_ENGINE_USER_BATCH_H
 #define SONDE_ENGINE_USER_BATCH_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The image's places as addresses of a process, with all that happens at one address in one place. For target.c only. */
+/* The image's places as addresses of a process, with all that happens at one address in one place. For batch/, target/, engine/both. */
 #ifndef SONDE_ENGINE_USER_SITES_H
 #define SONDE_ENGINE_USER_SITES_H
 
