@@ -181,11 +181,13 @@ struct err *object_open(const struct object_opts *opts, struct object **ret)
 	size_maps(o);
 	strbuf_clear(&o->log);
 	code = bpf_object__load(o->bpf);
-	if (code && o->opts.is_user && code == -EPERM)
+	if (code == -EPERM)
 		return err_hint(
-			object_failed(o, -code, "load the programs of '%s'", opts->path),
-			"the kernel verifies an object before its programs run in a process, which wants "
-			"root or CAP_BPF and CAP_PERFMON");
+			object_failed(o, -code, "load the programs of '%s'", opts->path), "%s%s",
+			o->opts.is_user
+				? "the kernel verifies an object before its programs run in a process, which "
+				: "that ",
+			"wants root or CAP_BPF and CAP_PERFMON");
 	if (code)
 		return object_failed(o, -code, "load the programs of '%s'", opts->path);
 	return o->opts.is_user ? NULL : object_buffers_open(o);
