@@ -18,6 +18,8 @@ static void engine_report(void *arg, struct span at, const char *severity, const
 	struct run *r = arg;
 	STRBUF_AUTO b = { 0 };
 
+	if (r->o->no_warnings && !strcmp(severity, "WARNING"))
+		return;
 	diag_render_at(&r->c.sources, at, severity, str_from(text), STR_NULL, r->c.is_colour, &b);
 	fflush(stdout);
 	fwrite(b.p, 1, b.n, stderr);
