@@ -526,7 +526,7 @@ TEST(cleaning_by_what_stands_in_the_process)
 }
 
 /* an area in the target that another guardian makes, which then waits to be killed */
-static pid_t start_maker(const struct target *t, struct remote_area *area)
+static pid_t start_maker(const struct target *t, struct remote_area *area, bool is_left)
 {
 	const struct remote_area_sizes sizes = { .code = CODE_BYTES,
 						 .private = AREA_PRIVATE_BYTES +
@@ -549,6 +549,8 @@ static pid_t start_maker(const struct target *t, struct remote_area *area)
 			e = remote_area_make(&r, text, text + 65536, &sizes, t->memory, area);
 		if (!e)
 			e = patches_begin(&r, area, 8);
+		if (!e && is_left)
+			patches_leave(&r, area);
 		remote_close(&r);
 		if (!e)
 			(void)!write(made[1], area, sizeof(*area));
@@ -571,13 +573,13 @@ static bool has_area(const struct remote *r, const struct remote_area *a)
 /* what a guardian could not take out is taken out by the next one, and what one that lives still needs is not */
 TEST(areas_that_were_left_are_taken_out_later)
 {
-	struct remote_area left = { 0 }, jumped = { 0 }, used = { 0 };
+	struct remote_area left = { 0 }, jumped = { 0 }, used = { 0 }, killed = { 0 };
 	struct target t;
 	struct remote r;
 
 	if (target_start(&t) && check_err(remote_open(t.pid, &r), "target")) {
-		pid_t leaves = start_maker(&t, &left), jumps = start_maker(&t, &jumped),
-		      lives = start_maker(&t, &used);
+		pid_t leaves = start_maker(&t, &left, true), jumps = start_maker(&t, &jumped, true),
+		      lives = start_maker(&t, &used, true);
 		uint64_t raised = jumped.data + 8;
 		uint16_t n = 1;
 
@@ -600,6 +602,12 @@ TEST(areas_that_were_left_are_taken_out_later)
 		waitpid(lives, NULL, 0);
 		leftovers_take_out(t.pid);
 		CHECK(!has_area(&r, &used));
+		/* its guardian did not say that it has done with it */
+		lives = start_maker(&t, &killed, false);
+		kill(lives, SIGKILL);
+		waitpid(lives, NULL, 0);
+		leftovers_take_out(t.pid);
+		CHECK(has_area(&r, &killed));
 		remote_close(&r);
 		check_goes_on();
 	}

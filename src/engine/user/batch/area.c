@@ -191,6 +191,13 @@ bool areas_give_back(struct areas *l, struct remote *r, bool is_last)
 	return is_all;
 }
 
+void areas_leave(const struct areas *l, const struct remote *r)
+{
+	vec_each(a, &l->v)
+		if ((*a)->remote.code && !(*a)->n_batches && !(*a)->is_trimmed)
+			patches_leave(r, &(*a)->remote);
+}
+
 void areas_drop_unused(struct areas *l, struct remote *r)
 {
 	size_t n = 0;

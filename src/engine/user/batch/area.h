@@ -49,6 +49,8 @@ struct err *area_get(struct areas *l, struct remote *r, const struct area_wish *
  * one, or has its address, which may be over soon; is_last: it is not waited for that. Of an area that calls may come back to, nobody knows from where, code and the table of these calls stay
  */
 bool areas_give_back(struct areas *l, struct remote *r, bool is_last);
+/* those that are there still, and that nothing leads to, are left to whoever traces the process next */
+void areas_leave(const struct areas *l, const struct remote *r);
 /* nobody is in it: calls that will return to its trampolines are made to return where they came from (area_calls.c) */
 enum area_calls {
 	AREA_CALLS_SETTLED, /* nothing returns to the area any more */

@@ -2,7 +2,7 @@
 /*
  * Areas without jumps whose guardian has gone; see leftovers.h. It left them because a thread was in one, or could come back to it: on a busy machine a
  * thread may wait for a processor longer than anybody wants to wait for it. Later it is out, and what nobody is in can go. So a process that is traced
- * a thousand times has not a thousand of them.
+ * a thousand times has not a thousand of them. It has said so in the area; what a killed one left says nothing.
  *
  * Whether an area can go is judged as at the end of an attachment (area.c), with all threads stopped. One that jumps lead to still is left
  * to `sonde clean`; so is one that was trimmed, whose pages are no longer in one piece: what is between may be the program's.
@@ -18,7 +18,8 @@ enum { STOP_MS = 200 };
 
 static bool is_left(const struct clean_area *a)
 {
-	return a->is_ours && a->head.guardian != getpid() && a->head.layout == PATCHES_LAYOUT;
+	return a->is_ours && a->head.guardian != getpid() &&
+	       a->head.layout == (PATCHES_LAYOUT | PATCHES_LEFT);
 }
 
 static bool is_any_left(const struct remote *r, struct clean_areas *areas)

@@ -34,6 +34,13 @@ struct err *patches_begin(const struct remote *r, const struct remote_area *a, u
 	return remote_write(r, a->code, &head, sizeof(head)) ? NULL : cannot_write(r);
 }
 
+void patches_leave(const struct remote *r, const struct remote_area *a)
+{
+	const uint32_t left = PATCHES_LAYOUT | PATCHES_LEFT;
+
+	(void)remote_write(r, a->code + offsetof(struct patches_head, layout), &left, sizeof(left));
+}
+
 /* ---- changing it ---- */
 
 struct table {

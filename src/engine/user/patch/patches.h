@@ -12,7 +12,10 @@
 #define PATCHES_MAGIC 0x3173656863746170ull
 
 /* of areas, open calls included (batch/area.h, rt/calls.h): another number when that changes */
-enum { PATCHES_LAYOUT = 1 };
+enum {
+	PATCHES_LAYOUT = 1,
+	PATCHES_LEFT = 1 << 30, /* beside it: whoever patched has taken its jumps out, and gone */
+};
 
 struct patches_head {
 	uint64_t magic;
@@ -34,6 +37,8 @@ size_t patches_bytes(uint32_t capacity);
 /* an empty table; this process is noted as the one that patches */
 struct err *patches_begin(const struct remote *r, const struct remote_area *a,
 			  uint32_t capacity) ERR_MUST;
+/* no jump leads to the area any more, and this process will not come back to it: leftovers.h may take it out */
+void patches_leave(const struct remote *r, const struct remote_area *a);
 /* to be called before patch_install, for all patches that it gets; one that is noted already is replaced. ENOSPC: the table is full */
 struct err *patches_note(const struct remote *r, const struct remote_area *a, const struct patch *v,
 			 size_t n) ERR_MUST;

@@ -491,6 +491,8 @@ void target_detach(struct target *t)
 		if (give_back(t, naps_ms[i] >= CALLS_MS))
 			break;
 	}
+	if (!err)
+		areas_leave(&t->areas, &t->remote);
 	err_free(err);
 	remote_close(&t->remote);
 	target_free(t);
