@@ -79,7 +79,8 @@ NEVER_COPIED int child_answers(unsigned n)
 
 	if (pid == 0)
 		_exit((int)(n & 63));
-	return pid < 0 || (waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == (int)(n & 63));
+	return pid < 0 || (waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+			   WEXITSTATUS(status) == (int)(n & 63));
 }
 
 static int is_right(unsigned me, unsigned n)

@@ -240,7 +240,9 @@ static void check_logarithms(const char *behind, bool is_recognised, uint64_t mo
 			for (int k = -1; k < 4; k++) {
 				uint64_t n = (1ull << i) + (uint64_t)(int64_t)k;
 
-				n = k == 3 ? 1ull << i | (random_below(1u << 31) & ((1ull << i) - 1)) : n;
+				n = k == 3 ? 1ull << i |
+						     (random_below(1u << 31) & ((1ull << i) - 1))
+					   : n;
 				probed(n);
 				if (!CHECK_INT(results[2], logarithm(n) + more))
 					printf("# of %llx\n", (unsigned long long)n);

@@ -544,8 +544,9 @@ TEST(functions_inlined_into_their_caller)
 	ctx.kallsyms = arena_printf(&arena, "%s/kallsyms", dir).p;
 	/* what reads arguments, or may read them, would read others */
 	CHECK(!match("kprobe:do_execve"));
-	CHECK_STR(first_message(),
-		  "do_execve is inlined into __x64_sys_execve in this kernel, its arguments cannot be read");
+	CHECK_STR(
+		first_message(),
+		"do_execve is inlined into __x64_sys_execve in this kernel, its arguments cannot be read");
 	ap = attach_point_cut(&arena, "kprobe:do_execve");
 	ap->needs = (struct probe_needs){ .is_known = true };
 	diag_list_init(&diags, &arena);

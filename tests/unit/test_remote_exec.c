@@ -214,7 +214,7 @@ TEST(a_program_that_is_executed_while_it_is_stopped)
 	unsigned n_stopped = 0;
 	char text[4] = "";
 
-	alarm(2 * WAIT_MS / 1000);
+	alarm(6 * WAIT_MS / 1000);
 	while (!poll(&p, 1, 0)) {
 		struct remote r;
 		struct err *e = remote_open(pid, &r);

@@ -149,7 +149,8 @@ static bool asks_for(const struct image *im, int32_t helper)
 		for (uint32_t k = 0; k < im->progs[i]->n_insns; k++) {
 			const struct bpf_insn *in = &im->progs[i]->insns[k];
 
-			if (image_runs(im, im->progs[i]) && in->code == (BPF_JMP | BPF_CALL) && !in->src_reg && in->imm == helper)
+			if (image_runs(im, im->progs[i]) && in->code == (BPF_JMP | BPF_CALL) &&
+			    !in->src_reg && in->imm == helper)
 				return true;
 		}
 	return false;

@@ -36,9 +36,9 @@ struct target_job {
 	VEC(struct place_verdict) verdicts; /* by place, of the first sets */
 	size_t n_judged;                    /* sets */
 	VEC(struct site_function) functions;
-	int gate;          /* the process waits before its exec for a byte there; -1: it runs */
+	int gate;             /* the process waits before its exec for a byte there; -1: it runs */
 	uint64_t released_at; /* engine_attach_result */
-	bool *is_attached; /* by place: in one process at least */
+	bool *is_attached;    /* by place: in one process at least */
 	struct refusals refusals; /* places that cannot be probed */
 	struct strbuf maps;       /* code that processes have mapped (news.c), since it was taken */
 };
@@ -51,6 +51,7 @@ void target_job_free(struct target_job *j);
 void target_job_judge(struct target_job *j);
 /* places of sets from here on, but for repeated ones */
 uint32_t target_job_attached(const struct target_job *j, size_t from_set);
-uint32_t target_job_possible(const struct target_job *j, size_t from_set); /* whether they are in any or not */
+uint32_t target_job_possible(const struct target_job *j,
+			     size_t from_set); /* whether they are in any or not */
 
 #endif

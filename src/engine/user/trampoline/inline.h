@@ -12,7 +12,8 @@
 struct inline_at {
 	const struct trampoline_env *env;
 	const struct trampoline_prog *prog;
-	bool (*call)(void *arg, struct x86 *x, int32_t helper); /* as jit_env.call_helper, for what is not the usual */
+	bool (*call)(void *arg, struct x86 *x,
+		     int32_t helper); /* as jit_env.call_helper, for what is not the usual */
 	void *arg;
 	bool is_on_ours; /* rsp is on a stack of ours */
 	int32_t slot_at; /* from rsp to the return address of the function, which can be read; -1: that is not known */
