@@ -65,7 +65,7 @@ class Program:
 
     def trace(self, **streams):
         script = f"uprobe:{self.path}:*by_* {{ @ = count(); }}"
-        return subprocess.Popen([self.sonde, "--no-warnings", "-q", "--engine", "user", "-p", str(self.p.pid), "-e", script],
+        return subprocess.Popen([self.sonde, "-q", "--engine", "user", "-p", str(self.p.pid), "-e", script],
                                 env=dict(os.environ, __BPFTRACE_NOTIFY_PROBES_ATTACHED="1"), **(streams or {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}))
 
     def changed(self):

@@ -104,7 +104,7 @@ static void detach_all(void *arg)
 
 /* ---- in the front end ---- */
 
-/* what could not be taken out of a process, or that the guardian was killed, is said whatever else is asked for */
+/* what could not be taken out of a process, or that the guardian was killed, is a warning: said unless --no-warnings is asked for */
 void user_stop_guardian(struct engine *e)
 {
 	struct err *rest = guardian_stop(e->guardian);
