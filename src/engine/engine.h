@@ -26,6 +26,7 @@ struct engine_opts {
 	bool grows;          /* extend may be called: the user engine keeps room for it */
 	bool warn_missing;   /* missing_probes = warn: attach failures are warnings */
 	bool ignore_missing;
+	bool no_warnings; /* of places that are refused; harm is told in any case */
 	uint64_t max_memory; /* bytes of kernel memory that all maps may take when they are made; 0: no limit */
 	uint32_t log_size;      /* of the verifier */
 	bool verifier_log;      /* -d verifier: always print it */

@@ -18,8 +18,6 @@ static void engine_report(void *arg, struct span at, const char *severity, const
 	struct run *r = arg;
 	STRBUF_AUTO b = { 0 };
 
-	if (r->o->no_warnings && !strcmp(severity, "WARNING"))
-		return;
 	diag_render_at(&r->c.sources, at, severity, str_from(text), STR_NULL, r->c.is_colour, &b);
 	fflush(stdout);
 	fwrite(b.p, 1, b.n, stderr);
@@ -103,6 +101,7 @@ struct err *run_open_engine(struct run *r)
 		.follow = o->follow,
 		.warn_missing = cfg->missing_probes == MISSING_WARN,
 		.ignore_missing = cfg->missing_probes == MISSING_IGNORE,
+		.no_warnings = o->no_warnings,
 		.max_memory = (uint64_t)cfg->max_memory,
 		.log_size = (uint32_t)cfg->log_size,
 		.verifier_log = o->debug & STAGE_VERIFIER,

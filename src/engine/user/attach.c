@@ -134,7 +134,7 @@ void user_warn_refused(struct engine *e, const char *text)
 	STRBUF_AUTO lines = { 0 };
 
 	strbuf_add_str(&lines, trimmed);
-	if (!e->opts.ignore_missing)
+	if (!e->opts.ignore_missing && !e->opts.no_warnings)
 		e->opts.report(e->opts.report_arg, e->image->progs[0]->at, "WARNING",
 			       strbuf_cstr(&lines));
 }
