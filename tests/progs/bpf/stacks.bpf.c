@@ -14,7 +14,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
 	__uint(key_size, 4);
 	__uint(value_size, 127 * 8);
-	__uint(max_entries, 64);
+	__uint(max_entries, 8192);
 } stacks SEC(".maps");
 
 struct key {
