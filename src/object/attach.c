@@ -305,17 +305,6 @@ static struct err *unplaced(const struct object *o)
 		"say it with --attach %s=%s:...", bpf_program__name(first), section);
 }
 
-static void tell(struct object *o, struct err *err)
-{
-	STRBUF_AUTO text = { 0 };
-
-	err_format(err, &text);
-	if (err_get_hint(err))
-		strbuf_printf(&text, " (%s)", err_get_hint(err));
-	object_remark(o, "%s", strbuf_cstr(&text));
-	err_free(err);
-}
-
 static ERR_MUST struct err *attach_by_section(struct object *o, struct bpf_program *p)
 {
 	struct object_place at;
@@ -367,7 +356,7 @@ struct err *object_attach(struct object *o, uint32_t *n)
 		err = attach_program(o, p);
 		has_all |= o->links.n > before && is_of_all(o, p);
 		if (err && first)
-			tell(o, err);
+			object_remark_err(o, err);
 		else if (err)
 			first = err;
 	}
@@ -378,7 +367,7 @@ struct err *object_attach(struct object *o, uint32_t *n)
 			"-p and -c restrict user probes and samples; programs of kernel events see every process");
 	/* one that is attached is worth a run; the others are told */
 	if (first && o->links.n) {
-		tell(o, first);
+		object_remark_err(o, first);
 		first = NULL;
 	}
 	return first || o->links.n ? first : err_new(0, "'%s' has no programs", o->opts.path);

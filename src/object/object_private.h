@@ -69,6 +69,8 @@ struct object {
 
 /* one sentence through opts.remark */
 void object_remark(struct object *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* an error that ends nothing, with its hint; frees it */
+void object_remark_err(struct object *o, struct err *err);
 /* the last lines of what libbpf said, as the cause of an error */
 struct err *object_failed(struct object *o, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4))) ERR_MUST;

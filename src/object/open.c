@@ -30,6 +30,17 @@ void object_remark(struct object *o, const char *fmt, ...)
 	o->opts.remark(o->opts.arg, strbuf_cstr(&text));
 }
 
+void object_remark_err(struct object *o, struct err *err)
+{
+	STRBUF_AUTO text = { 0 };
+
+	err_format(err, &text);
+	if (err_get_hint(err))
+		strbuf_printf(&text, " (%s)", err_get_hint(err));
+	object_remark(o, "%s", strbuf_cstr(&text));
+	err_free(err);
+}
+
 /* the end is where the verifier and libbpf say what was wrong */
 static struct str last_lines(struct str text, unsigned n)
 {

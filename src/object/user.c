@@ -53,17 +53,6 @@ struct object_user *object_user_new(struct object *o)
 	return u;
 }
 
-static void tell(struct object *o, struct err *err)
-{
-	STRBUF_AUTO text = { 0 };
-
-	err_format(err, &text);
-	if (err_get_hint(err))
-		strbuf_printf(&text, " (%s)", err_get_hint(err));
-	object_remark(o, "%s", strbuf_cstr(&text));
-	err_free(err);
-}
-
 struct err *object_user_unplaced(const struct object *o, bool *is_any_placed)
 {
 	const struct bpf_program *first = NULL;
@@ -123,17 +112,17 @@ static ERR_MUST struct err *add_programs(struct object_user *u)
 			err = object_user_add_program(u, p, shape);
 		u->n_programs += !err;
 		if (err && first)
-			tell(u->o, err);
+			object_remark_err(u->o, err);
 		else if (err)
 			first = err;
 	}
 	rest = object_user_unplaced(u->o, &is_any_placed);
 	if (rest && (first || u->image->n_progs))
-		tell(u->o, rest);
+		object_remark_err(u->o, rest);
 	else if (rest)
 		first = rest;
 	if (first && u->image->n_progs) {
-		tell(u->o, first);
+		object_remark_err(u->o, first);
 		return NULL;
 	}
 	return first || u->image->n_progs ? first

@@ -9,7 +9,6 @@
  * window is some microseconds.
  */
 #include "engine/kernel/kernel.h"
-
 #include "objfile/proc.h"
 
 #include <errno.h>
