@@ -368,6 +368,17 @@ def twice():
     p.end()
 
 
+def twice_among_others():
+    """the function that a first user engine has is not named: so many cannot be probed for another reason"""
+    p = Program()
+    first = Tracer(p.pid, COUNT.format(p.path)).must_attach()
+    Tracer(p.pid, COUNT.replace("{}:hit", "{0}:hit,uprobe:{0}:tiny_*").format(p.path)).say_refusal()
+    truth = p.do(b"g", "hits").split()[1]
+    out = first.stop()
+    print("counts are the program's" if f"@n: {truth}" in out else f"BAD: {out!r}")
+    p.end()
+
+
 def kernel_after():
     """the kernel's probe at the function that the user engine has"""
     p = Program()

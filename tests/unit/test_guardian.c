@@ -22,6 +22,7 @@
 #include <time.h>
 
 enum { KILLS = 30, WAIT_MS = 20000, LONGEST_US = 20000 };
+#define RELEASED_AT 0x123456789abull
 
 /* ---- what the guardian does ---- */
 
@@ -81,6 +82,8 @@ static struct err *ask(void *arg, struct str question, struct guardian_report *a
 		return err_hint(err_wrap(err_new(ENOSPC, "inner"), "outer"), "a hint");
 	strbuf_printf(&answer->text, "%.*s of %d", STR_ARG(question), (int)t->pid);
 	answer->n_attached = 5;
+	answer->has_foreign = true;
+	answer->released_at = RELEASED_AT;
 	return NULL;
 }
 
@@ -167,6 +170,8 @@ TEST(answers_and_errors_travel)
 		snprintf(want, sizeof(want), "bytes of %d", (int)t.pid);
 		CHECK_VIEW(strbuf_str(&r.text), want);
 		CHECK_INT(r.n_attached, 5);
+		CHECK(r.has_foreign);
+		CHECK_INT(r.released_at, RELEASED_AT);
 		e = guardian_ask(g, STR("fail"), NULL);
 		if (CHECK(e)) {
 			err_format(e, &text);

@@ -13,6 +13,15 @@
 
 /* ---- in the processes: run by the guardian ---- */
 
+static void report_refused(struct engine *e, struct guardian_report *report)
+{
+	struct refusals *r = &e->job.refusals;
+
+	report->n_failed = r->n;
+	report->has_foreign = r->has_foreign;
+	refusals_take(r, &report->text);
+}
+
 /* all places count that can be probed: processes that have them may come yet */
 static struct err *follow_all(struct engine *e, struct guardian_report *report)
 {
@@ -24,9 +33,8 @@ static struct err *follow_all(struct engine *e, struct guardian_report *report)
 	e->job.gate = e->opts.gate;
 	e->follow.job = &e->job;
 	err = follow_start(&e->follow, &names);
-	report->n_failed = e->job.refusals.n;
 	report->n_attached = target_job_possible(&e->job, 0);
-	refusals_take(&e->job.refusals, &report->text);
+	report_refused(e, report);
 	return err;
 }
 
@@ -48,9 +56,8 @@ static struct err *attach_all(void *arg, struct guardian_report *report)
 			vec_push(&e->targets, t);
 	}
 	report->n_attached = target_job_attached(job, 0);
-	report->n_failed = job->refusals.n;
 	report->released_at = job->released_at;
-	refusals_take(&job->refusals, &report->text);
+	report_refused(e, report);
 	return err;
 }
 
@@ -156,27 +163,20 @@ static void tell_maps(void *arg, struct str news)
 		news_each(news, e->opts.mapped, e->opts.report_arg);
 }
 
-static bool is_about_others(struct str text)
-{
-	return memmem(text.p, text.n, "another tracer", strlen("another tracer"));
-}
-
 /* places that cannot be probed here are said; none at all is an error */
 static struct err *tell_refused(struct engine *e, struct guardian_report *report)
 {
-	struct str text = strbuf_str(&report->text);
-
 	if (!report->n_failed)
 		return NULL;
 	if (!report->n_attached) {
 		struct err *err = err_new(0, "nothing can be probed by the user engine: %.*s",
-					  STR_ARG(str_trim(text)));
+					  STR_ARG(str_trim(strbuf_str(&report->text))));
 
 		/* where a jump of another run stands a kernel's probe would destroy the process */
-		return is_about_others(text)
+		return report->has_foreign
 			       ? err_hint(err,
-					  "wait for the end of that run; sonde clean PID takes out what a killed "
-					  "one has left")
+					  "wait for the end of the other tracer; sonde clean PID takes out what a "
+					  "killed run has left")
 			       : err_hint(err, "--engine kernel probes it");
 	}
 	user_warn_refused(e, strbuf_cstr(&report->text));

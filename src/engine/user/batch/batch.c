@@ -64,7 +64,8 @@ static uint32_t stack_from(const struct target_job *j, const struct site *s,
 {
 	if (u->is_return || !has_slot(s))
 		return RT_FROM_IP;
-	return j->image->progs[u->prog]->shape->is_return ? RT_FROM_SLOT : RT_FROM_IP | RT_FROM_SLOT;
+	return j->image->progs[u->prog]->shape->is_return ? RT_FROM_SLOT
+							  : RT_FROM_IP | RT_FROM_SLOT;
 }
 
 static void copy_programs(const struct target_job *j, const struct site *s,
@@ -278,6 +279,7 @@ static void note_attached(struct batch *b, struct target_job *j)
 		s->patch = *p;
 		if (!s->patch.is_installed) {
 			sites_refuse(j, s, whose_bytes(b, s));
+			j->refusals.has_foreign |= !s->patch.is_parked;
 			continue;
 		}
 		vec_each(u, &s->uses)

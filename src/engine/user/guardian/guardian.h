@@ -18,8 +18,9 @@ struct guardian;
 
 struct guardian_report {
 	uint32_t n_attached, n_failed;
+	bool has_foreign;     /* struct refusals */
 	uint64_t released_at; /* engine_attach_result */
-	struct strbuf text; /* any bytes: what the two agree on. The receiver frees it */
+	struct strbuf text;   /* any bytes: what the two agree on. The receiver frees it */
 };
 
 struct guardian_ops {

@@ -96,8 +96,8 @@ bool guardian_send_report(int socket, const struct err *e, const struct guardian
 
 	put_word(&text, report->n_attached);
 	put_word(&text, report->n_failed);
-	put_word(&text, (uint32_t)report->released_at);
-	put_word(&text, (uint32_t)(report->released_at >> 32));
+	put_word(&text, report->has_foreign);
+	strbuf_add(&text, &report->released_at, sizeof(report->released_at));
 	put_err(&text, e);
 	put_text(&text, str_make(report->text.p, report->text.n));
 	is_sent = guardian_send(socket, MESSAGE_REPORT, strbuf_str(&text));
@@ -113,8 +113,8 @@ bool guardian_parse_report(const struct guardian_message *m, struct guardian_rep
 
 	report->n_attached = bytes_u32(&b);
 	report->n_failed = bytes_u32(&b);
-	report->released_at = bytes_u32(&b);
-	report->released_at |= (uint64_t)bytes_u32(&b) << 32;
+	report->has_foreign = bytes_u32(&b);
+	report->released_at = bytes_u64(&b);
 	*e = take_err(&b);
 	text = take_text(&b);
 	strbuf_clear(&report->text);

@@ -17,6 +17,7 @@ struct refusals {
 	uint32_t n_lines;   /* that were ever made */
 	uint32_t n_untold;  /* when the run begins */
 	bool is_later;
+	bool has_foreign; /* one of them because the bytes in memory are not the file's: somebody else's jump or breakpoint */
 	struct arena names; /* what the table's keys are: place and reason, and reasons alone */
 	struct hashmap said;
 };
