@@ -163,6 +163,20 @@ bool remote_ptrace_seize(pid_t tid, unsigned long options)
 	return is_done;
 }
 
+/* true, too, if it is ours already: a thread that was, by another number, has executed a program. false: errno is the call's */
+static bool seize_plainly(pid_t tid)
+{
+	int code;
+
+	if (remote_ptrace_seize(tid, PTRACE_O_TRACESYSGOOD))
+		return true;
+	code = errno;
+	if (is_ours(tid))
+		return true;
+	errno = code;
+	return false;
+}
+
 enum seized remote_seize(pid_t tid)
 {
 	if (take_left(tid))
@@ -176,8 +190,7 @@ enum seized remote_seize(pid_t tid)
 			errno = EACCES;
 			return SEIZED_NOT;
 		}
-		/* ours already: a thread that was, by another number, has executed a program */
-		if (!remote_ptrace_seize(tid, PTRACE_O_TRACESYSGOOD) && !is_ours(tid))
+		if (!seize_plainly(tid))
 			return errno == ESRCH ? SEIZED_GONE : SEIZED_NOT;
 	}
 	return ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) && errno == ESRCH ? SEIZED_GONE : SEIZED;
