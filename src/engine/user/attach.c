@@ -111,7 +111,7 @@ static void detach_all(void *arg)
 
 /* ---- in the front end ---- */
 
-/* what could not be taken out of a process, or that the guardian was killed, is a warning: said unless --no-warnings is asked for */
+/* what could not be taken out of a process, or that the guardian was killed, is said whatever --no-warnings says: somebody has to mend it */
 void user_stop_guardian(struct engine *e)
 {
 	struct err *rest = guardian_stop(e->guardian);

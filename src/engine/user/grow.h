@@ -14,7 +14,7 @@ struct err *user_extend(struct engine *e, uint32_t group,
 			struct engine_attach_result *res) ERR_MUST;
 void user_drop_group(struct engine *e, uint32_t group);
 void user_drop_file(struct engine *e, struct str path);
-/* a process has mapped a file that may be probed: it stands until that is done, or for the time of some rounds. False: it is not traced */
+/* a process has mapped a file that may be probed: it stands until that is done, or for the time of some rounds */
 enum engine_hold user_hold(struct engine *e, pid_t pid, uint64_t mapped_at);
 /* the guardian is not to wait for its next round; -> it should be asked again soon */
 bool user_look(struct engine *e);

@@ -16,8 +16,7 @@ struct target;
 struct err *target_attach(struct target_job *j, pid_t pid, struct target **ret) ERR_MUST;
 /* looks for code that was loaded since. False: the process has ended */
 bool target_round(struct target *t, struct target_job *j);
-/* it stands until target_extend, or some rounds long at most: what it has just mapped is not to run before that has probes */
-/* (engine_ops.hold) */
+/* engine_ops.hold: it stands until target_extend, or some rounds long at most: what it has just mapped is not to run before that has probes */
 enum engine_hold target_hold(struct target *t, pid_t pid, uint64_t mapped_at);
 /* the job has new places: those that the process has now are probed; what it maps later, by target_round */
 void target_extend(struct target *t, struct target_job *j);
