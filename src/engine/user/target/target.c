@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	STOP_MS = 3000,
@@ -50,35 +51,35 @@ static int by_refused(const void *a, const void *b)
 	return x->place < y->place ? -1 : x->place > y->place;
 }
 
-/* the first that is not below; or the end */
-static const struct site *first_site(const struct batch *b, uint64_t address)
+/* elements that begin with an address, in its order: the first that is not below; n: all are */
+static size_t first_from(const void *elements, size_t n, size_t size, uint64_t address)
 {
-	size_t low = 0, high = b->sites.v.n;
+	size_t low = 0, high = n;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
+		uint64_t have;
 
-		if (b->sites.v.v[mid].address < address)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return b->sites.v.v + low;
-}
-
-static size_t first_inherited(const struct target *t, uint64_t address)
-{
-	size_t low = 0, high = t->inherited.sites.n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (t->inherited.sites.v[mid].address < address)
+		memcpy(&have, (const char *)elements + mid * size, sizeof(have));
+		if (have < address)
 			low = mid + 1;
 		else
 			high = mid;
 	}
 	return low;
+}
+
+static size_t first_site(const struct batch *b, uint64_t address)
+{
+	_Static_assert(offsetof(struct site, address) == 0, "it is searched for");
+	return first_from(b->sites.v.v, b->sites.v.n, sizeof(*b->sites.v.v), address);
+}
+
+static size_t first_inherited(const struct target *t, uint64_t address)
+{
+	_Static_assert(offsetof(struct inherited_site, address) == 0, "it is searched for");
+	return first_from(t->inherited.sites.v, t->inherited.sites.n, sizeof(*t->inherited.sites.v),
+			  address);
 }
 
 static bool has_place(void *arg, uint64_t address, uint32_t place)
@@ -88,10 +89,11 @@ static bool has_place(void *arg, uint64_t address, uint32_t place)
 	size_t at;
 
 	vec_each(b, &t->batches) {
-		const struct site *s = first_site(b, address);
+		const struct sites *s = &b->sites;
 
-		for (; s < b->sites.v.v + b->sites.v.n && s->address == address; s++)
-			if (!s->is_gone)
+		for (at = first_site(b, address); at < s->v.n && s->v.v[at].address == address;
+		     at++)
+			if (!s->v.v[at].is_gone)
 				return true;
 	}
 	if (t->refused.n && bsearch(&key, t->refused.v, t->refused.n, sizeof(key), by_refused))
@@ -106,11 +108,14 @@ static bool has_jump(void *arg, uint64_t from, uint64_t to)
 
 	/* a jump begins at its place, or some instructions before it */
 	vec_each(b, &t->batches) {
-		const struct site *s = first_site(b, from - JUMP_REACH);
+		for (size_t i = first_site(b, from - JUMP_REACH); i < b->sites.v.n; i++) {
+			const struct site *s = &b->sites.v.v[i];
 
-		for (; s < b->sites.v.v + b->sites.v.n && s->address < to + JUMP_REACH; s++)
+			if (s->address >= to + JUMP_REACH)
+				break;
 			if (!s->is_gone && s->patch.site < to && s->patch.site + s->patch.len > from)
 				return true;
+		}
 	}
 	for (size_t i = first_inherited(t, from - JUMP_REACH); i < t->inherited.sites.n; i++) {
 		const struct inherited_site *s = &t->inherited.sites.v[i];
@@ -192,29 +197,26 @@ static ERR_MUST struct err *attach(struct target *t, struct target_job *j)
 	return err;
 }
 
-static void target_free(struct target *t)
+void target_clear(struct target *t)
 {
 	vec_each(b, &t->batches)
 		batch_free(b);
 	vec_free(&t->batches);
 	areas_free(&t->areas);
-	vec_free(&t->refused);
-	target_drop_inherited(t);
-	free(t);
-}
-
-/* what was in the memory that is gone */
-static void forget(struct target *t)
-{
-	vec_each(b, &t->batches)
-		batch_free(b);
-	t->batches.n = 0;
-	areas_free(&t->areas);
 	t->areas = (struct areas){ 0 };
 	vec_free(&t->refused);
+	target_drop_inherited(t);
+	t->is_partial = false;
 	t->code = 0;
 	t->covered_at = 0;
+	t->entry.at = 0;
+}
+
+void target_forget(struct target *t)
+{
+	target_clear(t);
 	remote_close(&t->remote);
+	free(t);
 }
 
 /* the jumps went with the memory; the new program's places are looked for like those of a library that comes later */
@@ -222,7 +224,8 @@ static void follow_exec(struct target *t)
 {
 	struct err *err;
 
-	forget(t);
+	target_clear(t);
+	remote_close(&t->remote);
 	err = remote_open(t->pid, &t->remote);
 	if (err) /* the next round tries again */
 		t->remote.mem_fd = -1;
@@ -264,14 +267,16 @@ struct err *target_attach(struct target_job *j, pid_t pid, struct target **ret)
 	     err && j->gate < 0 && !remote_is_keeping() && i < ATTEMPTS && was_replaced(t, err);
 	     i++) {
 		err_free(err);
-		forget(t);
+		target_clear(t);
+		remote_close(&t->remote);
 		err = attach(t, j);
 	}
 	if (err && remote_is_keeping() && was_replaced(t, err)) {
 		/* that it is another program now is told next */
 		err_free(err);
 		err = NULL;
-		forget(t);
+		target_clear(t);
+		remote_close(&t->remote);
 		t->state = TARGET_LEFT;
 	}
 	if (!err) {
@@ -283,8 +288,7 @@ struct err *target_attach(struct target_job *j, pid_t pid, struct target **ret)
 		err_free(err);
 		err = err_new(ESRCH, "it has ended meanwhile");
 	}
-	remote_close(&t->remote);
-	target_free(t);
+	target_forget(t);
 	return err_wrap(err, "probe process %d", (int)pid);
 }
 
@@ -494,6 +498,5 @@ void target_detach(struct target *t)
 	if (!err)
 		areas_leave(&t->areas, &t->remote);
 	err_free(err);
-	remote_close(&t->remote);
-	target_free(t);
+	target_forget(t);
 }

@@ -50,18 +50,6 @@ void target_drop_inherited(struct target *t)
 	t->inherited = (struct inherited){ 0 };
 }
 
-void target_forget(struct target *t)
-{
-	vec_each(b, &t->batches)
-		batch_free(b);
-	vec_free(&t->batches);
-	areas_free(&t->areas);
-	vec_free(&t->refused);
-	target_drop_inherited(t);
-	remote_close(&t->remote);
-	free(t);
-}
-
 struct err *target_start(struct target_job *j, pid_t pid, struct target **ret)
 {
 	struct target *t = new_target(pid);
@@ -243,17 +231,7 @@ void target_execed(struct target *t, struct target_job *j)
 {
 	struct err *e = remote_check_program(t->pid);
 
-	vec_each(b, &t->batches)
-		batch_free(b);
-	t->batches.n = 0;
-	areas_free(&t->areas);
-	t->areas = (struct areas){ 0 };
-	t->is_partial = false;
-	target_drop_inherited(t);
-	vec_free(&t->refused);
-	t->code = 0;
-	t->covered_at = 0;
-	t->entry.at = 0;
+	target_clear(t);
 	t->state = TARGET_LEFT;
 	t->remote.leader = t->pid;
 	if (e) { /* a program of 32 bits can have nothing of what is probed */

@@ -51,6 +51,8 @@ struct err *target_add_batch(struct target *t, struct target_job *j, const struc
 uint64_t target_sum_code(const struct proc_maps *maps);
 /* the process, or what it has loaded, is not probed at all. err goes; NULL: nothing is to be said */
 void target_tell(const struct target *t, struct target_job *j, struct err *err);
+/* what was in the memory that is gone: of a program that the process no longer is */
+void target_clear(struct target *t);
 void target_drop_inherited(struct target *t);
 /* STARTING: as if nothing had been */
 void target_stop_starting(struct target *t);
