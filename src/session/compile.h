@@ -29,8 +29,8 @@ struct perf_rings;
 struct compilation {
 	const struct session_opts *opts;
 	enum session_engine engine; /* that it is compiled for: kernel or user */
-	VEC(struct span)
-	in_process; /* attach points that are for the user engine, where the others are the kernel's */
+	/* attach points that are for the user engine, where the others are the kernel's */
+	VEC(struct span) in_process;
 	bool has_warned; /* it was compiled before: warnings were shown then */
 	/*
 	 * What a later generation of the script is made with: types, sources, and what was matched, are those of the first.

@@ -60,8 +60,8 @@ struct session_opts {
 	const char *traceable;
 	unsigned debug; /* enum session_stage */
 	VEC(struct str) include_dirs, include_files;
-	VEC(struct str)
-	debuginfo; /* --debuginfo: each is one folder with separate debug files, or several with ':' between */
+	/* --debuginfo: each is one folder with separate debug files, or several with ':' between */
+	VEC(struct str) debuginfo;
 	VEC(struct str) positional, named;
 };
 

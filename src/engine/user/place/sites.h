@@ -45,8 +45,8 @@ struct site_refused {
 };
 
 struct sites {
-	VEC(struct site)
-	v; /* by address; places that cannot be probed are left out, and told to the job */
+	/* by address; places that cannot be probed are left out, and told to the job */
+	VEC(struct site) v;
 	VEC(struct semaphore) semaphores;
 	VEC(struct site_refused) refused; /* those places */
 	bool is_partial; /* places were left out for now: a semaphore of theirs is not mapped yet */
