@@ -75,14 +75,14 @@ static ERR_MUST struct err *write_table(const struct remote *r, const struct rem
 	return is_written ? NULL : cannot_write(r);
 }
 
-/* replaces that of the same place, or one that is settled; false: there is no room */
-static bool put(struct table *t, const struct patches_entry *e)
+/* replaces that of the same place, or one that is settled, among the first n_before; false: there is no room */
+static bool put(struct table *t, uint32_t n_before, const struct patches_entry *e)
 {
 	uint32_t k = 0, settled = t->head.n;
 
-	for (; k < t->head.n && (t->v[k].site != e->site || !t->v[k].len != !e->len); k++)
+	for (; k < n_before && (t->v[k].site != e->site || !t->v[k].len != !e->len); k++)
 		settled = !t->v[k].site && settled == t->head.n ? k : settled;
-	k = k == t->head.n ? settled : k;
+	k = k == n_before ? settled : k;
 	if (k == t->head.capacity)
 		return false;
 	t->head.n += k == t->head.n;
@@ -99,16 +99,18 @@ static ERR_MUST struct err *refuse(struct table *t)
 struct err *patches_note(const struct remote *r, const struct remote_area *a, const struct patch *v,
 			 size_t n)
 {
+	uint32_t n_before;
 	struct table t;
 
 	TRY(read_table(r, a, &t));
+	n_before = t.head.n;
 	for (size_t i = 0; i < n; i++) {
 		struct patches_entry e = { .site = v[i].site,
 					   .trampoline = v[i].trampoline,
 					   .len = v[i].len };
 
 		memcpy(e.old, v[i].old, sizeof(e.old));
-		if (!put(&t, &e))
+		if (!put(&t, n_before, &e))
 			return refuse(&t);
 	}
 	return write_table(r, a, &t);
@@ -117,11 +119,13 @@ struct err *patches_note(const struct remote *r, const struct remote_area *a, co
 struct err *patches_note_semaphores(const struct remote *r, const struct remote_area *a,
 				    const uint64_t *v, size_t n)
 {
+	uint32_t n_before;
 	struct table t;
 
 	TRY(read_table(r, a, &t));
+	n_before = t.head.n;
 	for (size_t i = 0; i < n; i++)
-		if (!put(&t, &(struct patches_entry){ .site = v[i] }))
+		if (!put(&t, n_before, &(struct patches_entry){ .site = v[i] }))
 			return refuse(&t);
 	return write_table(r, a, &t);
 }

@@ -39,7 +39,7 @@ struct err *patches_begin(const struct remote *r, const struct remote_area *a,
 			  uint32_t capacity) ERR_MUST;
 /* no jump leads to the area any more, and this process will not come back to it: leftovers.h may take it out */
 void patches_leave(const struct remote *r, const struct remote_area *a);
-/* to be called before patch_install, for all patches that it gets; one that is noted already is replaced. ENOSPC: the table is full */
+/* to be called before patch_install, for all patches that it gets, each once; one that was noted before is replaced. ENOSPC: the table is full */
 struct err *patches_note(const struct remote *r, const struct remote_area *a, const struct patch *v,
 			 size_t n) ERR_MUST;
 

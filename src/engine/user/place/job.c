@@ -6,22 +6,81 @@
 
 /* ---- what can be said of places by their files alone ---- */
 
-/* places of one function come one after the other, mostly */
-static const struct patchable_function *function_at(struct target_job *all, struct objfile *f,
+/* a function is found by each block of its file's addresses that it reaches into, so few others are looked at; large ones are, in any case */
+enum { BLOCK = 1024, LARGE = 64 * BLOCK };
+#define LARGE_ONES UINT64_MAX
+
+struct block_key {
+	const struct objfile *file;
+	uint64_t number;
+};
+
+static struct str key_bytes(const struct block_key *k)
+{
+	return str_make((const char *)k, sizeof(*k));
+}
+
+static void add_to_block(struct job_functions *all, const struct block_key *key)
+{
+	struct job_function *node = arena_new(&all->arena, struct job_function);
+
+	node->function = vec_last(&all->v);
+	node->number = all->v.n;
+	node->older = hashmap_put(&all->blocks, arena_str(&all->arena, key_bytes(key)), node);
+}
+
+/* the last of them. One whose end is not known holds no place but that which it was read for */
+static void index_function(struct job_functions *all, const struct objfile *f)
+{
+	const struct patchable_function *fn = vec_last(&all->v);
+	struct block_key key = { f, LARGE_ONES };
+
+	if (fn->size > LARGE)
+		add_to_block(all, &key);
+	else if (fn->size)
+		for (key.number = fn->start / BLOCK;
+		     key.number <= (fn->start + fn->size - 1) / BLOCK; key.number++)
+			add_to_block(all, &key);
+}
+
+static const struct job_function *newest_at(const struct job_functions *all,
+					    const struct block_key *key, uint64_t address)
+{
+	const struct job_function *node = hashmap_get(&all->blocks, key_bytes(key));
+
+	while (node && address - node->function->start >= node->function->size)
+		node = node->older;
+	return node;
+}
+
+/* of functions that overlap, the one that was read last */
+static const struct patchable_function *function_at(struct job_functions *all, struct objfile *f,
 						    uint64_t address)
 {
-	struct site_function new = { .file = f };
+	const struct job_function *have = newest_at(all, &(struct block_key){ f, address / BLOCK },
+						    address);
+	const struct job_function *large = newest_at(all, &(struct block_key){ f, LARGE_ONES },
+						     address);
 
-	for (size_t i = all->functions.n; i--;) {
-		const struct site_function *have = &all->functions.v[i];
+	if (large && (!have || large->number > have->number))
+		have = large;
+	if (have)
+		return have->function;
+	vec_push(&all->v, base_alloc(sizeof(**all->v.v)));
+	patchable_read(f, address, vec_last(&all->v));
+	index_function(all, f);
+	return vec_last(&all->v);
+}
 
-		if (have->file == f && address - have->function->start < have->function->size)
-			return have->function;
+static void free_functions(struct job_functions *all)
+{
+	vec_each(fn, &all->v) {
+		patchable_free(*fn);
+		free(*fn);
 	}
-	new.function = base_alloc(sizeof(*new.function));
-	patchable_read(f, address, new.function);
-	vec_push(&all->functions, new);
-	return new.function;
+	vec_free(&all->v);
+	hashmap_free(&all->blocks);
+	arena_free(&all->arena);
 }
 
 /* whether a jump can stand at the place, and a probe's code run there */
@@ -36,7 +95,7 @@ static void judge(struct target_job *j, const struct place_set *set, uint32_t k,
 	*ret = (struct place_verdict){ 0 };
 	if (!f->obj)
 		return;
-	ret->function = function_at(j, f->obj, address);
+	ret->function = function_at(&j->functions, f->obj, address);
 	patchable_at(ret->function, address, &ret->place);
 	if (!set->shape->is_go || !ret->place.len)
 		return;
@@ -107,11 +166,7 @@ void target_job_init(struct target_job *j, const struct image *im, const struct 
 
 void target_job_free(struct target_job *j)
 {
-	vec_each(fn, &j->functions) {
-		patchable_free(fn->function);
-		free(fn->function);
-	}
-	vec_free(&j->functions);
+	free_functions(&j->functions);
 	vec_free(&j->verdicts);
 	target_places_free(&j->places);
 	free(j->is_attached);

@@ -15,10 +15,18 @@
 
 struct shared;
 
-/* a function with places, as the file has it: read once for all processes */
-struct site_function {
-	const struct objfile *file;
-	struct patchable_function *function;
+/* a function that reaches into a block of its file's addresses */
+struct job_function {
+	const struct patchable_function *function;
+	size_t number;              /* in the order in which they were read */
+	struct job_function *older; /* in the same block */
+};
+
+/* those with places, as their files have them: read once for all processes */
+struct job_functions {
+	VEC(struct patchable_function *) v;
+	struct hashmap blocks; /* file and block -> the newest function there */
+	struct arena arena;
 };
 
 /* what the file says of a place */
@@ -35,7 +43,7 @@ struct target_job {
 	struct target_places places;
 	VEC(struct place_verdict) verdicts; /* by place, of the first sets */
 	size_t n_judged;                    /* sets */
-	VEC(struct site_function) functions;
+	struct job_functions functions;
 	int gate;             /* the process waits before its exec for a byte there; -1: it runs */
 	uint64_t released_at; /* engine_attach_result */
 	bool *is_attached;    /* by place: in one process at least */
