@@ -56,7 +56,7 @@ def held():
     return found
 
 
-def left(baseline, seconds=3.0):
+def left(baseline, seconds=10.0):
     """names of what is there now, was not there before, and nobody holds; freeing takes the kernel a moment"""
     end = time.time() + seconds
     while True:

@@ -16,12 +16,11 @@ static bool uprobe_events_hold(const char *text)
 	return sys_read_file(path, &list) && strstr(strbuf_cstr(&list), text);
 }
 
-TEST(tracefs_event_of_a_killed_tracer_is_removed_by_the_next)
+/* by its keeper, a process of its own */
+TEST(tracefs_event_of_a_killed_tracer_is_removed)
 {
 	NEED_ROOT();
-	struct engine_opts opts = { .no_feature = "uprobe_multi" };
-	struct session s;
-	struct code c;
+	double end = now_ms() + 20000;
 	char name[64];
 	pid_t child;
 	int status;
@@ -35,6 +34,46 @@ TEST(tracefs_event_of_a_killed_tracer_is_removed_by_the_next)
 	CHECK(uprobe_events_hold(name));
 	kill(child, SIGKILL);
 	waitpid(child, &status, 0);
+	while (uprobe_events_hold(name) && now_ms() < end)
+		usleep(10000);
+	CHECK(!uprobe_events_hold(name));
+}
+
+/* the name of an event of a process that is gone, which nobody removes */
+static bool leave_event(char *name, size_t size)
+{
+	pid_t gone = fork();
+	char path[128];
+	bool is_done;
+	int status, fd;
+
+	if (gone == 0)
+		_exit(0);
+	if (gone < 0 || waitpid(gone, &status, 0) != gone)
+		return false;
+	snprintf(name, size, "sonde_%d/p0_0", (int)gone);
+	snprintf(path, sizeof(path), "%s/uprobe_events", sys_tracefs());
+	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	/* as one write: a command */
+	is_done = fd >= 0 && dprintf(fd, "p:%s /bin/true:0x%llx\n", name,
+				     (unsigned long long)entry_offset("/bin/true")) > 0;
+	if (fd >= 0)
+		close(fd);
+	return is_done;
+}
+
+TEST(tracefs_event_that_a_dead_tracer_left_is_removed_by_the_next)
+{
+	NEED_ROOT();
+	struct engine_opts opts = { .no_feature = "uprobe_multi" };
+	struct session s;
+	struct code c;
+	char name[64];
+
+	if (!features_has(FEATURE_UPROBE_EVENTS))
+		SKIP("no uprobe_events");
+	if (!CHECK(leave_event(name, sizeof(name))))
+		return;
 	CHECK(uprobe_events_hold(name));
 	session_init(&s);
 	put_start(&c);

@@ -25,7 +25,7 @@ static struct engine *engine_new(const struct image *im, struct sources *s,
 	e->sources = s;
 	e->opts = *opts;
 	e->n_cpus = cpus > 0 ? (uint32_t)cpus : 1;
-	e->btf_fd = e->epoll_fd = -1;
+	e->btf_fd = e->epoll_fd = e->keeper_fd = -1;
 	e->map_fds = base_alloc((im->n_maps + 1) * sizeof(*e->map_fds));
 	for (uint32_t i = 0; i < im->n_maps; i++)
 		e->map_fds[i] = -1;

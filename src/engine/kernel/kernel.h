@@ -82,6 +82,7 @@ struct engine {
 	struct kernel_prog *progs; /* image.n_progs */
 	VEC(struct kernel_link) links;
 	VEC(struct kernel_trace_event) trace_events;
+	int keeper_fd; /* event_keeper.c; -1: none */
 	VEC(struct kernel_ring) rings;
 	struct kernel_ring message_ring; /* of MAP_MESSAGE_RING; data NULL: none */
 	void *message;                   /* MAP_MESSAGE */
@@ -220,6 +221,12 @@ struct err *kernel_uprobe_event_attach(struct engine *e, uint32_t prog,
 				       struct engine_attach_result *res) ERR_MUST;
 void kernel_uprobe_events_remove(struct engine *e, size_t from);
 void kernel_uprobe_group_remove(struct engine *e, uint32_t group);
+
+/* ---- event_keeper.c: a process that removes them when this one is killed ---- */
+/* what tells it, or -1; remove_names, called in it until it is true: those of the process that is gone */
+int kernel_event_keeper_start(bool (*remove_names)(pid_t of));
+/* nothing is left to be removed */
+void kernel_event_keeper_end(int fd);
 
 /* ---- ring.c ---- */
 struct err *kernel_ring_open(struct engine *e) ERR_MUST;

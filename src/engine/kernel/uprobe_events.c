@@ -6,9 +6,12 @@
  * for programs that ask for it sites.c makes a few events of them.
  *
  * Events in tracefs are names, they outlive this process. They are removed on each way out that we
- * see; those that a killed sonde left behind carry its pid in their name, and the next sonde that
- * comes here removes them. An event that is in use cannot be removed, so a wrong guess (another pid
- * namespace) does no harm.
+ * see; those of a killed sonde are removed by its keeper (event_keeper.c). They carry its pid in their name, and where
+ * the keeper was killed as well, the next sonde that comes here removes them.
+ *
+ * An event of several sites must never be removed while it is open: the kernel refuses that only for an event of one site, and
+ * else frees sites that are still registered, which corrupts its lists (seen with 6.18: a dead machine). Ours are closed before. Others' may be
+ * open, of another pid namespace or in a child that was forked: those are taken over first.
  */
 #include "engine/kernel/kernel.h"
 
@@ -48,8 +51,8 @@ static int remove_event(int fd, struct str name)
 	return write_command(fd, &line);
 }
 
-/* "p:sonde_41/p3 /path:0x10" of a process that is gone: its name "sonde_41/p3" */
-static bool stale_name(struct str line, struct str *name)
+/* "p:sonde_41/p3 /path:0x10": whose it is, 0 for nobody's of ours; its name "sonde_41/p3" */
+static int32_t maker_of(struct str line, struct str *name)
 {
 	struct str pid;
 	int64_t n;
@@ -57,33 +60,73 @@ static bool stale_name(struct str line, struct str *name)
 	str_split(&line, ':');
 	*name = str_split(&line, ' ');
 	if (!str_starts(*name, STR(GROUP_PREFIX)))
-		return false;
+		return 0;
 	pid = str_sub(*name, strlen(GROUP_PREFIX), name->n);
 	pid = str_split(&pid, '/');
-	return str_to_i64(pid, &n) && n > 0 && !sys_process_exists((int32_t)n);
+	return str_to_i64(pid, &n) && n > 0 && n <= INT32_MAX ? (int32_t)n : 0;
 }
 
-static void remove_stale(int fd)
+static bool write_event_file(struct str name, const char *file, const char *text)
+{
+	STRBUF_AUTO path = { 0 };
+	size_t n = strlen(text);
+	bool done;
+	int fd;
+
+	strbuf_printf(&path, "%s/events/%.*s/%s", sys_tracefs(), STR_ARG(name), file);
+	fd = open(strbuf_cstr(&path), O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	done = write(fd, text, n) == (ssize_t)n;
+	close(fd);
+	return done;
+}
+
+/*
+ * Whether nobody has the event open, by the kernel's own word: it is on for perf or for tracefs, never for both, so that it can be
+ * switched on there only when it is not open. What would be recorded in that moment is filtered out.
+ */
+static bool is_free(struct str name)
+{
+	return write_event_file(name, "filter", "common_pid == -1") &&
+	       write_event_file(name, "enable", "1") && write_event_file(name, "enable", "0");
+}
+
+/* the events of that process, or (0) of all that are gone; false: not all of them, or they could not be listed */
+static bool remove_left(int fd, pid_t of)
 {
 	STRBUF_AUTO list = { 0 };
 	char path[128];
 	struct str rest, last = STR_NULL;
+	bool all = true;
 
 	snprintf(path, sizeof(path), "%s/uprobe_events", sys_tracefs());
 	if (!sys_read_file(path, &list))
-		return;
+		return false;
 	rest = strbuf_str(&list);
 	while (rest.n) {
 		struct str name, line = str_split(&rest, '\n');
+		int32_t maker = maker_of(line, &name);
 
 		/* an event of many probes is many lines and one removal */
-		if (!stale_name(line, &name) || str_eq(name, last))
+		if (!maker || (of ? maker != of : sys_process_exists(maker)) || str_eq(name, last))
 			continue;
 		last = name;
-		if (remove_event(fd, name) == 0)
+		if (!is_free(name) || remove_event(fd, name))
+			all = false;
+		else
 			log_verbose("removed the uprobe event '%.*s' of a sonde that has died",
 				    STR_ARG(name));
 	}
+	return all;
+}
+
+/* by the keeper, when its sonde was killed */
+static bool remove_names(pid_t of)
+{
+	FD_AUTO fd = open_events(O_WRONLY | O_APPEND);
+
+	return fd >= 0 && remove_left(fd, of);
 }
 
 static void trace_event_add(struct engine *e, const char *name)
@@ -197,7 +240,12 @@ struct err *kernel_uprobe_event_attach(struct engine *e, uint32_t prog,
 	if (fd < 0)
 		return sys_err_explain(err_new(errno, "open uprobe_events of tracefs"));
 	if (!e->trace_events.n)
-		remove_stale(fd);
+		remove_left(fd, 0);
+	if (e->keeper_fd < 0)
+		e->keeper_fd = kernel_event_keeper_start(remove_names);
+	if (e->keeper_fd < 0)
+		log_verbose("no process could be made that removes the uprobe events if this one is killed: %s",
+			    strerror(errno));
 	for (uint32_t group = 0; group < n_groups; group++)
 		TRY(attach_group(e, prog, group, fd, res));
 	return NULL;
@@ -224,8 +272,11 @@ static void remove_each(struct engine *e, size_t from, const uint32_t *group)
 		free(ev->name);
 	}
 	e->trace_events.n = n;
-	if (!n)
-		vec_free(&e->trace_events);
+	if (n)
+		return;
+	vec_free(&e->trace_events);
+	kernel_event_keeper_end(e->keeper_fd);
+	e->keeper_fd = -1;
 }
 
 void kernel_uprobe_events_remove(struct engine *e, size_t from)
