@@ -204,8 +204,8 @@ class Running:
         return env
 
     def shell(self, what, cmd):
-        """run to the end; a failure of it is one of the test"""
-        r = subprocess.run(["bash", "-c", self.fill(cmd)], cwd=self.tmp, stdin=subprocess.DEVNULL, text=True,
+        """run to the end; a failure of it is one of the test. CHECK: of any of its commands, not of the last one alone"""
+        r = subprocess.run(["bash", "-ec" if what == "CHECK" else "-c", self.fill(cmd)], cwd=self.tmp, stdin=subprocess.DEVNULL, text=True,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=150 * self.o.slow, errors="replace")
         if r.returncode:
             raise Failure(f"{what} failed (exit {r.returncode}): {cmd}\n{r.stdout.strip()}")

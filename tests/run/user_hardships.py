@@ -77,6 +77,10 @@ class Program:
         self.p.stdin.flush()
         return self.hear(answer)
 
+    def calls(self):
+        """makes a round of calls -> how many, by its own count"""
+        return int(self.do(b"g", "hits").split()[1])
+
     def is_patched(self):
         return bool(self.changed())
 
@@ -139,13 +143,16 @@ class Tracer:
         return out.strip()
 
 
+def compare(truth, out):
+    """what the program did, what sonde has printed"""
+    got = re.findall(r"^@n.*: (\d+)$", out, re.M)
+    print("counts are the program's" if got == [str(truth)] else f"BAD: {out!r}, and {truth} calls")
+
+
 def counted(program, script=COUNT, **how):
     """attached, one round of calls: both say how many; then it is over"""
     t = Tracer(program.pid, script.format(program.path), **how).must_attach()
-    truth = program.do(b"g", "hits").split()[1]
-    out = t.stop()
-    got = re.findall(r"@n.*: (\d+)", out)
-    print("counts are the program's" if got == [truth] else f"BAD: {out!r}, and {truth} calls")
+    compare(program.calls(), t.stop())
     program.end()
 
 
@@ -197,9 +204,7 @@ def filter_later():
     p = Program()
     t = Tracer(p.pid, COUNT.format(p.path)).must_attach()
     p.do(b"f", "filtered")
-    truth = p.do(b"g", "hits").split()[1]
-    out = t.stop()
-    print("counts are the program's" if f"@n: {truth}" in out else f"BAD: {out!r}")
+    compare(p.calls(), t.stop())
     p.end()
 
 
@@ -256,9 +261,7 @@ def execs():
     t = Tracer(p.pid, COUNT.format(p.path)).must_attach()
     p.hear("ready")
     wait_until("it is probed again", p.is_patched)
-    truth = p.do(b"g", "hits").split()[1]
-    out = t.stop()
-    print("counts are the program's" if f"@n: {truth}" in out else f"BAD: {out!r}")
+    compare(p.calls(), t.stop())
     p.end()
 
 
@@ -321,20 +324,13 @@ def gdb(p, *commands):
 
 
 def gdb_after():
-    """a debugger comes while probes are in, breaks where one is, steps, and goes"""
+    """a debugger comes while probes are in, looks at one, and goes"""
     p = Program()
     t = Tracer(p.pid, COUNT.format(p.path)).must_attach()
-    p.p.stdin.write(b"g")
-    p.p.stdin.flush()
-    p.hear("hits")
-    p.p.stdin.write(b"g")
-    p.p.stdin.flush()
-    p.hear("hits")
+    n = p.calls()
     seen = gdb(p, "x/1xb hit", "info threads")
     print("gdb sees the jump" if "0xe9" in seen else f"BAD: {seen}")
-    truth = p.do(b"g", "hits").split()[1]
-    out = t.stop()
-    print("counts are the program's" if f"@n: {3 * int(truth)}" in out else f"BAD: {out!r}")
+    compare(n + p.calls(), t.stop())
     p.end()
 
 
@@ -342,11 +338,11 @@ def strace_stays():
     """sonde ends while a debugger has the process: that is said, and can be mended when the debugger has gone"""
     p = Program()
     t = Tracer(p.pid, COUNT.format(p.path)).must_attach()
-    p.do(b"g", "hits")
+    n = p.calls()
     d = start(["strace", "-qq", "-o", "/dev/null", "-p", str(p.pid)], stderr=subprocess.DEVNULL)
     wait_until("a tracer has it", lambda: status(p.pid, "TracerPid") != "0")
     t.pids.append(str(d.pid))
-    print(re.sub(r"@n: 1000$", "counted", t.stop()))
+    compare(n, t.stop())
     p.do(b"g", "hits")
     d.send_signal(signal.SIGINT)
     d.wait()
@@ -362,9 +358,9 @@ def twice():
     first = Tracer(p.pid, COUNT.format(p.path)).must_attach()
     Tracer(p.pid, COUNT.format(p.path)).say_refusal()
     other = Tracer(p.pid, COUNT.format(p.path).replace(":hit", ":leave")).must_attach()
-    truth = p.do(b"g", "hits").split()[1]
-    for out in (first.stop(), other.stop()):
-        print("counts are the program's" if f"@n: {truth}" in out else f"BAD: {out!r}")
+    truth = p.calls()
+    compare(truth, first.stop())
+    compare(truth, other.stop())
     p.end()
 
 
@@ -373,9 +369,7 @@ def twice_among_others():
     p = Program()
     first = Tracer(p.pid, COUNT.format(p.path)).must_attach()
     Tracer(p.pid, COUNT.replace("{}:hit", "{0}:hit,uprobe:{0}:tiny_*").format(p.path)).say_refusal()
-    truth = p.do(b"g", "hits").split()[1]
-    out = first.stop()
-    print("counts are the program's" if f"@n: {truth}" in out else f"BAD: {out!r}")
+    compare(p.calls(), first.stop())
     p.end()
 
 
@@ -386,9 +380,7 @@ def kernel_after():
     other = Tracer(p.pid, COUNT.format(p.path), engine="kernel")
     is_in = other.is_attached()
     print("the other is attached" if is_in else other.words(other.p.stderr.read()))
-    truth = p.do(b"g", "hits").split()[1]
-    out = first.stop()
-    print("counts are the program's" if f"@n: {truth}" in out else f"BAD: {out!r}")
+    compare(p.calls(), first.stop())
     if is_in:
         print(other.stop())
     p.end()
@@ -398,9 +390,7 @@ def kernel_before():
     p = Program()
     first = Tracer(p.pid, COUNT.format(p.path), engine="kernel").must_attach()
     Tracer(p.pid, COUNT.format(p.path)).say_refusal()
-    truth = p.do(b"g", "hits").split()[1]
-    out = first.stop()
-    print("counts are the program's" if f"@n: {truth}" in out else f"BAD: {out!r}")
+    compare(p.calls(), first.stop())
     p.end()
 
 
