@@ -29,7 +29,7 @@ import own_bytes  # noqa: E402
 import state  # noqa: E402
 from targets import targets  # noqa: E402
 
-FUNCTIONS = 200
+FUNCTIONS, REFUSED_AT_MOST = 200, 50
 COUNTS = "uprobe { @hits = count(); } uretprobe { @back = count(); } "
 # of the user engine. Arguments are looked at where there is none, too: reads at any address
 SCRIPTS = (
@@ -85,6 +85,7 @@ class Tracer:
 
     def __init__(self, o, s):
         self.o, self.s, self.is_user = o, s, o.engine == "user"
+        self.n_refused = 0  # runs, one after the other
         self.files = own_files(s) if self.is_user else [s.binary]
         self.names = {f: functions(o, f) for f in self.files}
         self.known = {f: set(n) for f, n in self.names.items()}
@@ -142,8 +143,10 @@ class Tracer:
             self.descriptors |= before.fds
         r = subprocess.run(cmd, text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, timeout=300)
-        if "nothing can be probed" in r.stderr:
-            return  # all that was chosen is refused: a library of little functions
+        if "nothing can be probed" in r.stderr and "the other tracer" not in r.stderr:
+            self.refused()
+            return
+        self.n_refused = 0
         s.cycles += 1
         s.probes += len(probes) * template.count("probe ") or 1
         s.hits += sum(int(x) for x in re.findall(r"^@hits: (\d+)$", r.stdout, re.M))
@@ -158,6 +161,12 @@ class Tracer:
             s.fail(f"sonde: exit {r.returncode}: {said[0][-500:]}\n{self.script()}")
         elif self.is_user:
             self.look(before)
+
+    def refused(self):
+        """all that was chosen: a library of little functions. Not for ever"""
+        self.n_refused += 1
+        if self.n_refused > REFUSED_AT_MOST:
+            self.s.fail(f"nothing could be probed, {self.n_refused} times in a row\n{self.script()}")
 
     def look(self, before):
         """at what was traced, after sonde"""
@@ -195,6 +204,9 @@ def run(s, o, tmp):
             s.kept = state.kept(s.worker()) if o.engine == "user" else (0, 0)
             s.memory[1] = state.memory(s.worker())
             s.check_alive()
+        elif not s.fault:
+            s.crashes += 1
+            s.fail(f"it ended after the last detachment ({s.p.returncode}): {s.log()}")
         if not s.fault and s.hits == 0 and s.cycles > 20:
             s.fail(f"no hits in {s.cycles} cycles")
     except Exception as e:
