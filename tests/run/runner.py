@@ -533,7 +533,11 @@ def main():
     tests = [t for f in files for t in parse_file(f) if re.search(o.only, t.full)]
     if o.engine == "user":
         out = user_engine.excluded(os.path.join(here, "user-engine.excluded"))
-        tests = [t for t in tests if not user_engine.why_not(t) and (t.full in out) == o.excluded]
+        tests = [t for t in tests if not user_engine.why_not(t)]
+        idle = set() if o.only or o.files else set(out) - {t.full for t in tests}
+        if idle:
+            raise SystemExit(f"tests/run/user-engine.excluded names what is no test under the user engine: {', '.join(sorted(idle))}")
+        tests = [t for t in tests if (t.full in out) == o.excluded]
     if o.list:
         print("\n".join(t.full for t in tests))
         return 0
