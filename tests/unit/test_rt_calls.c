@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The table of open calls against a model: a stack whose functions call, jump to one another, return, and are left by longjmp, at random. A
- * function that was opened must come back to where it was called from, however many of its slot were opened before it. A second test lets
- * threads do so with stacks of their own in one small table.
+ * function that was opened must come back to where it was called from, however many of its slot were opened before it. Other tests let
+ * threads do so with stacks of their own in one small table, and recursion add tables.
  */
 #include "engine/user/rt/calls.h"
 
@@ -11,8 +11,18 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
-enum { DEPTH = 40, CHAIN = 12, STEPS = 300000, FUNCTIONS = 3, THREADS = 4, MAX_BUCKETS = 4 };
+enum {
+	DEPTH = 40,
+	CHAIN = 12,
+	STEPS = 300000,
+	FUNCTIONS = 3,
+	THREADS = 4,
+	MAX_BUCKETS = 4,
+	DEEP = 200000, /* calls */
+	FRAME = 3      /* words of the stack each */
+};
 
 /* where functions' trampolines are returned to, as the table wants them */
 static uint64_t back_of(unsigned function)
@@ -110,7 +120,7 @@ static struct rt_calls *make(uint32_t n_buckets)
 	struct rt_calls *c = aligned_alloc(64, (rt_calls_bytes(n_buckets) + 63) & ~63ull);
 
 	memset(c, 0, rt_calls_bytes(n_buckets));
-	c->mask = n_buckets - 1;
+	*c = rt_calls_head(n_buckets);
 	return c;
 }
 
@@ -142,6 +152,129 @@ TEST(a_second_return)
 	CHECK_INT(rt_call_close(c, &slot, back_of(0)), 0x401234);
 	CHECK_INT(rt_call_close(c, &slot, back_of(1)), 0);
 	free(c);
+}
+
+static void give_back(struct rt_calls *c)
+{
+	struct rt_calls *next = rt_calls_more(c);
+
+	free(c);
+	while (next) {
+		struct rt_calls *t = next;
+
+		next = rt_calls_more(t);
+		munmap(t, rt_calls_bytes((t->mask + 1) / RT_CALLS_OF_BUCKET));
+	}
+}
+
+static unsigned tables_of(const struct rt_calls *c)
+{
+	unsigned n = 0;
+
+	for (; c; c = rt_calls_more(c))
+		n++;
+	return n;
+}
+
+/* down and up again: calls that could not be opened, and those that did not come back right */
+static uint64_t go_deep(struct rt_calls *c, uint64_t *stack, uint64_t *n_missed)
+{
+	uint64_t n_wrong = 0;
+
+	for (unsigned i = DEEP; i--;) {
+		stack[i * FRAME] = 0x400000 + i * 16ull;
+		if (rt_call_open(c, &stack[i * FRAME], back_of(i % FUNCTIONS)))
+			stack[i * FRAME] = back_of(i % FUNCTIONS);
+		else
+			++*n_missed;
+	}
+	for (unsigned i = 0; i < DEEP; i++)
+		if (stack[i * FRAME] == back_of(i % FUNCTIONS))
+			n_wrong += rt_call_close(c, &stack[i * FRAME], back_of(i % FUNCTIONS)) !=
+				   0x400000 + i * 16ull;
+	return n_wrong;
+}
+
+TEST(tables_are_added)
+{
+	struct rt_calls *c = make(MAX_BUCKETS);
+	uint64_t *stack = calloc((size_t)DEEP * FRAME, sizeof(*stack)), n_missed = 0;
+	unsigned n_tables;
+
+	CHECK_INT(go_deep(c, stack, &n_missed), 0);
+	CHECK(n_missed >= DEEP - 2 * MAX_BUCKETS * RT_CALLS_OF_BUCKET);
+	CHECK_INT(tables_of(c), 1);
+	c->can_grow = 1;
+	n_missed = 0;
+	CHECK_INT(go_deep(c, stack, &n_missed), 0);
+	CHECK_INT(n_missed, 0);
+	n_tables = tables_of(c);
+	CHECK(n_tables > 3);
+	/* no more of them, however often */
+	for (unsigned i = 0; i < 3; i++)
+		CHECK_INT(go_deep(c, stack, &n_missed), 0);
+	CHECK_INT(n_missed, 0);
+	CHECK_INT(tables_of(c), n_tables);
+	give_back(c);
+	free(stack);
+}
+
+/* tail calls from one to the other without end: no memory is wanted for all of them */
+TEST(an_endless_row_of_tail_calls)
+{
+	struct rt_calls *c = make(MAX_BUCKETS);
+	uint64_t slot = 0x401234;
+	unsigned n = 0;
+
+	c->can_grow = 1;
+	for (unsigned i = 0; i < DEEP; i++)
+		if (rt_call_open(c, &slot, back_of(i % 2))) {
+			slot = back_of(i % 2);
+			n++;
+		}
+	CHECK(n >= RT_CALLS_CHAIN);
+	CHECK(tables_of(c) <= 3);
+	/* each that was noticed returns once */
+	for (; n && slot != 0x401234; n--)
+		slot = rt_call_close(c, &slot, slot);
+	CHECK_INT(slot, 0x401234);
+	CHECK_INT(n, 0);
+	give_back(c);
+}
+
+struct diver {
+	struct rt_calls *calls;
+	uint64_t n_wrong, n_missed;
+};
+
+static void *dive(void *arg)
+{
+	uint64_t *stack = calloc((size_t)DEEP * FRAME, sizeof(*stack));
+	struct diver *d = arg;
+
+	d->n_wrong = go_deep(d->calls, stack, &d->n_missed);
+	free(stack);
+	return NULL;
+}
+
+TEST(threads_add_tables)
+{
+	for (unsigned round = 0; round < 5; round++) {
+		struct rt_calls *c = make(MAX_BUCKETS);
+		struct diver d[THREADS] = { 0 };
+		pthread_t t[THREADS];
+
+		c->can_grow = 1;
+		for (unsigned i = 0; i < THREADS; i++) {
+			d[i].calls = c;
+			pthread_create(&t[i], NULL, dive, &d[i]);
+		}
+		for (unsigned i = 0; i < THREADS; i++) {
+			pthread_join(t[i], NULL);
+			CHECK_INT(d[i].n_wrong + d[i].n_missed, 0);
+		}
+		give_back(c);
+	}
 }
 
 static void *work(void *arg)

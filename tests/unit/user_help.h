@@ -82,7 +82,7 @@ static inline bool user_make(struct user_room *r)
 	r->private->stacks_end = stacks + USER_STACKS * RT_STACK_BYTES;
 	r->private->is_mine = 1;
 	r->private->pid = r->private->own_pid = (uint32_t)getpid();
-	r->calls->mask = USER_BUCKETS - 1;
+	*r->calls = rt_calls_head(USER_BUCKETS);
 	*r->area = (struct rt_area){ .is_on = 1,
 				     .n_cpus = USER_CPUS,
 				     .rings = USER_RINGS,

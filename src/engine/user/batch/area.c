@@ -63,7 +63,7 @@ static bool fits(const struct area *a, const struct area_wish *w)
 /* its memory, but for the table of patches, is zero till here; a thread must not run in it yet */
 static ERR_MUST struct err *fill(struct area *a, struct remote *r, const struct rt_private *p)
 {
-	const struct rt_calls calls = { .mask = AREA_CALL_BUCKETS - 1 };
+	const struct rt_calls calls = rt_calls_head(AREA_CALL_BUCKETS);
 	struct rt_private own = *p;
 	FREE_AUTO char *blob = base_alloc(blob_bytes());
 
@@ -172,7 +172,7 @@ static bool give_back(struct area *a, struct remote *r, bool is_last)
 	if (calls == AREA_CALLS_OPEN && !is_last)
 		return false;
 	if (calls == AREA_CALLS_SETTLED)
-		err_free(remote_area_unmap(r, &a->remote));
+		err_free(area_unmap(a, r));
 	else
 		err_free(trim(a, r));
 	return true;
@@ -198,6 +198,18 @@ void areas_leave(const struct areas *l, const struct remote *r)
 			patches_leave(r, &(*a)->remote);
 }
 
+void areas_let_grow(const struct areas *l, const struct remote *r, bool may_grow)
+{
+	const uint32_t can_grow = may_grow;
+
+	vec_each(a, &l->v)
+		if ((*a)->remote.code)
+			(void)remote_write(r,
+					   (*a)->remote.private + AREA_PRIVATE_BYTES +
+						   offsetof(struct rt_calls, can_grow),
+					   &can_grow, sizeof(can_grow));
+}
+
 void areas_drop_unused(struct areas *l, struct remote *r)
 {
 	size_t n = 0;
@@ -210,7 +222,7 @@ void areas_drop_unused(struct areas *l, struct remote *r)
 			continue;
 		}
 		if (a->remote.code)
-			err_free(remote_area_unmap(r, &a->remote));
+			err_free(area_unmap(a, r));
 		free(a);
 	}
 	l->v.n = n;

@@ -15,7 +15,8 @@ struct shared;
 enum {
 	AREA_PRIVATE_BYTES =
 		4096, /* struct rt_private; the table of open calls follows, then stacks of ours */
-	AREA_CALL_BUCKETS = 2048, /* of that table: room for 8 calls in each */
+	AREA_CALL_BUCKETS =
+		2048, /* of that table: room for 8 calls in each; the process adds larger ones */
 };
 
 struct area {
@@ -58,6 +59,10 @@ enum area_calls {
 	AREA_CALLS_UNKNOWN
 };
 enum area_calls area_settle_calls(const struct area *a, const struct remote *r);
+/* takes it out of the process, with the tables of open calls that were added to it; a thread must be stopped */
+struct err *area_unmap(struct area *a, struct remote *r) ERR_MUST;
+/* whether the process may make such tables from here on: a filter that it has may not like how */
+void areas_let_grow(const struct areas *l, const struct remote *r, bool may_grow);
 /* those without batches that no jump has ever led to; a thread must be stopped */
 void areas_drop_unused(struct areas *l, struct remote *r);
 void areas_free(struct areas *l); /* the list: what is in the process stays there */

@@ -291,11 +291,13 @@ static ERR_MUST struct err *check_filters(struct batch *b, const struct target_j
 {
 	struct err *err;
 
+	b->may_grow = true;
 	if (!filters_sum(b->remote->pid, j->image, UINT_MAX))
 		return NULL;
 	if (!b->is_held)
 		TRY(remote_stop(b->remote, STOP_MS));
 	err = filters_check(b->remote, j->image);
+	b->may_grow = filters_allow_growth(b->remote);
 	if (!b->is_held)
 		remote_go(b->remote);
 	return err;
@@ -312,6 +314,7 @@ static ERR_MUST struct err *make_all(struct batch *b, struct target_job *j)
 		TRY(find_area(b, j, &p, c));
 		TRY(fill_area(b, j, c));
 	}
+	areas_let_grow(b->areas, b->remote, b->may_grow);
 	return batch_write_jumps(b);
 }
 

@@ -18,6 +18,7 @@ struct cluster {
 struct batch {
 	struct remote *remote; /* the process */
 	struct areas *areas;   /* the process's */
+	bool may_grow;         /* filters_allow_growth */
 	bool is_held; /* it stands at its first instruction: one thread, stopped; it goes on when the jumps are written */
 	struct sites sites;    /* the batch's */
 	struct patch *patches; /* batch_patch_of */

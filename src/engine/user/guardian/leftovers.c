@@ -49,7 +49,7 @@ static void take_out(struct remote *r, const struct clean_area *found)
 	a.remote.data = a.remote.private + a.remote.private_bytes;
 	a.remote.data_bytes = found->data_end - a.remote.data;
 	if (remote_area_is_idle(r, &a.remote) && area_settle_calls(&a, r) == AREA_CALLS_SETTLED)
-		err_free(remote_area_unmap(r, &a.remote));
+		err_free(area_unmap(&a, r));
 }
 
 void leftovers_take_out(pid_t pid)

@@ -13,7 +13,7 @@
 
 /* of areas, open calls included (batch/area.h, rt/calls.h): another number when that changes */
 enum {
-	PATCHES_LAYOUT = 1,
+	PATCHES_LAYOUT = 2,
 	PATCHES_LEFT = 1 << 30, /* beside it: whoever patched has taken its jumps out, and gone */
 };
 

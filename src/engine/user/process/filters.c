@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -24,9 +25,19 @@
 
 enum { MOST_FILTERS = 64, ARGS = 6, ALL_KNOWN = (1 << ARGS) - 1 };
 
-/* ---- which calls programs make: rt/read.c, thread.c, helpers.c ---- */
+/* ---- which calls programs make: rt/read.c, thread.c, helpers.c. And GROW: what notices returns, rt/calls_grow.c ---- */
 
-enum { READ = 1, WRITE = 2, TID = 4, NAME = 8, IDS = 16, CLOCK = 32, KILL = 64, TGKILL = 128 };
+enum {
+	READ = 1,
+	WRITE = 2,
+	TID = 4,
+	NAME = 8,
+	IDS = 16,
+	CLOCK = 32,
+	KILL = 64,
+	TGKILL = 128,
+	GROW = 256
+};
 
 static const struct {
 	int32_t helper;
@@ -69,6 +80,13 @@ static const struct {
 	{ CLOCK, "clock_gettime", { SYS_clock_gettime, 0x3c, { 0 } } },
 	{ KILL, "kill", { SYS_kill, 0x3c, { 0 } } },
 	{ TGKILL, "tgkill", { SYS_tgkill, 0x38, { 0 } } },
+	{ GROW,
+	  "mmap",
+	  { SYS_mmap,
+	    0x3d,
+	    { 0, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	      (uint64_t)-1 } } },
+	{ GROW, "munmap", { SYS_munmap, 0x3c, { 0 } } },
 };
 
 static unsigned of_helper(int32_t helper)
@@ -90,13 +108,16 @@ static unsigned calls_of(const struct image *im)
 {
 	unsigned ret = 0;
 
-	for (uint32_t i = 0; i < im->n_progs; i++)
+	for (uint32_t i = 0; i < im->n_progs; i++) {
+		if (im->progs[i]->shape->kind == PROBE_URETPROBE)
+			ret |= GROW;
 		for (uint32_t k = 0; runs_there(im->progs[i]) && k < im->progs[i]->n_insns; k++) {
 			const struct bpf_insn *in = &im->progs[i]->insns[k];
 
 			if (in->code == (BPF_JMP | BPF_CALL) && !in->src_reg)
 				ret |= of_helper(in->imm);
 		}
+	}
 	return ret;
 }
 
@@ -238,7 +259,7 @@ static const char *forbidden(pid_t tid, unsigned wanted, const char **why)
 
 struct err *filters_check(const struct remote *r, const struct image *im)
 {
-	unsigned wanted = calls_of(im);
+	unsigned wanted = calls_of(im) & ~(unsigned)GROW;
 
 	vec_each(t, &r->threads) {
 		const char *call, *why = NULL;
@@ -257,6 +278,16 @@ struct err *filters_check(const struct remote *r, const struct image *im)
 			"script can run there; or --engine kernel");
 	}
 	return NULL;
+}
+
+bool filters_allow_growth(const struct remote *r)
+{
+	const char *why = NULL;
+
+	vec_each(t, &r->threads)
+		if (t->tid && status_number(t->tid, "Seccomp") && forbidden(t->tid, GROW, &why))
+			return false;
+	return true;
 }
 
 uint64_t filters_sum(pid_t pid, const struct image *im, unsigned most)

@@ -14,7 +14,9 @@
 
 /* all threads must be stopped. The error says which call would not be allowed */
 struct err *filters_check(const struct remote *r, const struct image *im) ERR_MUST;
-/* a number that changes when one of `most` threads gets a filter; 0: none has one, or the image's programs make no calls */
+/* may functions whose return is noticed make more room for open calls (rt/calls_grow.c)? All threads must be stopped; when in doubt, false */
+bool filters_allow_growth(const struct remote *r);
+/* a number that changes when one of `most` threads gets a filter; 0: none has one, or nothing of the image makes calls */
 uint64_t filters_sum(pid_t pid, const struct image *im, unsigned most);
 
 /* a call as filters see it; known: a bit for each argument whose value is the one that will be given */

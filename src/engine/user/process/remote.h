@@ -146,11 +146,18 @@ struct err *remote_area_make(struct remote *r, uint64_t low, uint64_t high,
 struct err *remote_area_unmap(struct remote *r, struct remote_area *a) ERR_MUST;
 /* all threads must be stopped, and no jump lead to the area: none of them is in its code or will come back to it. When in doubt, false */
 bool remote_area_is_idle(const struct remote *r, const struct remote_area *a);
-/* does an address in the area's code stand in memory or registers of the process outside of it? Words for which counts says no do not count */
+/*
+ * Does an address in the area's code stand in memory or registers of the process outside of it, and of these other n ranges of ours? Words for
+ * which counts says no do not count
+ */
 enum remote_found { REMOTE_FOUND_NONE, REMOTE_FOUND_ONE, REMOTE_FOUND_UNKNOWN };
+struct remote_range {
+	uint64_t start, end;
+};
 typedef bool remote_word_fn(void *arg, uint64_t at, uint64_t word); /* at 0: a register */
 enum remote_found remote_search(const struct remote *r, const struct remote_area *a,
-				remote_word_fn *counts, void *arg);
+				const struct remote_range *ours, size_t n, remote_word_fn *counts,
+				void *arg);
 /* where such an area would fit: a hole of size bytes, 0: there is none. For tests, too */
 uint64_t remote_find_hole(const struct proc_maps *maps, uint64_t low, uint64_t high, size_t size);
 

@@ -21,6 +21,8 @@ enum { PAGE = 4096, CHUNK_PAGES = 32, MAP_PAGES = 512, RED_ZONE = 128 };
 struct search {
 	const struct remote *r;
 	const struct remote_area *a;
+	const struct remote_range *ours;
+	size_t n_ours;
 	remote_word_fn *counts;
 	void *arg;
 	int page_map;
@@ -76,6 +78,22 @@ static void look_at_populated(struct search *s, uint64_t from, uint64_t to)
 	}
 }
 
+/* the same without what is ours, which may be a part of a mapping */
+static void look_beside_ours(struct search *s, uint64_t from, uint64_t to)
+{
+	while (from < to && !s->result) {
+		uint64_t end = to, next = to;
+
+		for (size_t i = 0; i < s->n_ours; i++)
+			if (s->ours[i].end > from && s->ours[i].start < end) {
+				end = s->ours[i].start > from ? s->ours[i].start : from;
+				next = s->ours[i].end;
+			}
+		look_at_populated(s, from, end);
+		from = next;
+	}
+}
+
 /* where what is in use of a mapping begins: of a stack, at its thread's red zone. Stacks have a guard below them, and one thread */
 static uint64_t used_from(const struct search *s, const struct proc_maps *maps, uint32_t k)
 {
@@ -111,7 +129,7 @@ static void look_at_mapping(struct search *s, const struct proc_maps *maps, uint
 	if (m->ino)
 		look_at(s, m->start, m->end);
 	else
-		look_at_populated(s, used_from(s, maps, k), m->end);
+		look_beside_ours(s, used_from(s, maps, k), m->end);
 }
 
 static void look_at_registers(struct search *s)
@@ -126,14 +144,17 @@ static void look_at_registers(struct search *s)
 }
 
 enum remote_found remote_search(const struct remote *r, const struct remote_area *a,
-				remote_word_fn *counts, void *arg)
+				const struct remote_range *ours, size_t n, remote_word_fn *counts,
+				void *arg)
 {
 	FREE_AUTO struct search *s = base_alloc(sizeof(*s));
 	struct proc_maps maps;
 	struct err *e;
 	char path[40];
 
-	*s = (struct search){ .r = r, .a = a, .counts = counts, .arg = arg };
+	*s = (struct search){
+		.r = r, .a = a, .ours = ours, .n_ours = n, .counts = counts, .arg = arg
+	};
 	e = proc_maps_read(r->leader, &maps);
 	err_free(e);
 	if (e)

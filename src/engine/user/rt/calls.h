@@ -4,6 +4,9 @@
  * kept here, under the address of the stack slot that held it. In memory that is private to the process, and which a fork copies: a
  * child's open calls return rightly, too. Nothing waits: buckets of eight are searched whole, entries claimed by compare-and-exchange.
  *
+ * A stack lies in a table as in memory: neighbouring slots have neighbouring entries. Where a bucket is full, a larger table is added behind
+ * the first (calls_grow.c), so recursion is as deep as the stack is long.
+ *
  * An entry whose call was left by longjmp, or by the end of its thread, is found when its slot is a return address again: then what the slot
  * holds is the program's own address, and not one of the trampolines', unless the call was a tail call of one that is open.
  *
@@ -36,15 +39,37 @@ struct rt_calls_bucket {
 	struct rt_call v[RT_CALLS_OF_BUCKET];
 };
 
+/* one table; the fields that the tracer sets are written before the first call */
 struct rt_calls {
-	uint32_t mask; /* number of buckets, a power of two, minus 1: the one word that is not 0 at first */
-	uint32_t padding[15];
+	uint32_t mask; /* number of entries, a power of two, minus 1 */
+	uint32_t shift; /* log2 of the bytes of stack that it covers: addresses that differ above are spread */
+	uint32_t can_grow; /* of the first one: the process may be given more memory, nothing in it forbids that */
+	uint32_t unused;
+	uint64_t more; /* address of the next table; 0: there is none */
+	uint64_t padding[5];
 	struct rt_calls_bucket buckets[];
+};
+_Static_assert(sizeof(struct rt_calls) == 64, "a line of the cache");
+
+enum {
+	RT_CALLS_TABLES =
+		10, /* at most; each has RT_CALLS_GROWTH times the entries of the one before */
+	RT_CALLS_GROWTH = 4,
+	/* tail calls in a row, of one slot, for which tables are added: such a row may be endless, as no stack can */
+	RT_CALLS_CHAIN = 16,
 };
 
 static inline size_t rt_calls_bytes(uint32_t n_buckets)
 {
 	return sizeof(struct rt_calls) + n_buckets * sizeof(struct rt_calls_bucket);
+}
+
+/* of a table in zeroed memory; n_buckets is a power of two */
+static inline struct rt_calls rt_calls_head(uint32_t n_buckets)
+{
+	const uint32_t n = n_buckets * RT_CALLS_OF_BUCKET;
+
+	return (struct rt_calls){ .mask = n - 1, .shift = (uint32_t)__builtin_ctz(n) + 3 };
 }
 
 /*
@@ -54,5 +79,13 @@ static inline size_t rt_calls_bytes(uint32_t n_buckets)
 uint64_t rt_call_open(struct rt_calls *c, uint64_t *slot, uint64_t back);
 /* it came to back: where it goes on. 0: nothing is known of it */
 uint64_t rt_call_close(struct rt_calls *c, uint64_t *slot, uint64_t back);
+
+/* the table behind c, which is made if there is none yet; NULL: none can be had. For calls.c */
+struct rt_calls *rt_calls_grow(struct rt_calls *c);
+
+static inline struct rt_calls *rt_calls_more(const struct rt_calls *c)
+{
+	return (struct rt_calls *)(uintptr_t)__atomic_load_n(&c->more, __ATOMIC_ACQUIRE);
+}
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files share that are compiled for traced processes only (helpers.c, thread.c, read.c): where things are, system calls, the
- * processor. No libc, no vector registers, no variables.
+ * What the files share that are compiled for traced processes only (helpers.c, thread.c, read.c): where things are, the processor.
+ * No libc, no vector registers, no variables.
  */
 #ifndef SONDE_ENGINE_USER_RT_INSIDE_H
 #define SONDE_ENGINE_USER_RT_INSIDE_H
 
 #include "engine/user/rt/area.h"
+#include "engine/user/rt/syscall.h"
 
 enum { RT_EPERM = -1, RT_EFAULT = -14, RT_PAGE = 4096 };
 
@@ -26,24 +27,6 @@ static inline struct rt_area *area(void)
 static inline struct rt_private *own(void)
 {
 	return (struct rt_private *)rt_private_at;
-}
-
-static inline int64_t syscall6(int64_t nr, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e,
-			       int64_t f)
-{
-	register int64_t r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
-	int64_t ret;
-
-	__asm__ volatile("syscall"
-			 : "=a"(ret)
-			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
-
-static inline int64_t syscall3(int64_t nr, int64_t a, int64_t b, int64_t c)
-{
-	return syscall6(nr, a, b, c, 0, 0, 0);
 }
 
 /* own()->has_fsgsbase */

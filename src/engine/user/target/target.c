@@ -346,6 +346,7 @@ static void check_filters(struct target *t, struct target_job *j)
 		err = filters_check(&t->remote, j->image);
 	if (err)
 		switch_off(t);
+	areas_let_grow(&t->areas, &t->remote, !err && filters_allow_growth(&t->remote));
 	remote_go(&t->remote);
 	target_tell(t, j, err ? err_wrap(err, "its probes are off from here on") : NULL);
 }
