@@ -255,18 +255,24 @@ static struct unit *dearest(struct budget *b)
 
 static ERR_MUST struct err *restrain(struct budget *b, uint64_t passed)
 {
-	double allowed = b->o.share * (double)passed * 0.8, rest = 0;
+	double budget = b->o.share * (double)passed, allowed = budget * 0.8, rest = 0;
 	struct unit *u;
 
 	while (budget_total(b) > allowed && (u = dearest(b))) {
 		uint64_t rate = find_rate(b, u, allowed);
 
+		/* where even hits that are left out cost nearly all of the budget: rather that than off */
+		if (!rate) {
+			rate = find_rate(b, u, budget);
+			if (rate)
+				allowed = budget;
+		}
 		TRY(rate ? sample(b, u, rate, passed) : switch_off_group(b, u, passed));
 	}
 	vec_each(v, &b->units)
 		if (v->rate == IMAGE_BUDGET_OFF && b->last_ns - v->off_ns > BUDGET_NS_PER_S)
 			rest += budget_cost_at(b, v, v->rate);
-	if (rest > b->o.share * (double)passed && !b->has_warned_rest) {
+	if (rest > budget && !b->has_warned_rest) {
 		b->has_warned_rest = true;
 		fprintf(stderr,
 			"WARNING: what is switched off could not be taken out yet, and costs up to %.3g %% of a "

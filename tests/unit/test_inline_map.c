@@ -11,6 +11,7 @@
 #include <alloca.h>
 #include <string.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -413,4 +414,66 @@ TEST(threads_are_themselves)
 		CHECK(ask_often((void *)(uintptr_t)(room.maps[0].at + 4096 + 64)) == NULL);
 	}
 	user_unmake(&room);
+}
+
+/* ---- hits of --budget ---- */
+
+/* a count in an element of this processor, its number, and the same in another map, where it must be locked */
+static const char number_text[] =
+	"r6 = r1\n*(u32 *)(r10 -8) = 1\nr1 = MAP2\nr2 = r10\nr2 += -8\ncall bpf_x#1\n"
+	"if r0 == 0x0 goto out\nr1 = 1\nr1 = atomic64_fetch_add((u64 *)(r0 +0), r1)\nr7 = r1\n"
+	"*(u32 *)(r10 -8) = 1\nr1 = MAP3\nr2 = r10\nr2 += -8\ncall bpf_x#1\n"
+	"if r0 == 0x0 goto out\nr1 = 1\nr1 = atomic64_fetch_add((u64 *)(r0 +0), r1)\n"
+	"r7 ^= r1\nr0 = VAL0\nlock *(u64 *)(r0 +8) += r7\nout:\nr0 = 0\nexit\n";
+
+/* additions with a result in the code: those with a lock in front of them, or those without */
+static unsigned n_additions(bool is_locked)
+{
+	const uint8_t *p = (const uint8_t *)room.x.code.p;
+	unsigned n = 0;
+
+	for (size_t i = blob_bytes() + 1; i + 3 <= room.x.code.n; i++)
+		n += (p[i] & 0xf8) == 0x48 && p[i + 1] == 0x0f && p[i + 2] == 0xc1 &&
+		     (p[i - 1] == 0xf0) == is_locked;
+	return n;
+}
+
+static void check_hits(bool is_budget)
+{
+	const struct rt_map_plan per_cpu = { RT_ARRAY, 4, 24, 4, USER_CPUS };
+	struct trampoline_prog prog = { .func_ip = (uintptr_t)asked };
+	struct trampoline_site s = { .kind = TRAMPOLINE_ENTRY, .progs = &prog, .n_progs = 1 };
+	struct rt_map *m, *other;
+	cpu_set_t here, before;
+
+	/* the numbers are those of one processor */
+	CPU_ZERO(&here);
+	CPU_SET((size_t)sched_getcpu(), &here);
+	sched_getaffinity(0, sizeof(before), &before);
+	sched_setaffinity(0, sizeof(here), &here);
+	if (start() && CHECK(m = user_add_map(&room, &per_cpu)) &&
+	    CHECK(other = user_add_map(&room, &per_cpu)) &&
+	    check_err(user_program(&room, number_text, &prog), "program")) {
+		prog.hits = is_budget ? room.maps[2].at : 0;
+		if (check_err(user_emit(&room, (const void *)asked, 0, &s), "trampoline")) {
+			CHECK_INT(n_additions(false), is_budget);
+			CHECK_INT(n_additions(true), 2 - is_budget);
+			user_install(&room);
+			for (uint64_t i = 0; i < 1000; i++)
+				CHECK_INT(asked(i), (long)i);
+			CHECK_INT(user_sum(m, 1), 1000);
+			CHECK_INT(user_sum(other, 1), 1000);
+			/* both give the same number for a hit */
+			CHECK_INT(((const uint64_t *)(uintptr_t)(room.maps[0].at + 4096 + 64))[1],
+				  0);
+		}
+	}
+	user_unmake(&room);
+	sched_setaffinity(0, sizeof(before), &before);
+}
+
+TEST(only_hits_of_the_budget_are_counted_without_a_lock)
+{
+	check_hits(true);
+	check_hits(false);
 }

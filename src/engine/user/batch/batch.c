@@ -68,6 +68,17 @@ static uint32_t stack_from(const struct target_job *j, const struct site *s,
 							  : RT_FROM_IP | RT_FROM_SLOT;
 }
 
+/* where the program counts its hits for --budget; 0: nowhere */
+static uint64_t hits_of(const struct target_job *j, const struct image_prog *p,
+			const struct remote_area *a)
+{
+	uint32_t map = j->image->budget_hits_map;
+
+	return p->budget == IMAGE_NONE || map == IMAGE_NONE || !j->shared->maps[map].at
+		       ? 0
+		       : a->data + j->shared->maps[map].at;
+}
+
 static void copy_programs(const struct target_job *j, const struct site *s,
 			  const struct remote_area *a, struct copies *out)
 {
@@ -78,7 +89,8 @@ static void copy_programs(const struct target_job *j, const struct site *s,
 					     .n_insns = p->n_insns,
 					     .cookie = u->point->cookie,
 					     .func_ip = s->address,
-					     .stack_from = stack_from(j, s, u) };
+					     .stack_from = stack_from(j, s, u),
+					     .hits = hits_of(j, p, a) };
 
 		shared_relocate(j->shared, p, a->data, insns);
 		if (u->is_return)

@@ -375,6 +375,12 @@ void x86_lock_xadd(struct x86 *x, bool is_wide, enum x86_reg base, int32_t disp,
 	wrote(x, reg);
 }
 
+void x86_xadd(struct x86 *x, bool is_wide, enum x86_reg base, int32_t disp, enum x86_reg reg)
+{
+	put_rm(x, is_wide, TWO_BYTE | 0xc1, reg, base, disp);
+	wrote(x, reg);
+}
+
 void x86_xchg_mem(struct x86 *x, bool is_wide, enum x86_reg base, int32_t disp, enum x86_reg reg)
 {
 	put_rm(x, is_wide, 0x87, reg, base, disp);

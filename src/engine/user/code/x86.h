@@ -124,6 +124,8 @@ void x86_store_imm(struct x86 *x, unsigned size, enum x86_reg base, int32_t disp
 void x86_lock_alu(struct x86 *x, bool is_wide, enum x86_alu op, enum x86_reg base, int32_t disp,
 		  enum x86_reg src);
 void x86_lock_xadd(struct x86 *x, bool is_wide, enum x86_reg base, int32_t disp, enum x86_reg reg);
+/* the same without the lock: whole to whatever else this processor does, not to others */
+void x86_xadd(struct x86 *x, bool is_wide, enum x86_reg base, int32_t disp, enum x86_reg reg);
 void x86_xchg_mem(struct x86 *x, bool is_wide, enum x86_reg base, int32_t disp, enum x86_reg reg);
 /* lock inc of 8 bytes at an address; false when it is out of reach */
 bool x86_lock_inc_at(struct x86 *x, uint64_t address);

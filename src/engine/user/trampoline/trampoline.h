@@ -23,6 +23,7 @@ struct trampoline_prog {
 	uint64_t cookie;
 	uint64_t func_ip; /* the place as it is named: entry, or address inside; returns: the function's entry */
 	uint32_t stack_from; /* RT_FROM_*: where its walks of the stack begin */
+	uint64_t hits; /* the map in which it counts its hits for --budget, without a lock; 0: it does not */
 };
 
 enum trampoline_kind {
