@@ -213,7 +213,7 @@ def check(tally):
         return False
     unit(tally, "build", "unit")
     golden(tally, "build", "golden")
-    for name in ("includes", "sizes", "diagcodes", "docs", "runner", "examples", "tools"):
+    for name in ("includes", "sizes", "diagcodes", "docs", "runner", "asserts", "examples", "tools"):
         script(tally, f"check {name}", [sys.executable, f"tests/checks/{name}.py"] +
                ([sonde("build")] if name in ("diagcodes", "examples", "tools") else []))
     script(tally, "check generated tables", [sys.executable, "scripts/gen-docs.py", "--check"])

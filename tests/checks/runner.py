@@ -25,6 +25,7 @@ TESTS = {
     "passes": "RUN echo octi",
     "once": ONCE,
     "twice": "RUN echo octi; exit 1",
+    "half": "RUN echo octi\nCHECK test 1 = 2; test 1 = 1",
     "late": "RUN test -e {0}/{1} || {{ touch {0}/{1}; echo __BPFTRACE_NOTIFY_PROBES_ATTACHED; sleep 60; }}\nTIMEOUT 0.1",
     "dies": "RUN test -e {0}/{1} || {{ touch {0}/{1}; kill -SEGV $$; }}",
     "sanitized": "RUN test -e {0}/{1} || {{ touch {0}/{1}; echo 'ERROR: AddressSanitizer: octi' >&2; exit 1; }}",
@@ -80,6 +81,11 @@ def second_attempts():
     check(status == 1 and "1 passed, 1 failed" in text, "one saved, one failed", text)
 
 
+def checks_are_looked_at():
+    status, text = run("half")
+    check(status == 1 and "0 passed, 1 failed" in text, "a CHECK fails with its first command", text)
+
+
 def leaks_are_broken():
     said = [["program 7 octi"]]
     was = leaks.left, leaks.snapshot
@@ -130,6 +136,7 @@ def units():
 def main():
     leaks.snapshot, leaks.left = (lambda: {}), (lambda baseline: [])
     second_attempts()
+    checks_are_looked_at()
     leaks_are_broken()
     totals()
     units()
