@@ -339,14 +339,6 @@ static void mend(const struct made *m, const char *good)
 		shared_ring(s, i)->head = shared_ring(s, i)->tail = m->e->readers[i].tail;
 }
 
-static char *copy_good(const struct made *m)
-{
-	char *good = base_alloc(bytes_of(&m->e->shared));
-
-	memcpy(good, m->e->shared.view, bytes_of(&m->e->shared));
-	return good;
-}
-
 /* ---- what is checked behind it ---- */
 
 /* all of it but the counters of what was refused */
@@ -361,6 +353,33 @@ static void copy_own(const struct made *m, char *to)
 	for (uint32_t i = 0; i < s->n_maps; i++)
 		if (s->maps[i].own)
 			memset(to + ((char *)&s->maps[i].own->n_refused - (char *)s->own), 0, 8);
+}
+
+/* before anybody writes there */
+struct copies {
+	char *own, *good;
+};
+
+static struct copies copy_all(const struct made *m)
+{
+	const struct shared *s = &m->e->shared;
+	struct copies c = { base_alloc(s->own_bytes), base_alloc(bytes_of(s)) };
+
+	copy_own(m, c.own);
+	memcpy(c.good, s->view, bytes_of(s));
+	return c;
+}
+
+static void check_copies(const struct made *m, struct copies *c)
+{
+	char *now = base_alloc(m->e->shared.own_bytes);
+
+	copy_own(m, now);
+	CHECK(!memcmp(c->own, now, m->e->shared.own_bytes));
+	CHECK_INT(n_wrong, 0);
+	free(now);
+	free(c->own);
+	free(c->good);
 }
 
 TEST(before_anybody_writes_there)
@@ -391,18 +410,15 @@ TEST(memory_cannot_be_taken_away)
 TEST(all_of_it_is_scribbled_over)
 {
 	uint64_t start = clock_monotonic_ns();
+	struct copies before;
 	struct made m;
-	char *own, *now, *good;
 
 	if (!make(&m))
 		return;
-	own = base_alloc(m.e->shared.own_bytes);
-	now = base_alloc(m.e->shared.own_bytes);
-	copy_own(&m, own);
-	good = copy_good(&m);
+	before = copy_all(&m);
 	for (unsigned i = 0; i < SCRAMBLES; i++) {
 		if (i % GOOD_AGAIN == 0) {
-			mend(&m, good);
+			mend(&m, before.good);
 			work(&m);
 		}
 		if (i % GOOD_AGAIN == GOOD_AGAIN - 1)
@@ -411,31 +427,23 @@ TEST(all_of_it_is_scribbled_over)
 			scribble(&m);
 		work(&m);
 	}
-	copy_own(&m, now);
-	CHECK(!memcmp(own, now, m.e->shared.own_bytes));
-	CHECK_INT(n_wrong, 0);
+	check_copies(&m, &before);
 	printf("# %llu events, %llu elements, %llu ms\n", (unsigned long long)n_events,
 	       (unsigned long long)n_shown,
 	       (unsigned long long)((clock_monotonic_ns() - start) / 1000000));
 	unmake(&m);
-	free(own);
-	free(now);
-	free(good);
 }
 
 TEST(it_is_scribbled_over_meanwhile)
 {
 	uint64_t end, n_rounds = 0, worst = 0;
+	struct copies before;
 	struct made m;
-	char *own, *now, *good;
 	pid_t pid;
 
 	if (!make(&m))
 		return;
-	own = base_alloc(m.e->shared.own_bytes);
-	now = base_alloc(m.e->shared.own_bytes);
-	copy_own(&m, own);
-	good = copy_good(&m);
+	before = copy_all(&m);
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
@@ -454,17 +462,12 @@ TEST(it_is_scribbled_over_meanwhile)
 		took = clock_monotonic_ns() - start;
 		worst = took > worst ? took : worst;
 		if (n_rounds++ % GOOD_AGAIN == 0)
-			mend(&m, good);
+			mend(&m, before.good);
 	} while (clock_monotonic_ns() < end);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	copy_own(&m, now);
-	CHECK(!memcmp(own, now, m.e->shared.own_bytes));
-	CHECK_INT(n_wrong, 0);
+	check_copies(&m, &before);
 	printf("# %llu rounds, the longest %llu us\n", (unsigned long long)n_rounds,
 	       (unsigned long long)(worst / 1000));
 	unmake(&m);
-	free(own);
-	free(now);
-	free(good);
 }

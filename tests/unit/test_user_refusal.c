@@ -209,6 +209,7 @@ TEST(of_one_process)
 	check_err_says(private_refusal(&p, m.im), "cgroup", "an unknown cgroup");
 	arena_free(&m.arena);
 }
+
 /* its own code is vouched for, nothing that can be written is */
 static const char constant[] = "a constant of this program";
 
