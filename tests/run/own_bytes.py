@@ -5,9 +5,7 @@
 Only files in that folder (as the process sees it): uprobes of others can be in all that is shared. Says where it differs and ends with
 status 1, or says nothing; status 2: nothing of the folder is mapped. Also a module: changed(PID, FOLDER) -> [(address, path, bytes)].
 """
-import os
 import sys
-
 
 BREAKPOINT = 0xcc
 

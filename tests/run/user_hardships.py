@@ -12,12 +12,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import own_bytes
+from user_kills import Bad, LIMIT, wait_until
 
-LIMIT = 120  # for what takes a moment: a machine may be busy
-NOBODY = 65534
+AS_NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
 COUNT = "uprobe:{}:hit {{ @n = count(); }}"
 WITH_TEXT = "uprobe:{}:hit {{ @n[str(arg0, 6)] = count(); }}"
 
@@ -37,14 +36,6 @@ def too_late(*_):
 def start(words, **how):
     started.append(subprocess.Popen(words, **how))
     return started[-1]
-
-
-def wait_until(what, condition):
-    limit = time.time() + LIMIT
-    while not condition():
-        if time.time() > limit:
-            fail(f"not within {LIMIT} s: {what}")
-        time.sleep(0.002)
 
 
 def status(pid, key):
@@ -175,12 +166,8 @@ def strict_and_root():
     counted(Program("strict"))
 
 
-def as_nobody(p):
-    return {"before": ("setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups")}
-
-
 def filter_and_nobody():
-    refused(Program("filter", **as_nobody(0)), **as_nobody(0))
+    refused(Program("filter", before=AS_NOBODY), before=AS_NOBODY)
 
 
 def filter_later_and_reads():
@@ -224,7 +211,7 @@ def locked():
 
 def locked_nobody():
     """nothing more may be locked"""
-    refused(Program("locked", **as_nobody(0)), **as_nobody(0))
+    refused(Program("locked", before=AS_NOBODY), before=AS_NOBODY)
 
 
 def undumpable_and_root():
@@ -232,7 +219,7 @@ def undumpable_and_root():
 
 
 def undumpable_and_nobody():
-    refused(Program("undumpable", **as_nobody(0)), **as_nobody(0))
+    refused(Program("undumpable", before=AS_NOBODY), before=AS_NOBODY)
 
 
 # ---- threads and processes ----
@@ -273,10 +260,10 @@ def set_user_id():
     """its owner's program, started by nobody: nobody may not, root may"""
     shutil.copy(PROGRAM, "owned")
     os.chmod("owned", 0o4755)
-    p = Program("exec=", before=("setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "env", "-C", ".", "sh", "-c", "exec ./owned"))
+    p = Program("exec=", before=(*AS_NOBODY, "env", "-C", ".", "sh", "-c", "exec ./owned"))
     p.path = os.path.abspath("owned")
     print("effective user", status(p.pid, "Uid").split()[1])
-    Tracer(p.pid, COUNT.format(p.path), **as_nobody(0)).say_refusal()
+    Tracer(p.pid, COUNT.format(p.path), before=AS_NOBODY).say_refusal()
     counted(p)
 
 
@@ -401,6 +388,8 @@ def run(case):
     os.chmod(".", 0o755)
     try:
         globals()[case]()
+    except Bad as e:
+        fail(e)
     finally:
         os.chdir("..")
         for p in started:

@@ -19,7 +19,8 @@ import time
 
 import own_bytes
 
-SUBREAPER, LIMIT = 36, 120
+SUBREAPER = 36
+LIMIT = 120  # for what takes a moment: a machine may be busy
 
 
 class Bad(Exception):
