@@ -2,7 +2,7 @@
 /*
  * Traced program: makes itself hard to trace, in the ways that its arguments name, says "ready", and does what it reads, a letter each:
  *   g  calls hit() CALLS times with a text, in threads if it has some, and says "hits N"
- *   f  a seccomp filter that kills it for calls that a tracer may want (m, d: ways that may set it before ready)
+ *   f  a seccomp filter that kills it for calls that a tracer may want (the way "filter" sets it before ready), and says "filtered"
  *   e  ends
  * hardships [WAY...], where a WAY is filter, permissive, strict, mdwe, undumpable, full, locked, threads=N, headless, forks, execs=N
  */

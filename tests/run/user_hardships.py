@@ -260,7 +260,7 @@ def set_user_id():
     """its owner's program, started by nobody: nobody may not, root may"""
     shutil.copy(PROGRAM, "owned")
     os.chmod("owned", 0o4755)
-    p = Program("exec=", before=(*AS_NOBODY, "env", "-C", ".", "sh", "-c", "exec ./owned"))
+    p = Program(before=(*AS_NOBODY, "env", "-C", ".", "sh", "-c", "exec ./owned"))
     p.path = os.path.abspath("owned")
     print("effective user", status(p.pid, "Uid").split()[1])
     Tracer(p.pid, COUNT.format(p.path), before=AS_NOBODY).say_refusal()
