@@ -266,10 +266,15 @@ static void finish_output(struct run *r)
 /* a process that is not there would be waited for in vain, or another one that gets its number be traced */
 static ERR_MUST struct err *check_pids(const struct session_opts *o)
 {
-	vec_each(p, &o->pids)
-		if (!proc_is_alive(*p))
-			return err_hint(err_new(0, "there is no process %d", (int)*p),
-					"ps -e lists those that run");
+	vec_each(p, &o->pids) {
+		if (proc_is_alive(*p))
+			continue;
+		if (proc_state(*p) == 'Z')
+			return err_hint(err_new(0, "process %d has ended", (int)*p),
+					"it is a zombie: its parent has not asked for its status yet");
+		return err_hint(err_new(0, "there is no process %d", (int)*p),
+				"ps -e lists those that run");
+	}
 	return NULL;
 }
 

@@ -50,8 +50,11 @@ static struct err *attach_all(void *arg, struct guardian_report *report)
 	for (uint32_t i = 0; !err && i < e->opts.n_pids; i++) {
 		struct target *t = NULL;
 
-		job->gate = e->opts.pids[i] == e->opts.held_pid ? e->opts.gate : -1;
+		/* the last of them: whether anything else is probed is known then */
+		job->held = e->opts.pids[i] == e->opts.held_pid ? e->opts.held_pid : 0;
+		job->gate = job->held ? e->opts.gate : -1;
 		err = target_attach(job, e->opts.pids[i], &t);
+		job->held = 0;
 		if (t)
 			vec_push(&e->targets, t);
 	}

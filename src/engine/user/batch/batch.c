@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -340,6 +341,8 @@ struct err *batch_install(struct batch *b, struct target_job *j)
 		note_attached(b, j);
 		return NULL;
 	}
+	if (b->must_jump)
+		kill(b->remote->pid, SIGKILL);
 	/* areas were mapped, but nothing leads there */
 	if (!b->is_held && remote_stop_one(b->remote, STOP_MS))
 		return err;

@@ -20,6 +20,7 @@ struct batch {
 	struct areas *areas;   /* the process's */
 	bool may_grow;         /* filters_allow_growth */
 	bool is_held; /* it stands at its first instruction: one thread, stopped; it goes on when the jumps are written */
+	bool must_jump; /* held: without a jump in it the run fails, and it is killed before it begins */
 	struct sites sites;    /* the batch's */
 	struct patch *patches; /* batch_patch_of */
 	size_t n_patches;

@@ -9,6 +9,7 @@
 #include "engine/user/patch/patches.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 
 enum { STOP_MS = 3000 };
@@ -78,6 +79,8 @@ static ERR_MUST struct err *install_claimed(struct batch *b)
 		err = batch_raise_all(b, true);
 	if (err)
 		err_free(patch_remove(b->remote, b->patches, n, &counts));
+	if (b->must_jump && (err || !counts.n_installed))
+		kill(b->remote->pid, SIGKILL);
 	remote_go(b->remote);
 	return err;
 }

@@ -45,6 +45,7 @@ struct target_job {
 	size_t n_judged;                    /* sets */
 	struct job_functions functions;
 	int gate;             /* the process waits before its exec for a byte there; -1: it runs */
+	pid_t held;           /* it has not begun, and is not to when the run fails; 0: all run */
 	uint64_t released_at; /* engine_attach_result */
 	bool *is_attached;    /* by place: in one process at least */
 	struct refusals refusals; /* places that cannot be probed */

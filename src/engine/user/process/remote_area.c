@@ -5,7 +5,10 @@
  */
 #include "engine/user/process/remote_private.h"
 
+#include "base/cleanup.h"
+
 #include <errno.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -20,6 +23,8 @@
 #define HEAP_ROOM (1ull << 30)
 #define STACK_ROOM (512ull << 20)
 #define GUARD (1ull << 20)
+
+enum { MAPS_NEEDED = 8 }; /* by one area at most */
 
 /* ---- where ---- */
 
@@ -80,6 +85,28 @@ struct err *remote_call_checked(struct remote *r, const char *what, long nr, con
 	return NULL;
 }
 
+/* the kernel says ENOMEM of both, and only one of them can be set for the process alone */
+static const char *what_is_short(const struct remote *r)
+{
+	FILE_AUTO f = fopen("/proc/sys/vm/max_map_count", "re");
+	struct proc_maps maps;
+	bool is_full = false;
+	unsigned most = 0;
+
+	if (f && fscanf(f, "%u", &most) == 1) {
+		struct err *e = proc_maps_read(r->pid, &maps);
+
+		if (!e) {
+			is_full = maps.n + MAPS_NEEDED >= most;
+			proc_maps_free(&maps);
+		}
+		err_free(e);
+	}
+	return is_full ? "it has nearly as many mappings as a process may have: sysctl vm.max_map_count"
+		       : "the process's own limit: of its address space (ulimit -v), or of "
+			 "memory that it locks (ulimit -l)";
+}
+
 /* pages at their place; file: a descriptor of the process, or -1 */
 static struct err *map_pages(struct remote *r, const char *what, uint64_t at, size_t bytes,
 			     int prot, int64_t file)
@@ -93,8 +120,7 @@ static struct err *map_pages(struct remote *r, const char *what, uint64_t at, si
 
 	e = remote_call_checked(r, what, SYS_mmap, arg, &got);
 	if (e && (err_code(e) == ENOMEM || err_code(e) == EAGAIN))
-		err_hint(e, "the process's own limit: of its address space (ulimit -v), or of "
-			    "memory that it locks (ulimit -l)");
+		err_hint(e, "%s", what_is_short(r));
 	if (e)
 		return e;
 	return (uint64_t)got == at ? NULL : err_new(EEXIST, "%s at their place", what);

@@ -35,6 +35,7 @@ static ERR_MUST struct err *start(struct follow *f, pid_t pid, int gate)
 	struct target *t = NULL;
 
 	f->job->gate = gate;
+	f->job->held = pid;
 	f->first = pid;
 	TRY(target_start(f->job, pid, &t));
 	vec_push(&f->v, ((struct followed){ .pid = pid, .target = t, .is_born = true }));
@@ -105,6 +106,7 @@ struct err *follow_start(struct follow *f, const struct follow_names *names)
 	for (uint32_t i = 0; !err && i < names->n; i++)
 		err = names->pids[i] == names->held ? start(f, names->pids[i], gate)
 						    : add(f, names->pids[i]);
+	f->job->held = 0;
 	if (!err)
 		add_descendants(f);
 	return err;

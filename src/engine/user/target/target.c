@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,6 +148,12 @@ static void drop_known_semaphores(const struct target *t, struct sites *s)
 	s->semaphores.n = n;
 }
 
+/* by what is known so far: with --follow a run fails when no file has a place that can be probed, else when no process has a probe */
+static bool is_in_vain(const struct target_job *j)
+{
+	return remote_is_keeping() ? !target_job_possible(j, 0) : !target_job_attached(j, 0);
+}
+
 struct err *target_add_batch(struct target *t, struct target_job *j, const struct proc_maps *maps,
 			     bool is_held)
 {
@@ -164,7 +171,10 @@ struct err *target_add_batch(struct target *t, struct target_job *j, const struc
 	n = b.sites.v.n;
 	t->is_partial = b.sites.is_partial;
 	drop_known_semaphores(t, &b.sites);
+	b.must_jump = j->held == t->pid && !remote_is_keeping() && is_in_vain(j);
 	err = n ? batch_install(&b, j) : NULL;
+	if (!n && j->held == t->pid && j->refusals.n && is_in_vain(j))
+		kill(t->pid, SIGKILL); /* what a command does it does not begin when the run fails */
 	if (!n && is_held)
 		remote_go(&t->remote);
 	if (err || !n)
