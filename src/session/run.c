@@ -270,8 +270,9 @@ static ERR_MUST struct err *check_pids(const struct session_opts *o)
 		if (proc_is_alive(*p))
 			continue;
 		if (proc_state(*p) == 'Z')
-			return err_hint(err_new(0, "process %d has ended", (int)*p),
-					"it is a zombie: its parent has not asked for its status yet");
+			return err_hint(
+				err_new(0, "process %d has ended", (int)*p),
+				"it is a zombie: its parent has not asked for its status yet");
 		return err_hint(err_new(0, "there is no process %d", (int)*p),
 				"ps -e lists those that run");
 	}

@@ -174,7 +174,8 @@ struct err *target_add_batch(struct target *t, struct target_job *j, const struc
 	b.must_jump = j->held == t->pid && !remote_is_keeping() && is_in_vain(j);
 	err = n ? batch_install(&b, j) : NULL;
 	if (!n && j->held == t->pid && j->refusals.n && is_in_vain(j))
-		kill(t->pid, SIGKILL); /* what a command does it does not begin when the run fails */
+		kill(t->pid,
+		     SIGKILL); /* what a command does it does not begin when the run fails */
 	if (!n && is_held)
 		remote_go(&t->remote);
 	if (err || !n)
