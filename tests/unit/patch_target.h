@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 enum {
+	WAIT_MS = 20000,
 	THREADS = 4,
 	TIMEOUT_MS = 2000,
 	CODE_BYTES = 8192,
@@ -255,6 +256,32 @@ static inline unsigned long calls(void)
 	for (unsigned i = 0; i < THREADS; i++)
 		n += report->calls[i].n;
 	return n;
+}
+
+/* ---- waiting ---- */
+
+static inline bool comes(bool (*is_there)(void *arg), void *arg)
+{
+	for (unsigned ms = 0; ms < WAIT_MS; ms++) {
+		if (is_there(arg))
+			return true;
+		poll(NULL, 0, 1);
+	}
+	return CHECK(!"it did not come in time");
+}
+
+static inline bool has_called(void *arg)
+{
+	return calls() > *(unsigned long *)arg;
+}
+
+/* it works: all of that is checked by the program itself */
+static inline void check_goes_on(void)
+{
+	unsigned long more = calls() + 1000;
+
+	comes(has_called, &more);
+	CHECK_INT(report->is_wrong, 0);
 }
 
 /* functions whose code in a process is not that of this process, which nobody patched */
