@@ -36,6 +36,7 @@ struct image *image_new(struct arena *arena)
 	im->streams_map = im->message_map = im->message_ring_map = IMAGE_NONE;
 	im->budget_hits_map = im->budget_rates_map = IMAGE_NONE;
 	im->known_events = im->known_faults = IMAGE_NONE;
+	im->fence_map = IMAGE_NONE;
 	im->license = STR("GPL");
 	im->ring_map = image_add_map(im, (struct image_map){
 						 .name = STR_INIT("ring"),

@@ -397,6 +397,11 @@ struct image {
 	/* the kernel's records begin with the time when they were made, ns of CLOCK_MONOTONIC: those of two engines have to be put in order */
 	bool has_times;
 	bool is_foreign; /* programs of others (sonde run): the ring's records are theirs, without struct event_head. See EVENT_LINE */
+	/*
+	 * Nobody has verified them, either: they run fenced (docs/internals/user-fence.md). What the fence has to say is in this map, an array with a
+	 * struct image_fence_report for each program; IMAGE_NONE: they are verified
+	 */
+	uint32_t fence_map;
 	void *btf; /* minimal BTF for functions, or NULL */
 	uint32_t btf_size;
 	struct str license;
@@ -430,6 +435,19 @@ enum image_call_stat {
 
 #define IMAGE_FOLLOWED "followed"
 #define IMAGE_FOLLOWED_PIDS 4194304
+
+/* where the fence has ended a program: engine/user/rt/fence.h */
+enum image_fence_why {
+	IMAGE_FENCE_READ = 1,
+	IMAGE_FENCE_WRITE,
+	IMAGE_FENCE_CALL,
+	IMAGE_FENCE_SPENT,
+	IMAGE_FENCE_LEFT
+};
+struct image_fence_report {
+	uint64_t n_ended, first, n_spent; /* hits; why << 32 | instruction */
+	uint32_t is_off, padding;
+};
 
 struct image *image_new(struct arena *arena);
 uint32_t image_add_map(struct image *im, struct image_map m);

@@ -331,7 +331,7 @@ struct err *object_put_maps(struct object *o)
 
 	bpf_object__for_each_map(m, o->bpf)
 	{
-		if (bpf_map__fd(m) < 0)
+		if (object_map_fd(o, m) < 0)
 			continue;
 		if (bpf_map__is_internal(m)) {
 			if (has_suffix(m, ".bss") || has_suffix(m, ".data"))

@@ -64,6 +64,8 @@ struct object {
 	struct strbuf instance;   /* folder of a buffer of its own; empty: it is the machine's */
 	struct strbuf lines;      /* of it: the last one may be a part */
 	struct object_user *user; /* opts.is_user, once it is attached */
+	bool is_unverified; /* the kernel does not verify for this user: the programs run fenced */
+	struct strbuf file; /* of it: what libbpf reads */
 	struct object_user *usdt; /* operands.c; NULL: libbpf attaches usdt programs */
 };
 
@@ -96,6 +98,14 @@ bool object_user_place(const struct object *o, const struct bpf_program *p,
 		       struct object_place *ret);
 /* path of the program that a process of opts.pids runs, or will run */
 void object_put_program(const struct object *o, pid_t pid, struct strbuf *out);
+
+/* unverified.c: does the kernel verify programs for this user? */
+bool object_may_verify(void);
+/* for processes, without the kernel: o->bpf; then its programs as they would be loaded. 0, or libbpf's error */
+struct err *object_open_unverified(struct object *o) ERR_MUST;
+int object_load_unverified(struct object *o);
+/* -1: the object does without that map */
+int object_map_fd(const struct object *o, const struct bpf_map *m);
 
 /* set.c: what opts.set says, in an object that is not loaded yet */
 struct err *object_set_variables(struct object *o) ERR_MUST;

@@ -179,7 +179,11 @@ struct err *object_open(const struct object_opts *opts, struct object **ret)
 	*ret = o;
 	messages = &o->log;
 	libbpf_set_print(keep_message);
-	o->bpf = bpf_object__open_file(opts->path, NULL);
+	o->is_unverified = opts->is_user && !object_may_verify();
+	if (o->is_unverified)
+		TRY(object_open_unverified(o));
+	else
+		o->bpf = bpf_object__open_file(opts->path, NULL);
 	if (!o->bpf)
 		return object_failed(o, errno, "open the eBPF object '%s'", opts->path);
 	open_types(o);
@@ -191,16 +195,18 @@ struct err *object_open(const struct object_opts *opts, struct object **ret)
 	leave_out(o);
 	size_maps(o);
 	strbuf_clear(&o->log);
-	code = bpf_object__load(o->bpf);
+	code = o->is_unverified ? object_load_unverified(o) : bpf_object__load(o->bpf);
 	if (code == -EPERM)
 		return err_hint(
-			object_failed(o, -code, "load the programs of '%s'", opts->path), "%s%s",
-			o->opts.is_user
-				? "the kernel verifies an object before its programs run in a process, which "
-				: "that ",
-			"wants root or CAP_BPF and CAP_PERFMON");
+			object_failed(o, -code, "load the programs of '%s'", opts->path),
+			"that wants root or CAP_BPF and CAP_PERFMON; --engine user runs user probes' programs in processes of your own");
 	if (code)
 		return object_failed(o, -code, "load the programs of '%s'", opts->path);
+	if (o->is_unverified)
+		object_remark(
+			o,
+			"the kernel verifies no programs for this user: those of '%s' run fenced, what they do with memory is checked as they run",
+			opts->path);
 	return o->opts.is_user ? NULL : object_buffers_open(o);
 }
 
@@ -231,6 +237,7 @@ void object_free(struct object *o)
 	object_buffers_free(o);
 	object_pipe_close(o);
 	bpf_object__close(o->bpf);
+	strbuf_free(&o->file);
 	btfsrc_free(o->btf);
 	if (o->types.arena)
 		type_table_free(&o->types);

@@ -19,7 +19,7 @@ bool object_has_stacks(const struct object *o)
 	struct bpf_map *m;
 
 	bpf_object__for_each_map(m, o->bpf) if (bpf_map__type(m) == BPF_MAP_TYPE_STACK_TRACE &&
-						bpf_map__fd(m) >= 0) return true;
+						object_map_fd(o, m) >= 0) return true;
 	return false;
 }
 

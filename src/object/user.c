@@ -129,6 +129,62 @@ static ERR_MUST struct err *add_programs(struct object_user *u)
 					  : err_new(0, "'%s' has no programs", u->o->opts.path);
 }
 
+/* what the fence reports of each program */
+static void add_fence(struct object_user *u)
+{
+	struct image_map m = { .name = STR("fence"),
+			       .role = MAP_PRIVATE,
+			       .bpf_type = BPF_MAP_TYPE_ARRAY,
+			       .key_size = sizeof(uint32_t),
+			       .value_size = sizeof(struct image_fence_report),
+			       .max_entries = u->image->n_progs,
+			       .at = SPAN_NONE };
+
+	u->image->fence_map = image_add_map(u->image, m);
+}
+
+static bool put_report(void *arg, const void *key, const void *value, uint32_t n_cpus)
+{
+	static const char *const whys[] = {
+		[IMAGE_FENCE_READ] = "would read what is not its own",
+		[IMAGE_FENCE_WRITE] = "would write what is not its own",
+		[IMAGE_FENCE_CALL] = "calls a helper with an argument that it may not have",
+		[IMAGE_FENCE_SPENT] = "has run for too long",
+		[IMAGE_FENCE_LEFT] = "gives a record neither to the ring nor back",
+	};
+	const struct object_user *u = arg;
+	struct image_fence_report f;
+	uint32_t prog, why;
+	struct str name;
+
+	memcpy(&prog, key, sizeof(prog));
+	memcpy(&f, value, sizeof(f));
+	why = (uint32_t)(f.first >> 32);
+	if (!f.n_ended || prog >= u->image->n_progs)
+		return true;
+	name = u->image->progs[prog]->name;
+	if (why >= sizeof(whys) / sizeof(*whys) || !whys[why])
+		why = IMAGE_FENCE_READ;
+	object_remark(u->o, "'%.*s' was ended at %llu hits: it %s%s (first at instruction %u)%s",
+		      STR_ARG(name), (unsigned long long)f.n_ended, whys[why],
+		      why == IMAGE_FENCE_SPENT || why == IMAGE_FENCE_LEFT ? ""
+									  : ", and ends there",
+		      (uint32_t)f.first,
+		      f.is_off ? "; since it did so again and again it was not run any more" : "");
+	return true;
+}
+
+static void report_fence(const struct object_user *u)
+{
+	struct err *err;
+
+	if (u->image->fence_map == IMAGE_NONE)
+		return;
+	err = engine_user.map_each(u->engine, u->image->fence_map, put_report, (void *)u);
+	if (err)
+		object_remark_err(u->o, err);
+}
+
 static ERR_MUST struct err *open_engine(struct object_user *u)
 {
 	const struct object_opts *opts = &u->o->opts;
@@ -157,6 +213,8 @@ struct err *object_user_attach(struct object *o, uint32_t *n)
 	o->user = u;
 	TRY(object_user_add_maps(u));
 	TRY(add_programs(u));
+	if (o->is_unverified)
+		add_fence(u);
 	TRY(open_engine(u));
 	TRY(engine_user.attach(u->engine, &res));
 	u->has_released = res.has_released;
@@ -192,8 +250,10 @@ struct err *object_user_poll(struct object *o, int timeout_ms)
 
 void object_user_detach(struct object *o)
 {
-	if (o->user && o->user->engine && !o->user->is_detached)
+	if (o->user && o->user->engine && !o->user->is_detached) {
 		engine_user.detach(o->user->engine);
+		report_fence(o->user);
+	}
 	if (o->user)
 		o->user->is_detached = true;
 }

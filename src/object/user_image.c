@@ -14,6 +14,23 @@ static bool is_buffer(const struct bpf_map *m)
 	       bpf_map__type(m) == BPF_MAP_TYPE_PERF_EVENT_ARRAY;
 }
 
+/* by which instructions name a map: the kernel's descriptor, or, where it has none, the map's place in the object */
+static int number_of(const struct object_user *u, const struct bpf_map *map)
+{
+	struct bpf_map *m;
+	int i = 0;
+
+	if (!u->o->is_unverified)
+		return bpf_map__fd(map);
+	bpf_object__for_each_map(m, u->o->bpf)
+	{
+		if (m == map)
+			return i;
+		i++;
+	}
+	return -1;
+}
+
 /* all processes write to one ring, in which a record carries the number of its buffer: it stands where programs name the map */
 static ERR_MUST struct err *add_buffer(struct object_user *u, const struct bpf_map *m)
 {
@@ -28,9 +45,10 @@ static ERR_MUST struct err *add_buffer(struct object_user *u, const struct bpf_m
 	vec_each(b, &u->o->buffers)
 		if ((*b)->map == m)
 			vec_push(&u->buffers, *b);
-	vec_push(&u->maps,
-		 ((struct object_user_map){
-			 .map = m, .index = number, .is_buffer = true, .fd = bpf_map__fd(m) }));
+	vec_push(&u->maps, ((struct object_user_map){ .map = m,
+						      .index = number,
+						      .is_buffer = true,
+						      .fd = number_of(u, m) }));
 	return NULL;
 }
 
@@ -40,8 +58,18 @@ static ERR_MUST struct err *read_section(struct object_user *u, const struct bpf
 {
 	char *bytes = arena_alloc(&u->arena, bpf_map__value_size(m));
 	uint32_t zero = 0;
+	size_t n = 0;
 
 	*ret = bytes;
+	if (u->o->is_unverified) {
+		const void *initial = bpf_map__initial_value((struct bpf_map *)(uintptr_t)m, &n);
+
+		memset(bytes, 0, bpf_map__value_size(m));
+		if (initial)
+			memcpy(bytes, initial,
+			       n < bpf_map__value_size(m) ? n : bpf_map__value_size(m));
+		return NULL;
+	}
 	return bpf_map_lookup_elem(bpf_map__fd(m), &zero, bytes)
 		       ? err_new(errno, "read the variables '%s'", bpf_map__name(m))
 		       : NULL;
@@ -56,9 +84,10 @@ static ERR_MUST struct err *add_map(struct object_user *u, const struct bpf_map 
 				.value_size = bpf_map__value_size(m),
 				.max_entries = bpf_map__max_entries(m),
 				.is_per_cpu = object_map_is_per_cpu(bpf_map__type(m)),
+				.flags = bpf_map__map_flags(m) & BPF_F_RDONLY_PROG,
 				.at = SPAN_NONE };
 
-	if (bpf_map__fd(m) < 0)
+	if (object_map_fd(u->o, m) < 0)
 		return NULL;
 	if (is_buffer(m))
 		return add_buffer(u, m);
@@ -73,7 +102,7 @@ static ERR_MUST struct err *add_map(struct object_user *u, const struct bpf_map 
 		im.value_size += (uint32_t)sizeof(struct object_stack);
 	vec_push(&u->maps,
 		 ((struct object_user_map){
-			 .map = m, .index = image_add_map(u->image, im), .fd = bpf_map__fd(m) }));
+			 .map = m, .index = image_add_map(u->image, im), .fd = number_of(u, m) }));
 	return NULL;
 }
 
@@ -91,13 +120,14 @@ static ERR_MUST struct err *add_reloc(struct object_user *u, const struct bpf_pr
 				      struct image_prog *ip, uint32_t i)
 {
 	const struct bpf_insn *in = &ip->insns[i];
+	bool is_by_place = u->o->is_unverified;
 	struct image_reloc r = { .insn = i, .kind = RELOC_MAP };
 
 	if (!in->src_reg || in->src_reg == BPF_PSEUDO_FUNC)
 		return NULL;
-	if (in->src_reg == BPF_PSEUDO_MAP_VALUE)
+	if (in->src_reg == (is_by_place ? BPF_PSEUDO_MAP_IDX_VALUE : BPF_PSEUDO_MAP_VALUE))
 		r.kind = RELOC_MAP_VALUE;
-	else if (in->src_reg != BPF_PSEUDO_MAP_FD)
+	else if (in->src_reg != (is_by_place ? BPF_PSEUDO_MAP_IDX : BPF_PSEUDO_MAP_FD))
 		return err_hint(
 			err_new(0,
 				"'%s' cannot run in the process: it names a variable of the kernel",

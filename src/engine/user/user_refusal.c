@@ -2,7 +2,9 @@
 /* What an image asks for that no process has; see user_refusal.h. The first thing that is found is told: one is enough. */
 #include "engine/user/user_refusal.h"
 
+#include "base/strbuf.h"
 #include "engine/user/code/blob.h"
+#include "engine/user/code/fence.h"
 
 #include <stdio.h>
 
@@ -34,6 +36,7 @@ static const struct {
 	{ BPF_FUNC_tail_call, "tail calls of programs are the kernel's" },
 	{ BPF_FUNC_spin_lock, "locks in maps could stop the process for ever" },
 	{ BPF_FUNC_timer_init, "timers are the kernel's" },
+	{ 0xbad2310, "it asks for types or variables of the kernel" }, /* libbpf's, instead of an answer */
 };
 
 /* inline: what the code that runs programs knows of itself */
@@ -129,6 +132,23 @@ static struct err *refuse_map(const struct image_prog *p, const struct image *im
 	return NULL;
 }
 
+/* what the kernel would have to verify */
+static struct err *refuse_unverified(const struct image *im, const struct image_prog *p)
+{
+	struct err *e = fence_check(p->insns, p->n_insns, NULL);
+	STRBUF_AUTO text = { 0 };
+
+	if (!e && im->n_maps > FENCE_MOST_MAPS)
+		e = err_new(0, "its object has more than %d maps", FENCE_MOST_MAPS);
+	if (!e)
+		return NULL;
+	err_format(e, &text);
+	err_free(e);
+	return err_hint(err_new(0, "'%.*s' cannot run unverified: %s", STR_ARG(p->name),
+				strbuf_cstr(&text)),
+			"run as root, or with CAP_BPF and CAP_PERFMON, so that the kernel verifies it");
+}
+
 struct err *user_refusal_of(const struct image *im, const struct image_prog *p)
 {
 	const char *why = why_not_kind(p->shape->kind);
@@ -150,6 +170,8 @@ struct err *user_refusal_of(const struct image *im, const struct image_prog *p)
 		    (is_foreign_only(in->imm) && !im->is_foreign))
 			return refuse_helper(p, in->imm);
 	}
+	if (im->fence_map != IMAGE_NONE)
+		TRY(refuse_unverified(im, p));
 	if (p->reads_kernel)
 		return refuse(p, "it reads memory that may be the kernel's");
 	return refuse_map(p, im);

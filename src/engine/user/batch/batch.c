@@ -11,6 +11,7 @@
 #include "engine/user/memory/shared.h"
 #include "engine/user/patch/patches.h"
 #include "engine/user/process/filters.h"
+#include "engine/user/rt/fence.h"
 #include "engine/user/trampoline/trampoline.h"
 #include "objfile/go_runtime.h"
 
@@ -26,7 +27,10 @@ enum {
 	JMP_REL32 = 0xe9,
 	CODE_FRAME = 1024,     /* of a trampoline, besides its programs */
 	CODE_OF_STACKS = 1024, /* more, where it changes to a stack of ours */
-	CODE_PER_INSN = 24     /* eBPF's instructions become 4 to 12 bytes, calls some more */
+	CODE_PER_INSN = 24,    /* eBPF's instructions become 4 to 12 bytes, calls some more */
+	/* of an unverified program, with what looks at each access, and around the whole */
+	CODE_PER_FENCED = 72,
+	CODE_OF_FENCE = 1024
 };
 /* text that one area serves: it has to be within 2 GB of all of it, and holes are not everywhere */
 #define CLUSTER_SPAN (1ull << 30)
@@ -93,6 +97,9 @@ static void copy_programs(const struct target_job *j, const struct site *s,
 					     .stack_from = stack_from(j, s, u),
 					     .hits = hits_of(j, p, a) };
 
+		if (j->image->fence_map != IMAGE_NONE)
+			t.report = a->data + j->shared->maps[j->image->fence_map].values +
+				   u->prog * sizeof(struct rt_fence_report);
 		shared_relocate(j->shared, p, a->data, insns);
 		if (u->is_return)
 			vec_push(&out->returns, t);
@@ -160,8 +167,21 @@ static void refuse_site(struct target_job *j, struct site *s, struct err *err)
 	s->patch.trampoline = 0;
 }
 
+/* what unverified programs may do with a map */
+static uint32_t ways_of(const struct image *im, uint32_t map)
+{
+	const struct image_map *m = im->maps[map];
+
+	if (map == im->fence_map || m->role != MAP_SCRIPT)
+		return RT_FENCE_CLOSED;
+	if (m->bpf_type == BPF_MAP_TYPE_STACK_TRACE)
+		return RT_FENCE_STACKS;
+	return m->flags & BPF_F_RDONLY_PROG ? RT_FENCE_CONSTANT : 0;
+}
+
 /* what the compiler of programs may know of the maps: where they are, what never changes of them */
-static struct trampoline_map *known_maps(const struct shared *s, uint64_t data, uint32_t *n)
+static struct trampoline_map *known_maps(const struct image *im, const struct shared *s,
+					 uint64_t data, uint32_t *n)
 {
 	struct trampoline_map *v = base_alloc((s->n_maps + 1) * sizeof(*v));
 
@@ -169,7 +189,8 @@ static struct trampoline_map *known_maps(const struct shared *s, uint64_t data, 
 	for (uint32_t i = 0; i < s->n_maps; i++)
 		if (s->maps[i].at)
 			v[(*n)++] = (struct trampoline_map){ data + s->maps[i].at,
-							     &s->maps[i].shape };
+							     &s->maps[i].shape,
+							     ways_of(im, i) };
 	return v;
 }
 
@@ -185,7 +206,8 @@ static ERR_MUST struct err *fill_area(struct batch *b, struct target_job *j,
 				      .stacks = a->stacks,
 				      .n_stacks = a->n_stacks,
 				      .is_foreign = j->image->is_foreign };
-	struct trampoline_map *maps = known_maps(j->shared, a->remote.data, &env.n_maps);
+	struct trampoline_map *maps = known_maps(j->image, j->shared, a->remote.data,
+						  &env.n_maps);
 	struct x86 x = { .base = (a->next + CODE_ALIGN - 1) & ~(uint64_t)(CODE_ALIGN - 1) };
 	struct err *err = NULL;
 
@@ -228,12 +250,17 @@ static ERR_MUST struct err *describe(struct batch *b, const struct target_job *j
 
 static size_t code_room(const struct target_job *j, const struct batch *b, const struct cluster *c)
 {
-	size_t n = CODE_ALIGN;
+	bool is_fenced = j->image->fence_map != IMAGE_NONE;
+	size_t n = CODE_ALIGN, per_insn = is_fenced ? CODE_PER_FENCED : CODE_PER_INSN;
+	size_t of_fence = is_fenced ? CODE_OF_FENCE + sizeof(struct rt_fence) +
+					      j->image->n_maps * sizeof(struct rt_fence_map)
+				    : 0;
 
 	for (uint32_t i = c->first; i < c->first + c->n; i++) {
 		n += CODE_FRAME + (b->sites.v.v[i].is_go ? CODE_OF_STACKS : 0);
 		vec_each(u, &b->sites.v.v[i].uses)
-			n += (size_t)j->image->progs[u->prog]->n_insns * CODE_PER_INSN + CODE_FRAME;
+			n += (size_t)j->image->progs[u->prog]->n_insns * per_insn + CODE_FRAME +
+			     of_fence;
 	}
 	return n;
 }

@@ -2,7 +2,7 @@
 /* The code for traced processes, and where its functions are; see blob.h. The bytes are made by rt/blob.py. */
 #include "engine/user/code/blob.h"
 
-#include "engine/user/code/x86.h"
+#include "engine/user/code/jit.h"
 #include "engine/user/rt/area.h"
 #include "rt_blob.h"
 
@@ -46,6 +46,15 @@ uint64_t blob_call_open(void)
 uint64_t blob_call_close(void)
 {
 	return BLOB_call_close;
+}
+
+void blob_fence(struct jit_fence *f, uint64_t blob)
+{
+	f->access = blob + BLOB_fence_access;
+	f->call = blob + BLOB_fence_call;
+	f->spent = blob + BLOB_fence_spent;
+	f->reserved = blob + BLOB_fence_reserved;
+	f->leave = blob + BLOB_fence_leave;
 }
 
 uint32_t blob_stack(int32_t helper)

@@ -26,4 +26,8 @@ uint32_t blob_stack(int32_t helper);
 uint64_t blob_call_open(void);
 uint64_t blob_call_close(void);
 
+struct jit_fence;
+/* what of the fence lies in the helpers' code, which is at an address: the functions of rt/fence.h */
+void blob_fence(struct jit_fence *f, uint64_t blob);
+
 #endif

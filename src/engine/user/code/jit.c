@@ -4,10 +4,17 @@
 
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "engine/user/code/fence.h"
 
 #include <stdlib.h>
 
-enum { MOST_DEPTH = 64, ENDLESS_STACK = 1 << 16 };
+enum {
+	MOST_DEPTH = 64,
+	ENDLESS_STACK = 1 << 16,
+	/* what a look of the fence takes, its return addresses and kept registers included */
+	STACK_OF_FENCE = 384,
+	ALL_SAVED = 1u << R6 | 1u << R7 | 1u << R8 | 1u << R9,
+};
 
 enum x86_reg jit_reg(unsigned ebpf_reg)
 {
@@ -106,6 +113,8 @@ static uint32_t stack_of(const struct jit *j, uint32_t start, uint32_t end)
 {
 	int32_t lowest = 0;
 
+	if (j->env->fence)
+		return start ? 0 : jit_fence_bytes(j);
 	for (uint32_t i = start; i < end; i++) {
 		const struct bpf_insn *in = &j->insns[i];
 		int32_t reach = reach_of(in, i + 1 < end ? in + 1 : NULL);
@@ -218,6 +227,8 @@ static bool jit_branch(struct jit *j, uint32_t i)
 	uint8_t op = in->code & 0xf0;
 	uint32_t to = j->labels[target_of(j, i)];
 
+	if (j->env->fence)
+		jit_fence_branch(j, i, target_of(j, i));
 	if (op == BPF_JA) {
 		x86_jump(j->x, X_ALWAYS, to);
 		return true;
@@ -236,6 +247,8 @@ static bool jit_call(struct jit *j, uint32_t i)
 		x86_call(j->x, j->entries[target_of(j, i)]);
 	else if (in->src_reg || !j->env->call_helper(j->env->arg, j->x, in->imm))
 		return false;
+	else if (j->env->fence)
+		jit_fence_helper_done(j, in);
 	j->x->written |= 1u << X_RAX | 1u << X_RCX | 1u << X_RDX | 1u << X_RSI | 1u << X_RDI |
 			 1u << X_R8 | 1u << X_R9 | 1u << X_R10 | 1u << X_R11;
 	return true;
@@ -265,7 +278,10 @@ static bool jit_insn(struct jit *j, uint32_t i, bool is_last)
 	case BPF_LD: return jit_wide(j, i);
 	case BPF_LDX:
 	case BPF_ST:
-	case BPF_STX: return jit_memory(j, in);
+	case BPF_STX:
+		if (j->env->fence)
+			jit_fence_access(j, in, i);
+		return jit_memory(j, in);
 	default: break;
 	}
 	if (in->code == (BPF_JMP | BPF_CALL))
@@ -279,6 +295,11 @@ static bool jit_insn(struct jit *j, uint32_t i, bool is_last)
 
 /* ---- a function ---- */
 
+static bool is_helper(const struct bpf_insn *in)
+{
+	return in->code == (BPF_JMP | BPF_CALL) && !in->src_reg;
+}
+
 static uint32_t replace(struct jit *j, uint32_t start, uint32_t i, uint32_t end)
 {
 	struct jit_place p = {
@@ -291,7 +312,7 @@ static uint32_t replace(struct jit *j, uint32_t start, uint32_t i, uint32_t end)
 		.is_piece = start == 0 && !j->env->is_function,
 	};
 
-	if (!j->env->replace)
+	if (!j->env->replace || (j->env->fence && !jit_fence_inlines(&j->insns[i])))
 		return 0;
 	while (i + p.room < end && !j->is_entered[i + p.room])
 		p.room++;
@@ -303,22 +324,33 @@ static struct err *compile_function(struct jit *j, uint32_t start)
 	bool is_piece = start == 0 && !j->env->is_function;
 	uint32_t end = function_end(j, start), replaced;
 	unsigned saved = is_piece ? 0 : saved_of(j, start, end);
+	/* who ends a program does not come back through its functions */
+	bool is_fenced_c = j->env->fence && !start && !is_piece;
 	/* what lies on the stack above ours, modulo 16, at calls a multiple of 16 */
-	uint32_t above = is_piece ? 0 : 8 + 8 * (uint32_t)__builtin_popcount(saved);
+	uint32_t above;
 
+	saved = is_fenced_c ? ALL_SAVED : saved;
+	above = is_piece ? 0 : 8 + 8 * (uint32_t)__builtin_popcount(saved) + 8 * is_fenced_c;
 	x86_place(j->x, j->entries[start]);
 	push_saved(j, saved);
+	if (is_fenced_c)
+		x86_push(j->x, X_R12);
+	j->start = start;
 	j->stack = stack_of(j, start, end);
 	j->stack += -(j->stack + above) & 15;
 	/* as if each function called the next one */
-	j->own[start] = j->stack + above + 8;
+	j->own[start] = j->stack + above + 8 + (j->env->fence && !start ? STACK_OF_FENCE : 0);
 	j->end_label = x86_label(j->x);
 	if (j->stack)
 		x86_lea(j->x, X_RSP, X_RSP, -(int32_t)j->stack);
+	if (j->env->fence)
+		jit_fence_begin(j, end);
 	for (uint32_t i = start; i < end; i++) {
 		const struct bpf_insn *in = &j->insns[i];
 
 		x86_place(j->x, j->labels[i]);
+		if (j->env->fence && is_helper(in))
+			jit_fence_helper(j, in, i);
 		replaced = replace(j, start, i, end);
 		if (replaced) {
 			i += replaced - 1;
@@ -330,8 +362,12 @@ static struct err *compile_function(struct jit *j, uint32_t start)
 		i += ebpf_is_wide(in);
 	}
 	x86_place(j->x, j->end_label);
+	if (j->env->fence)
+		jit_fence_end(j);
 	if (j->stack)
 		x86_lea(j->x, X_RSP, X_RSP, (int32_t)j->stack);
+	if (is_fenced_c)
+		x86_pop(j->x, X_R12);
 	pop_saved(j, saved);
 	if (!is_piece)
 		x86_ret(j->x);
@@ -361,15 +397,21 @@ struct err *jit_compile(const struct bpf_insn *insns, uint32_t n, const struct j
 
 	if (!n)
 		return err_new(0, "an empty program");
+	if (env->fence)
+		TRY(fence_check(insns, n, &j.n_frames));
+	if (env->fence)
+		jit_fence_labels(&j);
 	for (uint32_t i = 0; i < n; i++)
 		labels[i] = x86_label(x);
 	TRY(find_functions(&j));
 	TRY(compile_function(&j, 0));
 	/* the trampoline goes on behind all of them */
-	if (!env->is_function && function_end(&j, 0) < n)
+	if (!env->is_function && (env->fence || function_end(&j, 0) < n))
 		x86_jump(x, X_ALWAYS, out);
 	for (uint32_t i = function_end(&j, 0); i < n; i = function_end(&j, i))
 		TRY(compile_function(&j, i));
+	if (env->fence)
+		jit_fence_finish(&j);
 	if (env->stack)
 		*env->stack += stack_needed(&j, 0, 0);
 	x86_place(x, out);

@@ -27,6 +27,15 @@ struct jit_place {
 	bool is_piece;
 };
 
+/* an unverified program: where the functions of rt/fence.c are, and what they are given. Addresses of where the code runs */
+struct jit_fence {
+	uint64_t access, call, spent, reserved, leave;
+	uint64_t is_off;   /* of the program's report */
+	const void *table; /* a struct rt_fence, which is copied behind the code */
+	uint32_t table_bytes;
+	int32_t context_from, context_end; /* from R1 on, what of it is there */
+};
+
 struct jit_env {
 	/*
 	 * Code for a call of a helper: inline, or a call (x86_call_to). Arguments are in R1 to R5, the result goes to R0; R6 to R9 and the stack
@@ -43,6 +52,8 @@ struct jit_env {
 	bool is_function;
 	/* code that we did not write: wherever an instruction has to do with the stack, all of the function's 512 bytes are there */
 	bool is_foreign;
+	/* nobody has verified it: it is checked, and its code checks what it does. NULL: it was */
+	const struct jit_fence *fence;
 	/*
 	 * If not NULL: the bytes of stack that the program and its functions use at most are added, with those of helpers that call functions
 	 * back; what the last helper of a chain needs is apart.

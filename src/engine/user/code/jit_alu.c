@@ -137,7 +137,10 @@ static bool put_move(struct jit *j, const struct bpf_insn *in, bool is_wide)
 	} else if (in->src_reg == R10) {
 		if (!is_wide || in->off)
 			return false;
-		x86_lea(j->x, dst, X_RSP, (int32_t)j->stack);
+		if (j->env->fence)
+			jit_fence_frame(j, dst);
+		else
+			x86_lea(j->x, dst, X_RSP, (int32_t)j->stack);
 	} else if (in->off == 8 || in->off == 16 || (in->off == 32 && is_wide)) {
 		x86_sign_extend(j->x, is_wide, dst, jit_reg(in->src_reg), (unsigned)in->off / 8);
 	} else if (in->off) {

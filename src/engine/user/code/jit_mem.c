@@ -7,10 +7,12 @@
 #endif
 
 /* R10 is not in a register: what it points to is at rsp + the frame's size */
-static enum x86_reg base_of(const struct jit *j, unsigned reg, int32_t *disp)
+static enum x86_reg base_of(struct jit *j, unsigned reg, int32_t *disp)
 {
 	if (reg != R10)
 		return jit_reg(reg);
+	if (j->env->fence)
+		return jit_fence_base(j, X_R10, disp);
 	*disp += (int32_t)j->stack;
 	return X_RSP;
 }
@@ -107,7 +109,10 @@ static bool put_store(struct jit *j, const struct bpf_insn *in)
 	if (ebpf_class(in) == BPF_ST) {
 		x86_store_imm(j->x, size, base, disp, in->imm);
 	} else if (in->src_reg == R10) { /* the stack's own address */
-		x86_lea(j->x, X_R11, X_RSP, (int32_t)j->stack);
+		if (j->env->fence)
+			jit_fence_frame(j, X_R11);
+		else
+			x86_lea(j->x, X_R11, X_RSP, (int32_t)j->stack);
 		x86_store(j->x, size, base, disp, X_R11);
 	} else {
 		x86_store(j->x, size, base, disp, jit_reg(in->src_reg));

@@ -61,7 +61,7 @@ struct rt_own {
 enum rt_own_state { RT_OWN_FREE, RT_OWN_CLAIMED, RT_OWN_ABSENT, RT_OWN_PRESENT };
 
 /* of tables, for code that looks into them without a call (inline_map.c); rt/map.c says what they are */
-enum { RT_TABLE_HEAD = 64, RT_STATE_BITS = 3, RT_STATE_READY = 2 };
+enum { RT_TABLE_HEAD = 64, RT_TABLE_REACH = 1, RT_STATE_BITS = 3, RT_STATE_READY = 2 };
 #define RT_HASH_START 0x9e3779b97f4a7c15ull
 #define RT_HASH_FACTOR 0xff51afd7ed558ccdull
 

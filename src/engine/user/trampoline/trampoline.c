@@ -5,9 +5,12 @@
  */
 #include "engine/user/trampoline/trampoline_private.h"
 
+#include "base/arena.h"
+#include "base/cleanup.h"
 #include "engine/user/code/blob.h"
 #include "engine/user/code/context_use.h"
 #include "engine/user/code/jit.h"
+#include "engine/user/rt/fence.h"
 #include "engine/user/trampoline/inline.h"
 
 #include <errno.h>
@@ -69,6 +72,37 @@ static uint32_t replace(void *arg, struct x86 *x, const struct jit_place *p)
 	return inline_helper(&at, p, x);
 }
 
+/* what an unverified program may touch, by the maps as the tracer has made them */
+static struct rt_fence *fence_of(const struct trampoline *t, const struct trampoline_prog *p,
+				 uint32_t *bytes)
+{
+	struct rt_fence *f;
+
+	*bytes = (uint32_t)(sizeof(*f) + t->env->n_maps * sizeof(*f->maps));
+	f = base_alloc(*bytes);
+	f->report = p->report;
+	f->n_maps = t->env->n_maps;
+	for (uint32_t i = 0; i < f->n_maps; i++) {
+		const struct trampoline_map *m = &t->env->maps[i];
+		const struct rt_map *v = m->view;
+
+		f->maps[i] = (struct rt_fence_map){
+			.at = m->at,
+			.slots = m->at + (uint64_t)v->tables + RT_TABLE_HEAD,
+			.table_bytes = v->table_bytes,
+			.stride = v->stride,
+			.n_slots = v->n_slots,
+			.n_tables = v->n_tables,
+			.value_at = v->value_at,
+			.value_size = v->value_size,
+			.key_size = v->key_size,
+			.kind = v->kind,
+			.ways = v->kind == RT_MAPS ? RT_FENCE_CLOSED : m->ways,
+		};
+	}
+	return f;
+}
+
 static struct err *compile(struct trampoline *t, const struct trampoline_prog *p, struct x86 *x,
 			   uint32_t *stack)
 {
@@ -77,8 +111,18 @@ static struct err *compile(struct trampoline *t, const struct trampoline_prog *p
 			       .arg = t,
 			       .stack = stack,
 			       .is_foreign = t->env->is_foreign };
+	struct jit_fence fence = { .is_off = p->report + offsetof(struct rt_fence_report, is_off) };
+	FREE_AUTO struct rt_fence *table = NULL;
 
 	t->prog = p;
+	if (p->report) {
+		table = fence_of(t, p, &fence.table_bytes);
+		fence.table = table;
+		blob_fence(&fence, t->env->blob);
+		if (t->frame)
+			frame_words(t->frame, &fence.context_from, &fence.context_end);
+		env.fence = &fence;
+	}
 	return jit_compile(p->insns, p->n_insns, &env, x);
 }
 

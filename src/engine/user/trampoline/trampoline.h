@@ -24,6 +24,7 @@ struct trampoline_prog {
 	uint64_t func_ip; /* the place as it is named: entry, or address inside; returns: the function's entry */
 	uint32_t stack_from; /* RT_FROM_*: where its walks of the stack begin */
 	uint64_t hits; /* the map in which it counts its hits for --budget, without a lock; 0: it does not */
+	uint64_t report; /* nobody has verified it: address of its struct rt_fence_report. 0: it is verified */
 };
 
 enum trampoline_kind {
@@ -47,6 +48,7 @@ struct trampoline_site {
 struct trampoline_map {
 	uint64_t at;               /* of its struct rt_map in the process */
 	const struct rt_map *view; /* our view of that; what is constant in it is compiled in */
+	uint32_t ways; /* enum rt_fence_way: what unverified programs may do with it */
 };
 
 /* addresses of the process; all of them within reach of the code */

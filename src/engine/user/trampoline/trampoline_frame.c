@@ -174,6 +174,12 @@ int32_t frame_ip_at(const struct frame *f)
 	return word_at(f, WORD_IP);
 }
 
+void frame_words(const struct frame *f, int32_t *from, int32_t *end)
+{
+	*from = f->low;
+	*end = f->low + f->flags_at;
+}
+
 bool frame_shows_ip(const struct frame *f)
 {
 	return f->shown & 1u << WORD_IP;

@@ -40,6 +40,8 @@ bool frame_shows_flags(const struct frame *f);
 /* general registers that the programs look at, as a mask of registers */
 uint32_t frame_shown_registers(const struct frame *f);
 int32_t frame_ip_at(const struct frame *f);
+/* from the programs' R1: where the words begin and end that are there */
+void frame_words(const struct frame *f, int32_t *from, int32_t *end);
 
 /* changing to a stack of ours and back */
 struct stack_switch {
