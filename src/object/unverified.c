@@ -139,6 +139,60 @@ static void resolve_enum(struct fixing *f, const struct btf_type *t, const struc
 		put_bad(in);
 }
 
+/* a member of struct pt_regs, as the kernel names it, -> its offset; -1: there is none */
+static int register_at(const char *name)
+{
+	static const char *const names[] = { "r15", "r14", "r13", "r12", "bp",      "bx", "r11",
+					     "r10", "r9",  "r8",  "ax",  "cx",      "dx", "si",
+					     "di",  "orig_ax", "ip", "cs",  "flags", "sp", "ss" };
+
+	for (size_t i = 0; name && i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(names[i], name))
+			return (int)(8 * i);
+	return -1;
+}
+
+/* access: "0:14", a member of a struct, perhaps within one without a name. The name of the last one, NULL: it is something else */
+static const char *member_of(const struct btf *btf, const struct btf_type *t, const char *access)
+{
+	struct str rest = access ? str_from(access) : STR("");
+	const char *name = NULL;
+	uint64_t i;
+
+	if (!str_is(str_split(&rest, ':'), "0"))
+		return NULL;
+	while (rest.n) {
+		if (!t || !btf_is_composite(t) || (name && *name) ||
+		    !str_to_u64(str_split(&rest, ':'), &i) || i >= btf_vlen(t))
+			return NULL;
+		name = btf__name_by_offset(btf, btf_members(t)[i].name_off);
+		t = btf__type_by_id(btf, btf_members(t)[i].type);
+	}
+	return name;
+}
+
+/* the context: words of x86's registers, whatever of them the object describes */
+static void resolve_register(const struct fixing *f, const struct btf_type *t,
+			     const struct bpf_core_relo *r, struct bpf_insn *in)
+{
+	const char *access = btf__name_by_offset(f->btf, r->access_str_off);
+	int at = register_at(member_of(f->btf, t, access));
+	uint8_t class = BPF_CLASS(in->code);
+
+	if (r->kind == BPF_CORE_FIELD_EXISTS)
+		put_number(in, at >= 0);
+	else if (at < 0)
+		put_bad(in);
+	else if (r->kind == BPF_CORE_FIELD_BYTE_SIZE)
+		put_number(in, 8);
+	else if (r->kind != BPF_CORE_FIELD_BYTE_OFFSET)
+		put_number(in, 0); /* words without a sign need no shifts */
+	else if (class == BPF_LDX || class == BPF_ST || class == BPF_STX)
+		in->off = (int16_t)at;
+	else
+		put_number(in, (uint64_t)at);
+}
+
 static void resolve(struct fixing *f, const struct bpf_core_relo *r, struct bpf_insn *in)
 {
 	const struct btf_type *t = btf__type_by_id(f->btf, r->type_id);
@@ -152,8 +206,9 @@ static void resolve(struct fixing *f, const struct bpf_core_relo *r, struct bpf_
 	if (t && btf_is_any_enum(t) &&
 	    (r->kind == BPF_CORE_ENUMVAL_EXISTS || r->kind == BPF_CORE_ENUMVAL_VALUE))
 		resolve_enum(f, t, r, in);
-	/* the context: what the compiler knew of it is what it is */
-	else if (!str_is(name, "pt_regs") || r->kind > BPF_CORE_FIELD_RSHIFT_U64)
+	else if (t && str_is(name, "pt_regs") && r->kind <= BPF_CORE_FIELD_RSHIFT_U64)
+		resolve_register(f, t, r, in);
+	else
 		put_bad(in);
 }
 

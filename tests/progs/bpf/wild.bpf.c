@@ -4,10 +4,12 @@
  * record that is kept. The registers are read by relocations (CO-RE), as in objects that include vmlinux.h. -DGOOD: only what is right.
  */
 #include <linux/bpf.h>
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-#include <linux/ptrace.h>
-#pragma clang attribute pop
 #include <bpf/bpf_helpers.h>
+
+/* less than there is: where they are is the loader's to know */
+struct pt_regs {
+	unsigned long si, ip, di;
+} __attribute__((preserve_access_index));
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -26,7 +28,7 @@ long adds, behind, spins;
 SEC("uprobe//:add")
 int on_add(struct pt_regs *ctx)
 {
-	long key = (long)ctx->rdi, sum = (long)(ctx->rdi + ctx->rsi);
+	long key = (long)ctx->di, sum = (long)(ctx->di + ctx->si);
 
 	bpf_map_update_elem(&sums, &key, &sum, BPF_ANY);
 	__sync_fetch_and_add(&adds, 1);
@@ -37,7 +39,7 @@ int on_add(struct pt_regs *ctx)
 SEC("uprobe//:sum")
 int on_sum(struct pt_regs *ctx)
 {
-	*(volatile int *)ctx->rdi = 77;
+	*(volatile int *)ctx->di = 77;
 	behind++;
 	return 0;
 }
@@ -45,7 +47,7 @@ int on_sum(struct pt_regs *ctx)
 SEC("uprobe//:factorial")
 int on_factorial(struct pt_regs *ctx)
 {
-	behind += *(volatile long *)ctx->rdi;
+	behind += *(volatile long *)ctx->di;
 	return 0;
 }
 
@@ -68,4 +70,4 @@ int on_show(struct pt_regs *ctx)
 }
 #endif
 
-char license[] SEC("license") = "GPL";
+char LICENSE[] SEC("license") = "GPL";
