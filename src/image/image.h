@@ -49,7 +49,7 @@ struct image_map {
 	bool is_unused; /* of a generation: an earlier map serves (image_share_maps) */
 	bool is_retyped; /* has another type in this generation; no program of an earlier one uses it, so it is made anew */
 	bool print_at_exit;
-	uint32_t used_by;  /* engine/both: bits of enum image_part whose programs use it; 0: not looked at */
+	uint32_t used_by; /* engine/both: bits of enum image_part whose programs use it; 0: not looked at */
 	bool is_estimated; /* set while it runs: some of what was added stands for several hits (--budget) */
 	const void *init; /* MAP_CONST, MAP_GLOBALS: max_entries * value_size bytes, or NULL */
 	struct span at;   /* first use */
@@ -342,8 +342,8 @@ struct image_prog {
 	 * the same (image_find_twin). Where these begin.
 	 */
 	uint32_t first, first_event, first_fault;
-	uint32_t budget;      /* number of its clause in the maps of --budget, or IMAGE_NONE */
-	bool is_in_process;   /* made for the user engine, of an image that has programs for both */
+	uint32_t budget;    /* number of its clause in the maps of --budget, or IMAGE_NONE */
+	bool is_in_process; /* made for the user engine, of an image that has programs for both */
 	/* the script's maps that it uses otherwise than by adding to them: reads, assigns, deletes, walks through */
 	uint32_t *owns;
 	uint32_t n_owns;

@@ -142,9 +142,9 @@ static void resolve_enum(struct fixing *f, const struct btf_type *t, const struc
 /* a member of struct pt_regs, as the kernel names it, -> its offset; -1: there is none */
 static int register_at(const char *name)
 {
-	static const char *const names[] = { "r15", "r14", "r13", "r12", "bp",      "bx", "r11",
-					     "r10", "r9",  "r8",  "ax",  "cx",      "dx", "si",
-					     "di",  "orig_ax", "ip", "cs",  "flags", "sp", "ss" };
+	static const char *const names[] = { "r15", "r14",     "r13", "r12", "bp",    "bx", "r11",
+					     "r10", "r9",      "r8",  "ax",  "cx",    "dx", "si",
+					     "di",  "orig_ax", "ip",  "cs",  "flags", "sp", "ss" };
 
 	for (size_t i = 0; name && i < sizeof(names) / sizeof(*names); i++)
 		if (!strcmp(names[i], name))
@@ -344,8 +344,7 @@ struct err *object_open_unverified(struct object *o)
 	put_name(o->opts.path, &name);
 	opts.object_name = strbuf_cstr(&name);
 	o->bpf = bpf_object__open_mem(o->file.p, o->file.n, &opts);
-	return o->bpf ? NULL
-		      : object_failed(o, errno, "open the eBPF object '%s'", o->opts.path);
+	return o->bpf ? NULL : object_failed(o, errno, "open the eBPF object '%s'", o->opts.path);
 }
 
 int object_load_unverified(struct object *o)

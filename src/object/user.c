@@ -167,8 +167,7 @@ static bool put_report(void *arg, const void *key, const void *value, uint32_t n
 		why = IMAGE_FENCE_READ;
 	object_remark(u->o, "'%.*s' was ended at %llu hits: it %s%s (first at instruction %u)%s",
 		      STR_ARG(name), (unsigned long long)f.n_ended, whys[why],
-		      why == IMAGE_FENCE_SPENT || why == IMAGE_FENCE_LEFT ? ""
-									  : ", and ends there",
+		      why == IMAGE_FENCE_SPENT || why == IMAGE_FENCE_LEFT ? "" : ", and ends there",
 		      (uint32_t)f.first,
 		      f.is_off ? "; since it did so again and again it was not run any more" : "");
 	return true;

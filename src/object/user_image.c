@@ -45,10 +45,9 @@ static ERR_MUST struct err *add_buffer(struct object_user *u, const struct bpf_m
 	vec_each(b, &u->o->buffers)
 		if ((*b)->map == m)
 			vec_push(&u->buffers, *b);
-	vec_push(&u->maps, ((struct object_user_map){ .map = m,
-						      .index = number,
-						      .is_buffer = true,
-						      .fd = number_of(u, m) }));
+	vec_push(&u->maps,
+		 ((struct object_user_map){
+			 .map = m, .index = number, .is_buffer = true, .fd = number_of(u, m) }));
 	return NULL;
 }
 

@@ -148,8 +148,7 @@ TEST(memory)
 		  RT_FENCE_READ, 2 },
 		{ "a byte behind a value", "r1 = VAL1\n*(u8 *)(r1 +12) = 1\n" END, RT_FENCE_WRITE,
 		  2 },
-		{ "half behind a value", "r1 = VAL1\n*(u64 *)(r1 +8) = 1\n" END, RT_FENCE_WRITE,
-		  2 },
+		{ "half behind a value", "r1 = VAL1\n*(u64 *)(r1 +8) = 1\n" END, RT_FENCE_WRITE, 2 },
 		{ "from one value into the next", "r1 = VAL1\n*(u64 *)(r1 +12) = 1\n" END,
 		  RT_FENCE_WRITE, 2 },
 		{ "behind the last value", "r1 = VAL1\n*(u32 *)(r1 +32) = 1\n" END, RT_FENCE_WRITE,
@@ -162,11 +161,10 @@ TEST(memory)
 		{ "constants", "r1 = VAL3\nr2 = *(u64 *)(r1 +0)\n*(u8 *)(r1 +0) = 1\n" END,
 		  RT_FENCE_WRITE, 3 },
 		{ "what is told of it", "r1 = VAL0\n*(u64 *)(r1 +0) = 0\n" END, RT_FENCE_WRITE, 2 },
-		{ "an atomic over two lines",
-		  "r1 = VAL1\nr2 = 1\nlock *(u32 *)(r1 +2) += r2\n" END, RT_FENCE_WRITE, 3 },
+		{ "an atomic over two lines", "r1 = VAL1\nr2 = 1\nlock *(u32 *)(r1 +2) += r2\n" END,
+		  RT_FENCE_WRITE, 3 },
 		{ "in another function",
-		  "r6 = 5\ncall sub\n" END
-		  "sub:\nr7 = VICTIM\n*(u64 *)(r7 +0) = 1\nr0 = 0\nexit\n",
+		  "r6 = 5\ncall sub\n" END "sub:\nr7 = VICTIM\n*(u64 *)(r7 +0) = 1\nr0 = 0\nexit\n",
 		  RT_FENCE_WRITE, 6 },
 		{ "stack of who has called",
 		  "*(u64 *)(r10 -8) = 1\nr1 = r10\nr1 += -8\ncall sub\n" END
@@ -186,8 +184,9 @@ TEST(arguments)
 		const char *what, *text;
 		unsigned why, insn;
 	} table[] = {
-		{ "lookup", KEY "r1 = MAP1\ncall bpf_x#1\nif r0 == 0x0 goto end\n"
-				"*(u32 *)(r0 +0) = 0\nend:\n" END,
+		{ "lookup",
+		  KEY "r1 = MAP1\ncall bpf_x#1\nif r0 == 0x0 goto end\n"
+		      "*(u32 *)(r0 +0) = 0\nend:\n" END,
 		  0, 0 },
 		{ "wild map", KEY "r1 = VICTIM\ncall bpf_x#1\n" END, RT_FENCE_CALL, 5 },
 		{ "no map", KEY "r1 = 0\ncall bpf_x#1\n" END, RT_FENCE_CALL, 4 },
@@ -197,8 +196,9 @@ TEST(arguments)
 		  "r1 = MAP2\nr2 = r10\nr2 += -4\ncall bpf_x#1\n" END, RT_FENCE_CALL, 4 },
 		{ "wild value", KEY "r1 = MAP2\nr3 = VICTIM\nr4 = 0\ncall bpf_x#2\n" END,
 		  RT_FENCE_CALL, 8 },
-		{ "constants are updated", KEY "r1 = MAP3\nr3 = r10\nr3 += -64\nr4 = 0\n"
-					       "call bpf_x#2\n" END,
+		{ "constants are updated",
+		  KEY "r1 = MAP3\nr3 = r10\nr3 += -64\nr4 = 0\n"
+		      "call bpf_x#2\n" END,
 		  RT_FENCE_CALL, 8 },
 		{ "read to anywhere", "r1 = VICTIM\nr2 = 8\nr3 = r10\ncall bpf_x#112\n" END,
 		  RT_FENCE_CALL, 4 },
@@ -213,15 +213,16 @@ TEST(arguments)
 		  0, 0 },
 		{ "text to anywhere", "r1 = VICTIM\nr2 = 8\nr3 = r10\ncall bpf_x#114\n" END,
 		  RT_FENCE_CALL, 4 },
-		{ "name to anywhere", "r1 = VICTIM\nr2 = 8\ncall bpf_x#16\n" END, RT_FENCE_CALL,
-		  3 },
-		{ "record from anywhere", "r1 = 0\nr2 = VICTIM\nr3 = 8\nr4 = 0\ncall bpf_x#130\n" END,
-		  RT_FENCE_CALL, 5 },
-		{ "record of 4 GB", "r1 = 0\nr2 = r10\nr2 += -8\nr3 = 0x100000008\nr4 = 0\n"
-				    "call bpf_x#130\n" END,
+		{ "name to anywhere", "r1 = VICTIM\nr2 = 8\ncall bpf_x#16\n" END, RT_FENCE_CALL, 3 },
+		{ "record from anywhere",
+		  "r1 = 0\nr2 = VICTIM\nr3 = 8\nr4 = 0\ncall bpf_x#130\n" END, RT_FENCE_CALL, 5 },
+		{ "record of 4 GB",
+		  "r1 = 0\nr2 = r10\nr2 += -8\nr3 = 0x100000008\nr4 = 0\n"
+		  "call bpf_x#130\n" END,
 		  RT_FENCE_CALL, 6 },
-		{ "ring that is none", "r1 = VICTIM\nr2 = r10\nr2 += -8\nr3 = 8\nr4 = 0\n"
-				       "call bpf_x#130\n" END,
+		{ "ring that is none",
+		  "r1 = VICTIM\nr2 = r10\nr2 += -8\nr3 = 8\nr4 = 0\n"
+		  "call bpf_x#130\n" END,
 		  RT_FENCE_CALL, 6 },
 		{ "submits what is none", "r1 = r10\nr1 += -64\nr2 = 0\ncall bpf_x#132\n" END,
 		  RT_FENCE_CALL, 3 },
@@ -243,21 +244,21 @@ TEST(arguments)
 		  3 },
 		{ "format that can change", "r1 = VAL1\nr2 = 8\ncall bpf_x#6\n" END, RT_FENCE_CALL,
 		  3 },
-		{ "format that is constant", "r1 = VAL3\nr2 = 10\nr3 = 1\nr4 = 9\ncall bpf_x#6\n" END,
-		  0, 0 },
+		{ "format that is constant",
+		  "r1 = VAL3\nr2 = 10\nr3 = 1\nr4 = 9\ncall bpf_x#6\n" END, 0, 0 },
 		{ "arguments from anywhere",
 		  "r1 = VAL3\nr2 = 10\nr3 = VICTIM\nr4 = 16\ncall bpf_x#177\n" END, RT_FENCE_CALL,
 		  6 },
 		{ "text is compared with anything",
 		  "r1 = r10\nr1 += -8\nr2 = 8\nr3 = VICTIM\ncall bpf_x#182\n" END, RT_FENCE_CALL,
 		  5 },
-		{ "stack of no context", "r1 = r10\nr2 = r10\nr2 += -64\nr3 = 64\nr4 = 256\n"
-					 "call bpf_x#67\n" END,
+		{ "stack of no context",
+		  "r1 = r10\nr2 = r10\nr2 += -64\nr3 = 64\nr4 = 256\n"
+		  "call bpf_x#67\n" END,
 		  RT_FENCE_CALL, 5 },
 		{ "stack to anywhere", "r2 = VICTIM\nr3 = 64\nr4 = 256\ncall bpf_x#67\n" END,
 		  RT_FENCE_CALL, 4 },
-		{ "no map of stacks", "r2 = MAP1\nr3 = 256\ncall bpf_x#27\n" END, RT_FENCE_CALL,
-		  3 },
+		{ "no map of stacks", "r2 = MAP1\nr3 = 256\ncall bpf_x#27\n" END, RT_FENCE_CALL, 3 },
 	};
 
 	for (unsigned i = 0; i < sizeof(table) / sizeof(*table); i++)
@@ -312,23 +313,53 @@ TEST(refused)
 #define EXIT { .code = BPF_JMP | BPF_EXIT }
 		{ "goes on", { { .code = BPF_ALU64 | BPF_MOV | BPF_K } }, 1 },
 		{ "register", { { .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 12 }, EXIT }, 2 },
-		{ "register", { { .code = BPF_STX | BPF_MEM, .dst_reg = 1, .src_reg = 15 }, EXIT }, 2 },
-		{ "stack", { { .code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = 10, .off = -520 }, EXIT }, 2 },
-		{ "stack", { { .code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = 10, .off = -4 }, EXIT }, 2 },
+		{ "register",
+		  { { .code = BPF_STX | BPF_MEM, .dst_reg = 1, .src_reg = 15 }, EXIT },
+		  2 },
+		{ "stack",
+		  { { .code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = 10, .off = -520 }, EXIT },
+		  2 },
+		{ "stack",
+		  { { .code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = 10, .off = -4 }, EXIT },
+		  2 },
 		{ "jumps to", { { .code = BPF_JMP | BPF_JA, .off = 7 }, EXIT }, 2 },
 		{ "jumps to", { { .code = BPF_JMP | BPF_JA, .off = -2 }, EXIT }, 2 },
-		{ "jumps to", { { .code = BPF_JMP | BPF_JA, .off = 1 },
-				{ .code = BPF_LD | BPF_IMM | BPF_DW }, { 0 }, EXIT }, 4 },
+		{ "jumps to",
+		  { { .code = BPF_JMP | BPF_JA, .off = 1 },
+		    { .code = BPF_LD | BPF_IMM | BPF_DW },
+		    { 0 },
+		    EXIT },
+		  4 },
 		{ "second half", { { .code = BPF_LD | BPF_IMM | BPF_DW }, EXIT }, 2 },
-		{ "hands a function", { { .code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = 2,
-					  .src_reg = BPF_PSEUDO_FUNC, .imm = 1 }, { 0 }, EXIT }, 3 },
-		{ "no function", { { .code = BPF_JMP | BPF_CALL, .src_reg = 1, .imm = -1 }, EXIT }, 2 },
-		{ "without an end", { { .code = BPF_JMP | BPF_CALL, .src_reg = 1, .imm = 1 }, EXIT,
-				      { .code = BPF_JMP | BPF_CALL, .src_reg = 1, .imm = -1 }, EXIT }, 4 },
-		{ "jumps to", { { .code = BPF_JMP | BPF_CALL, .src_reg = 1, .imm = 1 }, EXIT,
-				{ .code = BPF_JMP | BPF_JA, .off = -2 }, EXIT }, 4 },
-		{ "helper 36", { { .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_probe_write_user }, EXIT }, 2 },
-		{ "helper 109", { { .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_send_signal }, EXIT }, 2 },
+		{ "hands a function",
+		  { { .code = BPF_LD | BPF_IMM | BPF_DW,
+		      .dst_reg = 2,
+		      .src_reg = BPF_PSEUDO_FUNC,
+		      .imm = 1 },
+		    { 0 },
+		    EXIT },
+		  3 },
+		{ "no function",
+		  { { .code = BPF_JMP | BPF_CALL, .src_reg = 1, .imm = -1 }, EXIT },
+		  2 },
+		{ "without an end",
+		  { { .code = BPF_JMP | BPF_CALL, .src_reg = 1, .imm = 1 },
+		    EXIT,
+		    { .code = BPF_JMP | BPF_CALL, .src_reg = 1, .imm = -1 },
+		    EXIT },
+		  4 },
+		{ "jumps to",
+		  { { .code = BPF_JMP | BPF_CALL, .src_reg = 1, .imm = 1 },
+		    EXIT,
+		    { .code = BPF_JMP | BPF_JA, .off = -2 },
+		    EXIT },
+		  4 },
+		{ "helper 36",
+		  { { .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_probe_write_user }, EXIT },
+		  2 },
+		{ "helper 109",
+		  { { .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_send_signal }, EXIT },
+		  2 },
 		{ "kfunc", { { .code = BPF_JMP | BPF_CALL, .src_reg = 2, .imm = 1 }, EXIT }, 2 },
 	};
 
@@ -360,8 +391,9 @@ static const uint8_t sizes[] = { BPF_B, BPF_H, BPF_W, BPF_DW };
 
 static int32_t small(void)
 {
-	static const int32_t v[] = { 0, 1, 2, 3, 4, 8, 12, 16, 64, 112, 256, 511, 512, 520, 4096,
-				     -1, -4, -8, -16, -64, -512, -520, INT32_MAX, INT32_MIN };
+	static const int32_t v[] = { 0,  1,   2,   3,   4,    8,    12,        16,
+				     64, 112, 256, 511, 512,  520,  4096,      -1,
+				     -4, -8,  -16, -64, -512, -520, INT32_MAX, INT32_MIN };
 
 	return v[pick(sizeof(v) / sizeof(*v))];
 }
@@ -390,11 +422,13 @@ static struct bpf_insn insn(uint8_t code, unsigned dst, unsigned src, int off, i
 /* -> how many were put */
 static uint32_t put_random(struct bpf_insn *to, uint32_t i, uint32_t n)
 {
-	static const int32_t helpers[] = { 1,  2,  3,   5,   6,   7,   8,   14,  15,	16,
-					   25, 27, 67,  112, 113, 114, 115, 130, 131,	132,
+	static const int32_t helpers[] = { 1,   2,   3,   5,   6,   7,   8,   14,  15,  16,
+					   25,  27,  67,  112, 113, 114, 115, 130, 131, 132,
 					   133, 134, 120, 125, 148, 177, 182, 195, 208, 174 };
-	static const int32_t atomics[] = { BPF_ADD, BPF_OR, BPF_AND | BPF_FETCH, BPF_ADD | BPF_FETCH,
-					   BPF_XCHG, BPF_CMPXCHG, BPF_XOR | BPF_FETCH };
+	static const int32_t atomics[] = {
+		BPF_ADD,  BPF_OR,      BPF_AND | BPF_FETCH, BPF_ADD | BPF_FETCH,
+		BPF_XCHG, BPF_CMPXCHG, BPF_XOR | BPF_FETCH
+	};
 	unsigned a = pick(10), b = pick(pick(4) ? 10 : 11);
 	uint64_t v = address();
 
@@ -519,7 +553,8 @@ static unsigned long running;
 
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
-	static const char text[] = "# a random program has faulted: SONDE_RANDOM_COUNT=1 SONDE_RANDOM_SEED=";
+	static const char text[] =
+		"# a random program has faulted: SONDE_RANDOM_COUNT=1 SONDE_RANDOM_SEED=";
 	char number[24];
 	int n = snprintf(number, sizeof(number), "%lu\nnot ok\n", running);
 

@@ -36,7 +36,8 @@ static const struct {
 	{ BPF_FUNC_tail_call, "tail calls of programs are the kernel's" },
 	{ BPF_FUNC_spin_lock, "locks in maps could stop the process for ever" },
 	{ BPF_FUNC_timer_init, "timers are the kernel's" },
-	{ 0xbad2310, "it asks for types or variables of the kernel" }, /* libbpf's, instead of an answer */
+	{ 0xbad2310,
+	  "it asks for types or variables of the kernel" }, /* libbpf's, instead of an answer */
 };
 
 /* inline: what the code that runs programs knows of itself */
@@ -144,9 +145,9 @@ static struct err *refuse_unverified(const struct image *im, const struct image_
 		return NULL;
 	err_format(e, &text);
 	err_free(e);
-	return err_hint(err_new(0, "'%.*s' cannot run unverified: %s", STR_ARG(p->name),
-				strbuf_cstr(&text)),
-			"run as root, or with CAP_BPF and CAP_PERFMON, so that the kernel verifies it");
+	return err_hint(
+		err_new(0, "'%.*s' cannot run unverified: %s", STR_ARG(p->name), strbuf_cstr(&text)),
+		"run as root, or with CAP_BPF and CAP_PERFMON, so that the kernel verifies it");
 }
 
 struct err *user_refusal_of(const struct image *im, const struct image_prog *p)

@@ -189,8 +189,7 @@ static struct trampoline_map *known_maps(const struct image *im, const struct sh
 	for (uint32_t i = 0; i < s->n_maps; i++)
 		if (s->maps[i].at)
 			v[(*n)++] = (struct trampoline_map){ data + s->maps[i].at,
-							     &s->maps[i].shape,
-							     ways_of(im, i) };
+							     &s->maps[i].shape, ways_of(im, i) };
 	return v;
 }
 
@@ -206,8 +205,7 @@ static ERR_MUST struct err *fill_area(struct batch *b, struct target_job *j,
 				      .stacks = a->stacks,
 				      .n_stacks = a->n_stacks,
 				      .is_foreign = j->image->is_foreign };
-	struct trampoline_map *maps = known_maps(j->image, j->shared, a->remote.data,
-						  &env.n_maps);
+	struct trampoline_map *maps = known_maps(j->image, j->shared, a->remote.data, &env.n_maps);
 	struct x86 x = { .base = (a->next + CODE_ALIGN - 1) & ~(uint64_t)(CODE_ALIGN - 1) };
 	struct err *err = NULL;
 

@@ -15,7 +15,7 @@ struct look {
 	uint32_t n;
 	bool *is_second; /* of an instruction of two slots */
 	bool *is_func;
-	uint32_t *func; /* of each instruction: where its function begins */
+	uint32_t *func;  /* of each instruction: where its function begins */
 	uint32_t *depth; /* of a function that begins here: how many can be open from it on */
 };
 
@@ -118,8 +118,10 @@ static ERR_MUST struct err *check_one(struct look *l, uint32_t i)
 		if (in->src_reg)
 			return wrong(i, "calls a function inside of the kernel (kfunc)");
 		if (!fence_knows(in->imm))
-			return err_new(0, "instruction %u calls helper %d, which only verified programs may",
-				       i, (int)in->imm);
+			return err_new(
+				0,
+				"instruction %u calls helper %d, which only verified programs may",
+				i, (int)in->imm);
 	}
 	if (is_own_call(in)) {
 		int64_t to = target_of(in, i);
@@ -152,8 +154,8 @@ static ERR_MUST struct err *check_flow(struct look *l)
 			return wrong(i, "is the function's last, and goes on");
 		if (l->is_second[i])
 			continue;
-		if (is_jump(in) && (to < 0 || to >= l->n || l->is_second[to] ||
-				    l->func[to] != l->func[i]))
+		if (is_jump(in) &&
+		    (to < 0 || to >= l->n || l->is_second[to] || l->func[to] != l->func[i]))
 			return wrong(i, "jumps to where its function has no instruction");
 		if (is_last && in->code != (BPF_JMP | BPF_EXIT) && in->code != (BPF_JMP | BPF_JA) &&
 		    in->code != (BPF_JMP32 | BPF_JA))

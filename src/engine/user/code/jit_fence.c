@@ -15,8 +15,10 @@
 
 #define RUN(field) ((int32_t)offsetof(struct rt_fence_run, field))
 
-enum { CLOBBERED = 1 << X_RAX | 1 << X_RCX | 1 << X_RDX | 1 << X_RSI | 1 << X_RDI | 1 << X_R8 |
-		   1 << X_R9 | 1 << X_R10 | 1 << X_R11 };
+enum {
+	CLOBBERED = 1 << X_RAX | 1 << X_RCX | 1 << X_RDX | 1 << X_RSI | 1 << X_RDI | 1 << X_R8 |
+		    1 << X_R9 | 1 << X_R10 | 1 << X_R11
+};
 
 static const struct jit_fence *fence_of(const struct jit *j)
 {

@@ -173,8 +173,8 @@ static uint64_t search_units(const struct rt_fence_map *m)
 	uint64_t units = (m->key_size + m->value_size) / BYTES_OF_UNIT;
 
 	for (uint32_t t = 0; m->kind == RT_HASH && t < m->n_tables; t++) {
-		const uint64_t *head =
-			(const uint64_t *)(uintptr_t)(m->slots - RT_TABLE_HEAD + m->table_bytes * t);
+		const uint64_t *head = (const uint64_t *)(uintptr_t)(m->slots - RT_TABLE_HEAD +
+								     m->table_bytes * t);
 		uint64_t reach = __atomic_load_n(&head[RT_TABLE_REACH], __ATOMIC_RELAXED);
 
 		units += 1 + (reach < m->n_slots ? reach : m->n_slots) / SLOTS_OF_UNIT;
@@ -190,8 +190,8 @@ static bool is_map_call(struct rt_fence_run *r, const uint64_t *a, bool has_valu
 	if (!m || m->ways & RT_FENCE_STACKS || !is_allowed(r, a[1], m->key_size, false) ||
 	    !takes(r, search_units(m)))
 		return false;
-	return !has_value || (!(m->ways & RT_FENCE_CONSTANT) &&
-			      is_allowed(r, a[2], m->value_size, false));
+	return !has_value ||
+	       (!(m->ways & RT_FENCE_CONSTANT) && is_allowed(r, a[2], m->value_size, false));
 }
 
 /* a stack is walked from the context: nothing else may be taken for one */

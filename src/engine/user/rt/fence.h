@@ -41,7 +41,7 @@ enum rt_fence_why {
 	RT_FENCE_WRITE,
 	RT_FENCE_CALL,  /* an argument that its helper must not be given */
 	RT_FENCE_SPENT, /* it ran for too long */
-	RT_FENCE_LEFT,  /* a record was neither submitted nor discarded; the program had come to its end */
+	RT_FENCE_LEFT, /* a record was neither submitted nor discarded; the program had come to its end */
 };
 
 /* of one program, over all processes: an element of a map that the tracer reads */
@@ -49,7 +49,7 @@ struct rt_fence_report {
 	uint64_t n_ended; /* hits whose program was ended */
 	uint64_t first;   /* why << 32 | instruction, of the first; 0: there is none */
 	uint64_t n_spent; /* of them, those that ran for too long */
-	uint32_t is_off; /* which was often enough: it does not run any more */
+	uint32_t is_off;  /* which was often enough: it does not run any more */
 	uint32_t padding;
 };
 
@@ -68,8 +68,8 @@ enum {
 
 /* one hit of a program, on the thread's stack; the frames of its functions follow, the first one's is the highest */
 struct rt_fence_run {
-	uint64_t fp; /* R10 of the function that runs */
-	uint64_t units; /* left */
+	uint64_t fp;                                 /* R10 of the function that runs */
+	uint64_t units;                              /* left */
 	uint64_t context, context_from, context_end; /* R1; what of it may be read */
 	const struct rt_fence *fence;
 	uint64_t stack_bytes;
@@ -78,7 +78,7 @@ struct rt_fence_run {
 	struct {
 		uint64_t at, n;
 	} records[RT_FENCE_RECORDS]; /* n 0: none */
-	uint64_t is_over; /* it was ended */
+	uint64_t is_over;            /* it was ended */
 };
 _Static_assert(sizeof(struct rt_fence_run) % 16 == 0, "the stack behind it");
 

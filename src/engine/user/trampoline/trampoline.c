@@ -32,7 +32,7 @@ struct trampoline {
 	struct frame entry, back;
 	struct stack_switch own; /* site.is_on_ours */
 	uint32_t helper_stack;   /* of the helper that needs most */
-	bool has_tid; /* in this frame code that asks for the thread stands already */
+	bool has_tid;            /* in this frame code that asks for the thread stands already */
 	bool is_far;
 	struct err *error;
 };
@@ -138,8 +138,7 @@ static struct err *look_at(struct trampoline *t, struct frame *f, const struct t
 		f->saved |= x.written | 1u << X_RDI;
 		f->shown |= context_use(v[i].insns, v[i].n_insns);
 		f->prog_stack = stack > f->prog_stack ? stack : f->prog_stack;
-		f->n_tids += inline_count(v[i].insns, v[i].n_insns,
-					  BPF_FUNC_get_current_pid_tgid);
+		f->n_tids += inline_count(v[i].insns, v[i].n_insns, BPF_FUNC_get_current_pid_tgid);
 		x86_free(&x);
 		if (e)
 			return e;

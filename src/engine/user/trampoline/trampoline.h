@@ -48,7 +48,7 @@ struct trampoline_site {
 struct trampoline_map {
 	uint64_t at;               /* of its struct rt_map in the process */
 	const struct rt_map *view; /* our view of that; what is constant in it is compiled in */
-	uint32_t ways; /* enum rt_fence_way: what unverified programs may do with it */
+	uint32_t ways;             /* enum rt_fence_way: what unverified programs may do with it */
 };
 
 /* addresses of the process; all of them within reach of the code */
