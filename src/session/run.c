@@ -171,6 +171,8 @@ static ERR_MUST struct err *trace(struct run *r)
 		TRY(r->ops->attach(r->engine, &res));
 	}
 	announce(r, &res);
+	if (!r->ops->globals(r->engine)->exiting)
+		absent_warn(&r->c, r->out);
 	late_released(r->late, res.released_at);
 	if (res.has_released)
 		child_is_released(&r->child);

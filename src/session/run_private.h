@@ -5,6 +5,7 @@
 
 #include "session/compile.h"
 
+#include "session/absent.h"
 #include "session/budget.h"
 #include "session/calls.h"
 #include "session/child.h"
