@@ -230,6 +230,9 @@ static ERR_MUST struct err *put_map(struct object *o, struct bpf_map *m)
 	STRBUF_AUTO text = { 0 };
 	struct err *err;
 
+	/* what nobody has verified may describe more than there is */
+	if (t.key && t.key->size > t.key_size)
+		t.key = NULL;
 	t.stride = t.n_cpus > 1 || object_map_is_per_cpu(type) ? (t.value_size + 7) & ~7u
 							       : t.value_size;
 	arena_init(&t.arena);

@@ -104,6 +104,8 @@ bool object_may_verify(void);
 /* for processes, without the kernel: o->bpf; then its programs as they would be loaded. 0, or libbpf's error */
 struct err *object_open_unverified(struct object *o) ERR_MUST;
 int object_load_unverified(struct object *o);
+/* types_relocate.c: in a copy of an object's file */
+struct err *object_resolve_types(uint8_t *file, size_t n) ERR_MUST;
 /* -1: the object does without that map */
 int object_map_fd(const struct object *o, const struct bpf_map *m);
 

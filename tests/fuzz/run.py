@@ -35,6 +35,7 @@ KINDS = {
     "fuzz_gotab": ("gotabs", 4096, None),
     "fuzz_dwarf": ("dwarfs", 4096, None),
     "fuzz_btf": ("btfs", 4096, None),
+    "fuzz_relocate": ("objects", 16384, None),
     **{"fuzz_proto_" + name: ("talk:" + name, 4096, None) for name in talks.TALKS},
 }
 OPERANDS = ["-4@%eax 8@152(%rdi)", "8@$5 -1@-44(%rbp)", "-8@(%rdx,%rax,8)", "4@global+8(%rip)", "8f@%xmm0"]
@@ -121,6 +122,12 @@ def seeds(kind, build, folder):
         subprocess.run("clang-14 -target bpf -g -O1 -x c -c -o o.o - && objcopy -I elf64-little -O binary "
                        "--only-section=.BTF --set-section-flags .BTF=alloc o.o seed; rm -f o.o", shell=True, cwd=folder,
                        input=DWARF_SOURCE, text=True, capture_output=True)
+    elif kind == "objects":
+        bpf = os.path.join(HERE, "..", "progs", "bpf")
+        for name in ("wild", "perf"):
+            subprocess.run("clang-14 -target bpf -g -O2 -D__TARGET_ARCH_x86 -I/usr/include/$(uname -m)-linux-gnu -c "
+                           f"{bpf}/{name}.bpf.c -o {name}; llvm-strip-14 -g {name} || true", shell=True, cwd=folder,
+                           capture_output=True)
     elif kind == "dwarfs":
         dwarf_seeds(folder)
     elif kind and kind.startswith("talk:"):

@@ -239,3 +239,48 @@ TEST(what_is_vouched_for)
 	      !is_sure(&p, (const void *)(uintptr_t)getpid));
 	proc_maps_free(&maps);
 }
+
+/* sizes that the kernel would refuse, and others that nobody has looked at may bring */
+TEST(shapes_of_unverified_maps)
+{
+	static const struct {
+		struct image_map map;
+		const char *why;
+	} table[] = {
+		{ { .bpf_type = BPF_MAP_TYPE_ARRAY,
+		    .key_size = 1,
+		    .value_size = 8,
+		    .max_entries = 1 },
+		  "has keys of a size" },
+		{ { .bpf_type = BPF_MAP_TYPE_HASH, .key_size = 0, .value_size = 8, .max_entries = 1 },
+		  "has keys of a size" },
+		{ { .bpf_type = BPF_MAP_TYPE_HASH, .key_size = 8, .value_size = 0, .max_entries = 1 },
+		  "has no room" },
+		{ { .bpf_type = BPF_MAP_TYPE_ARRAY,
+		    .key_size = 4,
+		    .value_size = 8,
+		    .max_entries = 0 },
+		  "has no room" },
+		{ { .bpf_type = BPF_MAP_TYPE_ARRAY,
+		    .key_size = 4,
+		    .value_size = UINT32_MAX,
+		    .max_entries = UINT32_MAX },
+		  "is too large" },
+		{ { .bpf_type = BPF_MAP_TYPE_ARRAY,
+		    .key_size = 4,
+		    .value_size = 8,
+		    .max_entries = 9 },
+		  NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct image_map m = table[i].map;
+		struct made made;
+
+		make(&made, PROBE_UPROBE, "r0 = 0\nexit\n");
+		m.name = STR("m");
+		made.im->is_foreign = true;
+		made.im->fence_map = image_add_map(made.im, m);
+		check(&made, table[i].why, m.name.p);
+	}
+}

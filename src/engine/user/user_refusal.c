@@ -133,14 +133,48 @@ static struct err *refuse_map(const struct image_prog *p, const struct image *im
 	return NULL;
 }
 
+/* what the kernel asks of a map before it makes it; by these sizes the fence and the helpers reckon */
+static const char *why_not_shape(const struct image_map *m)
+{
+	enum { MOST_KEY = 512, MOST_ENTRIES = 1 << 26 };
+	const uint64_t most = 1ull << 30;
+	bool is_hash = m->bpf_type != BPF_MAP_TYPE_ARRAY &&
+		       m->bpf_type != BPF_MAP_TYPE_PERCPU_ARRAY &&
+		       m->bpf_type != BPF_MAP_TYPE_STACK_TRACE;
+
+	if (is_hash ? !m->key_size || m->key_size > MOST_KEY : m->key_size != sizeof(uint32_t))
+		return "has keys of a size that its type cannot have";
+	if (!m->value_size || !m->max_entries)
+		return "has no room for values";
+	if (m->max_entries > MOST_ENTRIES ||
+	    (uint64_t)m->max_entries * ((uint64_t)m->key_size + m->value_size) > most)
+		return "is too large";
+	return NULL;
+}
+
+static struct err *refuse_shapes(const struct image *im)
+{
+	for (uint32_t i = 0; i < im->n_maps; i++) {
+		const struct image_map *m = im->maps[i];
+		const char *why = m->role == MAP_SCRIPT && !why_not_map(im, m) ? why_not_shape(m)
+									       : NULL;
+
+		if (why)
+			return err_new(0, "its map '%.*s' %s", STR_ARG(m->name), why);
+	}
+	return im->n_maps > FENCE_MOST_MAPS
+		       ? err_new(0, "its object has more than %d maps", FENCE_MOST_MAPS)
+		       : NULL;
+}
+
 /* what the kernel would have to verify */
 static struct err *refuse_unverified(const struct image *im, const struct image_prog *p)
 {
 	struct err *e = fence_check(p->insns, p->n_insns, NULL);
 	STRBUF_AUTO text = { 0 };
 
-	if (!e && im->n_maps > FENCE_MOST_MAPS)
-		e = err_new(0, "its object has more than %d maps", FENCE_MOST_MAPS);
+	if (!e)
+		e = refuse_shapes(im);
 	if (!e)
 		return NULL;
 	err_format(e, &text);

@@ -112,6 +112,30 @@ void jit_fence_branch(struct jit *j, uint32_t i, uint32_t to)
 
 /* ---- functions ---- */
 
+/* r10 = the shadow stack's pointer, 0: the thread has none (then the instruction does nothing) */
+static void read_shadow(struct jit *j)
+{
+	static const uint8_t rdsspq_r10[] = { 0xf3, 0x49, 0x0f, 0x1e, 0xca };
+
+	x86_mov_imm(j->x, X_R10, 0);
+	x86_bytes(j->x, rdsspq_r10, sizeof(rdsspq_r10));
+}
+
+/* calls that will not return are taken off it, or the next return would be a fault. They are few */
+static void leave_calls(struct jit *j)
+{
+	static const uint8_t incsspq_r11[] = { 0xf3, 0x49, 0x0f, 0xae, 0xeb };
+	uint32_t has_none = x86_label(j->x);
+
+	read_shadow(j);
+	x86_load(j->x, 8, X_R11, X_R12, RUN(shadow));
+	x86_alu(j->x, true, X_SUB, X_R11, X_R10);
+	x86_jump(j->x, X_E, has_none);
+	x86_shift_imm(j->x, true, X_SHR, X_R11, 3);
+	x86_bytes(j->x, incsspq_r11, sizeof(incsspq_r11));
+	x86_place(j->x, has_none);
+}
+
 static void begin_run(struct jit *j)
 {
 	const struct jit_fence *f = fence_of(j);
@@ -132,6 +156,8 @@ static void begin_run(struct jit *j)
 	x86_store_imm(x, 8, X_R12, RUN(wanted), 0);
 	x86_store_imm(x, 8, X_R12, RUN(n_records), 0);
 	x86_store_imm(x, 8, X_R12, RUN(is_over), 0);
+	read_shadow(j);
+	x86_store(x, 8, X_R12, RUN(shadow), X_R10);
 	for (int32_t i = 0; i < RT_FENCE_RECORDS; i++) {
 		x86_store_imm(x, 8, X_R12, RUN(records) + 16 * i, 0);
 		x86_store_imm(x, 8, X_R12, RUN(records) + 16 * i + 8, 0);
@@ -164,6 +190,7 @@ void jit_fence_end(struct jit *j)
 	has_none = x86_label(x);
 	x86_place(x, j->fence_over);
 	x86_mov(x, true, X_RSP, X_R12);
+	leave_calls(j);
 	x86_cmp_mem_imm(x, false, X_R12, RUN(n_records), 0);
 	x86_jump(x, X_E, has_none);
 	x86_push(x, X_RAX);

@@ -79,6 +79,7 @@ struct rt_fence_run {
 		uint64_t at, n;
 	} records[RT_FENCE_RECORDS]; /* n 0: none */
 	uint64_t is_over;            /* it was ended */
+	uint64_t shadow, apart; /* the shadow stack's pointer at the beginning, 0: there is none */
 };
 _Static_assert(sizeof(struct rt_fence_run) % 16 == 0, "the stack behind it");
 
