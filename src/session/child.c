@@ -58,6 +58,7 @@ __attribute__((noreturn)) static void child_main(const int gate[2], int ready, c
 	/* under Yama only ancestors may trace: the user engine's guardian is none, but a child of ours */
 	prctl(PR_SET_PTRACER, getppid(), 0, 0, 0);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGUSR1, SIG_DFL);

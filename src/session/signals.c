@@ -42,6 +42,7 @@ void signals_install(void)
 	install(SIGHUP, on_stop);
 	install(SIGUSR1, on_user);
 	install(SIGPIPE, SIG_IGN);
+	install(SIGXFSZ, SIG_IGN); /* ulimit -f: the write fails, which is said */
 }
 
 void signals_stop_in(uint64_t ns)

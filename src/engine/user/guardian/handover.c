@@ -17,7 +17,8 @@ struct err *handover_make(struct handover *h)
 
 	*h = (struct handover){ 0 };
 	if (p == MAP_FAILED)
-		return err_new(errno, "map memory for what comes later");
+		return err_hint(err_new(errno, "map memory for what comes later"),
+				"the limit of this shell: of address space (ulimit -v)");
 	*h = (struct handover){ .base = p, .size = ROOM };
 	return NULL;
 }

@@ -31,8 +31,10 @@ static ERR_MUST struct err *make_file(struct shared *s)
 	/* sealed: who has it mapped could make it shorter, and our next look at it would be a SIGBUS */
 	if (s->fd < 0 || ftruncate(s->fd, (off_t)s->bytes) ||
 	    fcntl(s->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-		return err_new(errno, "make a memory file of %llu bytes",
-			       (unsigned long long)s->bytes);
+		return err_hint(
+			err_new(errno, "make a memory file of %llu bytes",
+				(unsigned long long)s->bytes),
+			"the limits of this shell: of files (ulimit -f), of open ones (ulimit -n)");
 	return NULL;
 }
 
