@@ -1,5 +1,5 @@
 # A thin front over Meson: `make`, `make demo` and `make test` from a fresh clone do all their set-up.
-# Build folders: build (gcc), build-clang, build-asan, build-static, build-fuzz.
+# Build folders: build (gcc), build-clang, build-asan (the fuzzers, too), build-static.
 
 BUILD   ?= build
 CLANG   ?= clang-14
@@ -18,9 +18,8 @@ SETUP_build-asan   = CC=$(CLANG)
 FLAGS_build        = -Dwerror=true
 FLAGS_build-clang  = -Dwerror=true
 # -O1: half the time to compile, and stacks that can be read. With the second compiler: both are asked for warnings and run all unit tests
-# without a build more
-FLAGS_build-asan   = -Dwerror=true -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false
-FLAGS_build-fuzz   = -Doptimization=1 -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
+# without a build more. With the fuzzers and what they count by: a build for them alone compiled all of it a second time
+FLAGS_build-asan   = -Dwerror=true -Doptimization=1 -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
 FLAGS_build-static = -Dstatic=true -Dzydis_dir=$(CURDIR)/build-static/zydis
 
 $(BUILD)/build.ninja:
@@ -31,10 +30,6 @@ $(BUILD)/build.ninja:
 build-clang/build.ninja build-asan/build.ninja:
 	@scripts/setup.sh test
 	@$(SETUP_$(@D)) meson setup $(@D) $(FLAGS_$(@D)) >/dev/null
-
-build-fuzz/build.ninja:
-	@scripts/setup.sh test
-	@CC=$(CLANG) meson setup $(@D) $(FLAGS_$(@D)) >/dev/null
 
 build-static/build.ninja:
 	@scripts/setup.sh static
@@ -79,13 +74,15 @@ check: all
 format:
 	@git ls-files 'src/*.[ch]' 'tests/*.[ch]' | xargs clang-format-14 --dry-run 2>&1 | grep -c 'warning:' || true
 
-fuzzers: build-fuzz/build.ninja
-	@$(NINJA) -C build-fuzz fuzzers
+fuzzers: build-asan/build.ninja
+	@# a build folder from before has none
+	@grep -q fuzz_lex build-asan/build.ninja || meson configure build-asan $(FLAGS_build-asan)
+	@$(NINJA) -C build-asan fuzzers
 
 # SECONDS of each fuzzer; programs of build are among their seeds
 fuzz: fuzzers
 	@[ -d build/tests/progs ] || $(MAKE) --no-print-directory all
-	@python3 tests/fuzz/run.py --build build-fuzz --seconds $(SECONDS)
+	@python3 tests/fuzz/run.py --build build-asan --seconds $(SECONDS)
 
 # servers under load while probes come and go, CYCLES times at least for each of the user engine's; tracers and programs that are killed; random
 # programs in JIT, interpreter and kernel; the runtime tests again and again under ASan and UBSan. SECONDS each
@@ -108,6 +105,6 @@ install: all
 	@meson install -C $(BUILD)
 
 clean:
-	rm -rf build build-clang build-asan build-static build-fuzz
+	rm -rf build build-clang build-asan build-static
 
 .PHONY: all clang asan static fuzzers demo test test-vm check format fuzz soak bench install clean

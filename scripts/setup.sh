@@ -25,15 +25,12 @@ usage() {
     exit 2
 }
 
-have_package() {
-    [ "$(dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null)" = "ii " ]
-}
-
-# name the packages of the list that are missing
+# name the packages of the list that are missing; one question for all of them
 missing() {
-    local p
+    local have p
+    have=" $(dpkg-query -W -f='${db:Status-Abbrev}${Package}\n' "$@" 2>/dev/null | sed -n 's/^ii //p' | tr '\n' ' ')" || true
     for p in "$@"; do
-        have_package "$p" || echo "$p"
+        [[ $have == *" $p "* ]] || echo "$p"
     done
 }
 

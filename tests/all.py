@@ -20,11 +20,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECONDS = 30       # of the short versions of long runs
-FUZZ_SECONDS = 40  # of each of some 25 fuzzers, which get what the tests beside them leave: 4 s of a processor or so
+FUZZ_SECONDS = 50  # of each of some 25 fuzzers, which get what the tests beside them leave: 4 s of a processor or so
+JOBS = "4"         # of runtime tests at once: they wait for their programs half of the time
 # those whose programs and files are the test's own: an empty root has no shell, no redis, no libssl
 EMPTY_ROOT_TESTS = (r"^(uprobe\.(?!child_command)|usdt\.(?!a_probe_that_lets)|end\.(exit_|output_|sig(int_prints|term))|"
                     r"scripts\.(exec_counts|interval|syscalls|begin|profile))")
@@ -50,14 +52,17 @@ class Tally:
         self.failures, self.skips = [], collections.Counter()
         self.second = []  # what failed beside others and passed alone: docs/decisions/second-attempt.md
         self.start = time.time()
+        self.lock = threading.Lock()
 
-    def step(self, name, count):
-        for i in range(3):
-            self.total[i] += count[i]
-        print(f"== {name}: {count[0]} passed, {count[1]} failed, {count[2]} skipped "
-              f"[{time.time() - self.start:.0f} s]", flush=True)
-        if count[1]:
-            self.failures.append(name)
+    def step(self, name, count, text=""):
+        """text: what a step in the background has to tell"""
+        with self.lock:
+            for i in range(3):
+                self.total[i] += count[i]
+            print(text + f"== {name}: {count[0]} passed, {count[1]} failed, {count[2]} skipped "
+                  f"[{time.time() - self.start:.0f} s]", flush=True)
+            if count[1]:
+                self.failures.append(name)
 
     def finish(self):
         if self.failures:
@@ -209,8 +214,11 @@ def format_report():
 
 
 def check(tally):
-    if not build(tally, "all", "build with gcc, no warnings"):
-        return False
+    if build(tally, "all", "build with gcc, no warnings"):
+        without_root(tally)
+
+
+def without_root(tally):
     unit(tally, "build", "unit")
     golden(tally, "build", "golden")
     for name in ("includes", "sizes", "diagcodes", "docs", "runner", "asserts", "examples", "tools"):
@@ -218,7 +226,6 @@ def check(tally):
                ([sonde("build")] if name in ("diagcodes", "examples", "tools") else []))
     script(tally, "check generated tables", [sys.executable, "scripts/gen-docs.py", "--check"])
     format_report()
-    return True
 
 
 VM = [sys.executable, "tests/vm/vm.py", "--build", "build"]
@@ -245,22 +252,6 @@ def beside(cmd, end):
         end(status, out.read())
 
 
-def vm_beside(tally, what, *more):
-    """the same beside others: the machines are nice to them"""
-    name = f"Debian's kernels in virtual machines, {what}"
-
-    def end(status, text):
-        for line in filter(is_told, text.splitlines()):
-            print("  " + line)
-        tally.step(name, tap(tally, status, text, name))
-    return beside([*VM, *more], end)
-
-
-def fuzzers_beside():
-    """they are built while others wait, too; what goes wrong is told by fuzz(), which builds what is missing"""
-    return beside(["nice", "-n", "19", "make", "--no-print-directory", "fuzzers"], lambda status, text: None)
-
-
 FUZZ = ["make", "--no-print-directory", "fuzz"]
 
 
@@ -269,12 +260,48 @@ def fuzz(tally, seconds):
     tally.step(f"fuzz, {seconds} s each", tap(tally, status, out, "fuzz"))
 
 
-def fuzz_beside(tally, seconds):
-    """of least importance: what others do not want of the processors"""
-    def end(status, text):
-        print("".join(f"  {line}\n" for line in text.splitlines() if is_told(line)), end="")
-        tally.step(f"fuzz, {seconds} s each", tap(tally, status, text, "fuzz"))
-    return beside(["nice", "-n", "19", *FUZZ, f"SECONDS={seconds}"], end)
+class Background(threading.Thread):
+    """what wants nothing but processors, one after the other: it gets what the tests in front, which wait for their programs
+    much of the time, do not want. The front says when what it needs is there, and waits for its end"""
+
+    def __init__(self, tally, steps):
+        super().__init__(daemon=True)
+        self.tally, self.steps, self.process = tally, list(steps), None
+        self.ready = {name: threading.Event() for name, _, _ in steps}
+        self.is_over = False
+
+    def run(self):
+        while self.steps:
+            name, nice, cmd = self.steps[0]
+            self.ready[name].wait()
+            if self.is_over:
+                return
+            with tempfile.TemporaryFile("w+", errors="replace") as out:
+                self.process = subprocess.Popen(["nice", "-n", str(nice), *cmd], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out,
+                                                stderr=subprocess.STDOUT)
+                status = self.process.wait()
+                out.seek(0)
+                text = out.read()
+            if self.is_over:
+                return
+            told = "".join(f"  {line}\n" for line in filter(is_told, text.splitlines()))
+            self.tally.step(name, tap(self.tally, status, text, name), told)
+            del self.steps[0]
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind:  # interrupted
+            self.is_over = True
+            if self.process and self.process.poll() is None:
+                self.process.terminate()
+        for event in self.ready.values():
+            event.set()
+        self.join()
+        for name, _, _ in [] if kind else self.steps:  # the thread did not come so far
+            self.tally.step(name, Count(0, 1, 0))
 
 
 def servers_and_programs(tally, seconds, cycles=0):
@@ -330,23 +357,27 @@ def static(tally):
 
 
 def test(tally):
-    if not check(tally):
+    if not build(tally, "all", "build with gcc, no warnings"):
         return
-    # one build for both: the second compiler's warnings and code, and its sanitizers
-    if build(tally, "asan", "build with clang, ASan and UBSan, no warnings"):
-        unit(tally, "build-asan", "unit, clang with sanitizers", SANITIZER_ENV)
-        golden(tally, "build-asan", "golden, clang with sanitizers", SANITIZER_ENV)
-    with vm_beside(tally, "chosen tests", "--chosen"):
-        runtime(tally, "build", "runtime")
+    vm_name, fuzz_name = "Debian's kernels in virtual machines, chosen tests", f"fuzz, {FUZZ_SECONDS} s each"
+    with Background(tally, [(vm_name, 0, [*VM, "--chosen"]), (fuzz_name, 19, [*FUZZ, f"SECONDS={FUZZ_SECONDS}"])]) as background:
+        background.ready[vm_name].set()
+        without_root(tally)
+        # one build for all three: the second compiler's warnings and code, its sanitizers, and the fuzzers
+        is_built = build(tally, "asan", "build with clang, ASan and UBSan, no warnings")
+        background.ready[fuzz_name].set()
+        if is_built:
+            unit(tally, "build-asan", "unit, clang with sanitizers", SANITIZER_ENV)
+            golden(tally, "build-asan", "golden, clang with sanitizers", SANITIZER_ENV)
+        runtime(tally, "build", "runtime", None, ("--jobs", JOBS))
         # alone: a kernel uprobe in a file that a process of the user engine has mapped would destroy that process
-        runtime(tally, "build", "runtime under the user engine", None, ("--engine", "user", "-k", USER_ENGINE_TESTS))
+        runtime(tally, "build", "runtime under the user engine", None, ("--jobs", JOBS, "--engine", "user", "-k", USER_ENGINE_TESTS))
         script(tally, "matrix of programs that print their own truth",
                [sys.executable, "tests/matrix/matrix.py", "--sonde", sonde("build")])
         static(tally)
-        with fuzzers_beside():
-            servers_and_programs(tally, SECONDS)
-    with fuzz_beside(tally, FUZZ_SECONDS):
-        sanitized_rounds(tally, 0, ("-k", NOT_SCRIPTS_OF_SERVERS))
+        servers_and_programs(tally, SECONDS)
+        if is_built:
+            sanitized_rounds(tally, 0, ("--jobs", JOBS, "-k", NOT_SCRIPTS_OF_SERVERS))
 
 
 def main():

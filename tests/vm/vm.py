@@ -31,7 +31,7 @@ import runner  # noqa: E402
 import user_engine  # noqa: E402
 
 WORK = os.path.join(ROOT, "build-vm")
-PREPARED = "/tmp/sonde-vm-prepared"  # the same path in both
+PREPARED = f"/tmp/sonde-vm-{os.getpid()}"  # the same path in both; of this run
 MUSL = "/lib/ld-musl-x86_64.so.1"  # which its programs name
 SLOW = 20  # software emulation, on machines that are busy
 COMMAND_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin"
