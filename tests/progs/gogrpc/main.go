@@ -8,6 +8,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -73,4 +74,7 @@ func main() {
 		r.Body.Close()
 		fmt.Println(path, r.Trailer.Get("Grpc-Status"), len(body), len(got))
 	}
+	// the server has written what the client has, but may not know it yet
+	c.CloseIdleConnections()
+	s.Shutdown(context.Background())
 }

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -72,7 +73,8 @@ func main() {
 		fmt.Println("served", r.Method, r.URL.Path)
 		mu.Unlock()
 	}
-	go http.Serve(l, http.HandlerFunc(handle))
+	server := &http.Server{Handler: http.HandlerFunc(handle)}
+	go server.Serve(l)
 	for i := 0; i < n; i++ {
 		wg.Add(1)
 		go func(i int) {
@@ -110,5 +112,9 @@ func main() {
 			r.Body.Close()
 			fmt.Println("fetched", url, r.StatusCode, err, 0, r.Proto)
 		}
+		tls.Close()
 	}
+	// the servers have written what the clients have, but may not know it yet
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	server.Shutdown(context.Background())
 }
