@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 struct object;
+struct proc_map;
 
 struct object_attach {
 	const char *program; /* of the object */
@@ -42,6 +43,8 @@ struct object_opts {
 	void (*write)(void *arg, struct str text);
 	/* one sentence, no newline */
 	void (*remark)(void *arg, const char *text);
+	/* is_user: as engine_opts.mapped; NULL: not wanted */
+	void (*mapped)(void *arg, pid_t pid, const struct proc_map *m);
 	void *arg;
 };
 

@@ -23,6 +23,14 @@ static void report(void *arg, struct span at, const char *severity, const char *
 	}
 }
 
+static void mapped(void *arg, pid_t pid, const struct proc_map *m)
+{
+	struct object *o = arg;
+
+	if (o->opts.mapped)
+		o->opts.mapped(o->opts.arg, pid, m);
+}
+
 static uint64_t ring_bytes(const struct object_user *u)
 {
 	uint64_t wanted = object_says_lines(u->o) ? LINES_RING : 0, n = LEAST_RING;
@@ -193,6 +201,7 @@ static ERR_MUST struct err *open_engine(struct object_user *u)
 				  .gate = opts->gate,
 				  .ring_bytes = ring_bytes(u),
 				  .report = report,
+				  .mapped = mapped,
 				  .report_arg = u->o };
 
 	TRY(engine_user.open(u->image, &u->sources, &eo, &u->engine));

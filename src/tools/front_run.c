@@ -53,6 +53,23 @@ static void remark(void *arg, const char *text)
 	fprintf(stderr, "NOTE: %s\n", text);
 }
 
+/* a user whom the kernel tells of no mappings is told by the engine: a process may be gone when its addresses are to have names */
+static void on_mapped(void *arg, pid_t pid, const struct proc_map *m)
+{
+	struct object_run *r = arg;
+	STRBUF_AUTO path = { 0 };
+
+	if (!r->names.symbolizer || r->names.watch)
+		return;
+	if (!m) {
+		symbolizer_note_exec(r->names.symbolizer, pid);
+		return;
+	}
+	strbuf_printf(&path, "%.*s%s", STR_ARG(m->path), m->deleted ? " (deleted)" : "");
+	symbolizer_note_mmap(r->names.symbolizer, pid, m->start, m->end - m->start, m->offset,
+			     m->dev_major, m->dev_minor, m->ino, strbuf_str(&path));
+}
+
 /* "PROGRAM=PLACE" */
 static ERR_MUST struct err *read_attach(struct object_run *r, struct str text)
 {
@@ -115,6 +132,7 @@ static ERR_MUST struct err *read_options(struct object_run *r)
 					.is_json = s->format == OUTPUT_JSON,
 					.write = write_line,
 					.remark = remark,
+					.mapped = on_mapped,
 					.arg = r };
 	return NULL;
 }

@@ -46,10 +46,14 @@ static uint64_t rest_of_value(const struct rt_fence_map *m, uint64_t at)
 
 	if (off >= m->table_bytes * m->n_tables)
 		return 0;
-	off %= m->table_bytes;
+	/* a division takes longer than all the rest */
+	if (m->n_tables > 1)
+		off %= m->table_bytes;
 	if (off >= (uint64_t)m->stride * m->n_slots)
 		return 0;
-	off = off % m->stride - m->value_at;
+	if (m->n_slots > 1)
+		off %= m->stride;
+	off -= m->value_at;
 	return off < m->value_size ? m->value_size - off : 0;
 }
 
