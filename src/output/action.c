@@ -64,6 +64,7 @@ __attribute__((noreturn)) static void run_shell(const char *command, int pipe_fd
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	limits_restore_files();
 	if (dup2(pipe_fd, STDOUT_FILENO) < 0 || dup2(pipe_fd, STDERR_FILENO) < 0)
 		_exit(127);

@@ -37,7 +37,8 @@ uint64_t rt_map_lookup_elem(struct rt_map *m, const void *key)
 
 uint64_t rt_map_lookup_percpu_elem(struct rt_map *m, const void *key, uint32_t cpu)
 {
-	return (uint64_t)(uintptr_t)rt_map_lookup_in(m, key, cpu);
+	/* a key is there for all processors, or for none: programs add up until there is none */
+	return (uint64_t)(uintptr_t)rt_map_lookup(m, key, cpu);
 }
 
 uint64_t rt_map_update_elem(struct rt_map *m, const void *key, const void *value, uint64_t flags)
