@@ -9,7 +9,9 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* ---- walking tracefs ---- */
 
@@ -168,17 +170,67 @@ static bool offer_event(void *arg, struct str subsystem, struct str event)
 	return true;
 }
 
+/* for those that may be missing a whole folder is said once: a tool has dozens of events in it */
+static bool is_said(const struct match *m, struct str text)
+{
+	for (const struct diag *d = m->diags->first; d; d = d->next)
+		if (d->code == D_PROBE_KERNEL && str_eq(d->msg, text))
+			return true;
+	return false;
+}
+
+/*
+ * Which events there are is not known, so that none of them is merely missing: missing_probes = ignore lets a script do
+ * without some, not be silent because there are none.
+ */
+__attribute__((format(printf, 2, 3))) static struct diag *report_none_readable(struct match *m,
+									       const char *fmt, ...)
+{
+	struct diag *d = NULL;
+	struct str text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = arena_vprintf(m->diags->arena, fmt, ap);
+	va_end(ap);
+	if (m->c->missing != PROBE_MISSING_IGNORE)
+		d = match_missing(m, D_PROBE_KERNEL, "%.*s", STR_ARG(text));
+	else if (!is_said(m, text))
+		d = match_error(m, D_PROBE_KERNEL, "%.*s", STR_ARG(text));
+	m->is_reported = true;
+	return d;
+}
+
 static void report_unreadable(struct match *m, int error)
 {
-	struct diag *d = match_missing(m, D_PROBE_KERNEL,
-				       "Cannot read the kernel's tracepoints in '%s/events': %s.",
-				       m->c->tracefs, strerror(error));
+	struct diag *d =
+		report_none_readable(m, "Cannot read the kernel's tracepoints in '%s/events': %s.",
+				     m->c->tracefs, strerror(error));
 
 	if (d)
 		diag_hint(m->diags, d,
 			  error == EACCES || error == EPERM
 				  ? "this needs root or CAP_DAC_READ_SEARCH"
 				  : "mount it: mount -t tracefs tracefs /sys/kernel/tracing");
+}
+
+/* a kernel has tracepoints of all of its system calls, or of none */
+static bool has_system_calls(const struct probe_ctx *c)
+{
+	STRBUF_AUTO path = { 0 };
+
+	strbuf_printf(&path, "%s/events/syscalls", c->tracefs);
+	return access(strbuf_cstr(&path), F_OK) == 0 || errno != ENOENT;
+}
+
+static void report_no_system_calls(struct match *m)
+{
+	struct diag *d = report_none_readable(
+		m, "This kernel has no tracepoints of system calls in '%s/events/syscalls'.",
+		m->c->tracefs);
+
+	if (d)
+		diag_hint(m->diags, d, "it was built without CONFIG_FTRACE_SYSCALLS");
 }
 
 static void report_missing(struct match *m)
@@ -190,6 +242,10 @@ static void report_missing(struct match *m)
 	nearest_init(&near, strbuf_str(&want));
 	if (!tracepoint_each(m->c, STR("*"), STR("*"), offer_event, &near)) {
 		report_unreadable(m, errno);
+		return;
+	}
+	if (str_is(m->spec->target, "syscalls") && !has_system_calls(m->c)) {
+		report_no_system_calls(m);
 		return;
 	}
 	match_none(m, nearest_hint(&near, m->diags->arena).p);

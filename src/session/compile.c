@@ -309,15 +309,31 @@ static void dump(const char *title, struct strbuf *text)
 	strbuf_clear(text);
 }
 
-/* --follow is kept by two programs of our own on the scheduler's events */
+/*
+ * --follow is kept by two programs of our own on the scheduler's events. They are in no script, and none can do without
+ * them, whatever its missing_probes: without the filter every process would be traced.
+ */
 static const struct probe_shape *scheduler_event(struct compilation *c, const char *event)
 {
+	enum probe_missing missing = c->probes.missing;
 	struct probe_shape *shape;
+	struct diag_list own;
+	struct diag *d;
 	struct attach_point ap = { .n_parts = 3,
 				   .parts = { STR("tracepoint"), STR("sched"), str_from(event) } };
 
 	ap.text = arena_printf(&c->arena, "tracepoint:sched:%s", event);
-	shape = probe_match(&c->probes, &ap, false, &c->diags);
+	diag_list_init(&own, &c->arena);
+	c->probes.missing = PROBE_MISSING_ERROR;
+	shape = probe_match(&c->probes, &ap, false, &own);
+	c->probes.missing = missing;
+	if (!shape) {
+		d = diag_error(&c->diags, D_PROBE_KERNEL, SPAN_NONE,
+			       "Children cannot be followed: %.*s",
+			       STR_ARG(own.first ? own.first->msg : ap.text));
+		if (own.first && own.first->hint.n)
+			diag_hint(&c->diags, d, "%.*s", STR_ARG(own.first->hint));
+	}
 	/* no probe of the script's: it is not counted as one */
 	for (uint32_t i = 0; shape && i < shape->n_points; i++)
 		shape->points[i].is_repeat = true;
@@ -327,7 +343,8 @@ static const struct probe_shape *scheduler_event(struct compilation *c, const ch
 static void follow(struct compilation *c, struct ir_build_opts *bo)
 {
 	bo->fork_shape = scheduler_event(c, "sched_process_fork");
-	bo->exit_shape = scheduler_event(c, "sched_process_exit");
+	if (bo->fork_shape)
+		bo->exit_shape = scheduler_event(c, "sched_process_exit");
 }
 
 void compile_build_opts(struct compilation *c, const struct sema_world *world,
@@ -353,8 +370,9 @@ void compile_build_opts(struct compilation *c, const struct sema_world *world,
 		.has_feature = has_feature,
 		.feature_arg = (void *)world,
 		.n_cpus = world->n_cpus,
-		.has_no_books = c->engine == ENGINE_USER && log_level < 1,
-		.has_budget = o->budget > 0 && !o->emit_path, /* nobody would watch an object */
+		.has_no_books = c->engine == ENGINE_USER &&
+				log_level<1, .has_budget = o->budget> 0 &&
+				!o->emit_path, /* nobody would watch an object */
 		.base = c->main == c ? NULL : c->main->image,
 		.fault_room = c->main->waits ? FAULT_ROOM : 0,
 	};

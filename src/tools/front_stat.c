@@ -163,7 +163,7 @@ static void put_probes(struct stat *s)
 		put_probe(s, &by_symbol[i], "gc_symbol");
 	strbuf_puts(s->out,
 		    "\n// it has its row in one table more\n"
-		    "tracepoint:sched:sched_process_exit /pid == tid && has_key(@lang, pid)/ { "
+		    "rawtracepoint:sched_process_exit /pid == tid && has_key(@lang, pid)/ { "
 		    "@gone[pid] = true; }\n\n");
 }
 

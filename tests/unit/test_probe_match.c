@@ -194,6 +194,42 @@ TEST(tracepoint_wildcards_and_misses)
 	remove_tree();
 }
 
+/* an event may be missing where others are; that nobody can say which there are is never passed over */
+TEST(tracepoints_that_cannot_be_read_are_not_optional)
+{
+	char from[256], to[256];
+
+	fresh();
+	make_tracefs();
+	ctx.missing = PROBE_MISSING_IGNORE;
+	CHECK(!match("tracepoint:disk:disk_x"));
+	CHECK(!match("tracepoint:nothing:disk_a"));
+	CHECK(!match("tracepoint:syscalls:sys_enter_read"));
+	CHECK(!diags.first);
+	snprintf(from, sizeof(from), "%s/events/syscalls", dir);
+	snprintf(to, sizeof(to), "%s/syscalls", dir);
+	CHECK_INT(rename(from, to), 0);
+	CHECK(!match("tracepoint:syscalls:sys_enter_read"));
+	CHECK_INT(diags.n_errors, 1);
+	CHECK_HAS(first_message(), "This kernel has no tracepoints of system calls");
+	CHECK_HAS(first_hint(), "CONFIG_FTRACE_SYSCALLS");
+	ctx.tracefs = "/nowhere";
+	CHECK(!match("tracepoint:disk:disk_a"));
+	CHECK_INT(diags.n_errors, 1);
+	CHECK_HAS(first_message(), "Cannot read the kernel's tracepoints in '/nowhere/events'");
+	CHECK_HAS(first_hint(), "mount -t tracefs");
+	/* once for all of a script */
+	CHECK(!probe_match(&ctx, attach_point_cut(&arena, "tracepoint:disk:disk_b"), false, &diags));
+	CHECK(!probe_match(&ctx, attach_point_cut(&arena, "tracepoint:disk:*"), false, &diags));
+	CHECK_INT(diags.n_errors, 1);
+	ctx.missing = PROBE_MISSING_WARN;
+	CHECK(!match("tracepoint:disk:disk_a"));
+	CHECK_INT(diags.n_errors, 0);
+	CHECK_HAS(first_message(), "'/nowhere/events': No such file or directory. Skipping.");
+	ctx.missing = PROBE_MISSING_ERROR;
+	remove_tree();
+}
+
 /* ---- a program of our own ---- */
 
 static const char program[] =
