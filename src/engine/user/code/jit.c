@@ -198,10 +198,11 @@ static void pop_saved(struct jit *j, unsigned saved)
 static bool put_compare(struct jit *j, const struct bpf_insn *in, bool is_test)
 {
 	bool is_wide = ebpf_class(in) == BPF_JMP;
-	enum x86_reg a = jit_reg(in->dst_reg);
+	enum x86_reg a;
 
 	if (in->dst_reg > R9 || (in->code & BPF_X && in->src_reg > R9))
 		return false;
+	a = jit_reg(in->dst_reg);
 	if (in->code & BPF_X && is_test)
 		x86_test(j->x, is_wide, a, jit_reg(in->src_reg));
 	else if (in->code & BPF_X)

@@ -54,11 +54,13 @@ static bool put_atomic(struct jit *j, const struct bpf_insn *in)
 	unsigned size = ebpf_size_bytes(in->code);
 	bool is_wide = size == 8;
 	int32_t disp = in->off;
-	enum x86_reg base = base_of(j, in->dst_reg, &disp), src = jit_reg(in->src_reg);
 	int32_t op = in->imm & ~BPF_FETCH;
+	enum x86_reg base, src;
 
 	if (size < 4 || in->src_reg > R9)
 		return false;
+	base = base_of(j, in->dst_reg, &disp);
+	src = jit_reg(in->src_reg);
 	if (in->imm == BPF_CMPXCHG) {
 		x86_lock_cmpxchg(j->x, is_wide, base, disp, src);
 		/* where it failed eax was loaded, where not rax may have an upper half */
