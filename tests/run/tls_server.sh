@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tls_server.sh [PROTOCOLS]: in the current folder a page of 20,000 bytes (www/page), a key with its certificate, and the
-# configuration of an nginx (nginx -p "$PWD" -c conf) on a free port (file port), which logs who got what (file log).
+# configuration of an nginx (nginx -p "$PWD" -c conf) on a free port (file port), which logs who got what (file log). A client may have
+# it before nginx is through with it: ./logged N waits until N answers are in the log.
 set -e
 mkdir -p www
 python3 - <<'PYTHON'
@@ -24,3 +25,8 @@ http {
         ssl_certificate cert.pem; ssl_certificate_key key.pem; location /ready { access_log off; return 204; } }
 }
 CONF
+cat >logged <<'LOGGED'
+#!/bin/sh
+until test "$(wc -l <log)" -ge "$1"; do sleep 0.05; done
+LOGGED
+chmod +x logged
