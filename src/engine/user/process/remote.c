@@ -154,9 +154,9 @@ static struct err *wait_for_stop(struct remote *r, struct remote_thread *t, uint
 		}
 		if (clock_monotonic_ns() > deadline)
 			return refuse_wait(r, t->tid);
-		/* this one may be executing a program, and wait for the ends of others that have stopped */
+		/* this one, or another, may be executing a program, and wait for the ends of the others, stopped or not yet */
 		if (spins == next_reap) {
-			remote_reap_stopped(r);
+			remote_reap_others(r, t);
 			next_reap *= 2;
 		}
 		nanosleep(&nap, NULL);
@@ -249,6 +249,8 @@ static struct err *stop(struct remote *r, unsigned timeout_ms, bool is_most)
 		first = r->threads.n;
 		e = seize_new(r, &n_new);
 		for (size_t i = first; !e && i < r->threads.n; i++) {
+			if (!r->threads.v[i].tid)
+				continue; /* its end was seen while another was waited for */
 			e = wait_for_stop(r, &r->threads.v[i], deadline);
 			if (e && is_most && is_as_good_as_stopped(r, &r->threads.v[i])) {
 				err_free(e);

@@ -48,8 +48,8 @@ bool remote_ptrace_seize(pid_t tid, unsigned long options);
 void remote_let_go(const struct remote *r, const struct remote_thread *t);
 /* true once, and the kernel knows that we know; or it is none of ours */
 bool remote_has_ended(pid_t tid);
-/* threads that have died in our hands: of r, which stand; of processes that were let go */
-void remote_reap_stopped(struct remote *r);
+/* threads that have died in our hands: of r, but for the one that is waited for; of processes that were let go */
+void remote_reap_others(struct remote *r, const struct remote_thread *awaited);
 void remote_tend_killed(void);
 /* a thread of ours may have become the first one by an exec */
 void remote_note_exec(const struct remote *r);

@@ -60,14 +60,19 @@ bool remote_has_ended(pid_t tid)
 {
 	siginfo_t info = { 0 };
 
-	return waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | __WALL) ? errno == ECHILD
-									   : info.si_pid != 0;
+	/* a stop of a tracee would be told, too, whatever is asked for: it stays for who waits for it */
+	if (waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL))
+		return errno == ECHILD;
+	if (!info.si_pid || (info.si_code != CLD_EXITED && info.si_code != CLD_KILLED &&
+			     info.si_code != CLD_DUMPED))
+		return false;
+	return !waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | __WALL) || errno == ECHILD;
 }
 
-void remote_reap_stopped(struct remote *r)
+void remote_reap_others(struct remote *r, const struct remote_thread *awaited)
 {
 	vec_each(t, &r->threads)
-		if (t->is_stopped && t->tid && t->tid != r->pid && remote_has_ended(t->tid)) {
+		if (t != awaited && t->tid && t->tid != r->pid && remote_has_ended(t->tid)) {
 			kept_note_end(t->tid);
 			t->tid = 0;
 		}
