@@ -342,7 +342,8 @@ struct image_prog {
 	 * the same (image_find_twin). Where these begin.
 	 */
 	uint32_t first, first_event, first_fault;
-	uint32_t budget;    /* number of its clause in the maps of --budget, or IMAGE_NONE */
+	uint32_t budget; /* number of its clause in the maps of --budget, or IMAGE_NONE */
+	bool is_needed;  /* without it others do what nobody wants: no missing_probes excuses it */
 	bool is_in_process; /* made for the user engine, of an image that has programs for both */
 	/* the script's maps that it uses otherwise than by adding to them: reads, assigns, deletes, walks through */
 	uint32_t *owns;

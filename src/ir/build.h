@@ -37,8 +37,9 @@ struct ir_socket_opts {
 struct ir_build_opts {
 	const int32_t *pids; /* -p: programs that are not attached per process test the process id */
 	uint32_t n_pids;
-	/* --follow: shapes of tracepoint:sched:sched_process_fork and _exit; NULL: children are not followed */
+	/* --follow: shapes of the tracepoints sched_process_fork and _exit, raw or not; NULL: children are not followed */
 	const struct probe_shape *fork_shape, *exit_shape;
+	int32_t task_pid;    /* of a task_struct, where fork_shape is the raw tracepoint */
 	uint64_t ring_bytes; /* size of the ring, a power of two */
 	uint64_t cgroup_id;  /* --cgroup: 0 none */
 	bool warn_helpers;   /* -k: failed reads and lookups are faults */

@@ -64,15 +64,26 @@ static void change_bit(struct builder *b, enum ir_atomic how, uint32_t word, uin
 	put_raw(b, (struct ir_insn){ .op = IR_ATOMIC, .size = 8, .cc = how, .a = word, .b = bits });
 }
 
-static void build_fork(struct builder *b)
+/* the record says it; without tracefs, what a record would be made from: the parent's task and the child's */
+static uint32_t child_pid(struct builder *b)
 {
 	struct type_field child;
+	uint32_t task;
+
+	if (b->shape->kind != PROBE_RAWTRACEPOINT)
+		return type_find_field(b->shape->args, STR("child_pid"), &child)
+			       ? put_load(b, b->main->ctx, (int32_t)child.offset, 4, false)
+			       : put_imm(b, 0);
+	task = put_load(b, b->main->ctx, 8, 8, false);
+	return put_read_kernel(b, task, b->opts->task_pid, 4);
+}
+
+static void build_fork(struct builder *b)
+{
 	uint32_t out = new_label(b), bit, word;
 
-	if (!type_find_field(b->shape->args, STR("child_pid"), &child))
-		return;
 	put_br_imm(b, CC_EQ, is_followed(b), 0, out);
-	word = word_of(b, put_load(b, b->main->ctx, (int32_t)child.offset, 4, false), &bit);
+	word = word_of(b, child_pid(b), &bit);
 	change_bit(b, ATOMIC_OR, word, bit);
 	put_label(b, out);
 }
@@ -94,6 +105,7 @@ static void build_keeper(struct builder *b, const struct probe_shape *shape,
 			 void (*body)(struct builder *b), const char *name)
 {
 	program_begin(b, shape, str_from(name), shape->at);
+	b->prog->is_needed = true;
 	body(b);
 	put_ret(b, put_imm(b, 0));
 	program_end(b);

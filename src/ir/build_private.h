@@ -393,6 +393,8 @@ void build_stream_blind(struct builder *b);
 
 /* ---- build_socket.c ---- */
 
+/* a word of the kernel's memory; 0 when it cannot be read, which what follows then cannot be either */
+uint32_t put_read_kernel(struct builder *b, uint32_t addr, int32_t off, uint32_t size);
 build_call_fn build_is_socket;
 /* the fields of struct image_stream_piece that are about the descriptor; they stay as they are when it is no socket */
 void build_socket_addresses(struct builder *b, struct value piece, uint32_t fd);

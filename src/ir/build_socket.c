@@ -10,8 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-/* a word of the kernel's memory; 0 when it cannot be read, which what follows then cannot be either */
-static uint32_t read_kernel(struct builder *b, uint32_t addr, int32_t off, uint32_t size)
+uint32_t put_read_kernel(struct builder *b, uint32_t addr, int32_t off, uint32_t size)
 {
 	struct value to = mem_new_bytes(b, 8);
 
@@ -39,14 +38,15 @@ static uint32_t find_socket(struct builder *b, uint32_t fd, uint32_t none)
 		put_jmp(b, none);
 		return put_imm(b, 0);
 	}
-	table = read_kernel(b, put_call(b, BPF_FUNC_get_current_task, 0, NULL), o->task_files, 8);
-	table = read_kernel(b, table, o->files_fdt, 8);
-	put_br(b, CC_GE, fd, read_kernel(b, table, o->fdt_max_fds, 4), none);
-	table = read_kernel(b, table, o->fdt_fd, 8);
-	file = read_kernel(b, put_op(b, IR_ADD, table, put_op_imm(b, IR_SHL, fd, 3)), 0, 8);
-	mode = read_kernel(b, read_kernel(b, file, o->file_inode, 8), o->inode_mode, 2);
+	table = put_read_kernel(b, put_call(b, BPF_FUNC_get_current_task, 0, NULL), o->task_files,
+				8);
+	table = put_read_kernel(b, table, o->files_fdt, 8);
+	put_br(b, CC_GE, fd, put_read_kernel(b, table, o->fdt_max_fds, 4), none);
+	table = put_read_kernel(b, table, o->fdt_fd, 8);
+	file = put_read_kernel(b, put_op(b, IR_ADD, table, put_op_imm(b, IR_SHL, fd, 3)), 0, 8);
+	mode = put_read_kernel(b, put_read_kernel(b, file, o->file_inode, 8), o->inode_mode, 2);
 	put_br_imm(b, CC_NE, put_op_imm(b, IR_AND, mode, S_IFMT), S_IFSOCK, none);
-	return read_kernel(b, file, o->file_private, 8);
+	return put_read_kernel(b, file, o->file_private, 8);
 }
 
 void build_socket_addresses(struct builder *b, struct value piece, uint32_t fd)
@@ -57,23 +57,23 @@ void build_socket_addresses(struct builder *b, struct value piece, uint32_t fd)
 #define AT(f) (piece.off + (int32_t)offsetof(struct image_stream_piece, f))
 	put_br_imm(b, CC_SLT, fd, 0, none);
 	sk = find_socket(b, fd, none);
-	sk = read_kernel(b, sk, o->socket_sk, 8);
+	sk = put_read_kernel(b, sk, o->socket_sk, 8);
 	put_store(b, piece.reg, AT(socket), sk, 8);
-	family = read_kernel(b, sk, o->sk_family, 2);
+	family = put_read_kernel(b, sk, o->sk_family, 2);
 	put_store(b, piece.reg, AT(family), family, 2);
-	put_store(b, piece.reg, AT(local_port), read_kernel(b, sk, o->sk_num, 2), 2);
-	put_store(b, piece.reg, AT(remote_port), read_kernel(b, sk, o->sk_dport, 2), 2);
+	put_store(b, piece.reg, AT(local_port), put_read_kernel(b, sk, o->sk_num, 2), 2);
+	put_store(b, piece.reg, AT(remote_port), put_read_kernel(b, sk, o->sk_dport, 2), 2);
 	put_br_imm(b, CC_EQ, family, AF_INET6, v6);
 	put_br_imm(b, CC_NE, family, AF_INET, none);
-	put_store(b, piece.reg, AT(remote), read_kernel(b, sk, o->sk_daddr, 4), 4);
-	put_store(b, piece.reg, AT(local), read_kernel(b, sk, o->sk_rcv_saddr, 4), 4);
+	put_store(b, piece.reg, AT(remote), put_read_kernel(b, sk, o->sk_daddr, 4), 4);
+	put_store(b, piece.reg, AT(local), put_read_kernel(b, sk, o->sk_rcv_saddr, 4), 4);
 	put_jmp(b, none);
 	put_label(b, v6);
 	for (int32_t i = 0; o->sk_v6_daddr >= 0 && o->sk_v6_rcv_saddr >= 0 && i < 16; i += 8) {
-		put_store(b, piece.reg, AT(remote) + i, read_kernel(b, sk, o->sk_v6_daddr + i, 8),
-			  8);
+		put_store(b, piece.reg, AT(remote) + i,
+			  put_read_kernel(b, sk, o->sk_v6_daddr + i, 8), 8);
 		put_store(b, piece.reg, AT(local) + i,
-			  read_kernel(b, sk, o->sk_v6_rcv_saddr + i, 8), 8);
+			  put_read_kernel(b, sk, o->sk_v6_rcv_saddr + i, 8), 8);
 	}
 	put_label(b, none);
 #undef AT

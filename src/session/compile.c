@@ -313,38 +313,62 @@ static void dump(const char *title, struct strbuf *text)
  * --follow is kept by two programs of our own on the scheduler's events. They are in no script, and none can do without
  * them, whatever its missing_probes: without the filter every process would be traced.
  */
-static const struct probe_shape *scheduler_event(struct compilation *c, const char *event)
+static const struct probe_shape *scheduler_event(struct compilation *c, const char *provider,
+						 const char *event, struct diag_list *why)
 {
 	enum probe_missing missing = c->probes.missing;
+	bool is_raw = !strcmp(provider, "rawtracepoint");
+	struct attach_point ap = { .n_parts = is_raw ? 2 : 3,
+				   .parts = { str_from(provider),
+					      is_raw ? str_from(event) : STR("sched"),
+					      is_raw ? STR_NULL : str_from(event) } };
 	struct probe_shape *shape;
-	struct diag_list own;
-	struct diag *d;
-	struct attach_point ap = { .n_parts = 3,
-				   .parts = { STR("tracepoint"), STR("sched"), str_from(event) } };
 
-	ap.text = arena_printf(&c->arena, "tracepoint:sched:%s", event);
-	diag_list_init(&own, &c->arena);
+	ap.text = arena_printf(&c->arena, is_raw ? "%s:%s" : "%s:sched:%s", provider, event);
+	diag_list_init(why, &c->arena);
 	c->probes.missing = PROBE_MISSING_ERROR;
-	shape = probe_match(&c->probes, &ap, false, &own);
+	shape = probe_match(&c->probes, &ap, is_raw, why);
 	c->probes.missing = missing;
-	if (!shape) {
-		d = diag_error(&c->diags, D_PROBE_KERNEL, SPAN_NONE,
-			       "Children cannot be followed: %.*s",
-			       STR_ARG(own.first ? own.first->msg : ap.text));
-		if (own.first && own.first->hint.n)
-			diag_hint(&c->diags, d, "%.*s", STR_ARG(own.first->hint));
-	}
 	/* no probe of the script's: it is not counted as one */
 	for (uint32_t i = 0; shape && i < shape->n_points; i++)
 		shape->points[i].is_repeat = true;
 	return shape;
 }
 
+static void cannot_follow(struct compilation *c, const struct diag_list *why)
+{
+	const struct diag *first = why->first;
+	struct diag *d = diag_error(&c->diags, D_PROBE_KERNEL, SPAN_NONE,
+				    "Children cannot be followed: %.*s",
+				    STR_ARG(first ? first->msg : STR("the kernel does not tell.")));
+
+	if (first && first->hint.n)
+		diag_hint(&c->diags, d, "%.*s", STR_ARG(first->hint));
+}
+
+/*
+ * The raw tracepoints are there without tracefs, too. That of exits is wanted anyway: its programs run in the order in which
+ * they were attached, behind the script's own, where the place of others is that of whoever used the event first.
+ */
 static void follow(struct compilation *c, struct ir_build_opts *bo)
 {
-	bo->fork_shape = scheduler_event(c, "sched_process_fork");
-	if (bo->fork_shape)
-		bo->exit_shape = scheduler_event(c, "sched_process_exit");
+	struct diag_list why, ignored;
+
+	bo->fork_shape = scheduler_event(c, "tracepoint", "sched_process_fork", &why);
+	if (!bo->fork_shape) {
+		bo->task_pid = unwind_find_task_pid(btfsrc_source(c->btf));
+		if (bo->task_pid >= 0)
+			bo->fork_shape = scheduler_event(c, "rawtracepoint", "sched_process_fork",
+							 &ignored);
+	}
+	bo->exit_shape = scheduler_event(c, "rawtracepoint", "sched_process_exit", &ignored);
+	if (!bo->exit_shape)
+		bo->exit_shape = scheduler_event(c, "tracepoint", "sched_process_exit",
+						 bo->fork_shape ? &why : &ignored);
+	if (!bo->fork_shape || !bo->exit_shape)
+		cannot_follow(c, &why);
+	if (!bo->exit_shape)
+		bo->fork_shape = NULL;
 }
 
 void compile_build_opts(struct compilation *c, const struct sema_world *world,

@@ -21,6 +21,9 @@ void unwind_find_offsets(struct type_source *kernel, struct ir_unwind_opts *o);
 /* where sockets and their addresses are, for stream(); o->is_known false: not known */
 void unwind_find_sockets(struct type_source *kernel, struct ir_socket_opts *o);
 
+/* where a task_struct has the id of its thread; -1: not known */
+int32_t unwind_find_task_pid(struct type_source *kernel);
+
 /* NULL: the image unwinds no stacks. All of the following take NULL */
 struct unwinder *unwinder_new(const struct image *im, const struct engine_ops *ops,
 			      struct engine *e, struct symbolizer *s);

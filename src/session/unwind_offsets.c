@@ -39,6 +39,11 @@ void unwind_find_offsets(struct type_source *kernel, struct ir_unwind_opts *o)
 	o->instance_next = offset_of(kernel, "return_instance", "next");
 }
 
+int32_t unwind_find_task_pid(struct type_source *kernel)
+{
+	return offset_of(kernel, "task_struct", "pid");
+}
+
 /* anonymous unions hold these in some versions: type_find_field looks through them */
 void unwind_find_sockets(struct type_source *kernel, struct ir_socket_opts *o)
 {

@@ -109,6 +109,8 @@ struct err *kernel_attach_failed(struct engine *e, uint32_t prog, const struct p
 	STRBUF_AUTO text = { 0 };
 
 	res->n_failed++;
+	if (ip->is_needed)
+		return err_wrap(why, "Unable to follow children by %.*s", STR_ARG(p->name));
 	if (!e->opts.ignore_missing && !e->opts.warn_missing) {
 		bool has_hint = err_get_hint(why);
 

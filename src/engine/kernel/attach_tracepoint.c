@@ -63,7 +63,7 @@ struct err *kernel_attach_rawtracepoint(struct engine *e, uint32_t prog,
 		if (fd >= 0) {
 			kernel_link_add(
 				e, (struct kernel_link){ .fd = fd, .perf_fd = -1, .prog = prog });
-			res->n_attached++;
+			res->n_attached += !p->is_repeat;
 			continue;
 		}
 		if (code == ENOENT)
