@@ -86,7 +86,7 @@ def make_image(o, tests, commands):
         im.add(shutil.which(name, path=COMMAND_PATH))
     # without what compilers leave beside them: of crates that is hundreds of megabytes
     progs = [os.path.join(o.progs, name) for name in sorted(os.listdir(o.progs)) if not name.endswith(".p")]
-    for path in (o.sonde, *progs, os.path.join(ROOT, "tests/run"), os.path.join(ROOT, "tests/vm"),
+    for path in (o.sonde, *progs, os.path.join(ROOT, "tests/run"), os.path.join(ROOT, "tests/tracing.py"), os.path.join(ROOT, "tests/vm"),
                  os.path.join(ROOT, "tests/progs"), os.path.join(ROOT, "tools"), "/etc/passwd", "/etc/group",
                  "/etc/nsswitch.conf", "/etc/ssl/openssl.cnf", "/usr/lib/ssl/openssl.cnf", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/hosts", "/etc/services",
                  "/usr/lib/locale/C.utf8", "/usr/lib/x86_64-linux-gnu/ruby/3.1.0/enc"):
