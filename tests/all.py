@@ -13,6 +13,7 @@ The reasons of skips stand above the last line. The exit status is 0 when nothin
 import argparse
 import collections
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -100,9 +101,14 @@ def run(cmd, env=None, show=True, timeout=None):
 def tap(tally, status, text, name):
     """count TAP lines; a program that ended badly without a 'not ok' is one failure"""
     passed = skipped = failed = 0
-    for line in text.splitlines():
+    lines = text.splitlines()
+    for i, line in enumerate(lines):
         m = re.match(r"(not )?ok \d+(.*)", line)
         if not m:
+            continue
+        if m.group(1) and tracing.explains(itertools.takewhile(lambda s: s.startswith("#"), lines[i + 1:])):
+            status, skipped = 0, skipped + 1
+            tally.skips[f"{name}: {tracing.REASON}"] += 1
             continue
         skip = re.search(r"# SKIP\S* *(.*)", m.group(2), re.I)
         if m.group(2).endswith("# second attempt"):
@@ -400,7 +406,7 @@ def main():
     ap.add_argument("--cycles", type=int, default=1000, help="soak: attachments of the user engine to each program, at least")
     o = ap.parse_args()
     if tracing.is_stuck():
-        print(f"NOTE: {tracing.REASON}. Tests that need them are skipped")
+        print(f"NOTE: {tracing.REASON}. Tests that need them are skipped", flush=True)
         tracing.hide()
     tally = Tally()
     if o.what == "check":
