@@ -71,6 +71,7 @@ struct fn_state {
 	VEC(uint32_t) live_slots;
 	uint32_t break_label, continue_label; /* inside a while or unroll */
 	bool has_loop_labels;
+	uint32_t rounds; /* of while loops, in a process: counted there; 0: in none */
 	bool is_callback;
 	bool uses_frame_scratch; /* callback that reads FRAME_SCRATCH */
 };

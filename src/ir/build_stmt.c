@@ -2,6 +2,8 @@
 /* Statements: each ends by giving its temporaries back. */
 #include "ir/build_private.h"
 
+enum { MOST_ROUNDS = 1000000 };
+
 static void assign(struct builder *b, struct node *n)
 {
 	struct node *t = n->assign.target, *v = n->assign.value;
@@ -43,8 +45,26 @@ static void let(struct builder *b, struct node *n)
 		var_declare(b, v);
 }
 
+/*
+ * In a process no verifier has seen that the loop ends, and the traced thread would stand in it for good. All rounds of loops in one another
+ * count together; none that the kernel accepts comes near the limit, since its verifier walks through a million instructions.
+ */
+static void bound_rounds(struct builder *b, struct node *n)
+{
+	struct fn_state *fn = b->fn;
+	uint32_t fine = new_label(b);
+
+	put_mov_to(b, fn->rounds, put_op_imm(b, IR_ADD, fn->rounds, 1));
+	put_br_imm(b, CC_LT, fn->rounds, MOST_ROUNDS, fine);
+	fault_count(b, (struct image_fault){ .kind = FAULT_LOOP, .map = IMAGE_NONE, .at = n->at },
+		    0);
+	put_jmp(b, fn->break_label);
+	put_label(b, fine);
+}
+
 static void build_while(struct builder *b, struct node *n)
 {
+	bool is_outermost = b->prog->is_in_process && !b->fn->rounds;
 	struct fn_state *fn = b->fn;
 	uint32_t outer_break = fn->break_label, outer_continue = fn->continue_label;
 	bool had = fn->has_loop_labels;
@@ -53,7 +73,13 @@ static void build_while(struct builder *b, struct node *n)
 	fn->continue_label = new_label(b);
 	fn->break_label = new_label(b);
 	fn->has_loop_labels = true;
+	if (is_outermost) {
+		fn->rounds = new_vreg(b);
+		put_imm_to(b, fn->rounds, 0);
+	}
 	put_label(b, fn->continue_label);
+	if (fn->rounds)
+		bound_rounds(b, n);
 	build_branch(b, n->loop.cond, false, fn->break_label);
 	mem_release(b, mark);
 	build_stmt(b, n->loop.body);
@@ -62,6 +88,8 @@ static void build_while(struct builder *b, struct node *n)
 	fn->break_label = outer_break;
 	fn->continue_label = outer_continue;
 	fn->has_loop_labels = had;
+	if (is_outermost)
+		fn->rounds = 0;
 }
 
 static void build_unroll(struct builder *b, struct node *n)

@@ -19,7 +19,7 @@ static bool is_loss(enum fault_kind kind)
 static bool is_helper(enum fault_kind kind)
 {
 	return kind != FAULT_BOUNDS && kind != FAULT_DIV_ZERO && kind != FAULT_STACK &&
-	       kind != FAULT_NO_ENTRY;
+	       kind != FAULT_NO_ENTRY && kind != FAULT_LOOP;
 }
 
 static struct str helper_name(const struct image_fault *f)
@@ -30,7 +30,6 @@ static struct str helper_name(const struct image_fault *f)
 		[FAULT_MAP_DELETE] = "map_delete_elem",
 		[FAULT_MAP_LOOKUP] = "map_lookup_elem",
 		[FAULT_READ] = "probe_read",
-		[FAULT_LOOP] = "loop",
 	};
 
 	return f->helper.n || !names[f->kind] ? f->helper : str_from(names[f->kind]);
@@ -95,6 +94,9 @@ static void put_message(const struct output *o, const struct image_fault *f, int
 	case FAULT_STACK:
 		strbuf_printf(out, "Error reading %s.",
 			      str_is(f->helper, "kstack") ? "kstack" : "ustack");
+		break;
+	case FAULT_LOOP:
+		strbuf_puts(out, "A while loop had not ended after a million rounds: it was left.");
 		break;
 	case FAULT_NO_ENTRY:
 		strbuf_puts(out,
