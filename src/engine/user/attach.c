@@ -114,6 +114,12 @@ static void detach_all(void *arg)
 
 /* ---- in the front end ---- */
 
+/* where the script begins, as far as it has programs: those of files that come later may be all */
+static struct span first_place(const struct image *im)
+{
+	return im->n_progs ? im->progs[0]->at : SPAN_NONE;
+}
+
 /* what could not be taken out of a process, or that the guardian was killed, is said whatever --no-warnings says: somebody has to mend it */
 void user_stop_guardian(struct engine *e)
 {
@@ -126,7 +132,7 @@ void user_stop_guardian(struct engine *e)
 	err_format(rest, &text);
 	if (err_get_hint(rest))
 		strbuf_printf(&text, "; %s", err_get_hint(rest));
-	e->opts.report(e->opts.report_arg, e->image->progs[0]->at, "WARNING", strbuf_cstr(&text));
+	e->opts.report(e->opts.report_arg, first_place(e->image), "WARNING", strbuf_cstr(&text));
 	err_free(rest);
 }
 
@@ -145,7 +151,7 @@ void user_warn_refused(struct engine *e, const char *text)
 
 	strbuf_add_str(&lines, trimmed);
 	if (!e->opts.ignore_missing && !e->opts.no_warnings)
-		e->opts.report(e->opts.report_arg, e->image->progs[0]->at, "WARNING",
+		e->opts.report(e->opts.report_arg, first_place(e->image), "WARNING",
 			       strbuf_cstr(&lines));
 }
 

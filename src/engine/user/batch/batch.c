@@ -167,12 +167,12 @@ static void refuse_site(struct target_job *j, struct site *s, struct err *err)
 	s->patch.trampoline = 0;
 }
 
-/* what unverified programs may do with a map */
+/* what unverified programs may do with a map; those of a script that grows are not in the image, and its programs are verified */
 static uint32_t ways_of(const struct image *im, uint32_t map)
 {
-	const struct image_map *m = im->maps[map];
+	const struct image_map *m = map < im->n_maps ? im->maps[map] : NULL;
 
-	if (map == im->fence_map || m->role != MAP_SCRIPT)
+	if (!m || map == im->fence_map || m->role != MAP_SCRIPT)
 		return RT_FENCE_CLOSED;
 	if (m->bpf_type == BPF_MAP_TYPE_STACK_TRACE)
 		return RT_FENCE_STACKS;
