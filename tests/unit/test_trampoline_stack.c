@@ -133,19 +133,29 @@ static const char read_text[] = "r6 = r1\nr7 = VAL2\n"
 				"r1 = *(u64 *)(r6 +152)\n*(u64 *)(r7 +8) = r1\n"
 				"r0 = 0\nexit\n";
 
+static volatile uint64_t returns_to;
+
+NEVER_COPIED static int note_return(int n)
+{
+	returns_to = (uint64_t)(uintptr_t)__builtin_return_address(0);
+	return n * 3 + 1;
+}
+
 TEST(the_programs_stack_is_read)
 {
 	const struct rt_map_plan plan = { RT_ARRAY, 4, 64, 1, 1 };
 	const uint64_t *seen;
 
 	if (start() && CHECK(user_add_map(&room, &plan)) &&
-	    add_on((const void *)by_address, 0, TRAMPOLINE_ENTRY, &none, read_text, NULL)) {
+	    add_on((const void *)note_return, 0, TRAMPOLINE_ENTRY, &none, read_text, NULL)) {
 		user_install(&room);
 		/* the kernel cannot be asked: this process has another number */
 		room.private->own_pid = 1;
-		by_address(1);
+		CHECK_INT(note_return(2), 7);
 		seen = (const uint64_t *)(uintptr_t)(room.maps[2].at + 4096 + 64);
-		CHECK(seen[0] && seen[0] == *(const uint64_t *)(uintptr_t)seen[1]);
+		CHECK(returns_to);
+		CHECK_INT(seen[0], returns_to);
+		CHECK(seen[1]);
 	}
 	user_unmake(&room);
 }
